@@ -1,0 +1,37 @@
+# make demo: adapt the embedded model to easy-VQA, with a report card at the end.
+# make test: everything that proves it.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+# A CPU build of PyTorch by default; set TORCH=torch to take what your platform offers.
+TORCH ?= torch==2.13.0
+
+.PHONY: install demo test lint full benchmarks clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet "$(TORCH)"
+	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	touch $@
+
+demo: install
+	$(BIN)/skiptune run easy-vqa-demo
+
+test: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+full: install
+	$(BIN)/skiptune run easy-vqa
+
+benchmarks: install
+	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/easy_vqa.py
+
+clean:
+	rm -rf $(VENV) build dist runs

@@ -1,0 +1,102 @@
+"""SkipTune: adapt a vision-language Transformer with a few percent of its parameters and fewer operations.
+
+The public names are loaded on first use, so that the command line answers quickly.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .config import Budget, SearchConfig, SkipConfig, TrainConfig
+    from .cost import cost_table, count_macs, count_parameters
+    from .data.easy_vqa import read_easy_vqa
+    from .data.jsonl import read_jsonl
+    from .data.records import Record, split_by_image
+    from .errors import InputError, RunError
+    from .evaluation import Evaluation, evaluate, predict
+    from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
+    from .latency import compare_latency
+    from .models import load_model, load_processor
+    from .plan import Plan
+    from .recipe import Recipe, read_recipe
+    from .run import Run
+    from .searching.run import search
+    from .slim import export, load, load_task
+    from .tasks.vqa import Vqa
+    from .training import fit
+
+_NAMES_BY_MODULE = {
+    ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
+    ".cost": ("cost_table", "count_macs", "count_parameters"),
+    ".data.easy_vqa": ("read_easy_vqa",),
+    ".data.jsonl": ("read_jsonl",),
+    ".data.records": ("Record", "split_by_image"),
+    ".errors": ("InputError", "RunError"),
+    ".evaluation": ("Evaluation", "evaluate", "predict"),
+    ".slim": ("export", "load", "load_task"),
+    ".training": ("fit",),
+    ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
+    ".latency": ("compare_latency",),
+    ".models": ("load_model", "load_processor"),
+    ".plan": ("Plan",),
+    ".recipe": ("Recipe", "read_recipe"),
+    ".run": ("Run",),
+    ".searching.run": ("search",),
+    ".tasks.vqa": ("Vqa",),
+}
+_MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
+
+__all__ = [
+    "Budget",
+    "Evaluation",
+    "InputError",
+    "Plan",
+    "Recipe",
+    "Record",
+    "Run",
+    "RunError",
+    "SearchConfig",
+    "SkipConfig",
+    "TrainConfig",
+    "Vqa",
+    "__version__",
+    "blocks_of",
+    "choose",
+    "compare_latency",
+    "cost_table",
+    "count_macs",
+    "count_parameters",
+    "evaluate",
+    "export",
+    "fit",
+    "insert",
+    "load",
+    "load_model",
+    "load_processor",
+    "load_task",
+    "parameter_groups",
+    "predict",
+    "prune",
+    "read_easy_vqa",
+    "read_jsonl",
+    "read_recipe",
+    "search",
+    "skipped_blocks",
+    "split_by_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_MODULE_OF[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

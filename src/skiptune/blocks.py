@@ -1,0 +1,50 @@
+"""What a skippable block is, independent of the model family.
+
+A family subclasses its own transformer block with :class:`SkippableBlock` in front. An existing model is switched over
+by assigning ``__class__``: no parameter moves, state-dict keys, hooks and output recording stay as they were.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from .adapters import BottleneckAdapter
+
+
+class SkippableBlock(nn.Module):
+    """A transformer block that can be stepped over. Mixed into a family's block class, before it.
+
+    Attributes:
+        block_adapters: one adapter a sub-layer, added in parallel while the block is kept; ``None`` without adapters.
+        skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity.
+        skipped: whether the forward pass steps over this block.
+        removed: whether the block's own weights are gone for good, so that it can only be skipped.
+    """
+
+    block_adapters: nn.ModuleList | None
+    skip_adapter: BottleneckAdapter | None
+    skipped: bool = False
+    removed: bool = False
+
+    @classmethod
+    def adopt(cls, block: nn.Module) -> None:
+        """Turn ``block``, an instance of this class's family parent, into a skippable one, in place."""
+        if not isinstance(block, cls):
+            block.__class__ = cls
+            block.register_module("block_adapters", None)
+            block.register_module("skip_adapter", None)
+
+    def step_over(self, x: Tensor) -> Tensor:
+        """``x + A_skip(x)``, what takes the block's place (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
+        return x if self.skip_adapter is None else x + self.skip_adapter(x)
+
+    def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
+        """``x + sublayer_output + A(x)``, both streams ``(batch, tokens, width)`` (paper, equation 3)."""
+        y = sublayer_output + x
+        return y if self.block_adapters is None else y + self.block_adapters[sublayer](x)
+
+    def remove_weights(self) -> None:
+        """Drop everything but the skip adapter; from now on the block is always stepped over."""
+        for name in [name for name, _ in self.named_children() if name != "skip_adapter"]:
+            self.register_module(name, None)
+        self.skipped = self.removed = True

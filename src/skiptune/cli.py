@@ -1,0 +1,329 @@
+"""The command line. Wrong input ends with exit code 2, failed work with 1, each with a sentence, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .errors import InputError, RunError
+from .runtime import keep_freed_memory, quiet_libraries
+from .version import __version__
+
+if TYPE_CHECKING:
+    from .recipe import Recipe
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="rich",
+    help="Adapt a vision-language Transformer with a few percent of its parameters and fewer operations.\n\n"
+    "A first run: [bold]skiptune run easy-vqa-demo[/bold]. Its recipe names the data, the model and how many blocks to "
+    "skip; copy it to start your own. See [bold]skiptune models[/bold] for models and recipes.",
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a packaged recipe.")]
+OutputOption = Annotated[
+    str | None, typer.Option("--output", "-o", help="Directory of the run, instead of the recipe's.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Change a field of the recipe, e.g. --set train.epochs=2. May be repeated."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="Where the base model is, for an adapters-only export.")]
+
+
+@app.command()
+def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
+    """Search, train, evaluate, export and time, as the recipe says; ends with a report card.
+
+    Run the same command again after an interruption: it goes on where it was and ends with the same result.
+    """
+    from .run import Run
+
+    runner = Run(_recipe(recipe, output, set))
+    results = runner.all()
+    _summary(results)
+    typer.echo(f"report card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
+
+
+@app.command()
+def search(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
+    """Only find the blocks to skip; the plan is written to plan.json in the run's directory."""
+    from .run import Run
+
+    runner = Run(_recipe(recipe, output, set))
+    runner.check()
+    plan = runner.search()
+    typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
+
+
+@app.command()
+def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
+    """Search if that is not done yet, then train the adapters with the plan."""
+    from .run import Run
+
+    runner = Run(_recipe(recipe, output, set))
+    runner.check()
+    runner.train()
+    typer.echo(f"trained: {runner.folder / 'trained.safetensors'}")
+
+
+@app.command()
+def evaluate(
+    model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
+    data: Annotated[str, typer.Option(help="A JSON-lines file, or easy-vqa for its test part.")],
+    images: Annotated[str | None, typer.Option(help="Folder of the images, for a file.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write every question with its answer to this file.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1)] = 64,
+    base: BaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure a slim model on questions with known answers, also ones it has never seen."""
+    from .checks import write_text
+    from .data.easy_vqa import read_easy_vqa
+    from .data.jsonl import read_jsonl
+    from .evaluation import evaluate as measure
+    from .run import report_bad_rows
+    from .slim import load, load_task
+
+    if data != "easy-vqa" and images is None:
+        raise InputError("--images: the folder of the images is missing")
+    folder = _slim_folder(model)
+    slim = load(folder, base)
+    records = read_easy_vqa("test") if data == "easy-vqa" else read_jsonl(data, str(images))
+    report_bad_rows({data: records})
+    found = measure(slim, load_task(folder, slim), records.items, batch_size)
+    if predictions is not None:
+        rows = [
+            {"image": record.image.name, "question": record.question, "answer": answer, "score": score}
+            for record, answer, score in zip(records.items, found.predictions, found.scores, strict=True)
+        ]
+        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
+    summary = {**found.summary(), "bad_rows": len(records.bad)}
+    if as_json:
+        typer.echo(json.dumps(summary))
+        return
+    typer.echo(f"accuracy {found.accuracy:.2%} on {found.count} questions")
+    if found.unknown:
+        typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
+
+
+@app.command()
+def export(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")],
+    output: Annotated[Path, typer.Argument(help="Directory to write.")],
+    form: Annotated[str, typer.Option(help="standalone, or adapters (a few MB beside the base model).")] = "standalone",
+) -> None:
+    """Write the slim model of a run in either form."""
+    from .run import Run
+    from .slim import export as write
+
+    if form not in ("standalone", "adapters"):
+        raise InputError(f"--form: {form!r}; valid: standalone, adapters")
+    runner = Run(_recipe_of(run_folder))
+    if not (run_folder / "trained.safetensors").is_file():
+        raise InputError(f"{run_folder}: training is not finished; run its recipe first")
+    folder = write(runner.train(), output, runner.search(), runner.task.processor, form=form)  # type: ignore[arg-type]
+    size = sum(file.stat().st_size for file in folder.iterdir())
+    typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
+
+
+@app.command()
+def predict(
+    model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
+    image: Annotated[Path, typer.Argument(help="An image file.")],
+    question: Annotated[str, typer.Argument(help="A question about it.")],
+    top: Annotated[int, typer.Option(min=1, help="How many answers.")] = 5,
+    base: BaseOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Answer a question about an image, with probabilities."""
+    from .data.jsonl import image_problem
+    from .evaluation import predict as ask
+    from .slim import load, load_task
+
+    problem = image_problem(image)
+    if problem:
+        raise InputError(problem)
+    folder = _slim_folder(model)
+    slim = load(folder, base)
+    answers = ask(slim, load_task(folder, slim), image, question, top)
+    if as_json:
+        typer.echo(json.dumps(answers))
+        return
+    for entry in answers:
+        typer.echo(f"{entry['probability']:7.2%}  {entry['answer']}")
+
+
+@app.command()
+def cost(
+    model: Annotated[str, typer.Argument(help="Embedded name, directory, hub id, or architecture (random weights).")],
+    image_size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels; the model's own by default.")] = None,
+    text_length: Annotated[int | None, typer.Option(help="Tokens of text; the model's longest by default.")] = None,
+    skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3.")] = "",
+    adapters: Annotated[str, typer.Option(help="bottleneck, lora or none.")] = "bottleneck",
+    labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129,
+    as_json: JsonOption = False,
+) -> None:
+    """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
+    from transformers import ViltForQuestionAnswering
+
+    from .config import SkipConfig
+    from .cost import cost_table
+    from .models import load_config, load_model
+
+    config = SkipConfig.from_dict({"block_adapter": adapters})
+    base = load_config(model)
+    size = _parse_size(image_size) if image_size else (base.image_size, base.image_size)
+    built = load_model(model, ViltForQuestionAnswering, random_weights=True, num_labels=labels)
+    skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
+    table = cost_table(built, config, skipped, size, text_length or base.max_position_embeddings)
+    if as_json:
+        typer.echo(json.dumps(table))
+        return
+    for name, value in table["macs_g"].items():
+        change = value / table["macs_g"]["original"] - 1
+        typer.echo(f"{name:<14}{value:10.3f} G multiply-accumulates  {change:+7.2%}")
+    for name, value in table["parameters"].items():
+        typer.echo(f"{name:<14}{value:14,d} parameters")
+
+
+@app.command()
+def models(as_json: JsonOption = False) -> None:
+    """List embedded models, architectures for costs and timings, and packaged recipes."""
+    from .models import ARCHITECTURES, EMBEDDED, embedded_path
+    from .recipe import packaged_recipes
+
+    recipes = {
+        name: path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ") for name, path in packaged_recipes().items()
+    }
+    found = {
+        "embedded": EMBEDDED,
+        "architectures": {name: text for name, (text, _) in ARCHITECTURES.items()},
+        "recipes": recipes,
+    }
+    if as_json:
+        paths = {name: str(embedded_path(name)) for name in EMBEDDED}
+        typer.echo(json.dumps({**found, "paths": paths}))
+        return
+    for title, entries in found.items():
+        typer.echo(f"{title}:")
+        for name, text in entries.items():
+            typer.echo(f"  {name:<16} {text}")
+
+
+@app.command()
+def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]) -> None:
+    """Write the report card of a run again, from its results.json."""
+    from .checks import read_json
+    from .report import write_report
+
+    write_report(run_folder, read_json(run_folder / "results.json"))
+    typer.echo(run_folder / "report.html")
+
+
+@app.command()
+def pretrain(
+    output: Annotated[Path, typer.Argument(help="Directory for checkpoints and the final model.")],
+    pairs: Annotated[int | None, typer.Option(min=1, help="Picture-caption pairs to train on.")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 0,
+) -> None:
+    """Pre-train the embedded model on generated scenes; run again to go on after an interruption."""
+    from .pretrain.run import PretrainConfig
+    from .pretrain.run import pretrain as work
+
+    changes: dict[str, Any] = {"seed": seed} | ({"pairs": pairs} if pairs else {})
+    typer.echo(json.dumps(work(PretrainConfig(**changes), output), indent=2))
+
+
+def _recipe(source: str, output: str | None, changes: list[str] | None) -> Recipe:
+    from .recipe import read_recipe
+
+    return read_recipe(source, changes or (), output)
+
+
+def _recipe_of(folder: Path) -> Recipe:
+    """The recipe of a run, as kept in its directory."""
+    path = folder / "recipe.json"
+    if not path.is_file():
+        raise InputError(f"{folder}: not the directory of a run (no recipe.json)")
+    return _recipe(str(path), str(folder), None)
+
+
+def _slim_folder(name: str) -> Path:
+    """A slim model's directory; a run's directory stands for its slim model."""
+    from .slim import is_slim
+
+    folder = Path(name)
+    for candidate in (folder, folder / "slim"):
+        if is_slim(candidate):
+            return candidate
+    raise InputError(
+        f"{name}: not a slim model and not a finished run" + ("" if folder.exists() else " (no such directory)")
+    )
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    height, times, width = text.lower().partition("x")
+    if not (times and height.isdigit() and width.isdigit()):
+        raise InputError(f"--image-size: {text!r} is not HEIGHTxWIDTH, e.g. 384x384")
+    return int(height), int(width)
+
+
+def _summary(results: dict[str, Any]) -> None:
+    """The headline of a run."""
+    metric, plan = results["metric"], results["plan"]
+    typer.echo(f"skipped blocks:  {', '.join(plan['skipped']) or 'none'} of {len(plan['blocks'])}")
+    for part in ("validation", "test"):
+        if part in metric:
+            typer.echo(f"{part + ' accuracy:':<17}{metric[part]['accuracy']:.2%} of {metric[part]['count']} questions")
+    for name, entry in results["baselines"].items():
+        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])['accuracy']:.2%}")
+    typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")
+    for batch, rows in results["latency"]["batches"].items():
+        typer.echo(
+            f"latency ×{batch + ':':<8}{rows['slim']['ratio'] - 1:+.1%} ({rows['slim']['median_s'] * 1e3:.1f} ms)"
+        )
+
+
+def main() -> None:
+    """Entry point of the ``skiptune`` command."""
+    quiet_libraries()
+    keep_freed_memory()
+    try:
+        app()
+    except InputError as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+    except (RunError, OSError, MemoryError) as error:
+        typer.echo(f"failed: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

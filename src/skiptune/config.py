@@ -1,0 +1,247 @@
+"""What to insert, how to search and how to train: plain dataclasses, each checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Literal, TypeVar, get_args
+
+from .adapters import Init
+from .checks import Problems, nearest
+
+BlockAdapter = Literal["bottleneck", "lora", "none"]
+Reward = Literal["standardized", "exp_loss"]
+Draw = Literal["step", "micro_batch"]
+C = TypeVar("C", bound="Config")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Shared behaviour: validated when made, and to and from plain dictionaries."""
+
+    def __post_init__(self) -> None:
+        problems = Problems(f"{type(self).__name__} is not valid")
+        self.validate(problems)
+        problems.raise_any()
+
+    def validate(self, problems: Problems) -> None:
+        """Add every problem of the fields to ``problems``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
+        """Make one from a dictionary; unknown names are refused, with the nearest valid one.
+
+        Raises:
+            InputError: an unknown field or an invalid value; all problems in one message.
+        """
+        known = [entry.name for entry in fields(cls)]
+        problems = Problems(f"{cls.__name__} is not valid")
+        for name in values:
+            problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
+        kept = {name: value for name, value in values.items() if name in known}
+        checked = object.__new__(cls)
+        for entry in fields(cls):
+            default = entry.default_factory() if callable(entry.default_factory) else entry.default
+            object.__setattr__(checked, entry.name, kept.get(entry.name, default))
+        checked.validate(problems)
+        problems.raise_any()
+        return cls(**kept)
+
+
+def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:
+    """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans and strings are not numbers."""
+    kinds = int if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+
+
+def _check_numbers(problems: Problems, config: Config, ranges: dict[str, tuple[float, float, bool, bool]]) -> None:
+    """``ranges``: field → (lowest, highest, whole, may be None)."""
+    for name, (low, high, whole, optional) in ranges.items():
+        value = getattr(config, name)
+        kind = "a whole number" if whole else "a number"
+        ok = (value is None and optional) or is_number(value, low, high, whole)
+        problems.check(ok, f"{name}: {value!r} is not {kind} in [{low:g}, {high:g}]" + (" or null" * optional))
+
+
+def _check_choice(problems: Problems, config: Config, name: str, options: tuple[str, ...]) -> None:
+    value = getattr(config, name)
+    problems.check(value in options, f"{name}: {value!r}{nearest(str(value), options)}")
+
+
+_INF = float("inf")
+
+
+@dataclass(frozen=True)
+class SkipConfig(Config):
+    """Which adapters :func:`skiptune.insert` puts in.
+
+    Attributes:
+        block_adapter: beside the sub-layers of kept blocks: the paper's ``bottleneck`` (parallel, not mergeable),
+            ``lora`` (PEFT's, merged at export, so kept blocks cost nothing extra), or ``none`` (no adapters at all).
+        block_width: bottleneck of a block adapter; ``None``: an eighth of the model's width (96 at 768, the paper's).
+        skip_width: bottleneck of a skip adapter; ``None``: block width × adapters a block, so that the adapters of a
+            skipped block cost as much as those of a kept one.
+        init: ``zero`` changes no output on insertion; ``paper`` is the released initialisation.
+        lora_rank: rank of LoRA on kept blocks.
+        lora_alpha: LoRA's scale numerator; ``None``: twice the rank.
+    """
+
+    block_adapter: BlockAdapter = "bottleneck"
+    block_width: int | None = None
+    skip_width: int | None = None
+    init: Init = "zero"
+    lora_rank: int = 16
+    lora_alpha: int | None = None
+
+    @classmethod
+    def paper(cls) -> SkipConfig:
+        """The released settings for ViLT: widths 96 and 192, all adapter weights from N(0, 0.02)."""
+        return cls(block_adapter="bottleneck", block_width=96, skip_width=192, init="paper")
+
+    def validate(self, problems: Problems) -> None:
+        _check_choice(problems, self, "block_adapter", get_args(BlockAdapter))
+        _check_choice(problems, self, "init", get_args(Init))
+        widths = {"block_width": (1, 65536, True, True), "skip_width": (1, 65536, True, True)}
+        ranks = {"lora_rank": (1, 4096, True, False), "lora_alpha": (1, 65536, True, True)}
+        _check_numbers(problems, self, {**widths, **ranks})
+
+
+@dataclass(frozen=True)
+class Budget(Config):
+    """How much to skip: a number of blocks, or a relative change of multiply-accumulates. Exactly one is given.
+
+    Attributes:
+        num_skip: the number of blocks to skip.
+        macs: relative change against the original model without adapters, e.g. ``-0.25``; the fewest blocks that
+            reach it are skipped. What the adapters add counts too.
+    """
+
+    num_skip: int | None = None
+    macs: float | None = None
+
+    def validate(self, problems: Problems) -> None:
+        given = (self.num_skip is not None) + (self.macs is not None)
+        problems.check(given == 1, f"num_skip={self.num_skip}, macs={self.macs}: give exactly one of them")
+        if self.num_skip is not None:
+            _check_numbers(problems, self, {"num_skip": (0, 10_000, True, False)})
+        if self.macs is not None:
+            ok = is_number(self.macs, -1, 0) and -1 < self.macs < 0
+            problems.check(ok, f"macs: {self.macs!r} is not between -1 and 0 (a reduction is negative, e.g. -0.25)")
+
+
+@dataclass(frozen=True)
+class SearchConfig(Config):
+    """The policy search (paper, section 3.3).
+
+    Attributes:
+        epochs: passes over the training data; the first ``warmup_epochs`` of them train without updates.
+        max_steps: stop after this many optimizer steps instead (warm-up is then the same share of them).
+        warmup_epochs: passes before the first policy update.
+        interval: steps between policy updates.
+        candidates: distinct subnetworks compared in one update.
+        policy_learning_rate: of the preferences.
+        reward: ``standardized``: minus the loss in units of a running spread of the losses of a round, whatever the
+            scale of the loss; ``exp_loss``: the paper's ``exp(-loss)``, which underflows for losses in the hundreds.
+        draw: a new training subnetwork every optimizer ``step``, or every ``micro_batch`` as the released code does.
+        reward_batch_size: examples in the held-out batch of an update; ``None``: the training batch size.
+    """
+
+    epochs: float = 3
+    max_steps: int | None = None
+    warmup_epochs: float = 1
+    interval: int = 10
+    candidates: int = 3
+    policy_learning_rate: float = 1.0
+    reward: Reward = "standardized"
+    draw: Draw = "step"
+    reward_batch_size: int | None = None
+
+    @classmethod
+    def paper(cls) -> SearchConfig:
+        """The released policy: ``exp(-loss)``, subnetworks drawn every micro-batch."""
+        return cls(reward="exp_loss", draw="micro_batch")
+
+    def validate(self, problems: Problems) -> None:
+        _check_choice(problems, self, "reward", get_args(Reward))
+        _check_choice(problems, self, "draw", get_args(Draw))
+        ranges = {
+            "epochs": (1e-6, 1e6, False, False),
+            "max_steps": (1, _INF, True, True),
+            "warmup_epochs": (0, 1e6, False, False),
+            "interval": (1, _INF, True, False),
+            "candidates": (2, 10_000, True, False),
+            "policy_learning_rate": (1e-12, 1e6, False, False),
+            "reward_batch_size": (1, _INF, True, True),
+        }
+        _check_numbers(problems, self, ranges)
+        if is_number(self.epochs, 0) and is_number(self.warmup_epochs, 0) and self.warmup_epochs >= self.epochs:
+            problems.add(f"warmup_epochs: {self.warmup_epochs} leaves nothing of epochs={self.epochs} for the policy")
+
+
+@dataclass(frozen=True)
+class TrainConfig(Config):
+    """Optimisation, used by the search and by the final training alike.
+
+    Attributes:
+        epochs: passes over the training data (the search has its own).
+        max_steps: optimizer steps instead of epochs.
+        batch_size: examples a micro-batch and process.
+        gradient_accumulation: micro-batches an optimizer step.
+        learning_rate: peak of the schedule.
+        learning_rate_factors: multiplies it by parameter group (``head``, ``block_adapters``, ``skip_adapters``,
+            ``small_parts``, ``body``).
+        weight_decay: AdamW's; biases and LayerNorms are exempt.
+        warmup_ratio: share of the steps with a rising learning rate; then it falls linearly to zero.
+        max_grad_norm: gradient clipping.
+        save_steps: optimizer steps between checkpoints; ``None``: ten a training.
+        workers: processes that decode images; 0 decodes in the main process.
+        seed: of data order, adapter weights, subnetworks and held-out batches.
+    """
+
+    epochs: float = 10
+    max_steps: int | None = None
+    batch_size: int = 32
+    gradient_accumulation: int = 1
+    learning_rate: float = 1e-3
+    learning_rate_factors: dict[str, float] = field(default_factory=dict)
+    weight_decay: float = 0.01
+    warmup_ratio: float = 0.1
+    max_grad_norm: float = 1.0
+    save_steps: int | None = None
+    workers: int = 0
+    seed: int = 0
+
+    @classmethod
+    def paper_vilt_vqa(cls) -> TrainConfig:
+        """The released ViLT settings for VQA: 1e-4, head × 10, ten epochs, effective batch 256."""
+        factors = {"head": 10.0}
+        return cls(batch_size=32, gradient_accumulation=8, learning_rate=1e-4, learning_rate_factors=factors)
+
+    def validate(self, problems: Problems) -> None:
+        ranges = {
+            "epochs": (1e-6, 1e6, False, False),
+            "max_steps": (1, _INF, True, True),
+            "batch_size": (1, _INF, True, False),
+            "gradient_accumulation": (1, _INF, True, False),
+            "learning_rate": (0, 1e3, False, False),
+            "weight_decay": (0, 1e3, False, False),
+            "warmup_ratio": (0, 1, False, False),
+            "max_grad_norm": (0, _INF, False, False),
+            "save_steps": (1, _INF, True, True),
+            "workers": (0, 256, True, False),
+            "seed": (0, 2**31 - 1, True, False),
+        }
+        _check_numbers(problems, self, ranges)
+        if not isinstance(self.learning_rate_factors, dict):
+            problems.add(f"learning_rate_factors: {self.learning_rate_factors!r} is not a mapping")
+            return
+        for name, factor in self.learning_rate_factors.items():
+            problems.check(name in GROUPS, f"learning_rate_factors.{name}: unknown group{nearest(name, GROUPS)}")
+            problems.check(is_number(factor, 0), f"learning_rate_factors.{name}: {factor!r} is not a number ≥ 0")
+
+
+#: Parameter groups, in the order they are reported.
+GROUPS = ("block_adapters", "skip_adapters", "small_parts", "head", "body")

@@ -1,0 +1,1 @@
+"""Readers that yield plain records, and images decoded once."""

@@ -1,0 +1,11 @@
+"""The two ways a command ends badly."""
+
+from __future__ import annotations
+
+
+class InputError(ValueError):
+    """What the user gave is wrong; the message names it and says what to do. The command line exits with 2."""
+
+
+class RunError(RuntimeError):
+    """The input was fine and the work failed all the same. The command line exits with 1."""

@@ -1,0 +1,1 @@
+"""One file a model family; :mod:`skiptune.families.registry` is the table."""

@@ -1,0 +1,144 @@
+"""ViLT: one stack of pre-LayerNorm blocks over text tokens followed by image patches (Kim et al., 2021).
+
+Two classes replace transformers' own on an existing model. :class:`SkippableViltLayer` computes the same function with
+``scaled_dot_product_attention`` and can be skipped. :class:`RasterViltEmbeddings` keeps patches in raster order, where
+transformers permutes them at random and eats the global generator even in evaluation; attention is blind to the
+order, so outputs are the same up to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, ViltModel
+
+from ..blocks import SkippableBlock
+from ..errors import InputError
+
+
+class SkippableViltLayer(SkippableBlock, ViltLayer):
+    """A ViLT block with two parallel adapters, or skipped: ``x + A_skip(x)`` over all text and image tokens.
+
+    Kept: ``x = x + Attn(norm1(x)) + A0(x)``, then ``x = x + MLP(norm2(x)) + A1(x)``; the adapters read the residual
+    stream before its LayerNorm.
+    """
+
+    # transformers' own children, which it does not annotate
+    attention: Any
+    intermediate: Any
+    output: Any
+    layernorm_before: nn.LayerNorm
+    layernorm_after: nn.LayerNorm
+
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, output_attentions: bool = False
+    ) -> tuple[Tensor, ...]:
+        """Map ``(batch, tokens, width)`` to a 1-tuple of the same shape; attention weights follow if asked for.
+
+        Raises:
+            InputError: ``output_attentions`` together with a skipped block, which attends to nothing.
+        """
+        if self.skipped:
+            if output_attentions:
+                raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
+            return (self.step_over(hidden_states),)
+        normed = self.layernorm_before(hidden_states)
+        attended, *weights = (
+            self.attention(normed, attention_mask, output_attentions=True)
+            if output_attentions
+            else (self._attend(normed, attention_mask),)
+        )
+        hidden_states = self.adapt(hidden_states, attended, 0)
+        forwarded = self.output.dropout(self.output.dense(self.intermediate(self.layernorm_after(hidden_states))))
+        return (self.adapt(hidden_states, forwarded, 1), *weights)
+
+    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        attention, output = self.attention.attention, self.attention.output
+        heads = (*x.shape[:-1], -1, attention.attention_head_size)
+        query, key, value = (
+            project(x).view(heads).transpose(1, 2) for project in (attention.query, attention.key, attention.value)
+        )
+        dropout = attention.dropout.p if self.training else 0.0
+        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
+        result: Tensor = output.dropout(output.dense(context.transpose(1, 2).reshape(x.shape)))
+        return result
+
+
+class RasterViltEmbeddings(ViltEmbeddings):
+    """ViLT's embeddings with patches in raster order, without a loop over the images and without randomness."""
+
+    def visual_embed(
+        self, pixel_values: Tensor, pixel_mask: Tensor, max_image_length: int = -1
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, tuple[int, int]]]:
+        """Embed ``(batch, channels, height, width)`` pixels.
+
+        Returns:
+            Patch embeddings ``(batch, 1 + patches, width)`` after the image's class token, their mask
+            ``(batch, 1 + patches)``, and patch coordinates ``(batch, patches, 2)`` with the size of the patch grid.
+            ``patches`` is the largest number of unpadded patches in the batch; shorter images are filled up with
+            their first padded patches, masked.
+
+        Raises:
+            InputError: the configuration caps the number of patches, which means drawing them at random.
+        """
+        x = self.patch_embeddings(pixel_values)
+        batch, width, rows, columns = x.shape
+        if 0 < max_image_length < rows * columns:
+            raise InputError(
+                f"config.max_image_length={max_image_length} keeps a random part of the {rows * columns} patches; "
+                "set it to -1 to use them all, or lower the image size"
+            )
+        mask = nn.functional.interpolate(pixel_mask[:, None].float(), size=(rows, columns)).long()[:, 0]
+        patches = x.flatten(2).transpose(1, 2) + self._positions(mask, width)
+        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
+        mask = mask.flatten(1)
+        longest = int(mask.sum(1).max())
+        if longest < rows * columns:
+            order = mask.argsort(dim=1, descending=True, stable=True)[:, :longest]
+            mask = mask.gather(1, order)
+            patches = patches.gather(1, order[..., None].expand(-1, -1, width))
+            grid = grid.gather(1, order[..., None].expand(-1, -1, 2))
+        class_token = (self.cls_token + self.position_embeddings[:, :1]).expand(batch, -1, -1)
+        embedded = self.dropout(torch.cat((class_token, patches), dim=1))
+        return embedded, torch.cat((mask.new_ones(batch, 1), mask), dim=1), (grid, (rows, columns))
+
+    def _positions(self, mask: Tensor, width: int) -> Tensor:
+        """Position embeddings ``(batch, rows · columns, width)``, resized to each image's own unpadded grid."""
+        _, rows, columns = mask.shape
+        side = self.config.image_size // self.config.patch_size
+        learned = self.position_embeddings[:, 1:].transpose(1, 2).reshape(1, width, side, side)
+        sizes, which = torch.unique(
+            torch.stack((mask[:, :, 0].sum(1), mask[:, 0].sum(1)), dim=1), dim=0, return_inverse=True
+        )
+        tables = [
+            nn.functional.pad(
+                learned
+                if (height, breadth) == (side, side)
+                else nn.functional.interpolate(learned, (height, breadth), mode="bilinear", align_corners=True),
+                (0, columns - breadth, 0, rows - height),
+            )
+            for height, breadth in sizes.tolist()
+        ]
+        flat = torch.cat(tables).flatten(2).transpose(1, 2)
+        return flat if len(tables) == 1 else flat[which]
+
+
+def vilt_of(model: nn.Module) -> ViltModel:
+    """The ``ViltModel`` inside any of transformers' ViLT models, or ``model`` itself."""
+    return model if isinstance(model, ViltModel) else model.vilt
+
+
+def adopt(model: nn.Module) -> None:
+    """Switch a ViLT model over to the classes of this file, in place. Weights and state-dict keys stay."""
+    vilt = vilt_of(model)
+    if type(vilt.embeddings) is ViltEmbeddings:
+        vilt.embeddings.__class__ = RasterViltEmbeddings
+    for block in vilt.encoder.layer:
+        SkippableViltLayer.adopt(block)
+
+
+def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
+    """The joint blocks by number: ``"0"`` … ``"11"``."""
+    return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}

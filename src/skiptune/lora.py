@@ -1,0 +1,32 @@
+"""LoRA on the linear layers of kept blocks, from PEFT; merged away at export, so it costs nothing at inference."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from .config import SkipConfig
+
+
+def add_lora(model: nn.Module, blocks: list[nn.Module], targets: tuple[str, ...], config: SkipConfig) -> None:
+    """Wrap ``targets`` of every block in LoRA layers, in place. PEFT starts them as the identity."""
+    from peft import LoraConfig, inject_adapter_in_model
+
+    names = {id(module): name for name, module in model.named_modules()}
+    wrapped = [f"{names[id(block)]}.{target}" for block in blocks for target in targets]
+    alpha = config.lora_alpha or 2 * config.lora_rank
+    inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
+
+
+def merge_lora(model: nn.Module) -> None:
+    """Fold every LoRA layer into the linear layer it wraps, in place. Nothing happens without LoRA."""
+    if not any(".lora_" in name for name, _ in model.named_parameters()):
+        return
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            module.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, module.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config

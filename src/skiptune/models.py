@@ -1,0 +1,157 @@
+"""Where models come from: the embedded one, a directory, a hub id, or an architecture with random weights."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, ViltConfig, ViltProcessor
+from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+
+from .checks import nearest
+from .errors import InputError
+
+#: Embedded pre-trained models by name, with a line for ``skiptune models``.
+EMBEDDED = {"vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)"}
+
+#: Architectures built with random weights: for costs, latencies and tests.
+ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
+    "vilt-b32": ("ViLT-B/32 (12 blocks, 768 wide, 384 px, 32 px patches), random weights", {"layer_norm_eps": 1e-6}),
+    "vilt-tiny": (
+        "a ViLT of 4 blocks, 32 wide, random weights; for trying things out",
+        {
+            "hidden_size": 32,
+            "num_hidden_layers": 4,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "image_size": 48,
+            "patch_size": 16,
+            "layer_norm_eps": 1e-6,
+            "vocab_size": 509,
+        },
+    ),
+}
+
+
+def embedded_path(name: str) -> Path:
+    """The directory of an embedded model inside the package."""
+    return Path(str(files("skiptune") / "assets" / name))
+
+
+def source_of(name: str) -> str:
+    """A directory or hub id for ``name``: embedded names become their directory, anything else stays.
+
+    Raises:
+        InputError: an architecture name (no weights to load), or a path that does not exist.
+    """
+    if name in EMBEDDED:
+        return str(embedded_path(name))
+    if name in ARCHITECTURES:
+        raise InputError(f"{name} is an architecture with random weights; there is no checkpoint to load")
+    looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return str(path)
+        raise InputError(f"{name}: no config.json in this directory; it is not a model")
+    if looks_like_path or "/" not in name:
+        raise InputError(f"{name}: no such model or directory{nearest(name, [*EMBEDDED, *ARCHITECTURES])}")
+    return name
+
+
+def load_config(name: str) -> Any:
+    """The transformers configuration of a model by any kind of name."""
+    if name in ARCHITECTURES:
+        return ViltConfig(**ARCHITECTURES[name][1])
+    return _loading(name, lambda source: AutoConfig.from_pretrained(source))
+
+
+def load_model(
+    name: str, model_class: type[PreTrainedModel], seed: int = 0, random_weights: bool = False, **changes: Any
+) -> PreTrainedModel:
+    """A model of ``model_class`` in float32 with the pre-trained body of ``name``.
+
+    Parameters the checkpoint lacks (the task head) are drawn from a private generator seeded by ``seed``, so they do
+    not depend on what ran before. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights`` builds
+    the configuration without reading weights.
+
+    Raises:
+        InputError: unknown name, unsupported family, or files that cannot be read.
+    """
+    config = load_config(name)
+    if config.model_type != model_class.config_class.model_type:
+        wanted = model_class.config_class.model_type
+        raise InputError(f"{name}: model_type {config.model_type!r} is not a supported family; supported: {wanted}")
+    for field, value in changes.items():
+        setattr(config, field, value)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if random_weights or name in ARCHITECTURES:
+            model = model_class(config)
+        else:
+            model = _loading(name, lambda source: _from_pretrained(model_class, source, config))
+    model.name_or_path = name
+    return model
+
+
+def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> PreTrainedModel:
+    model, report = model_class.from_pretrained(
+        source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    prefix = f"{model.base_model_prefix}."
+    lost = sorted(key for key in report["missing_keys"] if key.startswith(prefix))
+    lost += sorted(str(item[0]) for item in report["mismatched_keys"] if str(item[0]).startswith(prefix))
+    if lost:
+        raise InputError(
+            f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
+        )
+    return model
+
+
+def load_processor(name: str) -> ViltProcessor:
+    """Tokenizer and Pillow image processor of a model; an architecture gets the embedded model's tokenizer."""
+    if name in ARCHITECTURES:
+        config = load_config(name)
+        tokenizer = AutoTokenizer.from_pretrained(str(embedded_path(next(iter(EMBEDDED)))))
+        size = config.image_size
+        images = ViltImageProcessorPil(
+            size={"shortest_edge": size}, size_divisor=config.patch_size, image_mean=[0.5] * 3, image_std=[0.5] * 3
+        )
+        return ViltProcessor(images, tokenizer)
+    return _loading(
+        name,
+        lambda source: ViltProcessor(
+            ViltImageProcessorPil.from_pretrained(source), AutoTokenizer.from_pretrained(source)
+        ),
+    )
+
+
+def _loading(name: str, load: Any) -> Any:
+    source = source_of(name)
+    try:
+        return load(source)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise InputError(f"{name}: could not be loaded: {first}") from error
+    except Exception as error:
+        if type(error).__name__ in ("SafetensorError", "HFValidationError"):
+            raise InputError(f"{name}: could not be loaded: {error}; truncated or edited file?") from error
+        raise
+
+
+def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """SHA-256 over names, types, shapes and bytes of tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors, key=lambda item: item[0]):
+        value = tensor.detach().cpu().contiguous()
+        digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
+        digest.update(value.view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+    return digest.hexdigest()

@@ -1,0 +1,79 @@
+"""A plan: which blocks of a model are skipped, and where that choice came from."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .checks import Problems, nearest, read_json, write_json
+from .errors import InputError
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The blocks finally skipped.
+
+    Attributes:
+        family: model family, e.g. ``vilt``.
+        blocks: names of all skippable blocks, in model order.
+        skipped: names of the skipped ones, in model order.
+        strategy: how they were chosen: ``policy``, ``random``, ``given``, ``none``.
+        preferences: the policy's final number for every block; higher means more skippable.
+        details: what else is worth keeping: seed, rounds, seconds, budget.
+    """
+
+    family: str
+    blocks: tuple[str, ...]
+    skipped: tuple[str, ...]
+    strategy: str = "given"
+    preferences: dict[str, float] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "blocks", tuple(self.blocks))
+        check_skipped(self.skipped, self.blocks)
+        object.__setattr__(self, "skipped", tuple(name for name in self.blocks if name in self.skipped))
+
+    def save(self, path: str | Path) -> None:
+        """Write JSON, whole or not at all."""
+        write_json(Path(path), asdict(self))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Plan:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: missing, truncated or edited file.
+        """
+        return cls.from_dict(read_json(Path(path)), source=str(path))
+
+    @classmethod
+    def from_dict(cls, values: Any, source: str = "plan") -> Plan:
+        """Make one from the dictionary of :meth:`save`."""
+        wanted = {"family": str, "blocks": list, "skipped": list, "strategy": str, "details": dict}
+        problems = Problems(f"{source} is not a plan")
+        if not isinstance(values, dict):
+            raise InputError(f"{source} is not a plan: expected a mapping, found {type(values).__name__}")
+        for name, kind in wanted.items():
+            problems.check(isinstance(values.get(name), kind), f"{name}: missing or not a {kind.__name__}")
+        for name in values:
+            problems.check(name in (*wanted, "preferences"), f"{name}: unknown field")
+        problems.raise_any()
+        return cls(**values)
+
+
+def check_skipped(skipped: tuple[str, ...] | list[str], blocks: tuple[str, ...]) -> None:
+    """Refuse unknown or repeated block names, and a plan that keeps no block.
+
+    Raises:
+        InputError: all problems in one message.
+    """
+    problems = Problems("the skipped blocks are not valid")
+    for name in skipped:
+        problems.check(name in blocks, f"{name!r}: no such block{nearest(name, blocks)}")
+    problems.check(len(set(skipped)) == len(skipped), f"{', '.join(map(str, skipped))}: a block is named twice")
+    problems.check(
+        len(skipped) < len(blocks), f"{len(skipped)} skipped: fewer than the {len(blocks)} blocks must be named"
+    )
+    problems.raise_any()

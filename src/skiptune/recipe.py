@@ -1,0 +1,252 @@
+"""A recipe: everything a run needs, as YAML, checked as a whole before any work starts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from .checks import Problems, nearest
+from .config import Budget, Config, SearchConfig, SkipConfig, TrainConfig, is_number
+from .errors import InputError
+
+_PATHS = ("train", "images", "validation", "validation_images", "test", "test_images")
+BASELINES = ("unskipped", "random", "full")
+
+
+@dataclass(frozen=True)
+class DataConfig(Config):
+    """Where the questions come from.
+
+    Attributes:
+        name: ``easy-vqa`` for the embedded set, ``jsonl`` for files of one's own.
+        train: JSON-lines file of training questions, with ``images``, their folder.
+        images: folder of the training images; also of the others unless they name their own.
+        validation: a file of its own; without it ``validation_share`` of the training images is cut off.
+        validation_images: its folder.
+        validation_share: share of the *images* held out.
+        test: the file that is touched once, at the end.
+        test_images: its folder.
+        max_train: use only that many training questions, drawn at random.
+        least_answer_count: answers given less often in training are not in the vocabulary.
+    """
+
+    name: str = "easy-vqa"
+    train: str | None = None
+    images: str | None = None
+    validation: str | None = None
+    validation_images: str | None = None
+    validation_share: float = 0.1
+    test: str | None = None
+    test_images: str | None = None
+    max_train: int | None = None
+    least_answer_count: int = 1
+
+    def validate(self, problems: Problems) -> None:
+        names = ("easy-vqa", "jsonl")
+        problems.check(self.name in names, f"name: {self.name!r}{nearest(str(self.name), names)}")
+        for name in _PATHS:
+            value = getattr(self, name)
+            problems.check(value is None or isinstance(value, str), f"{name}: {value!r} is not a path")
+        if self.name == "jsonl":
+            for name in ("train", "images"):
+                problems.check(getattr(self, name) is not None, f"{name}: missing; name: jsonl needs it")
+        elif self.name == "easy-vqa":
+            given = [name for name in _PATHS if getattr(self, name) is not None]
+            problems.check(not given, f"{', '.join(given)}: files are read with name: jsonl")
+        share = self.validation_share
+        problems.check(is_number(share, 0, 1) and 0 < share < 1, f"validation_share: {share!r} is not between 0 and 1")
+        for name, optional in (("max_train", True), ("least_answer_count", False)):
+            value = getattr(self, name)
+            ok = (value is None and optional) or is_number(value, 1, whole=True)
+            problems.check(ok, f"{name}: {value!r} is not a whole number ≥ 1")
+
+
+@dataclass(frozen=True)
+class BenchConfig(Config):
+    """Latency measured at the end of a run: batch sizes and how often each model takes its turn."""
+
+    batch_sizes: tuple[int, ...] = (1, 32)
+    repeats: int = 20
+
+    def validate(self, problems: Problems) -> None:
+        sizes = self.batch_sizes
+        good = isinstance(sizes, list | tuple) and bool(sizes) and all(is_number(size, 1, whole=True) for size in sizes)
+        problems.check(good, f"batch_sizes: {sizes!r} is not a list of whole numbers ≥ 1")
+        problems.check(is_number(self.repeats, 2, whole=True), f"repeats: {self.repeats!r} is not a whole number ≥ 2")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete run.
+
+    Attributes:
+        output: directory for everything the run leaves.
+        model: embedded name, directory or hub id.
+        preset: ``default``, or ``paper`` for the released semantics; sections given in the recipe override it.
+        start: what the final training starts from: the ``pretrained`` model with fresh adapters (the paper's
+            restart) or the adapters of the ``search``.
+        baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
+    """
+
+    output: str
+    model: str = "vilt-scenes"
+    preset: str = "default"
+    start: str = "pretrained"
+    baselines: tuple[str, ...] = ()
+    data: DataConfig = field(default_factory=DataConfig)
+    adapters: SkipConfig = field(default_factory=SkipConfig)
+    budget: Budget = field(default_factory=lambda: Budget(num_skip=4))
+    search: SearchConfig = field(default_factory=SearchConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
+    bench: BenchConfig = field(default_factory=BenchConfig)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as in YAML."""
+        result: dict[str, Any] = {}
+        for entry in fields(self):
+            value = getattr(self, entry.name)
+            result[entry.name] = value.to_dict() if isinstance(value, Config) else value
+        result["baselines"] = list(self.baselines)
+        result["bench"]["batch_sizes"] = list(self.bench.batch_sizes)
+        return result
+
+
+_SECTIONS: dict[str, type[Config]] = {
+    "data": DataConfig,
+    "adapters": SkipConfig,
+    "budget": Budget,
+    "search": SearchConfig,
+    "train": TrainConfig,
+    "bench": BenchConfig,
+}
+_PRESETS: dict[str, dict[str, Config]] = {
+    "default": {},
+    "paper": {
+        "adapters": SkipConfig.paper(),
+        "search": SearchConfig.paper(),
+        "train": TrainConfig.paper_vilt_vqa(),
+    },
+}
+
+
+def packaged_recipes() -> dict[str, Path]:
+    """Recipes that come with the package, by name."""
+    folder = Path(str(files("skiptune") / "recipes"))
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str | None = None) -> Recipe:
+    """Read a recipe from a file, or a packaged one by name.
+
+    Paths in the file are relative to the file; paths in ``overrides`` (``section.field=value``) and ``output`` to the
+    working directory.
+
+    Raises:
+        InputError: every problem of the recipe in one message, with the nearest valid name for a typo.
+    """
+    packaged = packaged_recipes()
+    path = Path(source)
+    if not path.is_file() and str(source) in packaged:
+        path = packaged[str(source)]
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{source}: cannot be read ({error})") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise InputError(f"{source}: expected a mapping with output, model, data, …; found {type(values).__name__}")
+    values = _absolute(values, path.parent)
+    problems = Problems(f"{source} is not a valid recipe")
+    for override in overrides:
+        _override(values, override, problems)
+    if output is not None:
+        values["output"] = output
+    return _build(values, problems)
+
+
+def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    data = values.get("data")
+    if isinstance(data, dict):
+        for name in _PATHS:
+            if isinstance(data.get(name), str):
+                data[name] = str((folder / Path(data[name]).expanduser()).resolve())
+    return values
+
+
+def _override(values: dict[str, Any], override: str, problems: Problems) -> None:
+    """Apply ``section.field=value``; the value is read as YAML."""
+    name, equals, text = override.partition("=")
+    section, _, entry = name.partition(".")
+    if not equals or not section:
+        problems.add(f"--set {override}: expected name=value, e.g. train.epochs=2")
+        return
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError:
+        problems.add(f"--set {override}: {text!r} is not a YAML value")
+        return
+    if section == "data" and entry in _PATHS and isinstance(value, str):
+        value = str(Path(value).expanduser().resolve())
+    if not entry:
+        values[section] = value
+        return
+    if values.get(section) is None:
+        values[section] = {}
+    if not isinstance(values[section], dict):
+        problems.add(f"--set {override}: {section} has no fields")
+        return
+    target = values[section]
+    for key in entry.split(".")[:-1]:
+        target = target.setdefault(key, {})
+    target[entry.split(".")[-1]] = value
+
+
+def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
+    known = [entry.name for entry in fields(Recipe)]
+    for name in values:
+        problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
+    for name in ("output", "model"):
+        value = values.get(name, None if name == "output" else "vilt-scenes")
+        problems.check(isinstance(value, str) and bool(value), f"{name}: {value!r} is not a text")
+    preset, start = values.get("preset", "default"), values.get("start", "pretrained")
+    problems.check(preset in _PRESETS, f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
+    starts = ("pretrained", "search")
+    problems.check(start in starts, f"start: {start!r}{nearest(str(start), starts)}")
+    baselines = values.get("baselines") or ()
+    if not isinstance(baselines, list | tuple):
+        problems.add(f"baselines: {baselines!r} is not a list")
+        baselines = ()
+    for name in baselines:
+        problems.check(name in BASELINES, f"baselines: {name!r}{nearest(str(name), BASELINES)}")
+    sections = {
+        name: _section(name, kind, values.get(name), _PRESETS.get(preset, {}).get(name), problems)
+        for name, kind in _SECTIONS.items()
+    }
+    problems.raise_any()
+    plain = {name: values[name] for name in ("output", "model", "preset", "start") if name in values}
+    return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+
+
+def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:
+    if given is None:
+        given = {}
+    if not isinstance(given, dict):
+        problems.add(f"{name}: {given!r} is not a mapping")
+        return None
+    if kind is Budget and not given:
+        given = {"num_skip": 4}
+    merged = {**(preset.to_dict() if preset else {}), **given}
+    try:
+        return kind.from_dict(merged)
+    except InputError as error:
+        for line in str(error).splitlines()[1:]:
+            problems.add(f"{name}.{line.removeprefix('  - ')}")
+        return None

@@ -1,0 +1,384 @@
+"""A whole run, step by step: search, train, evaluate, export, time, report.
+
+Every step's result is a file, so a run that was killed goes on where it was.
+"""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
+
+from .checks import read_json, write_atomically, write_json
+from .config import SkipConfig
+from .cost import cost_table, count_parameters, example_inputs
+from .data.easy_vqa import read_easy_vqa
+from .data.jsonl import read_jsonl
+from .data.records import Record, Records, check_disjoint, split_by_image
+from .errors import InputError
+from .evaluation import Evaluation, evaluate
+from .families.registry import family_of
+from .insertion import blocks_of, choose, insert, unfreeze
+from .latency import compare_latency
+from .models import load_model, load_processor
+from .plan import Plan
+from .progress import console
+from .recipe import Recipe
+from .report import write_report
+from .searching.run import prepare_search, search
+from .slim import export, load
+from .tasks.vqa import Vqa
+from .training import fit, load_trained, trained_state
+from .version import __version__
+
+_SAMPLES = 12
+
+
+@dataclass
+class Data:
+    """The three parts, and what was wrong with rows that were left out."""
+
+    train: list[Record]
+    validation: list[Record]
+    test: list[Record]
+    bad_rows: dict[str, list[str]]
+
+
+class Run:
+    """A recipe being carried out in its output directory."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.folder = Path(recipe.output)
+        self.seconds: dict[str, float] = {}
+
+    @cached_property
+    def data(self) -> Data:
+        return read_data(self.recipe)
+
+    @cached_property
+    def task(self) -> Vqa:
+        processor = load_processor(self.recipe.model)
+        return Vqa.from_records(processor, self.data.train, self.recipe.data.least_answer_count)
+
+    def check(self) -> None:
+        """Refuse everything that cannot work, before any work.
+
+        Raises:
+            InputError: data, model, budget or output directory are not usable.
+        """
+        self._check_output()
+        check_disjoint({"train": self.data.train, "validation": self.data.validation, "test": self.data.test})
+        prepare_search(self.fresh_model(), self.recipe.budget, self.recipe.search, self.recipe.train.seed)
+
+    def all(self) -> dict[str, Any]:
+        """Carry out what is not done yet; returns the content of ``results.json``."""
+        self.check()
+        self.search()
+        self.train()
+        for name in self.recipe.baselines:
+            self.baseline(name)
+        self.evaluate()
+        self.export()
+        self.latency()
+        results = self.results()
+        write_report(self.folder, results)
+        return results
+
+    def fresh_model(self) -> PreTrainedModel:
+        """The pre-trained model with new adapters: the same weights at every call."""
+        recipe, seed = self.recipe, self.recipe.train.seed
+        model = load_model(recipe.model, self.task.model_class, seed=seed, **self.task.model_changes())
+        insert(model, recipe.adapters, seed=seed)
+        return model
+
+    def search(self) -> Plan:
+        """Step 1: the plan, in ``plan.json``."""
+        path = self.folder / "plan.json"
+        if not path.is_file():
+            model = self.fresh_model()
+            recipe, folder = self.recipe, self.folder / "checkpoints" / "search"
+            plan = search(
+                model,
+                self.task,
+                self.data.train,
+                self.data.validation,
+                recipe.budget,
+                recipe.search,
+                recipe.train,
+                folder,
+                keep_adapters=True,
+            )
+            self._save_tensors(self.folder / "searched.safetensors", model)
+            plan.save(path)
+            shutil.rmtree(folder, ignore_errors=True)
+        return Plan.load(path)
+
+    def train(self) -> PreTrainedModel:
+        """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""
+        plan, path = self.search(), self.folder / "trained.safetensors"
+        model = self.fresh_model()
+        if not path.is_file():
+            if self.recipe.start == "search":
+                load_trained(model, load_file(self.folder / "searched.safetensors"))
+            self._fit(model, plan, "train")
+            self._save_tensors(path, model)
+        load_trained(model, load_file(path))
+        choose(model, plan.skipped)
+        return model
+
+    def baseline(self, name: str) -> dict[str, Any]:
+        """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
+
+        def make() -> dict[str, Any]:
+            model, plan = self.fresh_model(), self.search()
+            if name == "full":
+                model = load_model(
+                    self.recipe.model,
+                    self.task.model_class,
+                    seed=self.recipe.train.seed,
+                    **self.task.model_changes(),
+                )
+                insert(model, SkipConfig(block_adapter="none"))
+                unfreeze(model)
+            skipped = random_plan(plan, self.recipe.train.seed) if name == "random" else ()
+            chosen = Plan(plan.family, plan.blocks, skipped, name)
+            outcome = self._fit(model, chosen, name)
+            return {
+                "skipped": list(skipped),
+                "trainable": count_parameters(model)["trainable"],
+                "seconds": outcome["seconds"],
+                "validation": evaluate(model, self.task, self.data.validation, title=name).summary(),
+                "test": evaluate(model, self.task, self.data.test, title=name).summary() if self.data.test else None,
+            }
+
+        return self._step(f"baselines/{name}.json", make)
+
+    def evaluate(self) -> dict[str, Any]:
+        """Step 3: accuracy on validation and, once, on test."""
+
+        def make() -> dict[str, Any]:
+            model = self.train()
+            parts = {"validation": self.data.validation, "test": self.data.test}
+            found = {name: evaluate(model, self.task, rows, title=name) for name, rows in parts.items() if rows}
+            shown = "test" if "test" in found else "validation"
+            samples = sample_predictions(found[shown], parts[shown], self.recipe.train.seed)
+            return {**{name: result.summary() for name, result in found.items()}, "samples": samples}
+
+        return self._step("evaluation.json", make)
+
+    def export(self) -> Path:
+        """Step 4: the slim model, in ``slim/``."""
+        target = self.folder / "slim"
+        if not (target / "config.json").is_file():
+            accuracy = {name: value for name, value in self.evaluate().items() if name != "samples"}
+            extra = {"accuracy": accuracy, "seed": self.recipe.train.seed}
+            export(self.train(), target, self.search(), self.task.processor, extra=extra)
+        return target
+
+    def latency(self) -> dict[str, Any]:
+        """Step 5: original, unskipped with adapters, and slim, interleaved on the CPU or GPU of this machine."""
+
+        def make() -> dict[str, Any]:
+            slim = load(self.export())
+            original = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
+            family_of(original).adopt(original)
+            unskipped = self.fresh_model()
+            if self.recipe.adapters.block_adapter == "lora":
+                from .insertion import prune
+
+                unskipped = prune(unskipped, Plan(family_of(original).name, tuple(blocks_of(unskipped)), ()))
+            models = {"original": original, "unskipped": unskipped, "slim": slim}
+            side, length = self.input_size()
+            rows = {
+                str(batch): compare_latency(
+                    models,
+                    example_inputs(original, side, length, batch),
+                    self.recipe.bench.repeats,
+                    title=f"timing {batch}",
+                )
+                for batch in self.recipe.bench.batch_sizes
+            }
+            device = str(next(slim.parameters()).device)
+            return {"batches": rows, "threads": torch.get_num_threads(), "device": device, "text_length": length}
+
+        return self._step("latency.json", make)
+
+    def input_size(self) -> tuple[tuple[int, int], int]:
+        """(height, width) and text length of the first validation batch: what costs and latency are stated for."""
+        batch = self.task.collate(self.data.validation[:32])
+        height, width = batch["pixel_values"].shape[-2:]
+        return (int(height), int(width)), int(batch["input_ids"].shape[1])
+
+    def results(self) -> dict[str, Any]:
+        """Everything worth knowing of the run, in ``results.json``."""
+        plan, evaluation, latency = self.search(), self.evaluate(), self.latency()
+        plain = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
+        size, length = self.input_size()
+        cost = cost_table(plain, self.recipe.adapters, plan.skipped, size, length)
+        slim = self.folder / "slim"
+        results = {
+            "skiptune_version": __version__,
+            "recipe": self.recipe.to_dict(),
+            "plan": {
+                "strategy": plan.strategy,
+                "blocks": list(plan.blocks),
+                "skipped": list(plan.skipped),
+                "preferences": plan.preferences,
+                "rounds": plan.details.get("rounds", []),
+            },
+            "metric": {"name": self.task.metric, **{k: v for k, v in evaluation.items() if k != "samples"}},
+            "samples": evaluation["samples"],
+            "baselines": {name: self.baseline(name) for name in self.recipe.baselines},
+            "operations": cost["macs_g"],
+            "relative_macs": cost["relative_macs"],
+            "input": {"image_size": list(size), "text_length": length},
+            "parameters": {**cost["parameters"], "slim": cost["parameters_with_plan"]},
+            "bytes": {"slim": sum(file.stat().st_size for file in slim.iterdir())},
+            "latency": latency,
+            "history": {"search": plan.details.get("history", []), "train": self._history("train")},
+            "records": {
+                "train": len(self.data.train),
+                "validation": len(self.data.validation),
+                "test": len(self.data.test),
+                "bad_rows": {name: len(rows) for name, rows in self.data.bad_rows.items()},
+            },
+            "answers": len(self.task.answers),
+            "seconds": {"search": plan.details.get("seconds"), **self._all_seconds()},
+            "seed": self.recipe.train.seed,
+            "versions": versions(),
+        }
+        write_json(self.folder / "results.json", results)
+        return results
+
+    def _fit(self, model: PreTrainedModel, plan: Plan, name: str) -> dict[str, Any]:
+        folder = self.folder / "checkpoints" / name
+        outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder)
+        write_json(self.folder / "logs" / f"{name}.json", outcome)
+        shutil.rmtree(folder, ignore_errors=True)
+        return outcome
+
+    def _history(self, name: str) -> list[dict[str, Any]]:
+        path = self.folder / "logs" / f"{name}.json"
+        return list(read_json(path)["history"]) if path.is_file() else []
+
+    def _all_seconds(self) -> dict[str, float]:
+        found = {path.stem: read_json(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
+        for name in ("evaluation", "latency"):
+            path = self.folder / f"{name}.json"
+            if path.is_file():
+                found[name] = read_json(path)["step_seconds"]
+        return found
+
+    def _step(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """The JSON of a step, made if it is not there yet."""
+        path = self.folder / name
+        if not path.is_file():
+            started = time.perf_counter()
+            content = make()
+            write_json(path, {**content, "step_seconds": time.perf_counter() - started})
+        content = read_json(path)
+        return {key: value for key, value in content.items() if key != "step_seconds"}
+
+    def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
+        state = trained_state(model)
+        write_atomically(path, lambda temporary: save_file(state, temporary))
+
+    def _check_output(self) -> None:
+        """Start a run or go on with the same one; never mix two."""
+        path = self.folder / "recipe.json"
+        wanted = self.recipe.to_dict()
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InputError(f"output: {self.folder} is a file; name a directory")
+        if path.is_file():
+            found = read_json(path)
+            names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
+            if names:
+                raise InputError(
+                    f"output: {self.folder} holds a run with another {', '.join(names)}; "
+                    "name another output, or remove that directory"
+                )
+            return
+        if self.folder.is_dir() and any(self.folder.iterdir()):
+            raise InputError(f"output: {self.folder} is not empty and not a run; name another directory")
+        write_json(path, wanted)
+
+
+def read_data(recipe: Recipe) -> Data:
+    """Read and split the data of a recipe; bad rows are reported, the rest is used.
+
+    Raises:
+        InputError: files are missing, a part is empty, or too many rows are bad.
+    """
+    config, seed = recipe.data, recipe.train.seed
+    if config.name == "easy-vqa":
+        parts = {part: read_easy_vqa(part) for part in ("train", "test")}
+    else:
+        named = {
+            "train": (config.train, config.images),
+            "validation": (config.validation, config.validation_images),
+            "test": (config.test, config.test_images),
+        }
+        parts = {
+            part: read_jsonl(path, images or str(config.images))
+            for part, (path, images) in named.items()
+            if path is not None
+        }
+    report_bad_rows(parts)
+    train = parts["train"].items
+    if "validation" in parts:
+        validation = parts["validation"].items
+    else:
+        train, validation = split_by_image(train, config.validation_share, seed)
+    if config.max_train is not None and config.max_train < len(train):
+        rows = np.random.default_rng(seed).permutation(len(train))[: config.max_train]
+        train = [train[row] for row in sorted(rows)]
+    test = parts["test"].items if "test" in parts else []
+    return Data(train, validation, test, {name: records.bad for name, records in parts.items()})
+
+
+def report_bad_rows(parts: dict[str, Records]) -> None:
+    """Tell how many rows of each part were left out, and why the first ones were."""
+    for name, records in parts.items():
+        if records.bad:
+            console.print(f"{name}: {len(records.bad)} of {records.rows} rows left out, e.g. {records.bad[0]}")
+
+
+def random_plan(plan: Plan, seed: int) -> tuple[str, ...]:
+    """As many blocks as the plan skips, drawn at random."""
+    rng = np.random.default_rng((seed, 1))
+    chosen = rng.choice(len(plan.blocks), size=len(plan.skipped), replace=False)
+    return tuple(plan.blocks[block] for block in sorted(chosen))
+
+
+def sample_predictions(found: Evaluation, records: list[Record], seed: int) -> list[dict[str, Any]]:
+    """A few questions with the given and the accepted answers, for the report card."""
+    rows = np.random.default_rng(seed).permutation(len(records))[:_SAMPLES]
+    return [
+        {
+            "image": str(records[row].image),
+            "question": records[row].question,
+            "accepted": sorted(records[row].answers),
+            "given": found.predictions[row],
+            "score": found.scores[row],
+        }
+        for row in rows
+    ]
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    from importlib.metadata import version
+
+    packages = ("torch", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

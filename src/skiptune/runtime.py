@@ -1,0 +1,32 @@
+"""Process-wide settings of the command line: memory allocation and quiet libraries."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
+
+
+def keep_freed_memory() -> None:
+    """Ask glibc to keep freed memory for the next allocation instead of handing it back to the kernel.
+
+    Training frees and allocates the same few megabytes thousands of times a second; without this every round trip
+    zeroes pages again, which costs about a fifth of the time of a small model on a CPU. No effect off Linux and glibc.
+    """
+    if sys.platform != "linux":
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_MMAP_MAX, 0)
+        mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+        mallopt(_M_TOP_PAD, 2**26)
+
+
+def quiet_libraries() -> None:
+    """No tokenizer fork warnings, loading bars of split seconds, or advice that the user did not ask for."""
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")

@@ -1,0 +1,1 @@
+"""One file a task: records to batches, predictions to a metric."""

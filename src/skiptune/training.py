@@ -1,0 +1,234 @@
+"""Training: a thin layer over transformers' Trainer that knows parameter groups and saves only what is trained."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from .config import TrainConfig
+from .data.records import Record
+from .errors import InputError, RunError
+from .insertion import check_plan, choose, parameter_groups
+from .plan import Plan
+from .progress import TrainingBar
+from .tasks.vqa import Vqa
+
+_TRAINED = "trained.safetensors"
+_BETAS = (0.9, 0.98)
+
+
+class RecordDataset(Dataset[Record]):
+    """Records by number; the task's collator decodes them."""
+
+    def __init__(self, records: Sequence[Record]) -> None:
+        self.records = records
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> Record:
+        return self.records[index]
+
+
+class SkipTrainer(Trainer):
+    """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN."""
+
+    def __init__(self, *args: Any, config: TrainConfig, **kwargs: Any) -> None:
+        self.optimizer: torch.optim.Optimizer | None
+        super().__init__(*args, **kwargs)
+        self.skiptune_config = config
+        self.model_accepts_loss_kwargs = False
+
+    def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
+        """AdamW (0.9, 0.98); a group's learning rate is the base one times its factor."""
+        if self.optimizer is None:
+            groups = optimizer_groups(self.model, self.skiptune_config)
+            self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate, betas=_BETAS)
+        return self.optimizer
+
+    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
+        """One micro-batch.
+
+        Raises:
+            RunError: the loss is not finite; nothing is saved after that.
+        """
+        loss: Tensor = super().training_step(*args, **kwargs)
+        if not math.isfinite(loss.item()):
+            raise RunError(
+                f"the loss is {loss.item()} at step {self.state.global_step + 1}; lower train.learning_rate "
+                f"({self.args.learning_rate:g}) or its factors, or look at the data of that step"
+            )
+        return loss
+
+    def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(trained_state(self.model), folder / _TRAINED)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
+        load_trained(model or self.model, load_file(Path(resume_from_checkpoint) / _TRAINED))
+
+
+def optimizer_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Trainable parameters with their learning rate and weight decay (none on biases and LayerNorms)."""
+    groups = []
+    for group, parameters in parameter_groups(model).items():
+        rate = config.learning_rate * config.learning_rate_factors.get(group, 1.0)
+        trained = [parameter for parameter in parameters.values() if parameter.requires_grad]
+        for decay in (config.weight_decay, 0.0):
+            chosen = [parameter for parameter in trained if (parameter.ndim > 1) == (decay > 0)]
+            if chosen and (decay > 0 or config.weight_decay > 0):
+                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
+        if config.weight_decay == 0 and trained:
+            groups.append({"params": trained, "lr": rate, "weight_decay": 0.0})
+    return groups
+
+
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the trainable parameters by name."""
+    return {name: p.detach().clone().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+
+
+@torch.no_grad()
+def load_trained(model: nn.Module, state: dict[str, Tensor]) -> None:
+    """Copy ``state`` into the trainable parameters.
+
+    Raises:
+        InputError: the names are not exactly those of the model's trainable parameters.
+    """
+    own = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    if own.keys() != state.keys():
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        raise InputError(f"trained parameters do not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+    for name, parameter in own.items():
+        parameter.copy_(state[name])
+
+
+def newest_checkpoint(folder: Path) -> str | None:
+    """The newest checkpoint that was written to its end. The Trainer writes its state file last."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    for path in found:
+        try:
+            step = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
+            load_file(path / _TRAINED)
+        except Exception:  # an interrupted write can leave anything behind
+            continue
+        if step == int(path.name.rpartition("-")[2]):
+            return str(path)
+    return None
+
+
+def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_steps: int | None, rows: int) -> Any:
+    """The Trainer's arguments for a configuration and a number of training rows."""
+    per_step = config.batch_size * config.gradient_accumulation
+    steps = max_steps or math.ceil(epochs * rows / per_step)
+    return TrainingArguments(
+        output_dir=str(folder),
+        per_device_train_batch_size=config.batch_size,
+        gradient_accumulation_steps=config.gradient_accumulation,
+        num_train_epochs=epochs,
+        max_steps=max_steps or -1,
+        learning_rate=config.learning_rate,
+        warmup_steps=math.ceil(config.warmup_ratio * steps),
+        lr_scheduler_type="linear",
+        max_grad_norm=config.max_grad_norm,
+        save_steps=config.save_steps or max(1, steps // 10),
+        save_total_limit=2,
+        logging_steps=max(1, steps // 50),
+        logging_nan_inf_filter=False,
+        dataloader_num_workers=config.workers,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        seed=config.seed,
+        remove_unused_columns=False,
+        label_names=["labels"],
+        report_to="none",
+        disable_tqdm=True,
+        ddp_find_unused_parameters=True,
+    )
+
+
+def train_loop(
+    model: nn.Module,
+    task: Vqa,
+    records: Sequence[Record],
+    config: TrainConfig,
+    folder: Path,
+    title: str,
+    epochs: float,
+    max_steps: int | None = None,
+    callbacks: Sequence[TrainerCallback] = (),
+    note: Callable[[], str] | None = None,
+) -> dict[str, Any]:
+    """Train the trainable parameters of ``model`` in place, going on from the newest checkpoint in ``folder``.
+
+    Returns:
+        ``seconds`` of this call, ``steps``, and the ``history`` of logged losses.
+    """
+    if not records:
+        raise InputError("there are no training records")
+    started = time.perf_counter()
+    bar = TrainingBar(title, note)
+    trainer = SkipTrainer(
+        model,
+        training_arguments(config, folder, epochs, max_steps, len(records)),
+        data_collator=task.collate,
+        train_dataset=RecordDataset(records),
+        callbacks=[bar, *callbacks],
+        config=config,
+    )
+    for unwanted in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(unwanted)
+    try:
+        trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+    finally:
+        bar.close()
+    history = [
+        {"step": entry["step"], "loss": float(entry["loss"])} for entry in trainer.state.log_history if "loss" in entry
+    ]
+    return {"seconds": time.perf_counter() - started, "steps": trainer.state.global_step, "history": history}
+
+
+def fit(
+    model: nn.Module,
+    task: Vqa,
+    train: Sequence[Record],
+    config: TrainConfig | None = None,
+    plan: Plan | None = None,
+    folder: str | Path | None = None,
+) -> dict[str, Any]:
+    """Train adapters, head and small parts with the plan's blocks skipped. In place.
+
+    Args:
+        model: a model with adapters inserted (or all of it unfrozen, for full tuning).
+        task: what to learn.
+        train: training records.
+        config: optimisation.
+        plan: blocks to skip; ``None`` keeps them all.
+        folder: for checkpoints; call again with the same folder to go on after an interruption.
+
+    Returns:
+        ``seconds``, ``steps`` and ``history``.
+
+    Raises:
+        InputError: the plan is for another model, or there are no records.
+        RunError: the loss is not finite.
+    """
+    config = config or TrainConfig()
+    if plan is not None:
+        check_plan(model, plan)
+    choose(model, plan.skipped if plan else ())
+    with TemporaryDirectory() as scratch:
+        where = Path(folder) if folder is not None else Path(scratch)
+        return train_loop(model, task, train, config, where, "training", config.epochs, config.max_steps)
