@@ -15,10 +15,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-BLUE, SKY, VERMILLION, GREEN, PURPLE = "#0072B2", "#56B4E9", "#D55E00", "#009E73", "#CC79A7"
+from .summary import MODELS
+
+BLUE, SKY, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#D55E00", "#CC79A7"
 GREY, INK = "#767676", "#222222"
-#: Models of the latency comparison: what the report calls them, and their colour.
-MODELS = {"original": ("original", GREY), "unskipped": ("nothing skipped", SKY), "slim": ("slim", BLUE)}
+_MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
 _SIZE = (5.6, 2.9)  # inches; half the page
 _FONT = 9
@@ -116,11 +117,11 @@ def _latency_bars(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:
     longest = max(rows[name]["p90_s"] for name in names) * 1e3
     for place, name in enumerate(names):
         low, middle, high = (rows[name][key] * 1e3 for key in ("p10_s", "median_s", "p90_s"))
-        axes.barh(place, middle, 0.7, color=MODELS[name][1])
+        axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
         text = f"{middle:.3g} ms" + ("" if name == "original" else f"  ×{rows[name]['ratio']:.2f}")
         axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
-    axes.set_yticks(range(len(names)), [MODELS[name][0] for name in names])
+    axes.set_yticks(range(len(names)), [MODELS[name] for name in names])
     axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar
     axes.invert_yaxis()
     axes.set_xticks([])

@@ -5,22 +5,18 @@ from __future__ import annotations
 import base64
 import html
 import io
-import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-import yaml
 from PIL import Image
 
 from .checks import write_text
-from .plots import MODELS, latency_plot, losses_plot, preferences_plot, rounds_plot
+from .plots import latency_plot, losses_plot, preferences_plot, rounds_plot
+from .summary import Headline, Table, file_name, find, headlines, outcome, recipe_text, subtitle, tables
 
 _THUMBNAIL = 240  # pixels a side at most
-_MINUS = "−"
-_PARTS = ("test", "validation")
 
 
 def write_report(folder: Path, results: dict[str, Any]) -> None:
@@ -33,133 +29,235 @@ def write_report(folder: Path, results: dict[str, Any]) -> None:
     Raises:
         RunError: the disk is full or not writable.
     """
-    for name, text in (("report.md", _markdown(results)), ("report.html", _html(results))):
-        write_text(folder / name, text.encode("utf-8", "replace").decode("utf-8"))  # file names may hold surrogates
+    for name, text in (("report.md", _markdown(results)), ("report.html", _page(results))):
+        # names of files may hold bytes that are not UTF-8, which Python keeps as surrogates
+        write_text(folder / name, text.encode("utf-8", "replace").decode("utf-8"))
 
 
-@dataclass(frozen=True)
-class Headline:
-    """A number large enough to read across a room, and a line on what it means."""
-
-    label: str
-    value: str
-    note: str
+# Markdown -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Table:
-    """Rows of plain text under a header; the first column names the row."""
-
-    title: str
-    header: tuple[str, ...]
-    rows: list[tuple[str, ...]]
-    note: str = ""
-
-
-# What the report says -------------------------------------------------------------------------------------------------
-
-
-def _find(values: Any, *names: str) -> Any:
-    """``values[name1][name2]…``, or ``None`` where something is missing."""
-    for name in names:
-        values = values.get(name) if isinstance(values, Mapping) else None
-    return values
-
-
-def _measured(results: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Measured parts by name, test first."""
-    return {part: _find(results, "metric", part) for part in _PARTS if _find(results, "metric", part)}
+def _markdown(results: Mapping[str, Any]) -> str:
+    """Text and tables only: images inside Markdown are not shown by most viewers."""
+    parts = ["# SkipTune report card", _md(subtitle(results))]
+    found = [(entry.label, entry.value, entry.note) for entry in headlines(results)]
+    blocks = find(results, "plan", "blocks") or []
+    parts += [_md_table(Table("", ("", "", ""), found))] if found else []
+    if blocks:
+        parts += ["## Blocks", _md_table(_block_table(results))]
+    for table in tables(results):
+        parts += [f"## {table.title}", _md_table(table), _md(table.note)]
+    if find(results, "samples"):
+        parts += ["## Sample questions", _md_table(_sample_table(results["samples"]))]
+    recipe = recipe_text(results)
+    if recipe:
+        fence = "`" * max(3, *(len(run) + 1 for run in ["", *re.findall("`+", recipe)]))
+        parts += ["## Recipe", f"{fence}yaml\n{recipe}{fence}"]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _headlines(results: Mapping[str, Any]) -> list[Headline]:
-    return [*_accuracy_headline(results), *_cost_headlines(results), *_size_headlines(results)]
+def _block_table(results: Mapping[str, Any]) -> Table:
+    plan = results["plan"]
+    preferences = plan.get("preferences") or {}
+    rows = [
+        (name, "skipped" if name in plan["skipped"] else "kept")
+        + ((f"{preferences[name]:+.3f}".replace("-", "−"),) if name in preferences else ("–",))
+        for name in plan["blocks"]
+    ]
+    return Table("", ("block", "state", "preference"), rows)
 
 
-def _accuracy_headline(results: Mapping[str, Any]) -> list[Headline]:
-    for part, found in _measured(results).items():
-        unskipped = _find(results, "baselines", "unskipped", part, "accuracy")
-        beside = "" if unskipped is None else f"; {_percent(unskipped)} with nothing skipped"
-        label = f"{part.capitalize()} {_find(results, 'metric', 'name') or 'accuracy'}"
-        return [Headline(label, _percent(found["accuracy"]), f"{found['count']:,} questions{beside}")]
-    return []
-
-
-def _cost_headlines(results: Mapping[str, Any]) -> list[Headline]:
-    found = []
-    macs = _find(results, "operations")
-    if macs:
-        note = f"{macs['with_plan']:.3g} instead of {macs['original']:.3g} G multiply-accumulates"
-        found.append(Headline("Operations", _change(results["relative_macs"]), note))
-    batches = _find(results, "latency", "batches") or {}
-    sizes = sorted(batches, key=int)
-    for size in dict.fromkeys(sizes[:1] + sizes[-1:]):
-        slim, original = batches[size]["slim"], batches[size]["original"]
-        note = f"{slim['median_s'] * 1e3:.3g} instead of {original['median_s'] * 1e3:.3g} ms a batch"
-        found.append(Headline(f"Latency, batch of {size}", _change(slim["ratio"] - 1), note))
-    return found
-
-
-def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
-    found, counts = [], _find(results, "parameters")
-    size = _find(results, "bytes", "slim")
-    if size is not None:
-        note = (
-            f"{_count(counts['slim'])} parameters; the original {_count(counts['original'])}" if counts else "on disk"
+def _sample_table(samples: list[Mapping[str, Any]]) -> Table:
+    rows = [
+        (
+            " ".join(outcome(sample)[1:]),
+            sample["question"],
+            sample["given"],
+            ", ".join(sample["accepted"]),
+            file_name(sample["image"]),
         )
-        found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
-    if counts:
-        note = f"{_count(counts['trainable'])}, as a share of the original model"
-        found.append(Headline("Trainable parameters", _percent(counts["trainable"] / counts["original"]), note))
-    return found
+        for sample in samples
+    ]
+    return Table("", ("", "question", "given", "accepted", "image"), rows)
 
 
-def _subtitle(results: Mapping[str, Any]) -> str:
-    recipe, plan = _find(results, "recipe"), _find(results, "plan")
-    model, data = _find(recipe, "model"), _find(recipe, "data", "train") or _find(recipe, "data", "name")
-    what = " on ".join(_file_name(value) for value in (model, data) if value)
-    if not plan:
-        return what
-    chosen = "" if plan["strategy"] == "none" else f" (plan: {plan['strategy']})"
-    skipped = f"{len(plan['skipped'])} of {len(plan['blocks'])} blocks skipped{chosen}"
-    seed = _find(results, "seed")
-    return " · ".join([what, skipped] + ([] if seed is None else [f"seed {seed}"]))
+def _md_table(table: Table) -> str:
+    lines = [table.header, ("---",) * len(table.header), *(tuple(_md(cell) for cell in row) for row in table.rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _tables(results: Mapping[str, Any]) -> list[Table]:
-    """All tables that have rows; the baselines come first."""
-    makers = (_baselines, _accuracy, _operations, _latency, _parameters, _data, _seconds, _versions)
-    return [table for table in (make(results) for make in makers) if table.rows]
+def _md(text: str) -> str:
+    """Text on one line that is neither Markdown nor HTML."""
+    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
 
 
-def _baselines(results: Mapping[str, Any]) -> Table:
-    baselines, measured = _find(results, "baselines") or {}, _measured(results)
-    header = ("", "accuracy", "against this plan", "blocks skipped", "operations", "trained parameters", "training")
-    parts = [part for part in measured if all(entry.get(part) for entry in baselines.values())]
-    if not baselines or not parts:
-        return Table("", header, [])
-    own = {measured_part: found for measured_part, found in measured.items() if measured_part == parts[0]}[parts[0]]
-    searched = {
-        parts[0]: own,
-        "skipped": _find(results, "plan", "skipped") or [],
-        "trainable": _find(results, "parameters", "trainable"),
-        "seconds": _find(results, "seconds", "train"),
-    }
-    rows = []
-    for name, entry in {"this plan": searched, **baselines}.items():
-        accuracy = entry[parts[0]]["accuracy"]
-        margin = 1.96 * math.sqrt(max(0.0, accuracy * (1 - accuracy)) / entry[parts[0]]["count"])
-        difference = "" if entry is searched else _change(accuracy - own["accuracy"], 2).replace("%", " points")
-        trainable, seconds, macs = entry.get("trainable"), entry.get("seconds"), _relative_macs(results, name, entry)
-        rows.append(
-            (
-                {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}.get(name, name),
-                f"{accuracy:.2%} ± {margin:.2%}",
-                difference,
-                str(len(entry["skipped"])),
-                "–" if macs is None else _change(macs),
-                "–" if trainable is None else _count(trainable),
-                "–" if seconds is None else _duration(seconds),
-            )
-        )
-    note = f"{parts[0].capitalize()} part; ± is the 95% interval if questions are independent of each other."
-    return Table("Beside the baselines", header, rows, note)
+# HTML -----------------------------------------------------------------------------------------------------------------
+
+
+def _page(results: Mapping[str, Any]) -> str:
+    """The whole page. Its policy forbids it to load or run anything, should an escape ever be missing."""
+    every = tables(results)
+    beside = [table for table in every if table.title == "Beside the baselines"]
+    sections = [
+        _headline_tiles(headlines(results)),
+        _strip(results),
+        _figures(results),
+        *(f"<section>{_html_table(table)}</section>" for table in beside),
+        _gallery(find(results, "samples") or []),
+        _details([table for table in every if table not in beside]),
+        _recipe(results),
+    ]
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>SkipTune report card</title>
+<style>{_STYLE}</style>
+</head>
+<body>
+<header><h1>SkipTune report card</h1><p>{html.escape(subtitle(results))}</p></header>
+{"".join(section for section in sections if section)}
+</body>
+</html>
+"""
+
+
+def _headline_tiles(found: list[Headline]) -> str:
+    tiles = [
+        f'<div class="tile"><p>{html.escape(entry.label)}</p><strong>{html.escape(entry.value)}</strong>'
+        f"<small>{html.escape(entry.note)}</small></div>\n"
+        for entry in found
+    ]
+    return f'<section class="tiles">\n{"".join(tiles)}</section>\n' if tiles else ""
+
+
+def _strip(results: Mapping[str, Any]) -> str:
+    """The blocks from input to output; a skipped one is dashed and says so."""
+    blocks, skipped = find(results, "plan", "blocks") or [], find(results, "plan", "skipped") or []
+    boxes = [
+        f'<li class="{state}"><b>{html.escape(name)}</b>{state}</li>'
+        for name, state in ((name, "skipped" if name in skipped else "kept") for name in blocks)
+    ]
+    title = f"<h2>Blocks, from input to output: {len(blocks) - len(skipped)} kept, {len(skipped)} skipped</h2>"
+    return f'<section>{title}<ol class="strip">{"".join(boxes)}</ol></section>\n' if boxes else ""
+
+
+def _figures(results: Mapping[str, Any]) -> str:
+    plan = find(results, "plan") or {}
+    blocks, skipped, preferences = plan.get("blocks") or [], plan.get("skipped") or [], plan.get("preferences") or {}
+    histories = {name: entries for name, entries in (find(results, "history") or {}).items() if entries}
+    batches = find(results, "latency", "batches")
+    images = {}
+    if any(preferences.values()):
+        images["Preferences at the end of the search"] = preferences_plot(blocks, preferences, skipped)
+    if plan.get("rounds"):
+        images["Preferences during the search"] = rounds_plot(blocks, plan["rounds"], skipped)
+    if histories:
+        images["Loss during search and training"] = losses_plot(histories)
+    if batches:
+        images["Latency, with 10% to 90% of the runs"] = latency_plot(batches)
+    figures = [
+        f'<figure><h2>{title}</h2><img src="{image}" alt="{title}; numbers are in the tables below"></figure>\n'
+        for title, image in images.items()
+    ]
+    return f'<section class="figures">\n{"".join(figures)}</section>\n' if figures else ""
+
+
+def _gallery(samples: list[Mapping[str, Any]]) -> str:
+    cards = "".join(_card(sample) for sample in samples)
+    return f'<section><h2>Sample questions</h2><div class="gallery">\n{cards}</div></section>\n' if samples else ""
+
+
+def _card(sample: Mapping[str, Any]) -> str:
+    kind, symbol, word = outcome(sample)
+    name, image = html.escape(file_name(sample["image"])), _thumbnail(sample["image"])
+    picture = f'<img src="{image}" alt="{name}">' if image else '<div class="missing">image cannot be read</div>'
+    accepted = html.escape(", ".join(sample["accepted"]))
+    return (
+        f'<figure class="card">{picture}<figcaption>{name}</figcaption><p>{html.escape(sample["question"])}</p>'
+        f'<p class="{kind}"><b>{symbol}</b> {html.escape(sample["given"])} <small>({word})</small></p>'
+        + (f"<small>accepted: {accepted}</small>" if accepted else "")
+        + "</figure>\n"
+    )
+
+
+def _thumbnail(path: str) -> str | None:
+    """The image, made smaller, as a ``data:`` address; ``None`` if it cannot be read."""
+    buffer = io.BytesIO()
+    try:
+        with Image.open(path) as opened:
+            opened.thumbnail((_THUMBNAIL, _THUMBNAIL))
+            opened.convert("RGB").save(buffer, "JPEG", quality=90)
+    except Exception:  # moved, deleted or damaged since; Pillow's decoders raise whatever their format suggests
+        return None
+    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+
+
+def _details(found: list[Table]) -> str:
+    inner = "".join(f"<div>{_html_table(table)}</div>\n" for table in found)
+    return f'<section class="details">\n{inner}</section>\n' if found else ""
+
+
+def _html_table(table: Table) -> str:
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in table.header)
+    rows = [
+        f'<tr><th scope="row">{html.escape(row[0])}</th>' + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        for row in table.rows
+    ]
+    note = f"<small>{html.escape(table.note)}</small>" if table.note else ""
+    body = "</tr>\n".join(rows)
+    return f"<h2>{html.escape(table.title)}</h2><table><tr>{head}</tr>\n{body}</tr></table>{note}"
+
+
+def _recipe(results: Mapping[str, Any]) -> str:
+    text = html.escape(recipe_text(results))
+    return f"<section><h2>Recipe</h2><pre>{text}</pre></section>\n" if text else ""
+
+
+_STYLE = """
+:root { color-scheme: light; --ink: #222; --soft: #5c5c5c; --line: #dcdcdc; }
+* { box-sizing: border-box; }
+body { margin: 0 auto; padding: 24px; max-width: 1120px; color: var(--ink); background: #f4f5f7;
+  font: 15px/1.45 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
+h1 { margin: 0; font-size: 28px; }
+h2 { margin: 0 0 10px; font-size: 16px; }
+p { margin: 0; }
+header p, small, figcaption { color: var(--soft); }
+small, figcaption { font-size: 13px; }
+section, .figures > figure, .details > div { margin: 16px 0 0; padding: 16px; background: #fff; border-radius: 8px;
+  border: 1px solid var(--line); overflow-wrap: anywhere; }
+.tiles, .figures, .details { padding: 0; border: 0; background: none; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 12px; }
+.tile { padding: 14px 16px; background: #fff; border: 1px solid var(--line); border-top: 4px solid #0072B2;
+  border-radius: 8px; }
+.tile strong { display: block; font-size: 30px; line-height: 1.25; }
+.strip { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
+.strip li { flex: 1 0 64px; padding: 8px 4px; border: 2px solid #0072B2; border-radius: 6px; text-align: center;
+  font-size: 12px; color: #fff; background: #0072B2; }
+.strip li.skipped { color: #8f3e00; border: 2px dashed #D55E00;
+  background: repeating-linear-gradient(135deg, #fff 0 7px, #fbe3d4 7px 10px); }
+.strip b { display: block; font-size: 17px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 16px; }
+.figures > figure { margin: 0; }
+.figures img { display: block; width: 100%; }
+.gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; }
+.card { margin: 0; padding: 10px; border: 1px solid var(--line); border-radius: 6px; }
+.card img, .missing { display: block; width: 100%; height: 130px; object-fit: contain; background: #f4f5f7; }
+.missing { padding-top: 54px; text-align: center; font-size: 13px; color: var(--soft); border: 1px dashed #767676; }
+.card p { margin-top: 4px; }
+.right b, .wrong b, .partly b, .unknown b { display: inline-block; width: 22px; line-height: 22px; text-align: center;
+  border-radius: 50%; color: #fff; background: #767676; }
+.right b { background: #007a59; }
+.wrong b { background: #c04f00; border-radius: 4px; }
+.details { columns: 2 440px; column-gap: 16px; }
+.details > div { margin: 0 0 16px; break-inside: avoid; }
+table { width: 100%; border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
+th, td { padding: 4px 0 4px 12px; text-align: right; border-bottom: 1px solid #ececec; vertical-align: bottom; }
+th { font-weight: 600; color: var(--soft); }
+th:first-child { padding-left: 0; text-align: left; font-weight: 400; color: var(--ink); }
+pre { margin: 0; font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; columns: 2 400px; }
+@media print { body { background: #fff; } }
+"""

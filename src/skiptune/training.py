@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -178,8 +181,22 @@ def train_loop(
     """
     if not records:
         raise InputError("there are no training records")
+    with preserved_random_state():
+        return _train(model, task, records, config, folder, TrainingBar(title, note), epochs, max_steps, callbacks)
+
+
+def _train(
+    model: nn.Module,
+    task: Vqa,
+    records: Sequence[Record],
+    config: TrainConfig,
+    folder: Path,
+    bar: TrainingBar,
+    epochs: float,
+    max_steps: int | None,
+    callbacks: Sequence[TrainerCallback],
+) -> dict[str, Any]:
     started = time.perf_counter()
-    bar = TrainingBar(title, note)
     trainer = SkipTrainer(
         model,
         training_arguments(config, folder, epochs, max_steps, len(records)),
@@ -198,6 +215,18 @@ def train_loop(
         {"step": entry["step"], "loss": float(entry["loss"])} for entry in trainer.state.log_history if "loss" in entry
     ]
     return {"seconds": time.perf_counter() - started, "steps": trainer.state.global_step, "history": history}
+
+
+@contextmanager
+def preserved_random_state() -> Iterator[None]:
+    """Give the global generators back as they were: the Trainer seeds them all."""
+    python, numpy = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng():
+        try:
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(numpy)
 
 
 def fit(

@@ -1,0 +1,279 @@
+"""A run's results in words and figures: the headlines and tables of the report card, whatever its format."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+from typing import Any
+
+import yaml
+
+#: What the report calls the models whose latency is compared.
+MODELS = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"}
+_BASELINES = {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}
+_COSTED = {"unskipped": "with_adapters", "full": "original"}  # baselines that cost what another model does
+
+
+@dataclass(frozen=True)
+class Headline:
+    """A number to read at a glance, and a line on what it means."""
+
+    label: str
+    value: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain text under a header; the first column names the row."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: Sequence[tuple[str, ...]]
+    note: str = ""
+
+
+# What the report says, whatever its format ----------------------------------------------------------------------------
+
+
+def find(values: Any, *names: str) -> Any:
+    """``values[name][name]…``, or ``None`` where something is missing."""
+    for name in names:
+        values = values.get(name) if isinstance(values, Mapping) else None
+    return values
+
+
+def _measured(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What was measured by part of the data; the test part first, if there is one."""
+    return {part: found for part in ("test", "validation") if (found := find(results, "metric", part))}
+
+
+def subtitle(results: Mapping[str, Any]) -> str:
+    """What was adapted to what, and how many blocks it does without."""
+    recipe, plan, seed = find(results, "recipe"), find(results, "plan"), find(results, "seed")
+    names = (find(recipe, "model"), find(recipe, "data", "train") or find(recipe, "data", "name"))
+    parts = [" on ".join(file_name(str(name)) for name in names if name)]
+    if plan:
+        parts.append(f"{len(plan['skipped'])} of {len(plan['blocks'])} blocks skipped")
+        parts.append(f"plan: {plan.get('strategy', 'given')}")
+    return " · ".join([part for part in parts if part] + ([] if seed is None else [f"seed {seed}"]))
+
+
+def headlines(results: Mapping[str, Any]) -> list[Headline]:
+    """The figures a run is judged by: accuracy, operations, latency, size, trained parameters."""
+    found = []
+    for part, measured in list(_measured(results).items())[:1]:
+        unskipped = find(results, "baselines", "unskipped", part, "accuracy")
+        note = f"{measured['count']:,} questions" + (f"; {unskipped:.1%} with nothing skipped" if unskipped else "")
+        label = f"{part.capitalize()} {find(results, 'metric', 'name') or 'accuracy'}"
+        found.append(Headline(label, f"{measured['accuracy']:.1%}", note))
+    macs = find(results, "operations")
+    if macs:
+        note = f"{macs['with_plan']:.3g} instead of {macs['original']:.3g} G multiply-accumulates"
+        found.append(Headline("Operations", _change(results["relative_macs"]), note))
+    batches = find(results, "latency", "batches") or {}
+    sizes = sorted(batches, key=int)
+    for size in dict.fromkeys(sizes[:1] + sizes[-1:]):
+        slim, original = batches[size]["slim"], batches[size]["original"]
+        note = f"{_milliseconds(slim['median_s'])} instead of {_milliseconds(original['median_s'])}"
+        found.append(Headline(f"Latency, batch of {size}", _change(slim["ratio"] - 1), note))
+    return found + _size_headlines(results)
+
+
+def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
+    size, counts = find(results, "bytes", "slim"), find(results, "parameters")
+    found = []
+    if size is not None:
+        note = f"{_count(counts['slim'])} parameters instead of {_count(counts['original'])}" if counts else "on disk"
+        found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
+    if counts:
+        note = f"{_count(counts['trainable'])}, against {_count(counts['original'])} of the original"
+        found.append(Headline("Trainable parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
+    return found
+
+
+def tables(results: Mapping[str, Any]) -> list[Table]:
+    """All tables that have rows; the baselines come first."""
+    makers = (_baselines, _accuracy, _operations, _latency, _parameters, _data, _seconds, _versions)
+    return [table for table in (make(results) for make in makers) if table.rows]
+
+
+def _baselines(results: Mapping[str, Any]) -> Table:
+    baselines, measured = find(results, "baselines") or {}, _measured(results)
+    header = ("", "accuracy", "difference", "blocks skipped", "operations", "trained parameters", "training")
+    shared = [part for part in measured if all(entry.get(part) for entry in baselines.values())]
+    if not baselines or not shared:
+        return Table("", header, [])
+    part = shared[0]
+    searched = {
+        part: measured[part],
+        "skipped": find(results, "plan", "skipped") or (),
+        "trainable": find(results, "parameters", "trainable"),
+        "seconds": find(results, "seconds", "train"),
+        "relative_macs": find(results, "relative_macs"),
+    }
+    rows = []
+    for name, entry in {"this plan": searched, **baselines}.items():
+        found, difference = entry[part], entry[part]["accuracy"] - measured[part]["accuracy"]
+        rows.append(
+            (
+                _BASELINES.get(name, name),
+                f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
+                "" if entry is searched else _change(difference, digits=2).replace("%", " points"),
+                str(len(entry["skipped"])),
+                _or_dash(_change, _relative_macs(results, name, entry)),
+                _or_dash(_count, entry.get("trainable")),
+                _or_dash(_duration, entry.get("seconds")),
+            )
+        )
+    note = f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
+    return Table("Beside the baselines", header, rows, note + "questions; operations are against the original model.")
+
+
+def _relative_macs(results: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> float | None:
+    """Change of operations against the original model, where it is recorded or follows from what is."""
+    macs = find(results, "operations")
+    if "relative_macs" in entry or not macs or name not in _COSTED:
+        return entry.get("relative_macs")
+    return float(macs[_COSTED[name]] / macs["original"] - 1)
+
+
+def _margin(found: Mapping[str, Any]) -> float:
+    """Half of a 95% interval; for soft scores, whose variance is not kept, the largest it can be."""
+    accuracy = found["accuracy"]
+    return 1.96 * math.sqrt(max(0.0, accuracy * (1 - accuracy)) / found["count"])
+
+
+def _accuracy(results: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            part,
+            f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
+            f"{found['loss']:.4g}",
+            f"{found['count']:,}",
+            f"{found.get('unknown_answers', 0):,}",
+        )
+        for part, found in _measured(results).items()
+    ]
+    header = ("", find(results, "metric", "name") or "accuracy", "loss", "questions", "answer not in vocabulary")
+    return Table("Measured", header, rows)
+
+
+def _operations(results: Mapping[str, Any]) -> Table:
+    macs, size = find(results, "operations") or {}, find(results, "input", "image_size")
+    names = {"original": "original", "with_adapters": "nothing skipped", "with_plan": "slim"}
+    rows = [
+        (text, f"{macs[name]:.4g}", _change(macs[name] / macs["original"] - 1))
+        for name, text in names.items()
+        if name in macs
+    ]
+    length = find(results, "input", "text_length")
+    note = f"One image of {size[0]} × {size[1]} pixels and {length} tokens of text." if size else ""
+    return Table("Operations", ("", "G multiply-accumulates", "change"), rows, note)
+
+
+def _latency(results: Mapping[str, Any]) -> Table:
+    found = find(results, "latency") or {}
+    rows = [
+        (
+            f"{text}, batch of {batch}",
+            *(_milliseconds(times[name][key]) for key in ("median_s", "p10_s", "p90_s")),
+            f"×{times[name]['ratio']:.3f}",
+        )
+        for batch, times in (found.get("batches") or {}).items()
+        for name, text in MODELS.items()
+        if name in times
+    ]
+    note = f"{found.get('device', '')}, {found.get('threads', '?')} threads; the models took turns, ratios are medians "
+    return Table("Latency", ("", "median", "10%", "90%", "ratio"), rows, note + "over the turns.")
+
+
+def _parameters(results: Mapping[str, Any]) -> Table:
+    counts = find(results, "parameters") or {}
+    names = {"total": "total in training", "trainable": "trainable", "body": "frozen body"}
+    rows = [(names.get(name, name.replace("_", " ")), f"{count:,}") for name, count in counts.items()]
+    return Table("Parameters", ("", "count"), rows)
+
+
+def _data(results: Mapping[str, Any]) -> Table:
+    records = find(results, "records") or {}
+    bad = records.get("bad_rows") or {}
+    rows = [(part, f"{n:,}", f"{bad.get(part, 0):,}") for part, n in records.items() if part != "bad_rows"]
+    answers = find(results, "answers")
+    note = f"{answers:,} different answers." if answers else ""
+    return Table("Data", ("", "questions", "rows left out"), rows, note)
+
+
+def _seconds(results: Mapping[str, Any]) -> Table:
+    found = {name: value for name, value in (find(results, "seconds") or {}).items() if value is not None}
+    rows = [(_BASELINES.get(name, name), _duration(value)) for name, value in found.items()]
+    return Table("Time taken", ("", "duration"), rows)
+
+
+def _versions(results: Mapping[str, Any]) -> Table:
+    own = {"skiptune": results["skiptune_version"]} if "skiptune_version" in results else {}
+    rows = [(name, str(version)) for name, version in {**own, **(find(results, "versions") or {})}.items()]
+    return Table("Versions", ("", "version"), rows)
+
+
+def recipe_text(results: Mapping[str, Any]) -> str:
+    """The recipe as YAML, with absolute paths cut to their last part."""
+    recipe = _map_text(find(results, "recipe") or {}, file_name)
+    return yaml.safe_dump(recipe, sort_keys=False, allow_unicode=True, width=110) if recipe else ""
+
+
+def outcome(sample: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Class, symbol and word for an answer's score."""
+    if not sample["accepted"]:
+        return "unknown", "?", "nothing to compare with"
+    if sample["score"] <= 0:
+        return "wrong", "✗", "wrong"
+    return ("right", "✓", "right") if sample["score"] >= 1 else ("partly", "◐", f"scores {sample['score']:.2g}")
+
+
+# Numbers and names as text --------------------------------------------------------------------------------------------
+
+
+def _change(value: float, digits: int = 1) -> str:
+    """A relative change with its sign, which is a real minus."""
+    return f"{value:+.{digits}%}".replace("-", "−")
+
+
+def _count(value: float) -> str:
+    """``2.56 M``: three significant digits and a unit."""
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
+        if value >= 0.9995 * unit:
+            return f"{value / unit:#.3g}".rstrip(".") + name
+    return f"{value:,.0f}"
+
+
+def _milliseconds(seconds: float) -> str:
+    milliseconds = seconds * 1e3
+    return f"{milliseconds:,.0f} ms" if milliseconds >= 999.5 else f"{milliseconds:#.3g}".rstrip(".") + " ms"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _or_dash(show: Callable[[float], str], value: float | None) -> str:
+    return "–" if value is None else show(value)
+
+
+def file_name(text: str) -> str:
+    """The last part of an absolute path; anything else as it is."""
+    kinds = (PurePosixPath(text), PureWindowsPath(text))
+    return next((kind.name or text for kind in kinds if kind.is_absolute()), text)
+
+
+def _map_text(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _map_text(entry, change) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [_map_text(entry, change) for entry in value]
+    return change(value) if isinstance(value, str) else value
