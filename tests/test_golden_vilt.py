@@ -25,7 +25,7 @@ from transformers import (
 
 from skiptune import InputError, Plan, SkipConfig, blocks_of, choose, insert, prune
 from skiptune.families.vilt import vilt_of
-from skiptune.families.vilt_original import model_from_original, read_original
+from skiptune.original import model_from_original, read_original
 
 GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .errors import InputError, RunError
-from .runtime import keep_freed_memory, quiet_libraries
+from .runtime import best_device, is_disk_failure, keep_freed_memory, quiet_libraries
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def evaluate(
     if data != "easy-vqa" and images is None:
         raise InputError("--images: the folder of the images is missing")
     folder = _slim_folder(model)
-    slim = load(folder, base)
+    slim = load(folder, base).to(best_device())
     records = read_easy_vqa("test") if data == "easy-vqa" else read_jsonl(data, str(images))
     report_bad_rows({data: records})
     found = measure(slim, load_task(folder, slim), records.items, batch_size)
@@ -168,7 +168,7 @@ def predict(
     if problem:
         raise InputError(problem)
     folder = _slim_folder(model)
-    slim = load(folder, base)
+    slim = load(folder, base).to(best_device())
     answers = ask(slim, load_task(folder, slim), image, question, top)
     if as_json:
         typer.echo(json.dumps(answers))
@@ -319,6 +319,11 @@ def main() -> None:
         sys.exit(2)
     except (RunError, OSError, MemoryError) as error:
         typer.echo(f"failed: {error}", err=True)
+        sys.exit(1)
+    except Exception as error:
+        if not is_disk_failure(error):
+            raise
+        typer.echo(f"failed: a file could not be written: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped; run the same command again to go on", err=True)

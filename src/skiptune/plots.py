@@ -24,7 +24,7 @@ _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 _SIZE = (5.6, 2.9)  # inches; half the page
 _FONT = 9
 _LABELS_FIT = 16  # labels of one line each beside a figure of that height
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.size": _FONT,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -82,7 +82,7 @@ def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Logged training losses by step; the scale is logarithmic when they fall a long way."""
     with matplotlib.rc_context(_STYLE):
         figure, axes = _figure()
-        looks = (("-", INK, 1.6), ("--", PURPLE, 1.6))
+        looks = (("--", PURPLE, 1.6), ("-", INK, 1.6))
         for (name, history), (dash, color, width) in zip(histories.items(), looks, strict=False):
             points = [(entry["step"], entry["loss"]) for entry in history]
             marker = "o" if len(points) == 1 else None

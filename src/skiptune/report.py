@@ -190,7 +190,7 @@ def _thumbnail(path: str) -> str | None:
     try:
         with Image.open(path) as opened:
             opened.thumbnail((_THUMBNAIL, _THUMBNAIL))
-            opened.convert("RGB").save(buffer, "JPEG", quality=90)
+            opened.convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
     except Exception:  # moved, deleted or damaged since; Pillow's decoders raise whatever their format suggests
         return None
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
@@ -214,7 +214,9 @@ def _html_table(table: Table) -> str:
 
 def _recipe(results: Mapping[str, Any]) -> str:
     text = html.escape(recipe_text(results))
-    return f"<section><h2>Recipe</h2><pre>{text}</pre></section>\n" if text else ""
+    parts = re.split(r"\n(?=[^\s-])", text.rstrip())  # at top-level names, so that columns do not cut sections
+    inner = "".join(f"<span>{part}\n</span>" for part in parts)
+    return f"<section><h2>Recipe</h2><pre>{inner}</pre></section>\n" if text else ""
 
 
 _STYLE = """
@@ -226,14 +228,17 @@ h1 { margin: 0; font-size: 28px; }
 h2 { margin: 0 0 10px; font-size: 16px; }
 p { margin: 0; }
 header p, small, figcaption { color: var(--soft); }
+header, .strip, .card, pre { overflow-wrap: anywhere; }
 small, figcaption { font-size: 13px; }
 section, .figures > figure, .details > div { margin: 16px 0 0; padding: 16px; background: #fff; border-radius: 8px;
-  border: 1px solid var(--line); overflow-wrap: anywhere; }
+  border: 1px solid var(--line); overflow-x: auto; }
 .tiles, .figures, .details { padding: 0; border: 0; background: none; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(165px, 1fr)); gap: 12px; }
-.tile { padding: 14px 16px; background: #fff; border: 1px solid var(--line); border-top: 4px solid #0072B2;
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
+.tile { padding: 12px 14px; background: #fff; border: 1px solid var(--line); border-top: 4px solid #0072B2;
   border-radius: 8px; }
-.tile strong { display: block; font-size: 30px; line-height: 1.25; }
+.tile p { font-size: 14px; }
+.tile small { display: block; line-height: 1.35; }
+.tile strong { display: block; font-size: 27px; line-height: 1.3; }
 .strip { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
 .strip li { flex: 1 0 64px; padding: 8px 4px; border: 2px solid #0072B2; border-radius: 6px; text-align: center;
   font-size: 12px; color: #fff; background: #0072B2; }
@@ -256,8 +261,10 @@ section, .figures > figure, .details > div { margin: 16px 0 0; padding: 16px; ba
 .details > div { margin: 0 0 16px; break-inside: avoid; }
 table { width: 100%; border-collapse: collapse; font-size: 14px; font-variant-numeric: tabular-nums; }
 th, td { padding: 4px 0 4px 12px; text-align: right; border-bottom: 1px solid #ececec; vertical-align: bottom; }
+td { white-space: nowrap; }
 th { font-weight: 600; color: var(--soft); }
 th:first-child { padding-left: 0; text-align: left; font-weight: 400; color: var(--ink); }
 pre { margin: 0; font: 13px/1.4 ui-monospace, "DejaVu Sans Mono", monospace; white-space: pre-wrap; columns: 2 400px; }
+pre span { display: block; break-inside: avoid; }
 @media print { body { background: #fff; } }
 """

@@ -28,13 +28,14 @@ from .data.records import Record, Records, check_disjoint, split_by_image
 from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .families.registry import family_of
-from .insertion import blocks_of, choose, insert, unfreeze
+from .insertion import blocks_of, choose, insert, prune, unfreeze
 from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
 from .progress import console
 from .recipe import Recipe
 from .report import write_report
+from .runtime import best_device
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks.vqa import Vqa
@@ -135,7 +136,7 @@ class Run:
             self._save_tensors(path, model)
         load_trained(model, load_file(path))
         choose(model, plan.skipped)
-        return model
+        return model.to(best_device())
 
     def baseline(self, name: str) -> dict[str, Any]:
         """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
@@ -194,11 +195,10 @@ class Run:
             original = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
             family_of(original).adopt(original)
             unskipped = self.fresh_model()
-            if self.recipe.adapters.block_adapter == "lora":
-                from .insertion import prune
-
-                unskipped = prune(unskipped, Plan(family_of(original).name, tuple(blocks_of(unskipped)), ()))
+            unskipped = prune(unskipped, Plan(family_of(original).name, tuple(blocks_of(unskipped)), ()))
             models = {"original": original, "unskipped": unskipped, "slim": slim}
+            for model in models.values():
+                model.to(best_device())
             side, length = self.input_size()
             rows = {
                 str(batch): compare_latency(

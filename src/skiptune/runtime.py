@@ -24,6 +24,19 @@ def keep_freed_memory() -> None:
         mallopt(_M_TOP_PAD, 2**26)
 
 
+def best_device() -> str:
+    """``cuda`` where there is one, else ``cpu``."""
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def is_disk_failure(error: BaseException) -> bool:
+    """Whether an exception, of whatever library, says that a file could not be written."""
+    signs = ("No space left", "PytorchStreamWriter", "Disk quota", "Read-only file system")
+    return any(sign in str(error) for sign in signs)
+
+
 def quiet_libraries() -> None:
     """No tokenizer fork warnings, loading bars of split seconds, or advice that the user did not ask for."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")

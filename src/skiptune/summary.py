@@ -78,7 +78,7 @@ def headlines(results: Mapping[str, Any]) -> list[Headline]:
     for size in dict.fromkeys(sizes[:1] + sizes[-1:]):
         slim, original = batches[size]["slim"], batches[size]["original"]
         note = f"{_milliseconds(slim['median_s'])} instead of {_milliseconds(original['median_s'])}"
-        found.append(Headline(f"Latency, batch of {size}", _change(slim["ratio"] - 1), note))
+        found.append(Headline(f"Latency, batch {size}", _change(slim["ratio"] - 1), note))
     return found + _size_headlines(results)
 
 
@@ -90,7 +90,7 @@ def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
         found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
     if counts:
         note = f"{_count(counts['trainable'])}, against {_count(counts['original'])} of the original"
-        found.append(Headline("Trainable parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
+        found.append(Headline("Trained parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
     return found
 
 
@@ -186,7 +186,7 @@ def _latency(results: Mapping[str, Any]) -> Table:
         for name, text in MODELS.items()
         if name in times
     ]
-    note = f"{found.get('device', '')}, {found.get('threads', '?')} threads; the models took turns, ratios are medians "
+    note = f"Device {found.get('device')}, threads: {found.get('threads')}; models took turns, ratios are medians "
     return Table("Latency", ("", "median", "10%", "90%", "ratio"), rows, note + "over the turns.")
 
 
@@ -237,8 +237,9 @@ def outcome(sample: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def _change(value: float, digits: int = 1) -> str:
-    """A relative change with its sign, which is a real minus."""
-    return f"{value:+.{digits}%}".replace("-", "−")
+    """A relative change with its sign, which is a real minus; none for what rounds to zero."""
+    text = f"{value:+.{digits}%}".replace("-", "−")
+    return text if text.strip("+−0.%") else text[1:]
 
 
 def _count(value: float) -> str:

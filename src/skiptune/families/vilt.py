@@ -95,7 +95,7 @@ class RasterViltEmbeddings(ViltEmbeddings):
         grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
         mask = mask.flatten(1)
         longest = int(mask.sum(1).max())
-        if longest < rows * columns:
+        if not bool(mask.all()):
             order = mask.argsort(dim=1, descending=True, stable=True)[:, :longest]
             mask = mask.gather(1, order)
             patches = patches.gather(1, order[..., None].expand(-1, -1, width))
@@ -131,8 +131,14 @@ def vilt_of(model: nn.Module) -> ViltModel:
 
 
 def adopt(model: nn.Module) -> None:
-    """Switch a ViLT model over to the classes of this file, in place. Weights and state-dict keys stay."""
+    """Switch a ViLT model over to the classes of this file, in place. Weights and state-dict keys stay.
+
+    A configuration with ``text_layer_norm_eps`` (checkpoints of the original code: 1e-12 there, 1e-6 in the blocks) is
+    honoured; transformers knows one epsilon for both.
+    """
     vilt = vilt_of(model)
+    text = vilt.embeddings.text_embeddings
+    text.LayerNorm.eps = getattr(vilt.config, "text_layer_norm_eps", text.LayerNorm.eps)
     if type(vilt.embeddings) is ViltEmbeddings:
         vilt.embeddings.__class__ = RasterViltEmbeddings
     for block in vilt.encoder.layer:

@@ -61,6 +61,8 @@ def search(
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
+    if count == 0:
+        return Plan(family_of(model).name, names, (), "none")
     before = trained_state(model)
     callback = SearchCallback(
         model,
@@ -101,7 +103,7 @@ def search(
     }
     preferences = dict(zip(names, policy.preferences.tolist(), strict=True))
     skipped = tuple(names[block] for block in policy.best())
-    return Plan(family_of(model).name, names, skipped, "policy" if count else "none", preferences, details)
+    return Plan(family_of(model).name, names, skipped, "policy", preferences, details)
 
 
 def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int) -> tuple[int, Policy]:
@@ -114,7 +116,8 @@ def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed:
     inputs = example_inputs(model, (side, side), model.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
     count = blocks_to_skip(model, budget, inputs)
     policy = Policy(len(blocks_of(model)), count, config.policy_learning_rate, seed)
-    policy.check_candidates(config.candidates)
+    if count:
+        policy.check_candidates(config.candidates)
     return count, policy
 
 

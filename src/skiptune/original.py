@@ -23,11 +23,11 @@ from transformers import (
     ViltModel,
 )
 
-from ..checks import Problems
-from ..config import SkipConfig
-from ..errors import InputError
-from ..insertion import insert
-from .vilt import vilt_of
+from .checks import Problems
+from .config import SkipConfig
+from .errors import InputError
+from .families.vilt import adopt
+from .insertion import insert
 
 M = TypeVar("M", bound=PreTrainedModel)
 
@@ -177,9 +177,10 @@ def _split_qkv(name: str, tensor: Tensor) -> dict[str, Tensor]:
 def _build(config: ViltConfig, model_class: type[M]) -> M:
     config = copy.deepcopy(config)
     config.layer_norm_eps = _BLOCK_EPS
+    config.text_layer_norm_eps = _TEXT_EPS  # transformers has one epsilon; our classes read this one too
     with torch.random.fork_rng(devices=[]):  # every weight is replaced; drawing them must not disturb the caller
         model: M = model_class(config)
-    vilt_of(model).embeddings.text_embeddings.LayerNorm.eps = _TEXT_EPS
+    adopt(model)
     model.eval()
     return model
 
