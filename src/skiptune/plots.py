@@ -64,8 +64,8 @@ def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skip
         figure, axes = _figure()
         steps = [0, *(entry["step"] for entry in rounds)]
         states = set()
-        for k, name in enumerate(blocks):
-            values = [0.0, *(entry["preferences"][k] for entry in rounds)]
+        for k in sorted(range(len(blocks)), key=lambda k: blocks[k] in skipped):  # skipped ones on top
+            name, values = blocks[k], [0.0, *(entry["preferences"][k] for entry in rounds)]
             state, color, dash, width = _line(name in skipped)
             label = state if state not in states else None
             states.add(state)
@@ -82,18 +82,19 @@ def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Logged training losses by step; the scale is logarithmic when they fall a long way."""
     with matplotlib.rc_context(_STYLE):
         figure, axes = _figure()
-        looks = (("--", PURPLE, 1.6), ("-", INK, 1.6))
-        for (name, history), (dash, color, width) in zip(histories.items(), looks, strict=False):
-            points = [(entry["step"], entry["loss"]) for entry in history]
-            marker = "o" if len(points) == 1 else None
-            axes.plot(*zip(*points, strict=True), dash, color=color, linewidth=width, marker=marker, label=name)
-        losses = [entry["loss"] for history in histories.values() for entry in history]
-        if min(losses) > 0 and max(losses) > 5 * min(losses):
+        for name, history in histories.items():
+            steps, losses = ([entry[key] for entry in history] for key in ("step", "loss"))
+            dash, color = ("--", PURPLE) if name == "search" else ("-", INK)
+            marker = "o" if len(steps) == 1 else None
+            axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
+        every = [entry["loss"] for history in histories.values() for entry in history]
+        if min(every) > 0 and max(every) > 5 * min(every):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
             axes.yaxis.set_minor_locator(LogLocator(subs=()))
         axes.set(xlabel="optimizer step", ylabel="loss")
+        axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
         _legend_above(axes)
@@ -154,7 +155,14 @@ def _name_lines(axes: Axes, ends: Mapping[str, float], skipped: set[str]) -> Non
             fontsize=size,
             color=color,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 1},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0, 0.5),
+            },
         )
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from .checks import write_text
 from .plots import latency_plot, losses_plot, preferences_plot, rounds_plot
-from .summary import Headline, Table, file_name, find, headlines, outcome, recipe_text, subtitle, tables
+from .summary import Headline, Table, baselines, file_name, find, headlines, outcome, recipe_text, subtitle, tables
 
 _THUMBNAIL = 240  # pixels a side at most
 
@@ -45,7 +45,7 @@ def _markdown(results: Mapping[str, Any]) -> str:
     parts += [_md_table(Table("", ("", "", ""), found))] if found else []
     if blocks:
         parts += ["## Blocks", _md_table(_block_table(results))]
-    for table in tables(results):
+    for table in (*baselines(results), *tables(results)):
         parts += [f"## {table.title}", _md_table(table), _md(table.note)]
     if find(results, "samples"):
         parts += ["## Sample questions", _md_table(_sample_table(results["samples"]))]
@@ -96,15 +96,13 @@ def _md(text: str) -> str:
 
 def _page(results: Mapping[str, Any]) -> str:
     """The whole page. Its policy forbids it to load or run anything, should an escape ever be missing."""
-    every = tables(results)
-    beside = [table for table in every if table.title == "Beside the baselines"]
     sections = [
         _headline_tiles(headlines(results)),
         _strip(results),
         _figures(results),
-        *(f"<section>{_html_table(table)}</section>" for table in beside),
+        *(f"<section>{_html_table(table)}</section>" for table in baselines(results)),
         _gallery(find(results, "samples") or []),
-        _details([table for table in every if table not in beside]),
+        _details(tables(results)),
         _recipe(results),
     ]
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
@@ -142,7 +140,10 @@ def _strip(results: Mapping[str, Any]) -> str:
         for name, state in ((name, "skipped" if name in skipped else "kept") for name in blocks)
     ]
     title = f"<h2>Blocks, from input to output: {len(blocks) - len(skipped)} kept, {len(skipped)} skipped</h2>"
-    return f'<section>{title}<ol class="strip">{"".join(boxes)}</ol></section>\n' if boxes else ""
+    width = max(map(len, blocks), default=0) + 3
+    return (
+        f'<section>{title}<ol class="strip" style="--w: {width}ch">{"".join(boxes)}</ol></section>\n' if boxes else ""
+    )
 
 
 def _figures(results: Mapping[str, Any]) -> str:
@@ -233,19 +234,21 @@ small, figcaption { font-size: 13px; }
 section, .figures > figure, .details > div { margin: 16px 0 0; padding: 16px; background: #fff; border-radius: 8px;
   border: 1px solid var(--line); overflow-x: auto; }
 .tiles, .figures, .details { padding: 0; border: 0; background: none; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; }
-.tile { padding: 12px 14px; background: #fff; border: 1px solid var(--line); border-top: 4px solid #0072B2;
+.tiles { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 12px; }
+.tile { display: grid; grid-row: span 3; grid-template-rows: subgrid; row-gap: 0; padding: 12px 14px;
+  background: #fff; border: 1px solid var(--line); border-top: 4px solid #0072B2;
   border-radius: 8px; }
 .tile p { font-size: 14px; }
 .tile small { display: block; line-height: 1.35; }
 .tile strong { display: block; font-size: 27px; line-height: 1.3; }
-.strip { display: flex; flex-wrap: wrap; gap: 6px; margin: 0; padding: 0; list-style: none; }
-.strip li { flex: 1 0 64px; padding: 8px 4px; border: 2px solid #0072B2; border-radius: 6px; text-align: center;
+.strip { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(64px, var(--w)), 1fr)); gap: 6px;
+  margin: 0; padding: 0; list-style: none; }
+.strip li { padding: 8px 4px; border: 2px solid #0072B2; border-radius: 6px; text-align: center;
   font-size: 12px; color: #fff; background: #0072B2; }
 .strip li.skipped { color: #8f3e00; border: 2px dashed #D55E00;
   background: repeating-linear-gradient(135deg, #fff 0 7px, #fbe3d4 7px 10px); }
-.strip b { display: block; font-size: 17px; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr)); gap: 16px; }
+.strip b { display: block; font-size: 15px; }
+.figures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 440px), 1fr)); gap: 16px; }
 .figures > figure { margin: 0; }
 .figures img { display: block; width: 100%; }
 .gallery { display: grid; grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); gap: 14px; }

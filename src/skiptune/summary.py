@@ -90,22 +90,22 @@ def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
         found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
     if counts:
         note = f"{_count(counts['trainable'])}, against {_count(counts['original'])} of the original"
-        found.append(Headline("Trained parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
+        found.append(Headline("Trainable parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
     return found
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
-    """All tables that have rows; the baselines come first."""
-    makers = (_baselines, _accuracy, _operations, _latency, _parameters, _data, _seconds, _versions)
+    """Everything else that is known in numbers, as tables that have rows."""
+    makers = (_accuracy, _operations, _latency, _parameters, _data, _seconds, _versions)
     return [table for table in (make(results) for make in makers) if table.rows]
 
 
-def _baselines(results: Mapping[str, Any]) -> Table:
-    baselines, measured = find(results, "baselines") or {}, _measured(results)
-    header = ("", "accuracy", "difference", "blocks skipped", "operations", "trained parameters", "training")
-    shared = [part for part in measured if all(entry.get(part) for entry in baselines.values())]
-    if not baselines or not shared:
-        return Table("", header, [])
+def baselines(results: Mapping[str, Any]) -> list[Table]:
+    """The plan beside the baselines, measured on the same part; empty if there are none."""
+    others, measured = find(results, "baselines") or {}, _measured(results)
+    shared = [part for part in measured if all(entry.get(part) for entry in others.values())]
+    if not others or not shared:
+        return []
     part = shared[0]
     searched = {
         part: measured[part],
@@ -114,22 +114,24 @@ def _baselines(results: Mapping[str, Any]) -> Table:
         "seconds": find(results, "seconds", "train"),
         "relative_macs": find(results, "relative_macs"),
     }
-    rows = []
-    for name, entry in {"this plan": searched, **baselines}.items():
-        found, difference = entry[part], entry[part]["accuracy"] - measured[part]["accuracy"]
-        rows.append(
-            (
-                _BASELINES.get(name, name),
-                f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
-                "" if entry is searched else _change(difference, digits=2).replace("%", " points"),
-                str(len(entry["skipped"])),
-                _or_dash(_change, _relative_macs(results, name, entry)),
-                _or_dash(_count, entry.get("trainable")),
-                _or_dash(_duration, entry.get("seconds")),
-            )
-        )
+    rows = [_baseline_row(results, name, entry, part) for name, entry in {"this plan": searched, **others}.items()]
+    header = ("", "accuracy", "difference", "blocks skipped", "operations", "trained parameters", "training")
     note = f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
-    return Table("Beside the baselines", header, rows, note + "questions; operations are against the original model.")
+    return [Table("Beside the baselines", header, rows, note + "questions; operations are against the original model.")]
+
+
+def _baseline_row(results: Mapping[str, Any], name: str, entry: Mapping[str, Any], part: str) -> tuple[str, ...]:
+    own, found = _measured(results)[part], entry[part]
+    difference = _change(found["accuracy"] - own["accuracy"], digits=2).replace("%", " points")
+    return (
+        _BASELINES.get(name, name),
+        f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
+        "" if found is own else difference,
+        str(len(entry["skipped"])),
+        _or_dash(_change, _relative_macs(results, name, entry)),
+        _or_dash(_count, entry.get("trainable")),
+        _or_dash(_duration, entry.get("seconds")),
+    )
 
 
 def _relative_macs(results: Mapping[str, Any], name: str, entry: Mapping[str, Any]) -> float | None:
