@@ -1,0 +1,104 @@
+"""Whole runs through the command line: what they leave, going on after a kill, and being refused."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+
+def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "skiptune.cli", *arguments], capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run that was never interrupted."""
+    from .conftest import write_recipe
+
+    folder = tmp_path_factory.mktemp("run")
+    recipe = write_recipe(folder / "tiny.yaml", data_folder, output=str(folder / "out"), baselines=["random"])
+    done = skiptune("run", str(recipe))
+    assert done.returncode == 0, done.stderr
+    return folder / "out"
+
+
+def test_results_hold_what_is_promised(finished: Path) -> None:
+    results = json.loads((finished / "results.json").read_text())
+    assert len(results["plan"]["skipped"]) == 2
+    assert {"validation", "test"} <= results["metric"].keys()
+    assert results["operations"]["with_plan"] < results["operations"]["original"]
+    assert {"search", "train", "evaluation", "latency"} <= results["seconds"].keys()
+    assert results["parameters"]["slim"] < results["parameters"]["total"]
+    assert results["baselines"]["random"]["test"]["count"] == results["metric"]["test"]["count"] == 12
+    assert results["versions"]["torch"]
+    assert not (finished / "checkpoints" / "search").exists()
+    assert (finished / "report.html").stat().st_size > 1000
+
+
+def test_steps_work_on_a_finished_run(finished: Path, data_folder: Path, tmp_path: Path) -> None:
+    test = json.loads((finished / "results.json").read_text())["metric"]["test"]["accuracy"]
+    found = skiptune(
+        "evaluate", str(finished), "--data", str(data_folder / "test.jsonl"), "--images", str(data_folder / "images"),
+        "--predictions", str(tmp_path / "answers.jsonl"), "--json",
+    )  # fmt: skip
+    assert json.loads(found.stdout)["accuracy"] == test
+    assert len((tmp_path / "answers.jsonl").read_text().splitlines()) == 12
+    image = str(data_folder / "images" / "0.png")
+    answers = json.loads(skiptune("predict", str(finished), image, "what colour is it?", "--json").stdout)
+    assert {entry["answer"] for entry in answers} == {"red", "green", "blue", "yellow"}
+    assert skiptune("report", str(finished)).returncode == 0
+
+
+@pytest.mark.parametrize("step", ["search", "train"])
+def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny_recipe: Callable[..., Path]) -> None:
+    recipe = tiny_recipe(baselines=["random"])
+    folder = recipe.with_name("recipe-run")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "skiptune.cli", "run", str(recipe)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not list((folder / "checkpoints" / step).glob("checkpoint-*")) and process.poll() is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    assert not (folder / "results.json").exists()
+    done = skiptune("run", str(recipe))
+    assert done.returncode == 0, done.stderr
+    for name in ("searched.safetensors", "trained.safetensors"):
+        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+    plans = [json.loads((where / "plan.json").read_text()) for where in (folder, finished)]
+    assert plans[0]["preferences"] == plans[1]["preferences"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"budget": {"num_skip": 4}}, "at least one must be kept"),
+        ({"budget": {"num_skip": 3}, "search": {"candidates": 9}}, "gives only 4"),
+        ({"budget": {"num_skip": None, "macs": -0.99}}, "cannot be met"),
+        ({"model": "vilt-tinny"}, "did you mean 'vilt-tiny'"),
+        ({"train": {"epohcs": 3, "seed": -1}}, "did you mean 'epochs'"),
+        ({"data": {"train": "nowhere.jsonl"}}, "no such file"),
+        ({"train": {"learning_rate": 1e3, "max_grad_norm": 1e9}}, "the loss is"),
+    ],
+)
+def test_mistakes_are_answered_with_a_sentence(changes, said: str, tiny_recipe: Callable[..., Path]) -> None:
+    done = skiptune("run", str(tiny_recipe(**changes)))
+    assert done.returncode == (1 if said == "the loss is" else 2)
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_another_recipe_does_not_mix_into_a_run(finished: Path, tiny_recipe: Callable[..., Path]) -> None:
+    done = skiptune("run", str(tiny_recipe(output=str(finished), train={"seed": 7})))
+    assert done.returncode == 2
+    assert "another baselines, train" in done.stderr

@@ -1,0 +1,135 @@
+"""Slim models: the same numbers after a round trip, and a loud refusal of everything that does not fit."""
+
+from __future__ import annotations
+
+import errno
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel, ViltForQuestionAnswering
+
+from skiptune import InputError, Plan, RunError, SkipConfig, Vqa, blocks_of, choose, export, insert, load, load_model
+from skiptune import slim as slim_module
+
+BOTTLENECK, LORA = SkipConfig(), SkipConfig(block_adapter="lora", lora_rank=4)
+
+
+def logits(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
+    with torch.no_grad():
+        return model(**batch).logits
+
+
+def adapted(
+    make_model: Callable[..., PreTrainedModel], config: SkipConfig = BOTTLENECK
+) -> tuple[PreTrainedModel, Plan]:
+    model = make_model(config, noise=0.05)
+    plan = Plan("vilt", tuple(blocks_of(model)), ("1", "2"))
+    choose(model, plan.skipped)
+    return model, plan
+
+
+def test_round_trip_is_bit_exact_also_under_another_name(make_model, batch, task: Vqa, tmp_path: Path) -> None:
+    model, plan = adapted(make_model)
+    export(model, tmp_path / "slim", plan, task.processor)
+    (tmp_path / "slim").rename(tmp_path / "moved")
+    found = load(tmp_path / "moved")
+    assert torch.equal(logits(found, batch), logits(model, batch))
+    assert sum(p.numel() for p in found.parameters()) < sum(p.numel() for p in model.parameters())
+    assert blocks_of(found)["1"].attention is None
+
+
+def test_round_trip_in_a_fresh_process(make_model, batch, tmp_path: Path) -> None:
+    model, plan = adapted(make_model)
+    export(model, tmp_path / "slim", plan)
+    torch.save(dict(batch), tmp_path / "batch.pt")
+    code = (
+        "import torch, skiptune, sys; torch.set_num_threads(1); m = skiptune.load(sys.argv[1]);"
+        "b = torch.load(sys.argv[2], weights_only=True); torch.save(m(**b).logits.detach(), sys.argv[3])"
+    )
+    names = [str(tmp_path / name) for name in ("slim", "batch.pt", "out.pt")]
+    subprocess.run([sys.executable, "-c", code, *names], check=True)
+    assert torch.equal(torch.load(tmp_path / "out.pt", weights_only=True), logits(model, batch))
+
+
+def test_merged_lora_agrees_to_rounding(make_model, batch, tmp_path: Path) -> None:
+    model, plan = adapted(make_model, LORA)
+    found = load(export(model, tmp_path / "slim", plan))
+    assert not any("lora" in name for name, _ in found.named_parameters())
+    torch.testing.assert_close(logits(found, batch), logits(model, batch), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("config", [BOTTLENECK, LORA], ids=["bottleneck", "lora"])
+def test_adapters_form_on_its_base(config, batch, base_folder: Path, task: Vqa, tmp_path: Path) -> None:
+    model = insert(load_model(str(base_folder), ViltForQuestionAnswering, **task.model_changes()), config).eval()
+    plan = Plan("vilt", tuple(blocks_of(model)), ("0",))
+    choose(model, plan.skipped)
+    export(model, tmp_path / "slim", plan, form="adapters")
+    found = load(tmp_path / "slim")
+    torch.testing.assert_close(logits(found, batch), logits(model, batch), rtol=1e-5, atol=1e-5)
+    whole = export(model, tmp_path / "whole", plan)
+    assert (tmp_path / "slim" / "slim.safetensors").stat().st_size < (whole / "slim.safetensors").stat().st_size
+
+
+def test_wrong_base_names_both_fingerprints(base_folder: Path, task: Vqa, tmp_path: Path) -> None:
+    model = insert(load_model(str(base_folder), ViltForQuestionAnswering, **task.model_changes()))
+    export(model, tmp_path / "slim", form="adapters")
+    other = load_model("vilt-tiny", ViltForQuestionAnswering, seed=5, **task.model_changes())
+    other.save_pretrained(tmp_path / "other")
+    expected = json.loads((tmp_path / "slim" / "config.json").read_text())["base_fingerprint"]
+    with pytest.raises(InputError, match=rf"expected fingerprint\s+{expected}, found [0-9a-f]{{64}}"):
+        load(tmp_path / "slim", base=str(tmp_path / "other"))
+
+
+def test_plain_transformers_refuses_a_slim_directory(make_model, tmp_path: Path) -> None:
+    export(adapted(make_model)[0], tmp_path / "slim")
+    with pytest.raises((OSError, ValueError)):
+        ViltForQuestionAnswering.from_pretrained(tmp_path / "slim")
+
+
+@pytest.mark.parametrize("damage", ["truncate", "flip", "no weights", "config text", "config field", "no config"])
+def test_damaged_files_are_refused(damage: str, make_model, tmp_path: Path) -> None:
+    folder = export(adapted(make_model)[0], tmp_path / "slim")
+    weights, config = folder / "slim.safetensors", folder / "config.json"
+    data = bytearray(weights.read_bytes())
+    if damage == "truncate":
+        weights.write_bytes(data[: len(data) // 2])
+    elif damage == "flip":
+        data[-1] ^= 1
+        weights.write_bytes(data)
+    elif damage == "no weights":
+        weights.unlink()
+    elif damage == "config text":
+        config.write_text(config.read_text()[:-40])
+    elif damage == "config field":
+        config.write_text(config.read_text().replace('"form": "standalone"', '"form": "other"'))
+    else:
+        config.unlink()
+    with pytest.raises(InputError, match="slim"):
+        load(folder)
+
+
+def test_full_disk_keeps_the_earlier_export(make_model, batch, tmp_path: Path, monkeypatch) -> None:
+    model, plan = adapted(make_model)
+    export(model, tmp_path / "slim", plan)
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(slim_module, "save_file", full)
+    with pytest.raises(RunError, match="could not be written"):
+        export(model, tmp_path / "slim", plan)
+    assert torch.equal(logits(load(tmp_path / "slim"), batch), logits(model, batch))
+    assert [path.name for path in tmp_path.iterdir()] == ["slim"]
+
+
+def test_foreign_directory_is_not_replaced(make_model, tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("important")
+    with pytest.raises(InputError, match="something else"):
+        export(adapted(make_model)[0], tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "important"
