@@ -21,7 +21,7 @@ def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory of a run that was never interrupted."""
-    from .conftest import write_recipe
+    from conftest import write_recipe
 
     folder = tmp_path_factory.mktemp("run")
     recipe = write_recipe(folder / "tiny.yaml", data_folder, output=str(folder / "out"), baselines=["random"])
