@@ -247,15 +247,14 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
 @app.command()
 def pretrain(
     output: Annotated[Path, typer.Argument(help="Directory for checkpoints and the final model.")],
-    pairs: Annotated[int | None, typer.Option(min=1, help="Picture-caption pairs to train on.")] = None,
+    share: Annotated[float, typer.Option(min=0.0, max=100.0, help="Share of the usual pairs, e.g. 0.01.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Pre-train the embedded model on generated scenes; run again to go on after an interruption."""
     from .pretrain.run import PretrainConfig
     from .pretrain.run import pretrain as work
 
-    changes: dict[str, Any] = {"seed": seed} | ({"pairs": pairs} if pairs else {})
-    typer.echo(json.dumps(work(PretrainConfig(**changes), output), indent=2))
+    typer.echo(json.dumps(work(PretrainConfig(share=share, seed=seed), output), indent=2))
 
 
 def _recipe(source: str, output: str | None, changes: list[str] | None) -> Recipe:

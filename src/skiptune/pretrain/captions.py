@@ -50,9 +50,9 @@ class Caption:
         return " ".join(self.words)
 
 
-def make_caption(scene: Scene, rng: np.random.Generator, true: bool) -> Caption:
-    """One or two statements; with ``true=False`` exactly one of them does not hold."""
-    count = int(rng.integers(1, 3))
+def make_caption(scene: Scene, rng: np.random.Generator, true: bool, most: int = 2) -> Caption:
+    """At most ``most`` statements; with ``true=False`` exactly one of them does not hold."""
+    count = int(rng.integers(1, most + 1))
     parts = [_draw_statement(scene, rng, holds=True) for _ in range(count)]
     if not true:
         parts[int(rng.integers(count))] = _draw_statement(scene, rng, holds=False)

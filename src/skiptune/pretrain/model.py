@@ -78,9 +78,11 @@ class ViltForPretraining(ViltPreTrainedModel):
 def score(model: ViltForPretraining, batches: list[dict[str, Tensor]]) -> dict[str, float]:
     """Masked-word accuracy and matching accuracy over ``batches``, in ``[0, 1]``."""
     model.eval()
+    device = model.device
     right = {"mlm": 0, "itm": 0}
     total = {"mlm": 0, "itm": 0}
     for batch in batches:
+        batch = {key: value.to(device) for key, value in batch.items()}
         output = model(**batch)
         for name, logits in (("mlm", output.mlm_logits), ("itm", output.itm_logits)):
             labels = batch[f"{name}_labels"]

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-import json
+import copy
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import Trainer, TrainingArguments, ViltConfig, ViltProcessor, set_seed
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 from transformers.trainer_utils import get_last_checkpoint
 
+from ..checks import read_json, write_atomically, write_json
 from .model import ViltForPretraining, score
-from .pairs import LESSONS, PairCollator, ScenePairs
+from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vocabulary import make_tokenizer
 
 
 @dataclass(frozen=True)
+class Stage:
+    """A training with a learning-rate schedule of its own. ``pairs`` counts picture-caption pairs, each seen once."""
+
+    name: str
+    pairs: int
+    lessons: tuple[Lesson, ...]
+
+
+STAGES = (Stage("naming", 240_000, NAMING), Stage("matching", 300_000, MATCHING))
+
+
+@dataclass(frozen=True)
 class PretrainConfig:
-    """Sizes of the model and of its training. ``pairs`` counts picture-caption pairs, each seen once."""
+    """Sizes of the model and of its training. ``share`` scales the pairs of every stage, for trying things out."""
 
     width: int = 128
     blocks: int = 12
@@ -27,7 +43,7 @@ class PretrainConfig:
     image_size: int = 72
     patch_size: int = 12
     text_length: int = 40
-    pairs: int = 240_000
+    share: float = 1.0
     scenes: int = 40_000
     heldout_pairs: int = 4_000
     batch_size: int = 64
@@ -103,15 +119,35 @@ def _sines(side: int, width: int) -> torch.Tensor:
     return torch.cat([function(angle) for angle in angles for function in (torch.sin, torch.cos)], dim=1)
 
 
-def pretrain(config: PretrainConfig, output: Path) -> dict[str, object]:
-    """Train, score on held-out scenes, and write ``output/final`` (float16 weights, processor, ``pretraining.json``).
+def pretrain(config: PretrainConfig, output: Path) -> dict[str, Any]:
+    """Train stage after stage, each from the last one's final weights, and score on held-out scenes.
 
-    Run again on the same ``output`` after an interruption: training goes on from the newest checkpoint.
+    Every stage leaves ``output/<stage>/final`` (float16 weights, processor, ``pretraining.json``); the last one's is
+    the model. Run again on the same ``output`` after an interruption: finished stages are only read, and training goes
+    on from the newest checkpoint.
     """
-    set_seed(config.seed)
     processor = make_processor(config)
     collator = PairCollator(processor.tokenizer)
     model = make_model(config, len(processor.tokenizer))
+    report: dict[str, Any] = {}
+    for number, stage in enumerate(STAGES):
+        final = output / stage.name / "final"
+        if not (final / "pretraining.json").is_file():
+            seconds = _train(config, number, model, collator, output / stage.name)
+            report = {"seconds": {**report.get("seconds", {}), stage.name: seconds}, "config": asdict(config)}
+            report = {**score(model, heldout_batches(config, collator)), **report}
+            write_atomically(final, partial(_save, model, processor, report))
+        report = read_json(final / "pretraining.json")
+        model = ViltForPretraining.from_pretrained(final, dtype=torch.float32)
+    return report
+
+
+def _train(
+    config: PretrainConfig, number: int, model: ViltForPretraining, collator: PairCollator, output: Path
+) -> float:
+    """Train ``model`` through stage ``number``, in place; returns the seconds it took since it was last resumed."""
+    stage, seed = STAGES[number], config.seed + 1_000 * number
+    set_seed(seed)
     arguments = TrainingArguments(
         output_dir=str(output),
         per_device_train_batch_size=config.batch_size,
@@ -127,28 +163,26 @@ def pretrain(config: PretrainConfig, output: Path) -> dict[str, object]:
         save_total_limit=2,
         train_sampling_strategy="sequential",
         dataloader_pin_memory=torch.cuda.is_available(),
-        seed=config.seed,
+        seed=seed,
         report_to="none",
         remove_unused_columns=False,
         label_names=["mlm_labels", "itm_labels"],
     )
-    train = ScenePairs(config.pairs, config.scenes, config.seed, config.image_size, LESSONS)
-    trainer = Trainer(model, arguments, data_collator=collator, train_dataset=train)
+    pairs = max(config.batch_size, round(config.share * stage.pairs))
+    dataset = ScenePairs(pairs, config.scenes, seed, config.image_size, stage.lessons)
+    trainer = Trainer(model, arguments, data_collator=collator, train_dataset=dataset)
     last = get_last_checkpoint(str(output)) if output.is_dir() else None
-    seconds = trainer.train(resume_from_checkpoint=last).metrics["train_runtime"]
+    return float(trainer.train(resume_from_checkpoint=last).metrics["train_runtime"])
 
+
+def heldout_batches(config: PretrainConfig, collator: PairCollator) -> list[dict[str, Tensor]]:
+    """Pairs of every kind of scene, none of which is trained on."""
     heldout = ScenePairs(config.heldout_pairs, config.heldout_pairs, config.seed + 10_000, config.image_size)
-    size = config.batch_size
-    batches = [
-        {
-            key: value.to(model.device)
-            for key, value in collator([heldout[k] for k in range(start, min(start + size, len(heldout)))]).items()
-        }
-        for start in range(0, len(heldout), size)
-    ]
-    report = {**score(model, batches), "seconds": seconds, "config": asdict(config)}
-    final = output / "final"
-    model.to(torch.float16).save_pretrained(final)
-    processor.save_pretrained(final)
-    (final / "pretraining.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    return report
+    starts = range(0, len(heldout), config.batch_size)
+    return [collator([heldout[k] for k in range(at, min(at + config.batch_size, len(heldout)))]) for at in starts]
+
+
+def _save(model: ViltForPretraining, processor: ViltProcessor, report: dict[str, Any], folder: Path) -> None:
+    copy.deepcopy(model).to(torch.float16).save_pretrained(folder)
+    processor.save_pretrained(folder)
+    write_json(folder / "pretraining.json", report)
