@@ -83,9 +83,9 @@ def cost_table(
     family = family_of(original)
     family.adopt(original)
     inputs = example_inputs(original, image_size, text_length)
-    blocks = tuple(blocks_of(original))
-    check_skipped(skipped, blocks)
     adapted = insert(copy.deepcopy(model), config)
+    blocks = tuple(blocks_of(adapted))
+    check_skipped(skipped, blocks)
     slim = prune(copy.deepcopy(adapted), Plan(family.name, blocks, skipped))
     unskipped = prune(copy.deepcopy(adapted), Plan(family.name, blocks, ()))
     macs = {
