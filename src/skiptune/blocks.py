@@ -6,6 +6,8 @@ by assigning ``__class__``: no parameter moves, state-dict keys, hooks and outpu
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from .adapters import BottleneckAdapter
@@ -31,7 +33,7 @@ class SkippableBlock(nn.Module):
         """Turn ``block``, an instance of this class's family parent, into a skippable one, in place."""
         if not isinstance(block, cls):
             block.__class__ = cls
-            block.start_without_adapters()
+            cast(SkippableBlock, block).start_without_adapters()
 
     def start_without_adapters(self) -> None:
         """Make room for adapters; for a family whose own blocks are skippable, called by their ``__init__``."""

@@ -1,4 +1,4 @@
-"""The table of model families: how to find, switch over and adapt the blocks of each, and the classes of their tasks."""
+"""The table of model families: how to find, switch over and adapt the blocks of each, and the classes of its tasks."""
 
 from __future__ import annotations
 
@@ -198,6 +198,19 @@ def family_of(model: nn.Module) -> Family:
         InputError: no family covers it; the message lists those that do exist.
     """
     return family_of_type(getattr(getattr(model, "config", None), "model_type", None), type(model).__name__)
+
+
+def family_of_processor(processor: Any) -> Family:
+    """The family a processor prepares inputs for.
+
+    Raises:
+        InputError: no family has processors of its class.
+    """
+    for family in FAMILIES:
+        if isinstance(processor, family.processor_classes[0]):
+            return family
+    known = ", ".join(family.processor_classes[0].__name__ for family in FAMILIES)
+    raise InputError(f"{type(processor).__name__} is no processor of a supported family; supported: {known}")
 
 
 def family_of_type(model_type: str | None, subject: str) -> Family:

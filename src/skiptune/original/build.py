@@ -59,7 +59,7 @@ def model_from_original(
     if head and head not in weights.heads:
         raise InputError(f"{model_class.__name__} needs the {head!r} head; there are only: {', '.join(weights.heads)}")
     with torch.random.fork_rng(devices=[]):  # every weight is replaced; drawing them must not disturb the caller
-        model = model_class(config)
+        model: M = model_class(config)
     layout.adopt(model)
     model.eval()
     cut = 0 if head else len(layout.prefix)  # alone, the body's names have no prefix

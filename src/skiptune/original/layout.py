@@ -109,4 +109,5 @@ def _split(name: str, tensor: Tensor) -> dict[str, Tensor]:
     if joint is None:
         return {name: tensor}
     parts = joint[1].split("|")
-    return {name.replace(joint[0], part): piece for part, piece in zip(parts, tensor.tensor_split(len(parts)), strict=True)}
+    pieces = tensor.tensor_split(len(parts))
+    return {name.replace(joint[0], part): piece for part, piece in zip(parts, pieces, strict=True)}

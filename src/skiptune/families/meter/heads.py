@@ -15,7 +15,7 @@ from .modeling import MeterModel, MeterOutput, MeterPreTrainedModel
 
 
 @dataclass
-class MeterTaskOutput(ModelOutput):  # type: ignore[misc]
+class MeterTaskOutput(ModelOutput):
     """What the classes of this file return.
 
     Attributes:

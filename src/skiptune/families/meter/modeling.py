@@ -1,6 +1,6 @@
-"""METER: RoBERTa and CLIP's vision tower, then layers in which the two streams attend to each other (Dou et al., 2022).
+"""METER: RoBERTa and CLIP's vision tower, then layers in which both streams attend to each other (Dou et al., 2022).
 
-Both encoders are transformers' own. The fusion layers are ours, on ``scaled_dot_product_attention``, and can be skipped.
+The encoders are transformers' own. The fusion layers are ours, on ``scaled_dot_product_attention``, and skippable.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class MeterAttention(nn.Module):
         return result
 
 
-class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):  # type: ignore[misc]
+class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
     """A fusion layer of one modality, post-LayerNorm, with three adapters; or skipped: ``x + A_skip(x)``.
 
     Kept: ``h = LN(SelfAttn(x) + x + A0(x))``, ``h = LN(CrossAttn(h, other) + h + A1(h))``, and
@@ -96,14 +96,15 @@ class MeterPooler(nn.Module):
 
 
 @dataclass
-class MeterOutput(ModelOutput):  # type: ignore[misc]
+class MeterOutput(ModelOutput):
     """What :class:`MeterModel` returns.
 
     Attributes:
         pooler_output: text then image, pooled, ``(batch, 2 · width)``.
         text_features, image_features: the streams after the last layer, ``(batch, tokens, width)``.
         text_encoder_output, image_encoder_output: what RoBERTa and CLIP give, ``(batch, tokens, their width)``.
-        text_hidden_states, image_hidden_states: the streams before the first and after every fusion layer, if asked for.
+        text_hidden_states, image_hidden_states: if asked for, the streams before the first and after every fusion
+            layer.
     """
 
     pooler_output: Tensor | None = None
@@ -151,7 +152,7 @@ class MeterModel(MeterPreTrainedModel):
         self.post_init()
 
     def start_embedding(self) -> Tensor:
-        """RoBERTa's word embedding of ``<s>``, projected if the streams have another width: ``token4classifier``'s start."""
+        """What ``token4classifier`` starts as: RoBERTa's word embedding of ``<s>``, projected if widths differ."""
         start = self.roberta.embeddings.word_embeddings.weight[self.config.text_config.bos_token_id]
         projected: Tensor = start if len(start) == self.config.hidden_size else self.text_projection(start)
         return projected
@@ -177,17 +178,17 @@ class MeterModel(MeterPreTrainedModel):
         Raises:
             InputError: no images, or a number of texts that is no multiple of that of the images.
         """
-        if pixel_values is None or len(input_ids) % len(pixel_values):
-            images = 0 if pixel_values is None else len(pixel_values)
-            raise InputError(f"pixel_values: {images} images for {len(input_ids)} texts; give one, or one for every few")
+        texts, images = len(input_ids), 0 if pixel_values is None else len(pixel_values)
+        if pixel_values is None or not images or texts % images:
+            raise InputError(f"pixel_values: {images} images for {texts} texts; there must be as many, or a fraction")
         if attention_mask is None:
             attention_mask = torch.ones_like(input_ids)
         encoded_text = self._encode_text(input_ids, attention_mask)
         encoded_image = self._encode_image(pixel_values)
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
-        if len(text) > len(image):
-            image = image.repeat_interleave(len(text) // len(image), dim=0)
+        if texts > images:
+            image = image.repeat_interleave(texts // images, dim=0)
         mask = attention_mask[:, None, None, :].bool()
         states = [(text, image)]
         for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):

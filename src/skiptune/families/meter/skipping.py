@@ -12,7 +12,7 @@ from ...blocks import SkippableBlock
 from .modeling import meter_of
 
 
-class SkippableRobertaLayer(SkippableBlock, RobertaLayer):  # type: ignore[misc]
+class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
     """RoBERTa's own layer, or skipped: ``x + A_skip(x)``. It has no block adapters."""
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -23,7 +23,7 @@ class SkippableRobertaLayer(SkippableBlock, RobertaLayer):  # type: ignore[misc]
         return output
 
 
-class SkippableClipLayer(SkippableBlock, CLIPEncoderLayer):  # type: ignore[misc]
+class SkippableClipLayer(SkippableBlock, CLIPEncoderLayer):
     """CLIP's own block, or skipped: ``x + A_skip(x)``. It has no block adapters."""
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
