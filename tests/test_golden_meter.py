@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from functools import cache
 from pathlib import Path
@@ -15,12 +14,11 @@ from torch import Tensor
 from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
-from skiptune import InputError, Plan, SkipConfig, blocks_of, choose, insert, prune
+from skiptune import SkipConfig, choose
 from skiptune.families.meter import (
     MeterConfig,
     MeterForImageAndTextRetrieval,
     MeterForQuestionAnswering,
-    MeterForVisualEntailment,
     MeterForVisualReasoning,
     MeterModel,
 )

@@ -108,7 +108,10 @@ def cost_table(
 
 
 def blocks_to_skip(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> int:
-    """The number of blocks a budget asks for on a model with adapters inserted; all blocks of ViLT cost the same.
+    """The number of blocks a budget asks for on a model with adapters inserted.
+
+    Counted on the model's first blocks. All blocks of ViLT cost the same; METER's first are the text layers, which save
+    least, so that a plan with image layers in it saves more than asked for.
 
     Raises:
         InputError: as many blocks as the model has, or a reduction that no number of skipped blocks reaches.

@@ -125,6 +125,18 @@ class MeterPreTrainedModel(PreTrainedModel):
     _supports_sdpa = True
     _no_split_modules = ("MeterFusionLayer", "RobertaLayer", "CLIPEncoderLayer")
 
+    def enable_input_require_grads(self) -> None:
+        """Nothing. transformers calls this with gradient checkpointing, for its re-entrant kind.
+
+        Embeddings that require a gradient would have all of the frozen encoders recorded below them.
+        """
+
+    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs: Any) -> None:
+        function = kwargs.get("gradient_checkpointing_func")
+        if enable and getattr(function, "keywords", {}).get("use_reentrant"):
+            raise InputError("use_reentrant=True loses gradients of adapters above frozen layers; set it to False")
+        super()._set_gradient_checkpointing(enable, **kwargs)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)
@@ -181,15 +193,13 @@ class MeterModel(MeterPreTrainedModel):
         texts, images = len(input_ids), 0 if pixel_values is None else len(pixel_values)
         if pixel_values is None or not images or texts % images:
             raise InputError(f"pixel_values: {images} images for {texts} texts; there must be as many, or a fraction")
-        if attention_mask is None:
-            attention_mask = torch.ones_like(input_ids)
         encoded_text = self._encode_text(input_ids, attention_mask)
         encoded_image = self._encode_image(pixel_values)
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
         if texts > images:
             image = image.repeat_interleave(texts // images, dim=0)
-        mask = attention_mask[:, None, None, :].bool()
+        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
         states = [(text, image)]
         for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):
             # both read the streams of the layer below
@@ -207,7 +217,7 @@ class MeterModel(MeterPreTrainedModel):
             image_hidden_states=image_states,
         )
 
-    def _encode_text(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+    def _encode_text(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
         with no_graph_if_frozen(self.roberta):
             output: Tensor = self.roberta(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return output
