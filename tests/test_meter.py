@@ -238,8 +238,7 @@ def test_start_token_starts_as_robertas_embedding_even_when_a_checkpoint_lacks_i
     text = {**load_model("meter-tiny", "vqa").config.text_config.to_dict(), "hidden_size": 32}
     model = make(text_start="roberta", text_config=MeterConfig(text_config=text, max_text_length=64).text_config)
     model.save_pretrained(tmp_path)
-    read = MeterForQuestionAnswering.from_pretrained(tmp_path, text_start="token")
-    meter = meter_of(read)
+    meter = meter_of(load_model(str(tmp_path), "vqa", text_start="token"))
     assert meter.token4classifier is not None
     words = meter_of(model).roberta.embeddings.word_embeddings.weight
     assert torch.equal(meter.token4classifier[0, 0], words[0])
@@ -359,6 +358,26 @@ def test_slim_models_are_read_again(config: SkipConfig, tmp_path: Path, batch: B
     plan = Plan("meter", tuple(blocks_of(model)), skipped)
     export(model, tmp_path / "slim", plan)
     assert same(run(load(tmp_path / "slim"), batch), run(prune(copy.deepcopy(model), plan), batch))
+
+
+def test_adapters_are_read_again_beside_a_base_without_start_token(tmp_path: Path, batch: Batch) -> None:
+    make(text_start="roberta").save_pretrained(tmp_path / "base")
+    model = insert(load_model(str(tmp_path / "base"), "vqa", text_start="token")).eval()
+    choose(model, ["image.1"])
+    export(model, tmp_path / "slim", form="adapters")
+    found = load(tmp_path / "slim")
+    assert meter_of(found).token4classifier is not None
+    assert same(run(found, batch), run(model, batch))
+
+
+def test_a_body_alone_gets_a_head(tmp_path: Path, batch: Batch) -> None:
+    body = meter_of(make())
+    body.save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), "vqa", num_labels=ANSWERS).eval()
+    given = [batch[name] for name in ("input_ids", "attention_mask", "pixel_values")]
+    with torch.no_grad():
+        assert torch.equal(meter_of(model)(*given).pooler_output, body(*given).pooler_output)
+    assert model.classifier[3].out_features == ANSWERS
 
 
 def test_processor_round_trip(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ from .config import SkipConfig
 from .errors import InputError
 from .families.registry import FAMILIES, Family, family_of
 from .insertion import blocks_of, insert, prune, remove_dead_blocks, skipped_blocks
-from .models import fingerprint, load_model
+from .models import fingerprint, load_config, load_model
 from .plan import Plan
 from .tasks.vqa import Vqa
 from .version import __version__
@@ -214,12 +214,8 @@ def _load_on_base(
     content: dict[str, Any], config: SkipConfig, plan: Plan, state: dict[str, Tensor], base: str | None
 ) -> PreTrainedModel:
     name = base or content["base"]
-    changes = {
-        field: content["base_config"][field] for field in ("id2label", "label2id") if field in content["base_config"]
-    }
-    changes["id2label"] = {int(label): text for label, text in changes["id2label"].items()}
     model_class, _ = _MODEL_CLASSES[content["architecture"]]
-    model = load_model(name, model_class, num_labels=len(changes["id2label"]), **changes)
+    model = load_model(name, model_class, **_changes(content["base_config"], load_config(name).to_dict()))
     insert(model, config)
     remove_dead_blocks(model, plan)
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}
@@ -233,6 +229,15 @@ def _load_on_base(
     if unknown:
         raise InputError(f"the slim weights do not fit {name}: unknown {sorted(unknown)[:3]}")
     return prune(model, plan)
+
+
+def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """The fields in which the configuration trained with differs from the base's, its encoders' sizes aside."""
+    fields = sorted(trained.keys() - {"architectures", "dtype", "transformers_version", "_name_or_path"})
+    changes = {name: trained[name] for name in fields if trained[name] != base.get(name)}
+    changes = {name: value for name, value in changes.items() if not isinstance(value, dict)}
+    labels = {int(label): text for label, text in trained["id2label"].items()}
+    return {**changes, "num_labels": len(labels), "id2label": labels, "label2id": trained["label2id"]}
 
 
 def _present_plan(model: nn.Module) -> Plan:

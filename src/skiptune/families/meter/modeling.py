@@ -123,6 +123,8 @@ class MeterPreTrainedModel(PreTrainedModel):
     base_model_prefix = "meter"
     supports_gradient_checkpointing = True
     _supports_sdpa = True
+    _keys_to_ignore_on_load_missing = ("token4classifier",)  # has a start of its own, see start_embedding
+    _keys_to_ignore_on_load_unexpected = ("token4classifier",)
     _no_split_modules = ("MeterFusionLayer", "RobertaLayer", "CLIPEncoderLayer")
 
     def enable_input_require_grads(self) -> None:

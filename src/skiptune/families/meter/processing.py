@@ -17,10 +17,10 @@ class MeterProcessor(ProcessorMixin):
     def __init__(self, image_processor: Any = None, tokenizer: Any = None) -> None:
         super().__init__(image_processor, tokenizer)
 
-
-def image_processor(side: int) -> CLIPImageProcessorPil:
-    """Resizes to ``side`` × ``side`` pixels with bicubic interpolation, whatever the aspect ratio; no cropping."""
-    return CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
+    @classmethod
+    def square(cls, side: int, tokenizer: Any) -> MeterProcessor:
+        """Images are resized to ``side`` × ``side`` pixels (bicubic), whatever their aspect ratio, and not cropped."""
+        return cls(CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False), tokenizer)
 
 
 def byte_tokenizer(longest: int) -> RobertaTokenizer:
@@ -31,4 +31,4 @@ def byte_tokenizer(longest: int) -> RobertaTokenizer:
 
 def fresh_processor(config: MeterConfig) -> MeterProcessor:
     """For a model with random weights: a byte tokenizer, images of the configuration's size."""
-    return MeterProcessor(image_processor(config.image_size), byte_tokenizer(config.max_text_length))
+    return MeterProcessor.square(config.image_size, byte_tokenizer(config.max_text_length))
