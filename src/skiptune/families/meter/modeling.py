@@ -201,13 +201,12 @@ class MeterModel(MeterPreTrainedModel):
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
         if texts > images:
             image = image.repeat_interleave(texts // images, dim=0)
-        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
-        states = [(text, image)]
-        for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):
-            # both read the streams of the layer below
-            text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
-            states.append((text, image))
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        streams = text, image
+        states = [streams] if keep else []
+        for streams in self._fuse(text, image, attention_mask):
+            states += [streams] if keep else []
+        text, image = streams
         text_states, image_states = zip(*states, strict=True) if keep else (None, None)
         return MeterOutput(
             pooler_output=torch.cat((self.text_pooler(text), self.image_pooler(image)), dim=-1),
@@ -237,6 +236,14 @@ class MeterModel(MeterPreTrainedModel):
         if self.token4classifier is not None:
             text = torch.cat((self.token4classifier.expand(len(text), -1, -1), text[:, 1:]), dim=1)
         return text + self.token_type_embeddings.weight[0]
+
+    def _fuse(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Both streams after every fusion layer."""
+        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
+        for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):
+            # both read the streams of the layer below
+            text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
+            yield text, image
 
 
 @contextmanager
