@@ -18,9 +18,19 @@ if TYPE_CHECKING:
     from .data.records import Record, split_by_image
     from .errors import InputError, RunError
     from .evaluation import Evaluation, evaluate, predict
+    from .families.meter import (
+        MeterConfig,
+        MeterForImageAndTextRetrieval,
+        MeterForQuestionAnswering,
+        MeterForVisualEntailment,
+        MeterForVisualReasoning,
+        MeterModel,
+        MeterProcessor,
+    )
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
     from .models import load_model, load_processor
+    from .original import model_from_original
     from .plan import Plan
     from .recipe import Recipe, read_recipe
     from .run import Run
@@ -37,11 +47,21 @@ _NAMES_BY_MODULE = {
     ".data.records": ("Record", "split_by_image"),
     ".errors": ("InputError", "RunError"),
     ".evaluation": ("Evaluation", "evaluate", "predict"),
+    ".families.meter": (
+        "MeterConfig",
+        "MeterForImageAndTextRetrieval",
+        "MeterForQuestionAnswering",
+        "MeterForVisualEntailment",
+        "MeterForVisualReasoning",
+        "MeterModel",
+        "MeterProcessor",
+    ),
     ".slim": ("export", "load", "load_task"),
     ".training": ("fit",),
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
+    ".original": ("model_from_original",),
     ".plan": ("Plan",),
     ".recipe": ("Recipe", "read_recipe"),
     ".run": ("Run",),
@@ -54,6 +74,13 @@ __all__ = [
     "Budget",
     "Evaluation",
     "InputError",
+    "MeterConfig",
+    "MeterForImageAndTextRetrieval",
+    "MeterForQuestionAnswering",
+    "MeterForVisualEntailment",
+    "MeterForVisualReasoning",
+    "MeterModel",
+    "MeterProcessor",
     "Plan",
     "Recipe",
     "Record",
@@ -78,6 +105,7 @@ __all__ = [
     "load_model",
     "load_processor",
     "load_task",
+    "model_from_original",
     "parameter_groups",
     "predict",
     "prune",

@@ -6,6 +6,8 @@ by assigning ``__class__``: no parameter moves, state-dict keys, hooks and outpu
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 from .adapters import BottleneckAdapter
@@ -31,8 +33,12 @@ class SkippableBlock(nn.Module):
         """Turn ``block``, an instance of this class's family parent, into a skippable one, in place."""
         if not isinstance(block, cls):
             block.__class__ = cls
-            block.register_module("block_adapters", None)
-            block.register_module("skip_adapter", None)
+            cast(SkippableBlock, block).start_without_adapters()
+
+    def start_without_adapters(self) -> None:
+        """Make room for adapters; for a family whose own blocks are skippable, called by their ``__init__``."""
+        self.register_module("block_adapters", None)
+        self.register_module("skip_adapter", None)
 
     def step_over(self, x: Tensor) -> Tensor:
         """``x + A_skip(x)``, what takes the block's place (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
@@ -40,7 +46,10 @@ class SkippableBlock(nn.Module):
 
     def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
         """``x + sublayer_output + A(x)``, both streams ``(batch, tokens, width)`` (paper, equation 3)."""
-        y = sublayer_output + x
+        return self.add_adapter(sublayer_output + x, x, sublayer)
+
+    def add_adapter(self, y: Tensor, x: Tensor, sublayer: int) -> Tensor:
+        """``y + A(x)``, for a sub-layer whose LayerNorm comes before the adapter; ``y`` without adapters."""
         return y if self.block_adapters is None else y + self.block_adapters[sublayer](x)
 
     def remove_weights(self) -> None:

@@ -182,22 +182,21 @@ def cost(
     model: Annotated[str, typer.Argument(help="Embedded name, directory, hub id, or architecture (random weights).")],
     image_size: Annotated[str | None, typer.Option(help="HEIGHTxWIDTH in pixels; the model's own by default.")] = None,
     text_length: Annotated[int | None, typer.Option(help="Tokens of text; the model's longest by default.")] = None,
-    skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3.")] = "",
+    skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3 or text.0,image.0.")] = "",
     adapters: Annotated[str, typer.Option(help="bottleneck, lora or none.")] = "bottleneck",
+    scope: Annotated[str, typer.Option(help="fusion, or global: the encoders' layers can be skipped too.")] = "fusion",
     labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129,
     as_json: JsonOption = False,
 ) -> None:
     """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
-    from transformers import ViltForQuestionAnswering
-
     from .config import SkipConfig
     from .cost import cost_table
     from .models import load_config, load_model
 
-    config = SkipConfig.from_dict({"block_adapter": adapters})
+    config = SkipConfig.from_dict({"block_adapter": adapters, "scope": scope})
     base = load_config(model)
     size = _parse_size(image_size) if image_size else (base.image_size, base.image_size)
-    built = load_model(model, ViltForQuestionAnswering, random_weights=True, num_labels=labels)
+    built = load_model(model, "vqa", random_weights=True, num_labels=labels)
     skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
     table = cost_table(built, config, skipped, size, text_length or base.max_position_embeddings)
     if as_json:
@@ -221,7 +220,7 @@ def models(as_json: JsonOption = False) -> None:
     }
     found = {
         "embedded": EMBEDDED,
-        "architectures": {name: text for name, (text, _) in ARCHITECTURES.items()},
+        "architectures": {name: text for name, (text, *_) in ARCHITECTURES.items()},
         "recipes": recipes,
     }
     if as_json:

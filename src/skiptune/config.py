@@ -12,6 +12,7 @@ from .checks import Problems, nearest
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
+Scope = Literal["fusion", "global"]
 C = TypeVar("C", bound="Config")
 
 
@@ -87,6 +88,8 @@ class SkipConfig(Config):
         init: ``zero`` changes no output on insertion; ``paper`` is the released initialisation.
         lora_rank: rank of LoRA on kept blocks.
         lora_alpha: LoRA's scale numerator; ``None``: twice the rank.
+        scope: ``fusion``: the blocks that see both modalities can be skipped; ``global``: the layers of the encoders
+            below them too, which get skip adapters but no block adapters (families with such encoders only).
     """
 
     block_adapter: BlockAdapter = "bottleneck"
@@ -95,15 +98,18 @@ class SkipConfig(Config):
     init: Init = "zero"
     lora_rank: int = 16
     lora_alpha: int | None = None
+    scope: Scope = "fusion"
 
     @classmethod
     def paper(cls) -> SkipConfig:
-        """The released settings for ViLT: widths 96 and 192, all adapter weights from N(0, 0.02)."""
-        return cls(block_adapter="bottleneck", block_width=96, skip_width=192, init="paper")
+        """The released settings: width 96, a skip adapter as wide as the block adapters it replaces (192 for ViLT, 288
+        for METER), all adapter weights from N(0, 0.02)."""
+        return cls(block_adapter="bottleneck", block_width=96, init="paper")
 
     def validate(self, problems: Problems) -> None:
         _check_choice(problems, self, "block_adapter", get_args(BlockAdapter))
         _check_choice(problems, self, "init", get_args(Init))
+        _check_choice(problems, self, "scope", get_args(Scope))
         widths = {"block_width": (1, 65536, True, True), "skip_width": (1, 65536, True, True)}
         ranks = {"lora_rank": (1, 4096, True, False), "lora_alpha": (1, 65536, True, True)}
         _check_numbers(problems, self, {**widths, **ranks})

@@ -83,9 +83,9 @@ def cost_table(
     family = family_of(original)
     family.adopt(original)
     inputs = example_inputs(original, image_size, text_length)
-    blocks = tuple(blocks_of(original))
-    check_skipped(skipped, blocks)
     adapted = insert(copy.deepcopy(model), config)
+    blocks = tuple(blocks_of(adapted))
+    check_skipped(skipped, blocks)
     slim = prune(copy.deepcopy(adapted), Plan(family.name, blocks, skipped))
     unskipped = prune(copy.deepcopy(adapted), Plan(family.name, blocks, ()))
     macs = {
@@ -108,7 +108,10 @@ def cost_table(
 
 
 def blocks_to_skip(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> int:
-    """The number of blocks a budget asks for on a model with adapters inserted; all blocks of ViLT cost the same.
+    """The number of blocks a budget asks for on a model with adapters inserted.
+
+    Counted on the model's first blocks. All blocks of ViLT cost the same; METER's first are the text layers, which save
+    least, so that a plan with image layers in it saves more than asked for.
 
     Raises:
         InputError: as many blocks as the model has, or a reduction that no number of skipped blocks reaches.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import nn
@@ -12,7 +11,7 @@ from .adapters import BottleneckAdapter
 from .blocks import SkippableBlock
 from .config import GROUPS, SkipConfig
 from .errors import InputError
-from .families.registry import family_of
+from .families.registry import BlockKind, Family, family_of
 from .lora import add_lora, merge_lora
 from .plan import Plan, check_skipped
 
@@ -25,20 +24,23 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
 
     Raises:
-        InputError: the model's family is not supported, or adapters were inserted before.
+        InputError: the model's family is not supported or has no encoders for ``scope="global"``, or adapters were
+            inserted before.
     """
     config = config or SkipConfig()
     family = family_of(model)
     if getattr(model, "skip_config", None) is not None:
         raise InputError("adapters are already in this model; insert them once, right after loading it")
-    family.adopt(model)
+    _adopt(model, family, config)
     model.requires_grad_(False)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        for block in blocks_of(model).values():
-            _add_adapters(block, config, width_of(model), family.sublayers)
+        blocks = list(blocks_of(model).values())
+        for block in blocks:
+            kind = family.kind_of(block)
+            _add_adapters(block, config, kind.width(model.config), kind)
         if config.block_adapter == "lora" and not merged:
-            add_lora(model, list(blocks_of(model).values()), family.lora_targets, config)
+            add_lora(model, [(block, family.kind_of(block).lora_targets) for block in blocks], config)
     for group, parameters in parameter_groups(model).items():
         for parameter in parameters.values():
             parameter.requires_grad_(group != "body")
@@ -46,27 +48,32 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     return model
 
 
-def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, sublayers: int) -> None:
+def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
+    if config.scope == "global" and family.adopt_encoders is None:
+        raise InputError(
+            f"scope: 'global' also skips the layers of encoders below the fusion; {family.name} has none. "
+            "Use 'fusion', which makes all of its blocks skippable"
+        )
+    family.adopt(model)
+    if config.scope == "global" and family.adopt_encoders is not None:
+        family.adopt_encoders(model)
+
+
+def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: BlockKind) -> None:
     if config.block_adapter == "none":
         return
     example = next(block.parameters())
-    block_width, skip_width = adapter_widths(config, width, sublayers)
-    if config.block_adapter == "bottleneck":
-        adapters = [BottleneckAdapter(width, block_width, config.init) for _ in range(sublayers)]
+    block_width, skip_width = adapter_widths(config, width, kind.skip_factor)
+    if config.block_adapter == "bottleneck" and kind.sublayers:
+        adapters = [BottleneckAdapter(width, block_width, config.init) for _ in range(kind.sublayers)]
         block.block_adapters = nn.ModuleList(adapters).to(example)
     block.skip_adapter = BottleneckAdapter(width, skip_width, config.init).to(example)
 
 
-def adapter_widths(config: SkipConfig, width: int, sublayers: int) -> tuple[int, int]:
-    """Bottleneck widths of block and skip adapters for a model ``width`` wide."""
+def adapter_widths(config: SkipConfig, width: int, skip_factor: int) -> tuple[int, int]:
+    """Bottleneck widths of block and skip adapters for a residual stream ``width`` wide."""
     block_width = config.block_width or max(1, width // 8)
-    return block_width, config.skip_width or block_width * sublayers
-
-
-def width_of(model: nn.Module) -> int:
-    """The width of the residual stream."""
-    config: Any = model.config
-    return int(config.hidden_size)
+    return block_width, config.skip_width or block_width * skip_factor
 
 
 def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from torch import nn
 
 from .config import SkipConfig
 
 
-def add_lora(model: nn.Module, blocks: list[nn.Module], targets: tuple[str, ...], config: SkipConfig) -> None:
-    """Wrap ``targets`` of every block in LoRA layers, in place. PEFT starts them as the identity."""
+def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...]]], config: SkipConfig) -> None:
+    """Wrap linear layers in LoRA, in place. PEFT starts it as the identity.
+
+    ``targets``: blocks, each with the names of its layers to wrap.
+    """
     from peft import LoraConfig, inject_adapter_in_model
 
     names = {id(module): name for name, module in model.named_modules()}
-    wrapped = [f"{names[id(block)]}.{target}" for block in blocks for target in targets]
+    wrapped = [f"{names[id(block)]}.{layer}" for block, layers in targets for layer in layers]
     alpha = config.lora_alpha or 2 * config.lora_rank
     inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
 

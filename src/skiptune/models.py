@@ -11,20 +11,26 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, ViltConfig, ViltProcessor
-from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, ViltConfig
 
 from .checks import nearest
 from .errors import InputError
+from .families.meter import MeterConfig
+from .families.registry import Family, family_of_type
 
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
 EMBEDDED = {"vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)"}
 
 #: Architectures built with random weights: for costs, latencies and tests.
-ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
-    "vilt-b32": ("ViLT-B/32 (12 blocks, 768 wide, 384 px, 32 px patches), random weights", {"layer_norm_eps": 1e-6}),
+ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
+    "vilt-b32": (
+        "ViLT-B/32 (12 blocks, 768 wide, 384 px, 32 px patches), random weights",
+        ViltConfig,
+        {"layer_norm_eps": 1e-6},
+    ),
     "vilt-tiny": (
         "a ViLT of 4 blocks, 32 wide, random weights; for trying things out",
+        ViltConfig,
         {
             "hidden_size": 32,
             "num_hidden_layers": 4,
@@ -34,6 +40,40 @@ ARCHITECTURES: dict[str, tuple[str, dict[str, Any]]] = {
             "patch_size": 16,
             "layer_norm_eps": 1e-6,
             "vocab_size": 509,
+        },
+    ),
+    "meter-b16": (
+        "METER (RoBERTa-base, 11 blocks of CLIP ViT-B/16, 6 + 6 fusion layers, 768 wide, 384 px), random weights",
+        MeterConfig,
+        {"text_start": "token"},
+    ),
+    "meter-tiny": (
+        "a METER of 2 + 2 encoder and 3 + 3 fusion layers, 32 wide, random weights; for trying things out",
+        MeterConfig,
+        {
+            "vision_config": {
+                "hidden_size": 48,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "intermediate_size": 64,
+                "image_size": 32,
+                "patch_size": 16,
+            },
+            "text_config": {
+                "vocab_size": 261,
+                "hidden_size": 40,
+                "num_hidden_layers": 2,
+                "num_attention_heads": 2,
+                "intermediate_size": 64,
+                "max_position_embeddings": 66,
+            },
+            "hidden_size": 32,
+            "num_top_layers": 3,
+            "num_attention_heads": 2,
+            "intermediate_size": 64,
+            "image_size": 48,
+            "max_text_length": 64,
+            "text_start": "token",
         },
     ),
 }
@@ -68,14 +108,27 @@ def source_of(name: str) -> str:
 def load_config(name: str) -> Any:
     """The transformers configuration of a model by any kind of name."""
     if name in ARCHITECTURES:
-        return ViltConfig(**ARCHITECTURES[name][1])
+        _, config_class, sizes = ARCHITECTURES[name]
+        return config_class(**sizes)
     return _loading(name, lambda source: AutoConfig.from_pretrained(source))
 
 
+def load_family(name: str) -> Family:
+    """The family of a model by any kind of name.
+
+    Raises:
+        InputError: unknown name, or no family covers it.
+    """
+    return family_of_type(load_config(name).model_type, name)
+
+
 def load_model(
-    name: str, model_class: type[PreTrainedModel], seed: int = 0, random_weights: bool = False, **changes: Any
+    name: str, model_class: type[PreTrainedModel] | str, seed: int = 0, random_weights: bool = False, **changes: Any
 ) -> PreTrainedModel:
     """A model of ``model_class`` in float32 with the pre-trained body of ``name``.
+
+    ``model_class`` may be the name of a task (``vqa``, ``nlvr2``, ``retrieval``, ``entailment``): the class that the
+    model's family has for it.
 
     Parameters the checkpoint lacks (the task head) are drawn from a private generator seeded by ``seed``, so they do
     not depend on what ran before. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights`` builds
@@ -85,6 +138,8 @@ def load_model(
         InputError: unknown name, unsupported family, or files that cannot be read.
     """
     config = load_config(name)
+    if isinstance(model_class, str):
+        model_class = family_of_type(config.model_type, name).model_class(model_class)
     if config.model_type != model_class.config_class.model_type:
         wanted = model_class.config_class.model_type
         raise InputError(f"{name}: model_type {config.model_type!r} is not a supported family; supported: {wanted}")
@@ -114,21 +169,14 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
     return model
 
 
-def load_processor(name: str) -> ViltProcessor:
-    """Tokenizer and Pillow image processor of a model; an architecture gets the embedded model's tokenizer."""
+def load_processor(name: str) -> Any:
+    """Tokenizer and Pillow image processor of a model; those of an architecture have no learned vocabulary to match."""
+    family = load_family(name)
     if name in ARCHITECTURES:
-        config = load_config(name)
-        tokenizer = AutoTokenizer.from_pretrained(str(embedded_path(next(iter(EMBEDDED)))))
-        size = config.image_size
-        images = ViltImageProcessorPil(
-            size={"shortest_edge": size}, size_divisor=config.patch_size, image_mean=[0.5] * 3, image_std=[0.5] * 3
-        )
-        return ViltProcessor(images, tokenizer)
+        return family.fresh_processor(load_config(name))
+    processor, images = family.processor_classes
     return _loading(
-        name,
-        lambda source: ViltProcessor(
-            ViltImageProcessorPil.from_pretrained(source), AutoTokenizer.from_pretrained(source)
-        ),
+        name, lambda source: processor(images.from_pretrained(source), AutoTokenizer.from_pretrained(source))
     )
 
 

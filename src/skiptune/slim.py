@@ -17,14 +17,14 @@ from accelerate import init_empty_weights
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import PreTrainedModel, ViltConfig, ViltForQuestionAnswering, ViltProcessor
+from transformers import AutoTokenizer, PreTrainedModel
 
 from .checks import Problems, read_json, write_atomically, write_json
 from .config import SkipConfig
 from .errors import InputError
-from .families.registry import family_of
+from .families.registry import FAMILIES, Family, family_of
 from .insertion import blocks_of, insert, prune, remove_dead_blocks, skipped_blocks
-from .models import fingerprint, load_model
+from .models import fingerprint, load_config, load_model
 from .plan import Plan
 from .tasks.vqa import Vqa
 from .version import __version__
@@ -33,14 +33,16 @@ Form = Literal["standalone", "adapters"]
 MODEL_TYPE = "skiptune-slim"
 _CONFIG, _WEIGHTS = "config.json", "slim.safetensors"
 _FORMAT = 1
-_MODEL_CLASSES: dict[str, type[PreTrainedModel]] = {"ViltForQuestionAnswering": ViltForQuestionAnswering}
+_MODEL_CLASSES: dict[str, tuple[type[PreTrainedModel], Family]] = {
+    model_class.__name__: (model_class, family) for family in FAMILIES for model_class in family.model_classes.values()
+}
 
 
 def export(
     model: PreTrainedModel,
     directory: str | Path,
     plan: Plan | None = None,
-    processor: ViltProcessor | None = None,
+    processor: Any = None,
     form: Form = "standalone",
     base: str | None = None,
     extra: dict[str, Any] | None = None,
@@ -141,17 +143,16 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
 def load_task(directory: str | Path, model: PreTrainedModel) -> Vqa:
     """The task a slim model was trained for, with the processor saved beside it."""
     labels = model.config.id2label
-    return Vqa(load_saved_processor(Path(directory)), [labels[label] for label in sorted(labels)])
+    processor = load_saved_processor(Path(directory), family_of(model))
+    return Vqa(processor, [labels[label] for label in sorted(labels)])
 
 
-def load_saved_processor(folder: Path) -> ViltProcessor:
+def load_saved_processor(folder: Path, family: Family) -> Any:
     """The processor in a slim directory; the files are the usual ones of transformers."""
-    from transformers import AutoTokenizer
-    from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
-
+    processor, images = family.processor_classes
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, config=ViltConfig())
-        return ViltProcessor(ViltImageProcessorPil.from_pretrained(folder), tokenizer)
+        tokenizer = AutoTokenizer.from_pretrained(folder, config=family.config_class())
+        return processor(images.from_pretrained(folder), tokenizer)
     except (OSError, ValueError) as error:
         raise InputError(f"{folder}: no processor saved beside the slim model ({str(error).splitlines()[0]})") from None
 
@@ -195,8 +196,9 @@ def _load_standalone(
     if base is not None:
         raise InputError("this slim model stands alone; it takes no base")
     base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
+    model_class, family = _MODEL_CLASSES[content["architecture"]]
     with init_empty_weights(include_buffers=False):
-        model = _MODEL_CLASSES[content["architecture"]](ViltConfig(**base_config))
+        model: PreTrainedModel = model_class(family.config_class(**base_config))
     insert(model, config, merged=True)
     prune(model, plan)
     own = model.state_dict().keys()
@@ -212,11 +214,8 @@ def _load_on_base(
     content: dict[str, Any], config: SkipConfig, plan: Plan, state: dict[str, Tensor], base: str | None
 ) -> PreTrainedModel:
     name = base or content["base"]
-    changes = {
-        field: content["base_config"][field] for field in ("id2label", "label2id") if field in content["base_config"]
-    }
-    changes["id2label"] = {int(label): text for label, text in changes["id2label"].items()}
-    model = load_model(name, _MODEL_CLASSES[content["architecture"]], num_labels=len(changes["id2label"]), **changes)
+    model_class, _ = _MODEL_CLASSES[content["architecture"]]
+    model = load_model(name, model_class, **_changes(content["base_config"], load_config(name).to_dict()))
     insert(model, config)
     remove_dead_blocks(model, plan)
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}
@@ -230,6 +229,15 @@ def _load_on_base(
     if unknown:
         raise InputError(f"the slim weights do not fit {name}: unknown {sorted(unknown)[:3]}")
     return prune(model, plan)
+
+
+def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """The fields in which the configuration trained with differs from the base's, its encoders' sizes aside."""
+    fields = sorted(trained.keys() - {"architectures", "dtype", "transformers_version", "_name_or_path"})
+    changes = {name: trained[name] for name in fields if trained[name] != base.get(name)}
+    changes = {name: value for name, value in changes.items() if not isinstance(value, dict)}
+    labels = {int(label): text for label, text in trained["id2label"].items()}
+    return {**changes, "num_labels": len(labels), "id2label": labels, "label2id": trained["label2id"]}
 
 
 def _present_plan(model: nn.Module) -> Plan:

@@ -8,10 +8,13 @@ order, so outputs are the same up to rounding.
 
 from __future__ import annotations
 
+from importlib.resources import files
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers import AutoTokenizer, ViltConfig, ViltProcessor
+from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, ViltModel
 
 from ..blocks import SkippableBlock
@@ -148,3 +151,15 @@ def adopt(model: nn.Module) -> None:
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
     """The joint blocks by number: ``"0"`` … ``"11"``."""
     return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}
+
+
+def fresh_processor(config: ViltConfig) -> ViltProcessor:
+    """For a model with random weights: the embedded model's tokenizer, images of the configuration's size."""
+    tokenizer = AutoTokenizer.from_pretrained(str(files("skiptune") / "assets" / "vilt-scenes"))
+    images = ViltImageProcessorPil(
+        size={"shortest_edge": config.image_size},
+        size_divisor=config.patch_size,
+        image_mean=[0.5] * 3,
+        image_std=[0.5] * 3,
+    )
+    return ViltProcessor(images, tokenizer)

@@ -12,11 +12,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel, ViltForQuestionAnswering
+from transformers import PreTrainedModel
 
 from ..data.images import ImageStore
 from ..data.records import Record
 from ..errors import InputError
+from ..families.registry import family_of_processor
 
 
 class Vqa:
@@ -29,7 +30,6 @@ class Vqa:
 
     name = "vqa"
     metric = "accuracy"
-    model_class: type[PreTrainedModel] = ViltForQuestionAnswering
 
     def __init__(self, processor: Any, answers: Sequence[str]) -> None:
         if len(answers) < 2 or len(set(answers)) != len(answers):
@@ -44,6 +44,11 @@ class Vqa:
         """The task whose vocabulary is every answer given at least ``least`` times in ``records``, sorted."""
         counts = Counter(answer for record in records for answer in record.answers)
         return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
+
+    @property
+    def model_class(self) -> type[PreTrainedModel]:
+        """The class with a head for this task, of the family that the processor belongs to."""
+        return family_of_processor(self.processor).model_class(self.name)
 
     def model_changes(self) -> dict[str, Any]:
         """Configuration fields of a model for this task."""

@@ -1,0 +1,102 @@
+"""Sizes of a METER model: two encoders with configurations of their own, and the fusion layers above them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from transformers import CLIPVisionConfig, PreTrainedConfig, RobertaConfig
+
+from ...checks import Problems, nearest
+
+_TEXT_STARTS = ("roberta", "token")
+
+#: CLIP ViT-B/16 without its last block, and RoBERTa-base.
+_VISION: dict[str, Any] = {"num_hidden_layers": 11, "patch_size": 16}
+_TEXT: dict[str, Any] = {
+    "vocab_size": 50265,
+    "max_position_embeddings": 514,
+    "type_vocab_size": 1,
+    "layer_norm_eps": 1e-5,
+    "pad_token_id": 1,
+    "bos_token_id": 0,
+    "eos_token_id": 2,
+}
+
+
+class MeterConfig(PreTrainedConfig):
+    """Configuration of all METER classes. Defaults: RoBERTa-base and CLIP ViT-B/16 at 384 pixels.
+
+    Attributes:
+        vision_config: transformers' CLIP vision configuration. ``num_hidden_layers`` counts the blocks METER keeps, one
+            fewer than the CLIP checkpoint has; ``image_size`` is that of its position table.
+        text_config: transformers' RoBERTa configuration.
+        hidden_size: width of both fusion streams.
+        num_top_layers: fusion layers a modality.
+        num_attention_heads, intermediate_size, hidden_dropout_prob, layer_norm_eps: of the fusion layers.
+        image_size: side of the square images in pixels; positions are interpolated to it.
+        max_text_length: longest text in tokens, special ones included.
+        modality_type_vocab_size: rows of the token-type table: text, image, second image (NLVR2).
+        text_start: ``roberta``: the text stream starts with RoBERTa's own output, as in the original METER; ``token``:
+            a trained vector overwrites its first position after the projection, as in the released DAS code.
+
+    Raises:
+        InputError: an unknown ``text_start``, or sizes that do not go together; all problems in one message.
+    """
+
+    model_type = "meter"
+    sub_configs_defaults = {"vision_config": CLIPVisionConfig, "text_config": RobertaConfig}  # noqa: RUF012
+
+    vision_config: Any = None
+    text_config: Any = None
+    hidden_size: int = 768
+    num_top_layers: int = 6
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_dropout_prob: float = 0.1
+    layer_norm_eps: float = 1e-12
+    initializer_range: float = 0.02
+    image_size: int = 384
+    max_text_length: int = 50
+    modality_type_vocab_size: int = 3
+    text_start: str = "roberta"
+
+    def __post_init__(self, **kwargs: Any) -> None:
+        if not isinstance(self.vision_config, PreTrainedConfig):
+            self.vision_config = CLIPVisionConfig(**{**_VISION, **(self.vision_config or {})})
+        if not isinstance(self.text_config, PreTrainedConfig):
+            self.text_config = RobertaConfig(**{**_TEXT, **(self.text_config or {})})
+        super().__post_init__(**kwargs)
+        self._check()
+
+    def _check(self) -> None:
+        problems = Problems("MeterConfig is not valid")
+        start, width, heads = self.text_start, self.hidden_size, self.num_attention_heads
+        problems.check(start in _TEXT_STARTS, f"text_start: {start!r}{nearest(str(start), _TEXT_STARTS)}")
+        problems.check(width % heads == 0, f"hidden_size: {width} is not a multiple of num_attention_heads={heads}")
+        # RoBERTa counts positions from the one after its padding index
+        longest = self.text_config.max_position_embeddings - self.text_config.pad_token_id - 1
+        problems.check(
+            2 <= self.max_text_length <= longest,
+            f"max_text_length: {self.max_text_length} is not in [2, {longest}], which RoBERTa has positions for",
+        )
+        types = self.modality_type_vocab_size
+        problems.check(types >= 2, f"modality_type_vocab_size: {types}; text and image need a row each")
+        problems.raise_any()
+
+    # What single-stack configurations call these sizes.
+
+    @property
+    def max_position_embeddings(self) -> int:
+        return int(self.max_text_length)
+
+    @property
+    def vocab_size(self) -> int:
+        return int(self.text_config.vocab_size)
+
+    @property
+    def patch_size(self) -> int:
+        return int(self.vision_config.patch_size)
+
+    @property
+    def num_channels(self) -> int:
+        return int(self.vision_config.num_channels)

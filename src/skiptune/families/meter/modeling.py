@@ -1,0 +1,264 @@
+"""METER: RoBERTa and CLIP's vision tower, then layers in which both streams attend to each other (Dou et al., 2022).
+
+The encoders are transformers' own. The fusion layers are ours, on ``scaled_dot_product_attention``, and skippable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import CLIPVisionModel, PreTrainedModel, RobertaModel
+from transformers import initialization as init
+from transformers.modeling_layers import GradientCheckpointingLayer
+from transformers.utils import ModelOutput
+
+from ...blocks import SkippableBlock
+from ...errors import InputError
+from .configuration import MeterConfig
+
+
+class MeterAttention(nn.Module):
+    """Multi-head attention of one stream to another, or to itself, up to and including the output projection."""
+
+    def __init__(self, config: MeterConfig) -> None:
+        super().__init__()
+        width = config.hidden_size
+        self.heads = config.num_attention_heads
+        self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
+        self.dense = nn.Linear(width, width)
+        self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor, other: Tensor, other_mask: Tensor | None) -> Tensor:
+        """``dense(context)``, ``(batch, tokens, width)``; the caller adds the residual and applies ``layer_norm``.
+
+        Args:
+            x: the stream that asks, ``(batch, tokens, width)``.
+            other: the stream that is attended to, ``(batch, other tokens, width)``.
+            other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
+        """
+        query, key, value = (
+            project(stream).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for project, stream in ((self.query, x), (self.key, other), (self.value, other))
+        )
+        dropout = self.dropout.p if self.training else 0.0
+        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=other_mask, dropout_p=dropout)
+        result: Tensor = self.dropout(self.dense(context.transpose(1, 2).flatten(2)))
+        return result
+
+
+class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
+    """A fusion layer of one modality, post-LayerNorm, with three adapters; or skipped: ``x + A_skip(x)``.
+
+    Kept: ``h = LN(SelfAttn(x) + x + A0(x))``, ``h = LN(CrossAttn(h, other) + h + A1(h))``, and
+    ``LN(W2 gelu(W1 h) + h) + A2(h)``, whose adapter comes after the LayerNorm.
+    """
+
+    def __init__(self, config: MeterConfig) -> None:
+        super().__init__()
+        self.start_without_adapters()
+        width = config.hidden_size
+        self.self_attention = MeterAttention(config)
+        self.cross_attention = MeterAttention(config)
+        self.intermediate = nn.Linear(width, config.intermediate_size)
+        self.output = nn.Linear(config.intermediate_size, width)
+        self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
+        self.dropout = nn.Dropout(config.hidden_dropout_prob)
+
+    def forward(self, x: Tensor, other: Tensor, mask: Tensor | None, other_mask: Tensor | None) -> Tensor:
+        """The stream ``x`` ``(batch, tokens, width)`` after this layer; ``other`` is the other modality's stream.
+
+        Masks are true where there is no padding, ``(batch, 1, 1, tokens of that stream)``.
+        """
+        if self.skipped:
+            return self.step_over(x)
+        x = self.self_attention.layer_norm(self.adapt(x, self.self_attention(x, x, mask), 0))
+        x = self.cross_attention.layer_norm(self.adapt(x, self.cross_attention(x, other, other_mask), 1))
+        forwarded = self.dropout(self.output(nn.functional.gelu(self.intermediate(x))))
+        return self.add_adapter(self.layer_norm(forwarded + x), x, 2)
+
+
+class MeterPooler(nn.Module):
+    """``tanh(dense(first token))``."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.dense = nn.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """``(batch, tokens, width)`` to ``(batch, width)``."""
+        return torch.tanh(self.dense(x[:, 0]))
+
+
+@dataclass
+class MeterOutput(ModelOutput):
+    """What :class:`MeterModel` returns.
+
+    Attributes:
+        pooler_output: text then image, pooled, ``(batch, 2 · width)``.
+        text_features, image_features: the streams after the last layer, ``(batch, tokens, width)``.
+        text_encoder_output, image_encoder_output: what RoBERTa and CLIP give, ``(batch, tokens, their width)``.
+        text_hidden_states, image_hidden_states: if asked for, the streams before the first and after every fusion
+            layer.
+    """
+
+    pooler_output: Tensor | None = None
+    text_features: Tensor | None = None
+    image_features: Tensor | None = None
+    text_encoder_output: Tensor | None = None
+    image_encoder_output: Tensor | None = None
+    text_hidden_states: tuple[Tensor, ...] | None = None
+    image_hidden_states: tuple[Tensor, ...] | None = None
+
+
+class MeterPreTrainedModel(PreTrainedModel):
+    """What transformers needs to know to make, load and save METER models."""
+
+    config_class = MeterConfig
+    base_model_prefix = "meter"
+    supports_gradient_checkpointing = True
+    _supports_sdpa = True
+    _keys_to_ignore_on_load_missing = ("token4classifier",)  # has a start of its own, see start_embedding
+    _keys_to_ignore_on_load_unexpected = ("token4classifier",)
+    _no_split_modules = ("MeterFusionLayer", "RobertaLayer", "CLIPEncoderLayer")
+
+    def enable_input_require_grads(self) -> None:
+        """Nothing. transformers calls this with gradient checkpointing, for its re-entrant kind.
+
+        Embeddings that require a gradient would have all of the frozen encoders recorded below them.
+        """
+
+    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs: Any) -> None:
+        function = kwargs.get("gradient_checkpointing_func")
+        if enable and getattr(function, "keywords", {}).get("use_reentrant"):
+            raise InputError("use_reentrant=True loses gradients of adapters above frozen layers; set it to False")
+        super()._set_gradient_checkpointing(enable, **kwargs)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if isinstance(module, MeterModel) and module.token4classifier is not None:
+            init.copy_(module.token4classifier, module.start_embedding().view(1, 1, -1))
+
+
+class MeterModel(MeterPreTrainedModel):
+    """METER without a task head."""
+
+    def __init__(self, config: MeterConfig) -> None:
+        super().__init__(config)
+        width, text_width = config.hidden_size, config.text_config.hidden_size
+        self.roberta = RobertaModel(config.text_config, add_pooling_layer=False)
+        self.clip = CLIPVisionModel(config.vision_config)
+        self.text_projection = nn.Linear(text_width, width)
+        self.image_projection = nn.Linear(config.vision_config.hidden_size, width)
+        self.token_type_embeddings = nn.Embedding(config.modality_type_vocab_size, width)
+        self.token4classifier: nn.Parameter | None = None
+        if config.text_start == "token":
+            self.token4classifier = nn.Parameter(torch.zeros(1, 1, width))
+        self.text_layers = nn.ModuleList(MeterFusionLayer(config) for _ in range(config.num_top_layers))
+        self.image_layers = nn.ModuleList(MeterFusionLayer(config) for _ in range(config.num_top_layers))
+        self.text_pooler, self.image_pooler = MeterPooler(width), MeterPooler(width)
+        self.post_init()
+
+    def start_embedding(self) -> Tensor:
+        """What ``token4classifier`` starts as: RoBERTa's word embedding of ``<s>``, projected if widths differ."""
+        start = self.roberta.embeddings.word_embeddings.weight[self.config.text_config.bos_token_id]
+        projected: Tensor = start if len(start) == self.config.hidden_size else self.text_projection(start)
+        return projected
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        image_token_type: int = 1,
+        output_hidden_states: bool | None = None,
+    ) -> MeterOutput:
+        """Encode and fuse texts and images.
+
+        Args:
+            input_ids: ``(texts, tokens)``.
+            attention_mask: 1 where there is no padding, ``(texts, tokens)``; ``None``: no padding.
+            pixel_values: ``(images, channels, height, width)``. There may be a multiple of texts: the first so many
+                go with the first image, and so on; every image is encoded once.
+            image_token_type: row of the token-type table that is added to the image: 2 for the second one of NLVR2.
+            output_hidden_states: also return the streams after every layer; ``None``: as the configuration says.
+
+        Raises:
+            InputError: no images, or a number of texts that is no multiple of that of the images.
+        """
+        texts, images = len(input_ids), 0 if pixel_values is None else len(pixel_values)
+        if pixel_values is None or not images or texts % images:
+            raise InputError(f"pixel_values: {images} images for {texts} texts; there must be as many, or a fraction")
+        encoded_text = self._encode_text(input_ids, attention_mask)
+        encoded_image = self._encode_image(pixel_values)
+        text = self._text_stream(encoded_text)
+        image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
+        if texts > images:
+            image = image.repeat_interleave(texts // images, dim=0)
+        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        streams = text, image
+        states = [streams] if keep else []
+        for streams in self._fuse(text, image, attention_mask):
+            states += [streams] if keep else []
+        text, image = streams
+        text_states, image_states = zip(*states, strict=True) if keep else (None, None)
+        return MeterOutput(
+            pooler_output=torch.cat((self.text_pooler(text), self.image_pooler(image)), dim=-1),
+            text_features=text,
+            image_features=image,
+            text_encoder_output=encoded_text,
+            image_encoder_output=encoded_image,
+            text_hidden_states=text_states,
+            image_hidden_states=image_states,
+        )
+
+    def _encode_text(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        with no_graph_if_frozen(self.roberta):
+            output: Tensor = self.roberta(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        return output
+
+    def _encode_image(self, pixel_values: Tensor) -> Tensor:
+        """CLIP's patches after its last kept block, then its final LayerNorm over all of them, not just the first."""
+        with no_graph_if_frozen(self.clip):
+            hidden = self.clip(pixel_values=pixel_values, interpolate_pos_encoding=True).last_hidden_state
+            output: Tensor = self.clip.post_layernorm(hidden)
+        return output
+
+    def _text_stream(self, encoded: Tensor) -> Tensor:
+        """``(texts, tokens, width)`` with the start token in place and token types added."""
+        text: Tensor = self.text_projection(encoded)
+        if self.token4classifier is not None:
+            text = torch.cat((self.token4classifier.expand(len(text), -1, -1), text[:, 1:]), dim=1)
+        return text + self.token_type_embeddings.weight[0]
+
+    def _fuse(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        """Both streams after every fusion layer."""
+        mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
+        for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):
+            # both read the streams of the layer below
+            text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
+            yield text, image
+
+
+@contextmanager
+def no_graph_if_frozen(module: nn.Module) -> Iterator[None]:
+    """Record nothing for the backward pass while ``module`` runs, if none of its parameters is trained.
+
+    Autograd alone would see to that, but not under gradient checkpointing, nor where something made the inputs
+    require a gradient.
+    """
+    trained = any(parameter.requires_grad for parameter in module.parameters())
+    with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
+        yield
+
+
+def meter_of(model: Any) -> MeterModel:
+    """The ``MeterModel`` inside any of the METER classes, or ``model`` itself."""
+    meter: MeterModel = model if isinstance(model, MeterModel) else model.meter
+    return meter

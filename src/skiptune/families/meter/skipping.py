@@ -1,0 +1,64 @@
+"""What can be skipped in a METER model: the fusion layers and, for a global search, the layers of both encoders."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
+from transformers.models.roberta.modeling_roberta import RobertaLayer
+
+from ...blocks import SkippableBlock
+from .modeling import meter_of
+
+
+class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
+    """RoBERTa's own layer, or skipped: ``x + A_skip(x)``. It has no block adapters."""
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Map ``(batch, tokens, width)`` to the same shape; further arguments as transformers' class has them."""
+        if self.skipped:
+            return self.step_over(hidden_states)
+        output: Tensor = super().forward(hidden_states, *args, **kwargs)
+        return output
+
+
+class SkippableClipLayer(SkippableBlock, CLIPEncoderLayer):
+    """CLIP's own block, or skipped: ``x + A_skip(x)``. It has no block adapters."""
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """Map ``(batch, patches, width)`` to the same shape; further arguments as transformers' class has them."""
+        if self.skipped:
+            return self.step_over(hidden_states)
+        output: Tensor = super().forward(hidden_states, *args, **kwargs)
+        return output
+
+
+def adopt(model: nn.Module) -> None:
+    """Nothing to do: the fusion layers are skippable as they are."""
+
+
+def adopt_encoders(model: nn.Module) -> None:
+    """Make the layers of both encoders skippable too, in place."""
+    meter = meter_of(model)
+    for layer in meter.roberta.encoder.layer:
+        SkippableRobertaLayer.adopt(layer)
+    for layer in meter.clip.encoder.layers:
+        SkippableClipLayer.adopt(layer)
+
+
+def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
+    """``text.0`` … ``image.0`` …, the released code's order; then ``roberta.0`` … ``clip.0`` … where adopted."""
+    meter = meter_of(model)
+    stacks: dict[str, Any] = {
+        "text": meter.text_layers,
+        "image": meter.image_layers,
+        "roberta": meter.roberta.encoder.layer,
+        "clip": meter.clip.encoder.layers,
+    }
+    return {
+        f"{stack}.{number}": layer
+        for stack, layers in stacks.items()
+        for number, layer in enumerate(layers)
+        if isinstance(layer, SkippableBlock)
+    }

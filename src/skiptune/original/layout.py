@@ -1,0 +1,113 @@
+"""Reading a state dictionary by a table of names, leaving no key out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ..checks import Problems
+
+AFFINE = r"(?P<kind>weight|bias)"
+
+#: Parts of an adapter in the released DAS code → ours.
+ADAPTER_PARTS = (("adapter_layer_norm_before", "layer_norm"), ("down_proj", "down"), ("up_proj", "up"))
+
+#: Task heads, named alike for both models. ``itm`` and ``mlm`` are those of pre-training.
+HEADS = {
+    "vqa": {rf"vqa_classifier\.([013])\.{AFFINE}": r"classifier.\1.\g<kind>"},
+    "nlvr2": {rf"nlvr2_classifier\.([013])\.{AFFINE}": r"classifier.\1.\g<kind>"},
+    "rank": {rf"rank_output\.{AFFINE}": r"rank_output.\g<kind>"},
+    "itm": {rf"itm_score\.fc\.{AFFINE}": r"itm_score.\g<kind>"},
+    "mlm": {
+        rf"mlm_score\.(transform\.dense|transform\.LayerNorm|decoder)\.{AFFINE}": r"mlm_score.\1.\g<kind>",
+        r"mlm_score\.bias": "mlm_score.decoder.bias",
+    },
+}
+
+
+@dataclass(frozen=True)
+class OriginalWeights:
+    """An original state dictionary, sorted and renamed; tensors share memory with it.
+
+    Attributes:
+        body: named as in any class with a head, ``vilt.…`` or ``meter.…``.
+        adapters: named as :func:`skiptune.insert` does; empty for the original models.
+        heads: those the checkpoint has, e.g. ``vqa``, ``nlvr2``, ``rank``, ``itm``, ``mlm``.
+    """
+
+    body: dict[str, Tensor]
+    adapters: dict[str, Tensor]
+    heads: dict[str, dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the original code of a model names its weights.
+
+    Attributes:
+        title: of the model, for messages.
+        tables: part of a checkpoint (``body``, ``adapters``, heads) → original name, a regular expression → ours. A new
+            name with ``(a|b|c)`` is that many weights, joined along the first dimension in the original.
+        left_out: original names, regular expressions, of what the model has no use for.
+        head_of: the classes that can be built → the head each needs.
+        prefix: of the body's names, which the class without a head does not have.
+        prepare: sets the LayerNorm epsilons of the original in a configuration.
+        complete: fits the weights to a configuration: drops what it has no place for, fills in what follows from the
+            rest.
+        adopt: switches a model over to skippable blocks.
+    """
+
+    title: str
+    tables: Mapping[str, Mapping[str, str]]
+    left_out: tuple[str, ...]
+    head_of: Mapping[type[PreTrainedModel], str | None]
+    prefix: str
+    prepare: Callable[[Any], None]
+    complete: Callable[[OriginalWeights, Any], OriginalWeights]
+    adopt: Callable[[Any], None]
+
+    def knows(self, key: str) -> bool:
+        """Whether an original key has a meaning here."""
+        return self._ignores(key) or self._place(key) is not None
+
+    def read(self, state: Mapping[str, Tensor]) -> OriginalWeights:
+        """Sort and rename.
+
+        Raises:
+            InputError: keys that belong to nothing known, all in one message.
+        """
+        found: dict[str, dict[str, Tensor]] = {"body": {}, "adapters": {}}
+        problems = Problems(f"not a state dictionary of the original {self.title} or of the released DAS code")
+        for key in sorted(state):
+            if place := self._place(key):
+                found.setdefault(place[0], {}).update(_split(place[1], state[key]))
+            elif not self._ignores(key):
+                problems.add(f"{key}: unknown key")
+        problems.raise_any()
+        return OriginalWeights(found.pop("body"), found.pop("adapters"), found)
+
+    def _ignores(self, key: str) -> bool:
+        return any(re.fullmatch(pattern, key) for pattern in self.left_out)
+
+    def _place(self, key: str) -> tuple[str, str] | None:
+        """Table and new name of an original key."""
+        for table, patterns in self.tables.items():
+            for pattern, name in patterns.items():
+                if match := re.fullmatch(pattern, key):
+                    return table, match.expand(name)
+        return None
+
+
+def _split(name: str, tensor: Tensor) -> dict[str, Tensor]:
+    """``x.(a|b|c).y`` → three names with a third of the rows each; any other tensor stays whole."""
+    joint = re.search(r"\(([\w|]+)\)", name)
+    if joint is None:
+        return {name: tensor}
+    parts = joint[1].split("|")
+    pieces = tensor.tensor_split(len(parts))
+    return {name.replace(joint[0], part): piece for part, piece in zip(parts, pieces, strict=True)}
