@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .errors import InputError, RunError
+from .distributed import alike, leave, on_main, processes, rank
+from .errors import InputError, RunError, Stopped
 from .runtime import best_device, is_disk_failure, keep_freed_memory, quiet_libraries
 from .version import __version__
 
 if TYPE_CHECKING:
     from .recipe import Recipe
+    from .run import Run
+
+#: Seconds that a process waits for the one that failed to say why: the launcher ends all as soon as one has ended.
+_COURTESY = 2.0
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,11 +41,13 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    pass
+    if processes() > 1 and context.invoked_subcommand not in ("run", "search", "train"):
+        raise alike(InputError(f"skiptune {context.invoked_subcommand} works in one process; start it by itself"))
 
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a packaged recipe.")]
@@ -60,34 +68,31 @@ def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = No
 
     Run the same command again after an interruption: it goes on where it was and ends with the same result.
     """
-    from .run import Run
-
-    runner = Run(_recipe(recipe, output, set))
+    runner = _job(recipe, output, set)
     results = runner.all()
-    _summary(results)
-    typer.echo(f"report card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
+    if rank() == 0:
+        _summary(results)
+        typer.echo(f"report card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
 
 
 @app.command()
 def search(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
     """Only find the blocks to skip; the plan is written to plan.json in the run's directory."""
-    from .run import Run
-
-    runner = Run(_recipe(recipe, output, set))
+    runner = _job(recipe, output, set)
     runner.check()
     plan = runner.search()
-    typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
+    if rank() == 0:
+        typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
 
 
 @app.command()
 def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
     """Search if that is not done yet, then train the adapters with the plan."""
-    from .run import Run
-
-    runner = Run(_recipe(recipe, output, set))
+    runner = _job(recipe, output, set)
     runner.check()
     runner.train()
-    typer.echo(f"trained: {runner.folder / 'trained.safetensors'}")
+    if rank() == 0:
+        typer.echo(f"trained: {runner.folder / 'trained.safetensors'}")
 
 
 @app.command()
@@ -256,6 +261,13 @@ def pretrain(
     typer.echo(json.dumps(work(PretrainConfig(share=share, seed=seed), output), indent=2))
 
 
+def _job(recipe: str, output: str | None, changes: list[str] | None) -> Run:
+    """A run of a recipe, in all processes of the job."""
+    from .run import Run
+
+    return Run(on_main(lambda: _recipe(recipe, output, changes)))
+
+
 def _recipe(source: str, output: str | None, changes: list[str] | None) -> Recipe:
     from .recipe import read_recipe
 
@@ -296,7 +308,7 @@ def _summary(results: dict[str, Any]) -> None:
     typer.echo(f"skipped blocks:  {', '.join(plan['skipped']) or 'none'} of {len(plan['blocks'])}")
     for part in ("validation", "test"):
         if part in metric:
-            typer.echo(f"{part + ' accuracy:':<17}{metric[part]['accuracy']:.2%} of {metric[part]['count']} questions")
+            typer.echo(f"{part + ' accuracy:':<21}{metric[part]['accuracy']:.2%} of {metric[part]['count']} questions")
     for name, entry in results["baselines"].items():
         typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])['accuracy']:.2%}")
     typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")
@@ -315,6 +327,9 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
+    except Stopped:
+        time.sleep(_COURTESY)
+        sys.exit(1)
     except (RunError, OSError, MemoryError) as error:
         typer.echo(f"failed: {error}", err=True)
         sys.exit(1)
@@ -326,6 +341,8 @@ def main() -> None:
     except KeyboardInterrupt:
         typer.echo("stopped; run the same command again to go on", err=True)
         sys.exit(130)
+    finally:
+        leave()
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ class SearchConfig(Config):
         reward: ``standardized``: minus the loss in units of a running spread of the losses of a round, whatever the
             scale of the loss; ``exp_loss``: the paper's ``exp(-loss)``, which underflows for losses in the hundreds.
         draw: a new training subnetwork every optimizer ``step``, or every ``micro_batch`` as the released code does.
-        reward_batch_size: examples in the held-out batch of an update; ``None``: the training batch size.
+        reward_batch_size: examples in the held-out batch of an update; ``None``: the training batch of all processes.
     """
 
     epochs: float = 3
@@ -194,7 +194,7 @@ class TrainConfig(Config):
     Attributes:
         epochs: passes over the training data (the search has its own).
         max_steps: optimizer steps instead of epochs.
-        batch_size: examples a micro-batch and process.
+        batch_size: examples a micro-batch and process; several processes multiply it.
         gradient_accumulation: micro-batches an optimizer step.
         learning_rate: peak of the schedule.
         learning_rate_factors: multiplies it by parameter group (``head``, ``block_adapters``, ``skip_adapters``,

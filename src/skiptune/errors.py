@@ -1,4 +1,4 @@
-"""The two ways a command ends badly."""
+"""The ways a command ends badly."""
 
 from __future__ import annotations
 
@@ -9,3 +9,7 @@ class InputError(ValueError):
 
 class RunError(RuntimeError):
     """The input was fine and the work failed all the same. The command line exits with 1."""
+
+
+class Stopped(RuntimeError):
+    """The failure was another process's, which says what it was; this one ends with 1 and without a word."""

@@ -9,7 +9,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-console = Console(stderr=True)
+from .distributed import rank
+
+console = Console(stderr=True, quiet=rank() > 0)
 T = TypeVar("T")
 
 

@@ -1,6 +1,7 @@
 """A whole run, step by step: search, train, evaluate, export, time, report.
 
-Every step's result is a file, so a run that was killed goes on where it was.
+Every step's result is a file, so a run that was killed goes on where it was. Several processes train together; all
+else is done, and every file written, by the first one.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from .checks import read_json, write_atomically, write_json
@@ -25,10 +26,11 @@ from .cost import cost_table, count_parameters, example_inputs
 from .data.easy_vqa import read_easy_vqa
 from .data.jsonl import read_jsonl
 from .data.records import Record, Records, check_disjoint, split_by_image
+from .distributed import on_main
 from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .families.registry import family_of
-from .insertion import blocks_of, choose, insert, prune, unfreeze
+from .insertion import blocks_of, check_plan, choose, insert, prune, unfreeze
 from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
@@ -39,10 +41,11 @@ from .runtime import best_device
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks.vqa import Vqa
-from .training import fit, load_trained, trained_state
+from .training import fit, load_trained, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
+T = TypeVar("T")
 
 
 @dataclass
@@ -61,7 +64,6 @@ class Run:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.folder = Path(recipe.output)
-        self.seconds: dict[str, float] = {}
 
     @cached_property
     def data(self) -> Data:
@@ -78,9 +80,13 @@ class Run:
         Raises:
             InputError: data, model, budget or output directory are not usable.
         """
-        self._check_output()
-        check_disjoint({"train": self.data.train, "validation": self.data.validation, "test": self.data.test})
-        prepare_search(self.fresh_model(), self.recipe.budget, self.recipe.search, self.recipe.train.seed)
+
+        def check() -> None:
+            self._check_output()
+            check_disjoint({"train": self.data.train, "validation": self.data.validation, "test": self.data.test})
+            prepare_search(self.fresh_model(), self.recipe.budget, self.recipe.search, self.recipe.train.seed)
+
+        on_main(check)
 
     def all(self) -> dict[str, Any]:
         """Carry out what is not done yet; returns the content of ``results.json``."""
@@ -93,7 +99,7 @@ class Run:
         self.export()
         self.latency()
         results = self.results()
-        write_report(self.folder, results)
+        on_main(lambda: write_report(self.folder, results))
         return results
 
     def fresh_model(self) -> PreTrainedModel:
@@ -106,7 +112,7 @@ class Run:
     def search(self) -> Plan:
         """Step 1: the plan, in ``plan.json``."""
         path = self.folder / "plan.json"
-        if not path.is_file():
+        if not on_main(path.is_file):
             model = self.fresh_model()
             recipe, folder = self.recipe, self.folder / "checkpoints" / "search"
             plan = search(
@@ -121,27 +127,28 @@ class Run:
                 keep_adapters=True,
             )
             self._save_tensors(self.folder / "searched.safetensors", model)
-            plan.save(path)
-            shutil.rmtree(folder, ignore_errors=True)
-        return Plan.load(path)
+            on_main(lambda: plan.save(path))
+            on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
+        return on_main(lambda: Plan.load(path))
 
     def train(self) -> PreTrainedModel:
         """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""
         plan, path = self.search(), self.folder / "trained.safetensors"
         model = self.fresh_model()
-        if not path.is_file():
+        check_plan(model, plan)
+        if not on_main(path.is_file):
             if self.recipe.start == "search":
-                load_trained(model, load_file(self.folder / "searched.safetensors"))
+                load_trained(model, on_main(lambda: read_trained(self.folder / "searched.safetensors")))
             self._fit(model, plan, "train")
             self._save_tensors(path, model)
-        load_trained(model, load_file(path))
+        load_trained(model, on_main(lambda: read_trained(path)))
         choose(model, plan.skipped)
         return model.to(best_device())
 
     def baseline(self, name: str) -> dict[str, Any]:
         """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
 
-        def make() -> dict[str, Any]:
+        def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
             model, plan = self.fresh_model(), self.search()
             if name == "full":
                 model = load_model(
@@ -154,44 +161,47 @@ class Run:
                 unfreeze(model)
             skipped = random_plan(plan, self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
-            outcome = self._fit(model, chosen, name)
+            return model, chosen, self._fit(model, chosen, name)
+
+        def make(trained: tuple[PreTrainedModel, Plan, dict[str, Any]]) -> dict[str, Any]:
+            model, plan, outcome = trained
             return {
-                "skipped": list(skipped),
+                "skipped": list(plan.skipped),
                 "trainable": count_parameters(model)["trainable"],
                 "seconds": outcome["seconds"],
                 "validation": evaluate(model, self.task, self.data.validation, title=name).summary(),
                 "test": evaluate(model, self.task, self.data.test, title=name).summary() if self.data.test else None,
             }
 
-        return self._step(f"baselines/{name}.json", make)
+        return self._step(f"baselines/{name}.json", train, make)
 
     def evaluate(self) -> dict[str, Any]:
         """Step 3: accuracy on validation and, once, on test."""
 
-        def make() -> dict[str, Any]:
-            model = self.train()
+        def make(model: PreTrainedModel) -> dict[str, Any]:
             parts = {"validation": self.data.validation, "test": self.data.test}
             found = {name: evaluate(model, self.task, rows, title=name) for name, rows in parts.items() if rows}
             shown = "test" if "test" in found else "validation"
             samples = sample_predictions(found[shown], parts[shown], self.recipe.train.seed)
             return {**{name: result.summary() for name, result in found.items()}, "samples": samples}
 
-        return self._step("evaluation.json", make)
+        return self._step("evaluation.json", self.train, make)
 
     def export(self) -> Path:
         """Step 4: the slim model, in ``slim/``."""
         target = self.folder / "slim"
-        if not (target / "config.json").is_file():
+        if not on_main((target / "config.json").is_file):
             accuracy = {name: value for name, value in self.evaluate().items() if name != "samples"}
             extra = {"accuracy": accuracy, "seed": self.recipe.train.seed}
-            export(self.train(), target, self.search(), self.task.processor, extra=extra)
+            model, plan = self.train(), self.search()
+            on_main(lambda: export(model, target, plan, self.task.processor, extra=extra))
         return target
 
     def latency(self) -> dict[str, Any]:
         """Step 5: original, unskipped with adapters, and slim, interleaved on the CPU or GPU of this machine."""
 
-        def make() -> dict[str, Any]:
-            slim = load(self.export())
+        def make(folder: Path) -> dict[str, Any]:
+            slim = load(folder)
             original = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
             family_of(original).adopt(original)
             unskipped = self.fresh_model()
@@ -212,7 +222,7 @@ class Run:
             device = str(next(slim.parameters()).device)
             return {"batches": rows, "threads": torch.get_num_threads(), "device": device, "text_length": length}
 
-        return self._step("latency.json", make)
+        return self._step("latency.json", self.export, make)
 
     def input_size(self) -> tuple[tuple[int, int], int]:
         """(height, width) and text length of the first validation batch: what costs and latency are stated for."""
@@ -223,6 +233,12 @@ class Run:
     def results(self) -> dict[str, Any]:
         """Everything worth knowing of the run, in ``results.json``."""
         plan, evaluation, latency = self.search(), self.evaluate(), self.latency()
+        baselines = {name: self.baseline(name) for name in self.recipe.baselines}
+        return on_main(lambda: self._results(plan, evaluation, latency, baselines))
+
+    def _results(
+        self, plan: Plan, evaluation: dict[str, Any], latency: dict[str, Any], baselines: dict[str, Any]
+    ) -> dict[str, Any]:
         plain = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
         size, length = self.input_size()
         cost = cost_table(plain, self.recipe.adapters, plan.skipped, size, length)
@@ -239,7 +255,7 @@ class Run:
             },
             "metric": {"name": self.task.metric, **{k: v for k, v in evaluation.items() if k != "samples"}},
             "samples": evaluation["samples"],
-            "baselines": {name: self.baseline(name) for name in self.recipe.baselines},
+            "baselines": baselines,
             "operations": cost["macs_g"],
             "relative_macs": cost["relative_macs"],
             "input": {"image_size": list(size), "text_length": length},
@@ -264,8 +280,8 @@ class Run:
     def _fit(self, model: PreTrainedModel, plan: Plan, name: str) -> dict[str, Any]:
         folder = self.folder / "checkpoints" / name
         outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder)
-        write_json(self.folder / "logs" / f"{name}.json", outcome)
-        shutil.rmtree(folder, ignore_errors=True)
+        on_main(lambda: write_json(self.folder / "logs" / f"{name}.json", outcome))
+        on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return outcome
 
     def _history(self, name: str) -> list[dict[str, Any]]:
@@ -280,19 +296,19 @@ class Run:
                 found[name] = read_json(path)["step_seconds"]
         return found
 
-    def _step(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """The JSON of a step, made if it is not there yet."""
+    def _step(self, name: str, before: Callable[[], T], make: Callable[[T], dict[str, Any]]) -> dict[str, Any]:
+        """The JSON of a step, made if it is not there yet: ``make`` in the first process, ``before`` it in all."""
         path = self.folder / name
-        if not path.is_file():
+        if not on_main(path.is_file):
             started = time.perf_counter()
-            content = make()
-            write_json(path, {**content, "step_seconds": time.perf_counter() - started})
-        content = read_json(path)
+            given = before()
+            on_main(lambda: write_json(path, {**make(given), "step_seconds": time.perf_counter() - started}))
+        content = on_main(lambda: read_json(path))
         return {key: value for key, value in content.items() if key != "step_seconds"}
 
     def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
         state = trained_state(model)
-        write_atomically(path, lambda temporary: save_file(state, temporary))
+        on_main(lambda: write_atomically(path, lambda temporary: save_file(state, temporary)))
 
     def _check_output(self) -> None:
         """Start a run or go on with the same one; never mix two."""

@@ -6,6 +6,7 @@ import json
 import math
 import random
 import time
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,14 +15,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from accelerate.data_loader import DataLoaderShard, SeedableRandomSampler
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from .config import TrainConfig
 from .data.records import Record
+from .distributed import add_up, alike, on_main, processes, rank
 from .errors import InputError, RunError
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
@@ -45,8 +49,28 @@ class RecordDataset(Dataset[Record]):
         return self.records[index]
 
 
+class SharedBatches(BatchSampler):
+    """The batches that one process alone would draw, of which each process takes every n-th row.
+
+    Args:
+        sampler: of row numbers, in the same order in every process.
+        batch_size: of all processes together.
+    """
+
+    def __init__(self, sampler: Sampler[int], batch_size: int) -> None:
+        super().__init__(sampler, batch_size, drop_last=False)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for batch in super().__iter__():
+            # the last batch of an epoch may have fewer rows than there are processes: then some are used twice
+            yield batch[rank() :: processes()] or [batch[rank() % len(batch)]]
+
+
 class SkipTrainer(Trainer):
-    """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN."""
+    """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN.
+
+    Several processes train as one would with all their batches put together, to rounding.
+    """
 
     def __init__(self, *args: Any, config: TrainConfig, **kwargs: Any) -> None:
         self.optimizer: torch.optim.Optimizer | None
@@ -61,19 +85,38 @@ class SkipTrainer(Trainer):
             self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate, betas=_BETAS)
         return self.optimizer
 
-    def training_step(self, *args: Any, **kwargs: Any) -> Tensor:
-        """One micro-batch.
+    def get_train_dataloader(self) -> DataLoader[Record]:
+        """The Trainer's own for one process; its way of sharing out among several repeats rows in uneven batches."""
+        if processes() == 1:
+            alone: DataLoader[Record] = super().get_train_dataloader()
+            return alone
+        order = SeedableRandomSampler(self.train_dataset, data_seed=self.args.seed)
+        shared: DataLoader[Record] = DataLoaderShard(
+            self.train_dataset,
+            device=self.args.device,
+            batch_sampler=SharedBatches(order, self.args.per_device_train_batch_size * processes()),
+            collate_fn=self.data_collator,
+            num_workers=self.args.dataloader_num_workers,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+        return shared
+
+    def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
+        """The loss of a micro-batch, scaled so that its mean over processes is the mean over their rows.
 
         Raises:
-            RunError: the loss is not finite; nothing is saved after that.
+            RunError: the loss is not finite in some process; nothing is saved after that.
         """
-        loss: Tensor = super().training_step(*args, **kwargs)
-        if not math.isfinite(loss.item()):
-            raise RunError(
-                f"the loss is {loss.item()} at step {self.state.global_step + 1}; lower train.learning_rate "
+        loss: Tensor = super().compute_loss(model, inputs, *args, **kwargs)
+        count = len(inputs["labels"])
+        rows, total = add_up([count, count * loss.item()])
+        if not math.isfinite(total):
+            error = RunError(
+                f"the loss is {total / rows} at step {self.state.global_step + 1}; lower train.learning_rate "
                 f"({self.args.learning_rate:g}) or its factors, or look at the data of that step"
             )
-        return loss
+            raise alike(error)
+        return loss * (count * processes() / rows) if processes() > 1 else loss
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
@@ -119,8 +162,26 @@ def load_trained(model: nn.Module, state: dict[str, Tensor]) -> None:
         parameter.copy_(state[name])
 
 
+def read_trained(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, as :func:`trained_state` gave them.
+
+    Raises:
+        InputError: the file is missing, truncated or not a safetensors file.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); truncated or edited? Remove it to train again") from None
+
+
 def newest_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that was written to its end. The Trainer writes its state file last."""
+    """The newest checkpoint that every process wrote to its end. The Trainer's first process writes its state file
+    last, the others only the state of their random generators.
+
+    Raises:
+        InputError: more processes wrote it than there are now.
+    """
+    own = ["rng_state.pth"] if processes() == 1 else [f"rng_state_{number}.pth" for number in range(processes())]
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     for path in found:
         try:
@@ -128,14 +189,20 @@ def newest_checkpoint(folder: Path) -> str | None:
             load_file(path / _TRAINED)
         except Exception:  # an interrupted write can leave anything behind
             continue
-        if step == int(path.name.rpartition("-")[2]):
+        foreign = {file.name for file in path.glob("rng_state*.pth")} - set(own)
+        if foreign:
+            raise InputError(
+                f"{path}: written by another number of processes than this job's {processes()}, whose results would "
+                "differ; start as many as before, or remove it"
+            )
+        if step == int(path.name.rpartition("-")[2]) and all(zipfile.is_zipfile(path / name) for name in own):
             return str(path)
     return None
 
 
 def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_steps: int | None, rows: int) -> Any:
     """The Trainer's arguments for a configuration and a number of training rows."""
-    per_step = config.batch_size * config.gradient_accumulation
+    per_step = config.batch_size * config.gradient_accumulation * processes()
     steps = max_steps or math.ceil(epochs * rows / per_step)
     return TrainingArguments(
         output_dir=str(folder),
@@ -159,6 +226,7 @@ def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_ste
         report_to="none",
         disable_tqdm=True,
         ddp_find_unused_parameters=True,
+        use_cpu=processes() > 1 and not torch.cuda.is_available(),  # else several processes need GPUs
     )
 
 
@@ -208,7 +276,7 @@ def _train(
     for unwanted in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(unwanted)
     try:
-        trainer.train(resume_from_checkpoint=newest_checkpoint(folder))
+        trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder)))
     finally:
         bar.close()
     history = [

@@ -13,6 +13,7 @@ from transformers.trainer_callback import ExportableState
 
 from ..config import SearchConfig
 from ..data.records import Record
+from ..distributed import alike, share_out
 from ..errors import RunError
 from ..insertion import choose
 from .policy import Candidate, Policy
@@ -24,7 +25,7 @@ class SearchCallback(TrainerCallback, ExportableState):
 
     Its whole state travels in ``trainer_state.json``; on resume it is taken from there. Departures from the released
     code: rewards are measured in eval mode, on held-out batches that rotate and are shared by the candidates of a
-    round, with private generators; a subnetwork is drawn an optimizer step rather than a micro-batch unless
+    round, with private generators; several processes share the candidates out and draw and hold the same; a subnetwork is drawn an optimizer step rather than a micro-batch unless
     ``SearchConfig.draw`` says otherwise.
 
     Args:
@@ -135,13 +136,15 @@ class SearchCallback(TrainerCallback, ExportableState):
         batch = {name: value.to(self.model.device) for name, value in batch.items()}  # type: ignore[arg-type]
         training = self.model.training
         self.model.eval()
-        losses = []
-        for candidate in candidates:
+
+        def loss_of(candidate: Candidate) -> float:
             self._choose(candidate)
-            losses.append(float(self.model(**batch).loss))
+            return float(self.model(**batch).loss)
+
+        losses = share_out(candidates, loss_of)
         self.model.train(training)
         if not np.isfinite(losses).all():
-            raise RunError(f"a validation loss is not finite ({losses}); lower train.learning_rate")
+            raise alike(RunError(f"a validation loss is not finite ({losses}); lower train.learning_rate"))
         return losses
 
     def _batch_rows(self, number: int) -> list[int]:

@@ -12,6 +12,7 @@ from torch import nn
 from ..config import Budget, SearchConfig, TrainConfig
 from ..cost import blocks_to_skip, example_inputs
 from ..data.records import Record, check_disjoint
+from ..distributed import processes
 from ..errors import InputError
 from ..families.registry import family_of
 from ..insertion import blocks_of, choose
@@ -72,7 +73,7 @@ def search(
         valid,
         task.collate,
         warmup_steps=warmup_draws(config, training, len(train)),
-        batch_size=config.reward_batch_size or training.batch_size,
+        batch_size=config.reward_batch_size or training.batch_size * processes(),
         seed=training.seed,
     )
     with TemporaryDirectory() as scratch:
@@ -123,7 +124,7 @@ def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed:
 
 def warmup_draws(config: SearchConfig, training: TrainConfig, rows: int) -> int:
     """Draws before the first update: the warm-up epochs, or the same share of ``max_steps``."""
-    per_step = training.batch_size * training.gradient_accumulation
+    per_step = training.batch_size * training.gradient_accumulation * processes()
     if config.max_steps is not None:
         steps = config.max_steps * config.warmup_epochs / config.epochs
     else:
