@@ -577,11 +577,13 @@ def test_command_counts(scope: str, skip: str) -> None:
 
 
 def test_a_whole_run(data_folder: Path, tmp_path: Path) -> None:
-    """Search, training, evaluation, export and report, as for any family; and an answer from the slim model."""
-    given = {"output": str(tmp_path / "run"), "model": "meter-tiny", "search": {"max_steps": 6, "interval": 2}}
-    path = write_recipe(tmp_path / "recipe.yaml", data_folder, **given, train={"max_steps": 3, "batch_size": 8})
+    """Search, training, full tuning beside it, export and report; and an answer from the slim model."""
+    given = {"output": str(tmp_path / "run"), "model": "meter-tiny", "adapters": {"scope": "global"}}
+    short = {"search": {"max_steps": 6, "interval": 2}, "train": {"max_steps": 3, "batch_size": 8}}
+    path = write_recipe(tmp_path / "recipe.yaml", data_folder, **given, **short, baselines=["full"])
     results = Run(read_recipe(str(path))).all()
-    assert results["plan"]["blocks"] == list(FUSION)
+    assert results["plan"]["blocks"] == list(GLOBAL)
+    assert results["baselines"]["full"]["skipped"] == []
     assert len(results["plan"]["skipped"]) == 2
     slim = load(tmp_path / "run" / "slim")
     answers = predict(slim, load_task(tmp_path / "run" / "slim", slim), data_folder / "images" / "0.png", "colour?")

@@ -157,7 +157,7 @@ class Run:
                     seed=self.recipe.train.seed,
                     **self.task.model_changes(),
                 )
-                insert(model, SkipConfig(block_adapter="none"))
+                insert(model, SkipConfig(block_adapter="none", scope=self.recipe.adapters.scope))
                 unfreeze(model)
             skipped = random_plan(plan, self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
