@@ -10,7 +10,7 @@ import platform
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from .checks import read_json, write_atomically, write_json
-from .config import SkipConfig
+from .config import SkipConfig, TrainConfig
 from .cost import cost_table, count_parameters, example_inputs
 from .data.easy_vqa import read_easy_vqa
 from .data.jsonl import read_jsonl
@@ -41,7 +41,7 @@ from .runtime import best_device
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks.vqa import Vqa
-from .training import fit, load_trained, read_trained, trained_state
+from .training import fit, load_trained, optimizer_steps, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
@@ -139,14 +139,17 @@ class Run:
         if not on_main(path.is_file):
             if self.recipe.start == "search":
                 load_trained(model, on_main(lambda: read_trained(self.folder / "searched.safetensors")))
-            self._fit(model, plan, "train")
+            self._fit(model, plan, "train", self.recipe.train)
             self._save_tensors(path, model)
         load_trained(model, on_main(lambda: read_trained(path)))
         choose(model, plan.skipped)
         return model.to(best_device())
 
     def baseline(self, name: str) -> dict[str, Any]:
-        """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
+        """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning.
+
+        Where the plan's training goes on from its search, the yardsticks take as many steps as both together.
+        """
 
         def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
             model, plan = self.fresh_model(), self.search()
@@ -161,7 +164,7 @@ class Run:
                 unfreeze(model)
             skipped = random_plan(plan, self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
-            return model, chosen, self._fit(model, chosen, name)
+            return model, chosen, self._fit(model, chosen, name, self._baseline_training(plan))
 
         def make(trained: tuple[PreTrainedModel, Plan, dict[str, Any]]) -> dict[str, Any]:
             model, plan, outcome = trained
@@ -270,16 +273,23 @@ class Run:
                 "bad_rows": {name: len(rows) for name, rows in self.data.bad_rows.items()},
             },
             "answers": len(self.task.answers),
-            "seconds": {"search": plan.details.get("seconds"), **self._all_seconds()},
+            "seconds": {"search": plan.details.get("seconds"), **self.step_seconds()},
             "seed": self.recipe.train.seed,
             "versions": versions(),
         }
         write_json(self.folder / "results.json", results)
         return results
 
-    def _fit(self, model: PreTrainedModel, plan: Plan, name: str) -> dict[str, Any]:
+    def _baseline_training(self, plan: Plan) -> TrainConfig:
+        training = self.recipe.train
+        if self.recipe.start != "search":
+            return training
+        steps = optimizer_steps(training, len(self.data.train), training.epochs, training.max_steps)
+        return replace(training, max_steps=steps + plan.details.get("steps", 0))
+
+    def _fit(self, model: PreTrainedModel, plan: Plan, name: str, training: TrainConfig) -> dict[str, Any]:
         folder = self.folder / "checkpoints" / name
-        outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder)
+        outcome = fit(model, self.task, self.data.train, training, plan, folder)
         on_main(lambda: write_json(self.folder / "logs" / f"{name}.json", outcome))
         on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return outcome
@@ -288,7 +298,8 @@ class Run:
         path = self.folder / "logs" / f"{name}.json"
         return list(read_json(path)["history"]) if path.is_file() else []
 
-    def _all_seconds(self) -> dict[str, float]:
+    def step_seconds(self) -> dict[str, float]:
+        """Wall time of the steps done so far, the search aside: its plan says."""
         found = {path.stem: read_json(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
         for name in ("evaluation", "latency"):
             path = self.folder / f"{name}.json"

@@ -120,8 +120,8 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
         f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
         "questions; operations are against the original model."
     )
-    if find(results, "recipe", "start") == "search":  # then the search was training that the others did not have
-        note += " This plan went on from the adapters of its search, the others started afresh."
+    if find(results, "recipe", "start") == "search":
+        note += " Training goes on from the search's adapters; the others take as many steps as both together."
     return [Table("Beside the baselines", header, rows, note)]
 
 

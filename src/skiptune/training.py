@@ -200,10 +200,15 @@ def newest_checkpoint(folder: Path) -> str | None:
     return None
 
 
+def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: int | None) -> int:
+    """Optimizer steps of a training on ``rows`` records."""
+    per_step = config.batch_size * config.gradient_accumulation * processes()
+    return max_steps or math.ceil(epochs * rows / per_step)
+
+
 def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_steps: int | None, rows: int) -> Any:
     """The Trainer's arguments for a configuration and a number of training rows."""
-    per_step = config.batch_size * config.gradient_accumulation * processes()
-    steps = max_steps or math.ceil(epochs * rows / per_step)
+    steps = optimizer_steps(config, rows, epochs, max_steps)
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,

@@ -26,10 +26,11 @@ class Stage:
 
     name: str
     pairs: int
+    learning_rate: float
     lessons: tuple[Lesson, ...]
 
 
-STAGES = (Stage("naming", 240_000, NAMING), Stage("matching", 300_000, MATCHING))
+STAGES = (Stage("naming", 240_000, 1e-3, NAMING), Stage("matching", 300_000, 4e-4, MATCHING))
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,6 @@ class PretrainConfig:
     scenes: int = 40_000
     heldout_pairs: int = 4_000
     batch_size: int = 64
-    learning_rate: float = 1e-3
     weight_decay: float = 0.05
     warmup_steps: int = 300
     save_steps: int = 500
@@ -152,7 +152,7 @@ def _train(
         output_dir=str(output),
         per_device_train_batch_size=config.batch_size,
         num_train_epochs=1,
-        learning_rate=config.learning_rate,
+        learning_rate=stage.learning_rate,
         weight_decay=config.weight_decay,
         warmup_steps=config.warmup_steps,
         lr_scheduler_type="cosine",
