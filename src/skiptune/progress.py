@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from .distributed import rank
 
@@ -37,6 +38,12 @@ def track(items: Iterable[T], title: str) -> Iterator[T]:
         for item in items:
             yield item
             bar.advance(task)
+
+
+def silence(trainer: Trainer) -> None:
+    """Take away what the Trainer prints by itself; :class:`TrainingBar` says it better."""
+    for unwanted in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(unwanted)
 
 
 class TrainingBar(TrainerCallback):

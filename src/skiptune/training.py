@@ -21,7 +21,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainingArguments
-from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
 from .config import TrainConfig
 from .data.records import Record
@@ -29,7 +28,7 @@ from .distributed import add_up, alike, on_main, processes, rank
 from .errors import InputError, RunError
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
-from .progress import TrainingBar
+from .progress import TrainingBar, silence
 from .tasks.vqa import Vqa
 
 _TRAINED = "trained.safetensors"
@@ -169,9 +168,10 @@ def read_trained(path: Path) -> dict[str, Tensor]:
         InputError: the file is missing, truncated or not a safetensors file.
     """
     try:
-        return load_file(path)
+        state: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error}); truncated or edited? Remove it to train again") from None
+    return state
 
 
 def newest_checkpoint(folder: Path) -> str | None:
@@ -278,8 +278,7 @@ def _train(
         callbacks=[bar, *callbacks],
         config=config,
     )
-    for unwanted in (PrinterCallback, ProgressCallback):
-        trainer.remove_callback(unwanted)
+    silence(trainer)
     try:
         trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder)))
     finally:

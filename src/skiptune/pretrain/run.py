@@ -15,6 +15,7 @@ from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcesso
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..checks import read_json, write_atomically, write_json
+from ..progress import TrainingBar, silence
 from .model import ViltForPretraining, score
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vocabulary import make_tokenizer
@@ -165,14 +166,20 @@ def _train(
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=seed,
         report_to="none",
+        disable_tqdm=True,
         remove_unused_columns=False,
         label_names=["mlm_labels", "itm_labels"],
     )
     pairs = max(config.batch_size, round(config.share * stage.pairs))
     dataset = ScenePairs(pairs, config.scenes, seed, config.image_size, stage.lessons)
-    trainer = Trainer(model, arguments, data_collator=collator, train_dataset=dataset)
+    bar = TrainingBar(stage.name)
+    trainer = Trainer(model, arguments, data_collator=collator, train_dataset=dataset, callbacks=[bar])
+    silence(trainer)
     last = get_last_checkpoint(str(output)) if output.is_dir() else None
-    return float(trainer.train(resume_from_checkpoint=last).metrics["train_runtime"])
+    try:
+        return float(trainer.train(resume_from_checkpoint=last).metrics["train_runtime"])
+    finally:
+        bar.close()
 
 
 def heldout_batches(config: PretrainConfig, collator: PairCollator) -> list[dict[str, Tensor]]:
