@@ -196,14 +196,14 @@ def cost(
     """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
     from .config import SkipConfig
     from .cost import cost_table
-    from .models import load_config, load_model
+    from .models import load_config, load_family, load_model
 
     config = SkipConfig.from_dict({"block_adapter": adapters, "scope": scope})
-    base = load_config(model)
-    size = _parse_size(image_size) if image_size else (base.image_size, base.image_size)
+    usual = load_family(model).sizes(load_config(model))
+    size = _parse_size(image_size) if image_size else (usual.image_size, usual.image_size)
     built = load_model(model, "vqa", random_weights=True, num_labels=labels)
     skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
-    table = cost_table(built, config, skipped, size, text_length or base.max_position_embeddings)
+    table = cost_table(built, config, skipped, size, text_length or usual.text_length)
     if as_json:
         typer.echo(json.dumps(table))
         return

@@ -24,15 +24,16 @@ def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: i
         InputError: the text is longer than the model's position table, or the image not a multiple of its patches.
     """
     config: Any = model.config
-    if not 2 <= text_length <= config.max_position_embeddings:
-        raise InputError(f"text length {text_length} is not in [2, {config.max_position_embeddings}] tokens")
-    patch = config.patch_size
+    sizes = family_of(model).sizes(config)
+    if not 2 <= text_length <= sizes.longest_text:
+        raise InputError(f"text length {text_length} is not in [2, {sizes.longest_text}] tokens")
+    patch = sizes.patch_size
     if any(side < patch or side % patch for side in image_size):
         raise InputError(f"image size {image_size[0]}x{image_size[1]}: both sides must be multiples of {patch} pixels")
     generator = torch.Generator().manual_seed(0)
     weight = next(model.parameters())
-    ids = torch.randint(5, max(6, config.vocab_size), (batch, text_length), generator=generator)
-    shape: tuple[int, ...] = (batch, config.num_channels, *image_size)
+    ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
+    shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
     if getattr(config, "num_images", -1) > 1:
         shape = (batch, config.num_images, *shape[1:])
     pixels = torch.randn(shape, generator=generator)

@@ -22,7 +22,8 @@ from transformers import AutoTokenizer, PreTrainedModel
 from .checks import Problems, read_json, write_atomically, write_json
 from .config import SkipConfig
 from .errors import InputError
-from .families.registry import FAMILIES, Family, family_of
+from .families.family import Family
+from .families.registry import FAMILIES, family_of
 from .insertion import blocks_of, insert, prune, remove_dead_blocks, skipped_blocks
 from .models import fingerprint, load_config, load_model
 from .plan import Plan

@@ -19,6 +19,7 @@ from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, Vi
 
 from ..blocks import SkippableBlock
 from ..errors import InputError
+from .family import InputSizes
 
 
 class SkippableViltLayer(SkippableBlock, ViltLayer):
@@ -151,6 +152,18 @@ def adopt(model: nn.Module) -> None:
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
     """The joint blocks by number: ``"0"`` … ``"11"``."""
     return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}
+
+
+def sizes(config: ViltConfig) -> InputSizes:
+    """Of the inputs of a model."""
+    return InputSizes(
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        num_channels=config.num_channels,
+        vocab_size=config.vocab_size,
+        text_length=config.max_position_embeddings,
+        longest_text=config.max_position_embeddings,
+    )
 
 
 def fresh_processor(config: ViltConfig) -> ViltProcessor:
