@@ -23,8 +23,8 @@ def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: i
     Raises:
         InputError: the text is longer than the model's position table, or the image not a multiple of its patches.
     """
-    config: Any = model.config
-    sizes = family_of(model).sizes(config)
+    family = family_of(model)
+    sizes = family.sizes(model.config)
     if not 2 <= text_length <= sizes.longest_text:
         raise InputError(f"text length {text_length} is not in [2, {sizes.longest_text}] tokens")
     patch = sizes.patch_size
@@ -34,8 +34,8 @@ def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: i
     weight = next(model.parameters())
     ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
     shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
-    if getattr(config, "num_images", -1) > 1:
-        shape = (batch, config.num_images, *shape[1:])
+    if isinstance(model, family.model_classes["nlvr2"]):
+        shape = (batch, 2, *shape[1:])
     pixels = torch.randn(shape, generator=generator)
     return {
         "input_ids": ids.to(weight.device),

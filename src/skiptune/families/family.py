@@ -71,6 +71,7 @@ class Family:
         config_class: transformers' configuration.
         sizes: of the inputs, from the model's configuration.
         model_classes: task name → class of a model with that task's head.
+        pair_config: configuration fields of a model for two images a text.
         processor_classes: of the processor and, with Pillow, its images.
         fresh_processor: a processor for a configuration with random weights.
     """
@@ -86,6 +87,7 @@ class Family:
     config_class: type[Any]
     sizes: Callable[[Any], InputSizes]
     model_classes: dict[str, type[PreTrainedModel]]
+    pair_config: dict[str, Any]
     processor_classes: tuple[type[Any], type[Any]]
     fresh_processor: Callable[[Any], Any]
 

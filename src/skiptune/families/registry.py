@@ -9,8 +9,6 @@ from transformers import (
     BridgeTowerConfig,
     BridgeTowerProcessor,
     ViltConfig,
-    ViltForImageAndTextRetrieval,
-    ViltForImagesAndTextClassification,
     ViltForQuestionAnswering,
     ViltProcessor,
 )
@@ -42,6 +40,7 @@ from .meter import processing as meter_processing
 from .meter import skipping as meter
 from .meter.modeling import MeterFusionLayer
 from .meter.skipping import SkippableClipLayer, SkippableRobertaLayer
+from .vilt_heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
 
 FAMILIES = (
     Family(
@@ -70,9 +69,11 @@ FAMILIES = (
         sizes=vilt.sizes,
         model_classes={
             "vqa": ViltForQuestionAnswering,
-            "nlvr2": ViltForImagesAndTextClassification,
-            "retrieval": ViltForImageAndTextRetrieval,
+            "nlvr2": ViltForVisualReasoning,
+            "retrieval": ViltForRanking,
+            "entailment": ViltForVisualEntailment,
         },
+        pair_config={"num_images": 2, "modality_type_vocab_size": 3},
         processor_classes=(ViltProcessor, ViltImageProcessorPil),
         fresh_processor=vilt.fresh_processor,
     ),
@@ -127,6 +128,7 @@ FAMILIES = (
             "retrieval": MeterForImageAndTextRetrieval,
             "entailment": MeterForVisualEntailment,
         },
+        pair_config={},
         processor_classes=(MeterProcessor, CLIPImageProcessorPil),
         fresh_processor=meter_processing.fresh_processor,
     ),
@@ -184,6 +186,7 @@ FAMILIES = (
             "retrieval": BridgeTowerForImageAndTextRanking,
             "entailment": BridgeTowerForVisualEntailment,
         },
+        pair_config={},
         processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
         fresh_processor=bridgetower_processing.fresh_processor,
     ),

@@ -19,6 +19,7 @@ from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, Vi
 
 from ..blocks import SkippableBlock
 from ..errors import InputError
+from .attention import attend
 from .family import InputSizes
 
 
@@ -60,13 +61,11 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
         attention, output = self.attention.attention, self.attention.output
-        heads = (*x.shape[:-1], -1, attention.attention_head_size)
-        query, key, value = (
-            project(x).view(heads).transpose(1, 2) for project in (attention.query, attention.key, attention.value)
-        )
         dropout = attention.dropout.p if self.training else 0.0
-        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        result: Tensor = output.dropout(output.dense(context.transpose(1, 2).reshape(x.shape)))
+        context = attend(
+            attention.query, attention.key, attention.value, x, x, attention.attention_head_size, mask, dropout
+        )
+        result: Tensor = output.dropout(output.dense(context))
         return result
 
 

@@ -1,4 +1,4 @@
-"""Heads that transformers' ViLT lacks: entailment, and retrieval that can be trained."""
+"""What transformers' ViLT lacks: entailment, retrieval that can be trained, pairs of images from any checkpoint."""
 
 from __future__ import annotations
 
@@ -7,9 +7,30 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltModel
+from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltForImagesAndTextClassification, ViltModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.vilt.modeling_vilt import ViltPreTrainedModel
+
+
+class ViltForVisualReasoning(ViltForImagesAndTextClassification):
+    """NLVR2: transformers' class, which knows the second image by a third token type."""
+
+    @classmethod
+    def from_pretrained(cls, source: Any, *args: Any, **kwargs: Any) -> Any:
+        """As transformers has it. Where a checkpoint has no token type for a second image, it starts as a copy of the
+        first's, as in the released code.
+        """
+        config = kwargs["config"]
+        wanted, there = config.modality_type_vocab_size, ViltConfig.from_pretrained(source).modality_type_vocab_size
+        config.modality_type_vocab_size = min(wanted, there)
+        found = super().from_pretrained(source, *args, **kwargs)
+        embeddings = (found[0] if isinstance(found, tuple) else found).vilt.embeddings
+        if there < wanted:
+            rows = embeddings.token_type_embeddings.weight.detach()
+            more = rows[1:2].expand(wanted - there, -1)
+            embeddings.token_type_embeddings = nn.Embedding.from_pretrained(torch.cat((rows, more)), freeze=False)
+            config.modality_type_vocab_size = wanted
+        return found
 
 
 class ViltForVisualEntailment(ViltPreTrainedModel):

@@ -106,7 +106,7 @@ class Task(ABC):
         """What, beside the processor, it takes to make this task again; JSON values."""
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest, cut at the model's limit."""
+        """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit."""
         tokenizer = self.processor.tokenizer
         limit = min(tokenizer.model_max_length, _LONGEST_TEXT)
         found = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from ..data.records import Record
 from ..errors import InputError
+from ..families.registry import family_of_processor
 from .base import Classification, labels_of, refuse_without
 
 _CHOICES = ("false", "true")
@@ -44,7 +45,7 @@ class Reasoning(Classification):
         return {"images": self.number}
 
     def model_changes(self) -> dict[str, Any]:
-        pairs = {"num_images": 2, "modality_type_vocab_size": 3} if self.number == 2 else {}
+        pairs = family_of_processor(self.processor).pair_config if self.number == 2 else {}
         return {**super().model_changes(), **pairs}
 
     def check(self, records: Sequence[Record]) -> None:

@@ -21,6 +21,7 @@ from transformers.models.bridgetower.modeling_bridgetower import (
 
 from ...blocks import SkippableBlock
 from ...errors import InputError
+from ..attention import attend
 from .modeling import LeanBridgeTowerModel, bridgetower_of
 
 
@@ -63,18 +64,10 @@ class FusedCrossAttention(BridgeTowerCrossAttention):
 
 
 def _attend(attention: Any, x: Tensor, other: Tensor, mask: Tensor | None) -> Tensor:
-    query, key, value = (
-        project(stream).unflatten(-1, (attention.num_attention_heads, -1)).transpose(1, 2)
-        for project, stream in ((attention.query, x), (attention.key, other), (attention.value, other))
-    )
-    context = nn.functional.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attn_mask=None if mask is None else mask.to(query.dtype),
-        dropout_p=attention.dropout.p if attention.training else 0.0,
-    )
-    return context.transpose(1, 2).flatten(2)
+    dropout = attention.dropout.p if attention.training else 0.0
+    mask = None if mask is None else mask.to(x.dtype)
+    width = attention.attention_head_size
+    return attend(attention.query, attention.key, attention.value, x, other, width, mask, dropout)
 
 
 class SkippableCrossLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowerBertCrossLayer):

@@ -17,6 +17,7 @@ from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
 from ...blocks import SkippableBlock
+from ..attention import attend
 from ..frozen import FrozenEncoders, no_graph_if_frozen
 from ..heads import pair_up
 from .configuration import MeterConfig
@@ -28,7 +29,7 @@ class MeterAttention(nn.Module):
     def __init__(self, config: MeterConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        self.heads = config.num_attention_heads
+        self.head_width = width // config.num_attention_heads
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.dense = nn.Linear(width, width)
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -42,13 +43,9 @@ class MeterAttention(nn.Module):
             other: the stream that is attended to, ``(batch, other tokens, width)``.
             other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
         """
-        query, key, value = (
-            project(stream).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project, stream in ((self.query, x), (self.key, other), (self.value, other))
-        )
         dropout = self.dropout.p if self.training else 0.0
-        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=other_mask, dropout_p=dropout)
-        result: Tensor = self.dropout(self.dense(context.transpose(1, 2).flatten(2)))
+        context = attend(self.query, self.key, self.value, x, other, self.head_width, other_mask, dropout)
+        result: Tensor = self.dropout(self.dense(context))
         return result
 
 
