@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, RunError
+from .runtime import is_disk_failure
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 
 
 class Problems:
@@ -60,7 +63,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.replace(path)
     except Exception as error:
         reason = getattr(error, "errno", None)
-        if reason in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES) or "No space left" in str(error):
+        if reason in _UNWRITABLE or is_disk_failure(error):
             raise RunError(f"{path}: could not be written ({error}); what was there before is unchanged") from error
         raise
     finally:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .distributed import alike, leave, on_main, processes, rank
-from .errors import InputError, RunError, Stopped
-from .runtime import best_device, is_disk_failure, keep_freed_memory, quiet_libraries
+from .errors import InputError, PeerError, RunError
+from .runtime import best_device, is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from .version import __version__
 
 if TYPE_CHECKING:
@@ -196,14 +196,15 @@ def cost(
     """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
     from .config import SkipConfig
     from .cost import cost_table
-    from .models import load_config, load_family, load_model
+    from .families.registry import family_of
+    from .models import load_model
 
     config = SkipConfig.from_dict({"block_adapter": adapters, "scope": scope})
-    usual = load_family(model).sizes(load_config(model))
-    size = _parse_size(image_size) if image_size else (usual.image_size, usual.image_size)
     built = load_model(model, "vqa", random_weights=True, num_labels=labels)
+    usual = family_of(built).sizes(built.config)
+    size = _parse_size(image_size) if image_size else (usual.image_size, usual.image_size)
     skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
-    table = cost_table(built, config, skipped, size, text_length or usual.text_length)
+    table = cost_table(built, config, skipped, size, usual.text_length if text_length is None else text_length)
     if as_json:
         typer.echo(json.dumps(table))
         return
@@ -244,7 +245,14 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
     from .checks import read_json
     from .report import write_report
 
-    write_report(run_folder, read_json(run_folder / "results.json"))
+    path = run_folder / "results.json"
+    results = read_json(path)
+    if not isinstance(results, dict) or "plan" not in results:
+        raise InputError(f"{path}: not the results of a run; run its recipe again")
+    try:
+        write_report(run_folder, results)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not the results of a run ({error!r}); edited? Run its recipe again") from error
     typer.echo(run_folder / "report.html")
 
 
@@ -327,16 +335,17 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except Stopped:
+    except PeerError:
         time.sleep(_COURTESY)
         sys.exit(1)
     except (RunError, OSError, MemoryError) as error:
         typer.echo(f"failed: {error}", err=True)
         sys.exit(1)
     except Exception as error:
-        if not is_disk_failure(error):
+        if not (is_disk_failure(error) or is_memory_failure(error)):
             raise
-        typer.echo(f"failed: a file could not be written: {error}", err=True)
+        what = "a file could not be written" if is_disk_failure(error) else "there is not enough memory"
+        typer.echo(f"failed: {what}: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped; run the same command again to go on", err=True)

@@ -51,7 +51,7 @@ class DataConfig(Config):
         problems.check(self.name in names, f"name: {self.name!r}{nearest(str(self.name), names)}")
         for name in _PATHS:
             value = getattr(self, name)
-            problems.check(value is None or isinstance(value, str), f"{name}: {value!r} is not a path")
+            problems.check(value is None or is_text(value), f"{name}: {value!r} is not a path")
         if self.name == "jsonl":
             for name in ("train", "images"):
                 problems.check(getattr(self, name) is not None, f"{name}: missing; name: jsonl needs it")
@@ -176,7 +176,7 @@ def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = values.get("data")
     if isinstance(data, dict):
         for name in _PATHS:
-            if isinstance(data.get(name), str):
+            if is_text(data.get(name)):
                 data[name] = str((folder / Path(data[name]).expanduser()).resolve())
     return values
 
@@ -193,7 +193,7 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
     except yaml.YAMLError:
         problems.add(f"--set {override}: {text!r} is not a YAML value")
         return
-    if section == "data" and entry in _PATHS and isinstance(value, str):
+    if section == "data" and entry in _PATHS and is_text(value):
         value = str(Path(value).expanduser().resolve())
     if not entry:
         values[section] = value
@@ -204,9 +204,13 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
         problems.add(f"--set {override}: {section} has no fields")
         return
     target = values[section]
-    for key in entry.split(".")[:-1]:
+    *parents, last = entry.split(".")
+    for key in parents:
         target = target.setdefault(key, {})
-    target[entry.split(".")[-1]] = value
+        if not isinstance(target, dict):
+            problems.add(f"--set {override}: {section}.{key} has no fields")
+            return
+    target[last] = value
 
 
 def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
@@ -215,9 +219,9 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
     for name in ("output", "model"):
         value = values.get(name, None if name == "output" else "vilt-scenes")
-        problems.check(isinstance(value, str) and bool(value), f"{name}: {value!r} is not a text")
+        problems.check(is_text(value), f"{name}: {value!r} is not a text")
     preset, start = values.get("preset", "default"), values.get("start", "pretrained")
-    problems.check(preset in _PRESETS, f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
+    problems.check(preset in tuple(_PRESETS), f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
     starts = ("pretrained", "search")
     problems.check(start in starts, f"start: {start!r}{nearest(str(start), starts)}")
     baselines = values.get("baselines") or ()
@@ -227,12 +231,17 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
     for name in baselines:
         problems.check(name in BASELINES, f"baselines: {name!r}{nearest(str(name), BASELINES)}")
     sections = {
-        name: _section(name, kind, values.get(name), _PRESETS.get(preset, {}).get(name), problems)
+        name: _section(name, kind, values.get(name), _PRESETS.get(str(preset), {}).get(name), problems)
         for name, kind in _SECTIONS.items()
     }
     problems.raise_any()
     plain = {name: values[name] for name in ("output", "model", "preset", "start") if name in values}
     return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+
+
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a text that can name something; YAML can write a NUL, which no path holds."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
 def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:

@@ -26,7 +26,7 @@ from .cost import cost_table, count_parameters, example_inputs
 from .data.easy_vqa import read_easy_vqa
 from .data.jsonl import read_jsonl
 from .data.records import Record, Records, check_disjoint, split_by_image
-from .distributed import on_main
+from .distributed import alike, on_main
 from .errors import InputError
 from .evaluation import Evaluation, evaluate
 from .families.registry import family_of
@@ -138,10 +138,10 @@ class Run:
         check_plan(model, plan)
         if not on_main(path.is_file):
             if self.recipe.start == "search":
-                load_trained(model, on_main(lambda: read_trained(self.folder / "searched.safetensors")))
+                self._load_tensors(self.folder / "searched.safetensors", model)
             self._fit(model, plan, "train", self.recipe.train)
             self._save_tensors(path, model)
-        load_trained(model, on_main(lambda: read_trained(path)))
+        self._load_tensors(path, model)
         choose(model, plan.skipped)
         return model.to(best_device())
 
@@ -296,11 +296,11 @@ class Run:
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / "logs" / f"{name}.json"
-        return list(read_json(path)["history"]) if path.is_file() else []
+        return list(read_log(path)["history"]) if path.is_file() else []
 
     def step_seconds(self) -> dict[str, float]:
         """Wall time of the steps done so far, the search aside: its plan says."""
-        found = {path.stem: read_json(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
+        found = {path.stem: read_log(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
         for name in ("evaluation", "latency"):
             path = self.folder / f"{name}.json"
             if path.is_file():
@@ -315,11 +315,16 @@ class Run:
             given = before()
             on_main(lambda: write_json(path, {**make(given), "step_seconds": time.perf_counter() - started}))
         content = on_main(lambda: read_json(path))
+        if not isinstance(content, dict) or "step_seconds" not in content:
+            raise alike(InputError(f"{path}: not what this step leaves; edited? Remove it to do the step again"))
         return {key: value for key, value in content.items() if key != "step_seconds"}
 
     def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
         state = trained_state(model)
         on_main(lambda: write_atomically(path, lambda temporary: save_file(state, temporary)))
+
+    def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
+        load_trained(model, on_main(lambda: read_trained(path)), source=str(path))
 
     def _check_output(self) -> None:
         """Start a run or go on with the same one; never mix two."""
@@ -329,6 +334,8 @@ class Run:
             raise InputError(f"output: {self.folder} is a file; name a directory")
         if path.is_file():
             found = read_json(path)
+            if not isinstance(found, dict):
+                raise InputError(f"{path}: not the recipe of a run; edited? Remove it to go on with this one")
             names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
             if names:
                 raise InputError(
@@ -338,6 +345,10 @@ class Run:
             return
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise InputError(f"output: {self.folder} is not empty and not a run; name another directory")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"output: {self.folder} cannot be made ({error.strerror}); name another one") from None
         write_json(path, wanted)
 
 
@@ -372,6 +383,18 @@ def read_data(recipe: Recipe) -> Data:
         train = [train[row] for row in sorted(rows)]
     test = parts["test"].items if "test" in parts else []
     return Data(train, validation, test, {name: records.bad for name, records in parts.items()})
+
+
+def read_log(path: Path) -> dict[str, Any]:
+    """What a training left: ``seconds``, ``steps`` and ``history``.
+
+    Raises:
+        InputError: truncated or edited file.
+    """
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"seconds", "history"} <= content.keys():
+        raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without")
+    return content
 
 
 def report_bad_rows(parts: dict[str, Records]) -> None:

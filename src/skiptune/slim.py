@@ -131,10 +131,13 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
         state = load_file(weights)
     except SafetensorError as error:
         raise InputError(f"{weights}: cannot be read ({error})") from None
-    plan = Plan(**content["plan"], strategy=content["strategy"])
-    config = SkipConfig.from_dict(content["skip_config"])
-    read = _load_standalone if content["form"] == "standalone" else _load_on_base
-    model = read(content, config, plan, state, base)
+    try:
+        plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
+        config = SkipConfig.from_dict(content["skip_config"])
+        read = _load_standalone if content["form"] == "standalone" else _load_on_base
+        model = read(content, config, plan, state, base)
+    except InputError as error:
+        raise InputError(f"slim model {folder}: {error}") from None
     model.skip_config = config
     model.slim_content = content
     model.requires_grad_(False)
@@ -155,7 +158,11 @@ def load_saved_processor(folder: Path, family: Family) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, config=family.config_class())
         return processor(images.from_pretrained(folder), tokenizer)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: no processor saved beside the slim model ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{folder}: no processor saved beside the slim model ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def is_slim(directory: str | Path) -> bool:
@@ -183,7 +190,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     for name, kind in kinds.items():
         problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
     problems.check(content.get("form") in ("standalone", "adapters"), f"form: {content.get('form')!r} is not known")
-    known = content.get("architecture") in _MODEL_CLASSES
+    known = content.get("architecture") in tuple(_MODEL_CLASSES)
     problems.check(known, f"architecture: {content.get('architecture')!r} is not one of {sorted(_MODEL_CLASSES)}")
     problems.check(content.get("format") == _FORMAT, f"format: {content.get('format')!r}, this version reads {_FORMAT}")
     problems.raise_any()
@@ -195,17 +202,23 @@ def _load_standalone(
 ) -> PreTrainedModel:
     """Build the pruned structure without allocating weights, then take the tensors from the file."""
     if base is not None:
-        raise InputError("this slim model stands alone; it takes no base")
+        raise InputError("it stands alone and takes no base")
     base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
     model_class, family = _MODEL_CLASSES[content["architecture"]]
-    with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = model_class(family.config_class(**base_config))
+    try:
+        with init_empty_weights(include_buffers=False):
+            model: PreTrainedModel = model_class(family.config_class(**base_config))
+    except Exception as error:  # an edited configuration can break any line of the model
+        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
     insert(model, config, merged=True)
     prune(model, plan)
-    own = model.state_dict().keys()
-    if own != state.keys():
-        missing, unknown = sorted(own - state.keys()), sorted(state.keys() - own)
-        raise InputError(f"the slim weights do not fit: missing {missing[:3]}, unknown {unknown[:3]}")
+    own, found = ({name: value.shape for name, value in values.items()} for values in (model.state_dict(), state))
+    if own != found:
+        missing, unknown = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
+        sizes = [name for name in own.keys() & found.keys() if own[name] != found[name]]
+        raise InputError(
+            f"the weights do not fit: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sorted(sizes)[:3]}"
+        )
     model.load_state_dict(state, strict=True, assign=True)
     model.tie_weights()
     return model
@@ -223,12 +236,11 @@ def _load_on_base(
     found = fingerprint(frozen.items())
     if found != content["base_fingerprint"]:
         raise InputError(
-            f"{name}: not the base this slim model was trained on; expected fingerprint "
-            f"{content['base_fingerprint']}, found {found}"
+            f"{name}: not the base it was trained on; expected fingerprint {content['base_fingerprint']}, found {found}"
         )
     _, unknown = model.load_state_dict(state, strict=False)
     if unknown:
-        raise InputError(f"the slim weights do not fit {name}: unknown {sorted(unknown)[:3]}")
+        raise InputError(f"the weights do not fit {name}: unknown {sorted(unknown)[:3]}")
     return prune(model, plan)
 
 

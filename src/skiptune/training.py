@@ -147,16 +147,20 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_trained(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy ``state`` into the trainable parameters.
+def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trained parameters") -> None:
+    """Copy ``state``, which came from ``source``, into the trainable parameters; all of it or nothing.
 
     Raises:
-        InputError: the names are not exactly those of the model's trainable parameters.
+        InputError: the names and sizes are not exactly those of the model's trainable parameters, or a value is not
+            finite.
     """
     own = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if own.keys() != state.keys():
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        raise InputError(f"trained parameters do not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+        raise InputError(f"{source}: does not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+    for name, parameter in own.items():
+        if parameter.shape != state[name].shape or not bool(state[name].isfinite().all()):
+            raise InputError(f"{source}: {name} is not {tuple(parameter.shape)} finite numbers")
     for name, parameter in own.items():
         parameter.copy_(state[name])
 
