@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .data.jsonl import read_jsonl
     from .data.records import Record, split_by_image
     from .errors import InputError, RunError
-    from .evaluation import Evaluation, evaluate, predict
+    from .evaluation import evaluate, predict
     from .families.meter import (
         MeterConfig,
         MeterForImageAndTextRetrieval,
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from .run import Run
     from .searching.run import search
     from .slim import export, load, load_task
-    from .tasks.vqa import Vqa
+    from .tasks import Entailment, Evaluation, Reasoning, Retrieval, Task, Vqa
     from .training import fit
 
 _NAMES_BY_MODULE = {
@@ -46,7 +46,7 @@ _NAMES_BY_MODULE = {
     ".data.jsonl": ("read_jsonl",),
     ".data.records": ("Record", "split_by_image"),
     ".errors": ("InputError", "RunError"),
-    ".evaluation": ("Evaluation", "evaluate", "predict"),
+    ".evaluation": ("evaluate", "predict"),
     ".families.meter": (
         "MeterConfig",
         "MeterForImageAndTextRetrieval",
@@ -66,12 +66,13 @@ _NAMES_BY_MODULE = {
     ".recipe": ("Recipe", "read_recipe"),
     ".run": ("Run",),
     ".searching.run": ("search",),
-    ".tasks.vqa": ("Vqa",),
+    ".tasks": ("Entailment", "Evaluation", "Reasoning", "Retrieval", "Task", "Vqa"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
     "Budget",
+    "Entailment",
     "Evaluation",
     "InputError",
     "MeterConfig",
@@ -82,12 +83,15 @@ __all__ = [
     "MeterModel",
     "MeterProcessor",
     "Plan",
+    "Reasoning",
     "Recipe",
     "Record",
+    "Retrieval",
     "Run",
     "RunError",
     "SearchConfig",
     "SkipConfig",
+    "Task",
     "TrainConfig",
     "Vqa",
     "__version__",

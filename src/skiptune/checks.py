@@ -44,6 +44,11 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(options)}"
 
 
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a text that can name something; YAML can write a NUL, which no path holds."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file or directory beside ``path``, then rename it over ``path``.
 

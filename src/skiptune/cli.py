@@ -16,8 +16,10 @@ from .runtime import best_device, is_disk_failure, is_memory_failure, keep_freed
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .data.records import Records
     from .recipe import Recipe
     from .run import Run
+    from .tasks import Evaluation
 
 #: Seconds that a process waits for the one that failed to say why: the launcher ends all as soon as one has ended.
 _COURTESY = 2.0
@@ -98,41 +100,55 @@ def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = 
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
-    data: Annotated[str, typer.Option(help="A JSON-lines file, or easy-vqa for its test part.")],
-    images: Annotated[str | None, typer.Option(help="Folder of the images, for a file.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write every question with its answer to this file.")] = None,
+    data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")],
+    images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None,
+    data_format: Annotated[str, typer.Option("--format", help="What the file is: a data.name of recipes.")] = "jsonl",
+    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, where they are known.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which part, where the file has several.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None,
+    submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     base: BaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a slim model on questions with known answers, also ones it has never seen."""
-    from .checks import write_text
-    from .data.easy_vqa import read_easy_vqa
-    from .data.jsonl import read_jsonl
+    """Measure a slim model on records with known answers, also ones it has never seen."""
+    from .data.parts import read_for_evaluation
     from .evaluation import evaluate as measure
     from .run import report_bad_rows
     from .slim import load, load_task
 
-    if data != "easy-vqa" and images is None:
-        raise InputError("--images: the folder of the images is missing")
+    name = "easy-vqa" if data == "easy-vqa" else data_format
     folder = _slim_folder(model)
     slim = load(folder, base).to(best_device())
-    records = read_easy_vqa("test") if data == "easy-vqa" else read_jsonl(data, str(images))
-    report_bad_rows({data: records})
-    found = measure(slim, load_task(folder, slim), records.items, batch_size)
-    if predictions is not None:
-        rows = [
-            {"image": record.image.name, "question": record.question, "answer": answer, "score": score}
-            for record, answer, score in zip(records.items, found.predictions, found.scores, strict=True)
-        ]
-        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
+    records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
+    report_bad_rows({data: records.bad})
+    found = measure(slim, load_task(folder, slim), records, batch_size)
+    _write_answers(records, found, predictions, submission)
     summary = {**found.summary(), "bad_rows": len(records.bad)}
     if as_json:
         typer.echo(json.dumps(summary))
         return
-    typer.echo(f"accuracy {found.accuracy:.2%} on {found.count} questions")
+    for metric, value in found.metrics.items():
+        typer.echo(f"{metric} {value:.2%} on {found.count} records")
     if found.unknown:
         typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
+
+
+def _write_answers(records: Records, found: Evaluation, predictions: Path | None, submission: Path | None) -> None:
+    """What the model said: with its score a line, and as VQAv2's evaluation server takes it."""
+    from .checks import write_json, write_text
+
+    answered = list(zip(records, found.predictions, found.scores, strict=True))
+    if predictions is not None:
+        rows = [
+            {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
+            for record, answer, score in answered
+        ]
+        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
+    if submission is not None:
+        if not all(record.id.isdigit() for record in records):
+            raise InputError("--submission: these records have no question ids; it is for --format vqav2")
+        write_json(submission, [{"question_id": int(record.id), "answer": answer} for record, answer, _ in answered])
 
 
 @app.command()
@@ -150,7 +166,7 @@ def export(
     runner = Run(_recipe_of(run_folder))
     if not (run_folder / "trained.safetensors").is_file():
         raise InputError(f"{run_folder}: training is not finished; run its recipe first")
-    folder = write(runner.train(), output, runner.search(), runner.task.processor, form=form)  # type: ignore[arg-type]
+    folder = write(runner.train(), output, runner.search(), runner.task, form=form)  # type: ignore[arg-type]
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
 
@@ -159,27 +175,29 @@ def export(
 def predict(
     model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
     image: Annotated[Path, typer.Argument(help="An image file.")],
-    question: Annotated[str, typer.Argument(help="A question about it.")],
+    question: Annotated[str, typer.Argument(help="A question, statement, hypothesis or caption about it.")],
+    image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many answers.")] = 5,
     base: BaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question about an image, with probabilities."""
-    from .data.jsonl import image_problem
+    """Answer a question about an image, with probabilities; for retrieval, score a caption."""
+    from .data.pictures import image_problem
     from .evaluation import predict as ask
     from .slim import load, load_task
 
-    problem = image_problem(image)
-    if problem:
-        raise InputError(problem)
+    for path in (image, image2):
+        if path is not None and (problem := image_problem(path, open_it=True)):
+            raise InputError(problem)
     folder = _slim_folder(model)
     slim = load(folder, base).to(best_device())
-    answers = ask(slim, load_task(folder, slim), image, question, top)
+    answers = ask(slim, load_task(folder, slim), image, question, top, image2)
     if as_json:
         typer.echo(json.dumps(answers))
         return
     for entry in answers:
-        typer.echo(f"{entry['probability']:7.2%}  {entry['answer']}")
+        number = f"{entry['probability']:7.2%}" if "probability" in entry else f"{entry['score']:+.3f}"
+        typer.echo(f"{number}  {entry['answer']}")
 
 
 @app.command()
@@ -314,11 +332,13 @@ def _summary(results: dict[str, Any]) -> None:
     """The headline of a run."""
     metric, plan = results["metric"], results["plan"]
     typer.echo(f"skipped blocks:  {', '.join(plan['skipped']) or 'none'} of {len(plan['blocks'])}")
+    measure = metric["name"]
     for part in ("validation", "test"):
         if part in metric:
-            typer.echo(f"{part + ' accuracy:':<21}{metric[part]['accuracy']:.2%} of {metric[part]['count']} questions")
+            value, count = metric[part][measure], metric[part]["count"]
+            typer.echo(f"{f'{part} {measure}:':<21}{value:.2%} of {count} {metric['unit']}")
     for name, entry in results["baselines"].items():
-        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])['accuracy']:.2%}")
+        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])[measure]:.2%}")
     typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")
     for batch, rows in results["latency"]["batches"].items():
         typer.echo(

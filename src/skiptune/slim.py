@@ -27,7 +27,7 @@ from .families.registry import FAMILIES, family_of
 from .insertion import blocks_of, insert, prune, remove_dead_blocks, skipped_blocks
 from .models import fingerprint, load_config, load_model
 from .plan import Plan
-from .tasks.vqa import Vqa
+from .tasks import TASKS, Task
 from .version import __version__
 
 Form = Literal["standalone", "adapters"]
@@ -43,7 +43,7 @@ def export(
     model: PreTrainedModel,
     directory: str | Path,
     plan: Plan | None = None,
-    processor: Any = None,
+    task: Task | None = None,
     form: Form = "standalone",
     base: str | None = None,
     extra: dict[str, Any] | None = None,
@@ -54,7 +54,7 @@ def export(
         model: with adapters inserted and trained.
         directory: where to; an earlier export there is replaced.
         plan: blocks to skip; ``None``: those the model skips now.
-        processor: saved beside it, so that questions can be asked of the directory alone.
+        task: saved beside it with its processor, so that questions can be asked of the directory alone.
         form: ``standalone`` or ``adapters``.
         base: for ``adapters``, the name, path or hub id of the base; ``None``: where the model was loaded from.
         extra: JSON values kept in the configuration, e.g. measured accuracy.
@@ -89,6 +89,7 @@ def export(
         "skip_config": config.to_dict(),
         "plan": {"family": plan.family, "blocks": list(plan.blocks), "skipped": list(plan.skipped)},
         "strategy": plan.strategy,
+        "task": None if task is None else {"name": task.name, **task.settings()},
         "extra": extra or {},
     }
 
@@ -96,8 +97,8 @@ def export(
         folder.mkdir()
         save_file(state, folder / _WEIGHTS, metadata={"format": "pt"})
         content["weights_sha256"] = _sha256(folder / _WEIGHTS)
-        if processor is not None:
-            processor.save_pretrained(folder)
+        if task is not None:
+            task.processor.save_pretrained(folder)
         write_json(folder / _CONFIG, content)
 
     directory = Path(directory)
@@ -144,11 +145,22 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
     return model.eval()
 
 
-def load_task(directory: str | Path, model: PreTrainedModel) -> Vqa:
-    """The task a slim model was trained for, with the processor saved beside it."""
-    labels = model.config.id2label
-    processor = load_saved_processor(Path(directory), family_of(model))
-    return Vqa(processor, [labels[label] for label in sorted(labels)])
+def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
+    """The task a slim model was trained for, with the processor saved beside it.
+
+    Raises:
+        InputError: it was exported without a task, or its files are damaged.
+    """
+    folder = Path(directory)
+    content = _read_config(folder).get("task")
+    if not isinstance(content, dict) or content.get("name") not in TASKS:
+        raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
+    settings = {name: value for name, value in content.items() if name != "name"}
+    processor = load_saved_processor(folder, family_of(model))
+    try:
+        return TASKS[content["name"]](processor, **settings)
+    except TypeError as error:
+        raise InputError(f"{folder / _CONFIG}: task: {error}; edited?") from None
 
 
 def load_saved_processor(folder: Path, family: Family) -> Any:

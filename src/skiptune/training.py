@@ -29,7 +29,7 @@ from .errors import InputError, RunError
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
 from .progress import TrainingBar, silence
-from .tasks.vqa import Vqa
+from .tasks.base import Task
 
 _TRAINED = "trained.safetensors"
 _BETAS = (0.9, 0.98)
@@ -241,7 +241,7 @@ def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_ste
 
 def train_loop(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     records: Sequence[Record],
     config: TrainConfig,
     folder: Path,
@@ -264,7 +264,7 @@ def train_loop(
 
 def _train(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     records: Sequence[Record],
     config: TrainConfig,
     folder: Path,
@@ -307,7 +307,7 @@ def preserved_random_state() -> Iterator[None]:
 
 def fit(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     train: Sequence[Record],
     config: TrainConfig | None = None,
     plan: Plan | None = None,

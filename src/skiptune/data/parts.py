@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import Problems, nearest
+from ..checks import Problems, is_text, nearest
 from ..config import Config, is_number
 from ..errors import InputError
 from .easy_vqa import read_easy_vqa
@@ -74,7 +74,7 @@ class DataConfig(Config):
         texts = [name for part in PARTS for name in (self._field(part, entry) for entry in _FILES)]
         for name in texts:
             value = getattr(self, name)
-            problems.check(value is None or isinstance(value, str), f"{name}: {value!r} is not a text")
+            problems.check(value is None or is_text(value), f"{name}: {value!r} is not a text")
         columns = self.columns
         good = isinstance(columns, dict) and all(isinstance(text, str) for pair in columns.items() for text in pair)
         problems.check(good, f"columns: {columns!r} is not a mapping from our field to a column")
@@ -93,8 +93,8 @@ class DataConfig(Config):
 
     def _check_path(self, problems: Problems, part: str) -> None:
         value = getattr(self, part)
-        several = isinstance(value, list | tuple) and bool(value) and all(isinstance(path, str) for path in value)
-        problems.check(value is None or isinstance(value, str) or several, f"{part}: {value!r} is not a path")
+        several = isinstance(value, list | tuple) and bool(value) and all(map(is_text, value))
+        problems.check(value is None or is_text(value) or several, f"{part}: {value!r} is not a path")
         if several and self.name != "arrow":
             problems.add(f"{part}: several files are read with name: arrow only")
 

@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..families.registry import family_of
 from ..insertion import blocks_of, choose
 from ..plan import Plan
-from ..tasks.vqa import Vqa
+from ..tasks.base import Task
 from ..training import load_trained, train_loop, trained_state
 from .callback import SearchCallback
 from .policy import Policy
@@ -25,7 +25,7 @@ from .policy import Policy
 
 def search(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     train: Sequence[Record],
     valid: Sequence[Record],
     budget: Budget,

@@ -81,8 +81,14 @@ class Task(ABC):
     def model_changes(self) -> dict[str, Any]:
         """Configuration fields of a model for this task."""
 
+    @classmethod
     @abstractmethod
-    def check(self, records: Sequence[Record]) -> None:
+    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Task:
+        """The task as training records define it; answers given less than ``least`` times are left out."""
+
+    @classmethod
+    @abstractmethod
+    def check(cls, records: Sequence[Record]) -> None:
         """Refuse records that are not of this task.
 
         Raises:
@@ -100,6 +106,10 @@ class Task(ABC):
     @abstractmethod
     def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
         """What the model says to one record without a known answer, best first."""
+
+    @abstractmethod
+    def accepted(self, record: Record) -> list[str]:
+        """What would have been right, for reports."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:

@@ -30,15 +30,19 @@ class Entailment(Classification):
     def settings(self) -> dict[str, Any]:
         return {}
 
-    def check(self, records: Sequence[Record]) -> None:
-        refuse_without(records, self.name, "a text", lambda record: record.text)
-        refuse_without(records, self.name, "label 0, 1 or 2", lambda record: record.label in (0, 1, 2))
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
+        refuse_without(records, cls.name, "label 0, 1 or 2", lambda record: record.label in (0, 1, 2))
 
     def labels(self, records: Sequence[Record]) -> Tensor:
         return labels_of(records)
 
     def score(self, record: Record, answer: str) -> float:
         return float(record.label == self.numbers[answer])
+
+    def accepted(self, record: Record) -> list[str]:
+        return [] if record.label is None else [self.answers[record.label]]
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1)

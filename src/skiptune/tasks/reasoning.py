@@ -48,10 +48,10 @@ class Reasoning(Classification):
         pairs = family_of_processor(self.processor).pair_config if self.number == 2 else {}
         return {**super().model_changes(), **pairs}
 
-    def check(self, records: Sequence[Record]) -> None:
-        refuse_without(records, self.name, "a text", lambda record: record.text)
-        refuse_without(records, self.name, "label 0 or 1", lambda record: record.label in (0, 1))
-        refuse_without(records, self.name, f"{self.number} images", lambda record: len(record.images) == self.number)
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
+        refuse_without(records, cls.name, "label 0 or 1", lambda record: record.label in (0, 1))
 
     def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Pixels as of one image, or of two: ``(batch, 2, …)``."""
@@ -67,6 +67,9 @@ class Reasoning(Classification):
 
     def score(self, record: Record, answer: str) -> float:
         return float(record.label == self.numbers[answer])
+
+    def accepted(self, record: Record) -> list[str]:
+        return [] if record.label is None else [self.answers[record.label]]
 
     def probabilities(self, logits: Tensor) -> Tensor:
         return logits.softmax(-1)

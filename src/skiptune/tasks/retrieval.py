@@ -57,8 +57,9 @@ class Retrieval(Task):
     def model_changes(self) -> dict[str, Any]:
         return {}
 
-    def check(self, records: Sequence[Record]) -> None:
-        refuse_without(records, self.name, "captions", lambda record: record.captions)
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "captions", lambda record: record.captions)
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``input_ids``, ``attention_mask`` (batch, 1 + false texts, tokens), pixels, and ``labels``, all 0: the true
@@ -120,6 +121,9 @@ class Retrieval(Task):
         said = tuple(texts[k][2] for k in answer)
         hits = tuple(float(ahead == 0) for ahead in texts_ahead)
         return Evaluation(metrics, self._loss(model, records, batch_size), len(records), 0, said, hits)
+
+    def accepted(self, record: Record) -> list[str]:
+        return list(record.captions)
 
     def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
         return [{"answer": record.text, "score": float(self._scores(model, record, self.tokenize([record.text]))[0])}]

@@ -34,8 +34,9 @@ class Vqa(Classification):
             counts.update([record.majority] if record.majority else record.answers)
         return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
 
-    def check(self, records: Sequence[Record]) -> None:
-        refuse_without(records, self.name, "a text", lambda record: record.text)
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
 
     def labels(self, records: Sequence[Record]) -> Tensor:
         """Soft scores ``(batch, answers)``."""
@@ -49,6 +50,9 @@ class Vqa(Classification):
     def score(self, record: Record, answer: str) -> float:
         """The official soft accuracy where ten annotators' answers are known, else the answer's soft score."""
         return soft_accuracy(answer, record.given) if record.given else record.answers.get(answer, 0.0)
+
+    def accepted(self, record: Record) -> list[str]:
+        return sorted(record.answers)
 
     def unknown(self, records: Sequence[Record]) -> int:
         """How many records have no answer in the vocabulary."""
