@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from .data.records import Record, split_by_image
     from .errors import InputError, RunError
     from .evaluation import evaluate, predict
+    from .families.bridgetower import (
+        BridgeTowerForImageAndTextRanking,
+        BridgeTowerForQuestionAnswering,
+        BridgeTowerForVisualEntailment,
+        BridgeTowerForVisualReasoning,
+    )
     from .families.meter import (
         MeterConfig,
         MeterForImageAndTextRetrieval,
@@ -47,6 +53,12 @@ _NAMES_BY_MODULE = {
     ".data.records": ("Record", "split_by_image"),
     ".errors": ("InputError", "RunError"),
     ".evaluation": ("evaluate", "predict"),
+    ".families.bridgetower": (
+        "BridgeTowerForImageAndTextRanking",
+        "BridgeTowerForQuestionAnswering",
+        "BridgeTowerForVisualEntailment",
+        "BridgeTowerForVisualReasoning",
+    ),
     ".families.meter": (
         "MeterConfig",
         "MeterForImageAndTextRetrieval",
@@ -71,6 +83,10 @@ _NAMES_BY_MODULE = {
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
+    "BridgeTowerForImageAndTextRanking",
+    "BridgeTowerForQuestionAnswering",
+    "BridgeTowerForVisualEntailment",
+    "BridgeTowerForVisualReasoning",
     "Budget",
     "Entailment",
     "Evaluation",

@@ -129,7 +129,8 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
     if _sha256(weights) != content["weights_sha256"]:
         raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")
     try:
-        state = load_file(weights)
+        # in memory of their own: at the odd addresses of a mapped file some kernels round differently
+        state = {name: value.clone() for name, value in load_file(weights).items()}
     except SafetensorError as error:
         raise InputError(f"{weights}: cannot be read ({error})") from None
     try:
