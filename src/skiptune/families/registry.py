@@ -72,6 +72,7 @@ class Family:
         config_class: transformers' configuration.
         model_classes: task name → class of a model with that task's head.
         processor_classes: of the processor and, with Pillow, its images.
+        image_processor: for a configuration, images of so many pixels a side (the shorter one, if any shape goes).
         fresh_processor: a processor for a configuration with random weights.
     """
 
@@ -86,6 +87,7 @@ class Family:
     config_class: type[Any]
     model_classes: dict[str, type[PreTrainedModel]]
     processor_classes: tuple[type[Any], type[Any]]
+    image_processor: Callable[[Any, int], Any]
     fresh_processor: Callable[[Any], Any]
 
     def kind_of(self, block: SkippableBlock) -> BlockKind:
@@ -133,6 +135,7 @@ FAMILIES = (
             "retrieval": ViltForImageAndTextRetrieval,
         },
         processor_classes=(ViltProcessor, ViltImageProcessorPil),
+        image_processor=vilt.image_processor,
         fresh_processor=vilt.fresh_processor,
     ),
     Family(
@@ -186,6 +189,7 @@ FAMILIES = (
             "entailment": MeterForVisualEntailment,
         },
         processor_classes=(MeterProcessor, CLIPImageProcessorPil),
+        image_processor=lambda config, side: meter_processing.square_images(side),
         fresh_processor=meter_processing.fresh_processor,
     ),
 )
