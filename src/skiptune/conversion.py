@@ -73,10 +73,8 @@ class Conversion:
         labels = f", {self.labels:,} labels" if self.labels > 1 else ""
         lines = [f"model:        {self.title}, task {self.task}{labels}"]
         for name, sizes in (("sizes", plain), *nested.items()):
-            lines.append(
-                f"{name.replace('_config', ' sizes') + ':':<14}"
-                + ", ".join(f"{field} {value}" for field, value in sizes.items())
-            )
+            title = name.replace("_config", " sizes") + ":"
+            lines.append(f"{title:<14}" + ", ".join(f"{field} {value}" for field, value in sizes.items()))
         lines.append(f"parameters:   {self.parameters:,}")
         lines.append(f"heads:        {', '.join(self.heads) or 'none'}")
         for reason, count in self.left_out.items():
@@ -128,9 +126,9 @@ def convert(
         family = family_of_type(layout.config_class.model_type, layout.title)
         task = task or _only_task(layout, family, weights)
         model_class = _model_class(layout, family, task, weights)
-        sizes = sizes_of_state(read.state, _hints(read.settings, heads, image_size))
+        sizes = sizes_of_state(layout, read.state, _hints(read.settings, heads, image_size))
         labels = _label_fields(layout.head_of[model_class], weights, answers)
-        skip_config = _adapters(read.state, task, skip)
+        skip_config = _adapters(layout, read.state, task, skip)
         config = layout.config_class(**sizes, **labels)
         model = model_from_original(read.state, config, model_class, skip_config)
         plan = None if skip_config is None else released_plan(model, read, skip)
@@ -235,8 +233,8 @@ def _read_answers(path: Path, count: int) -> list[str]:
     return list(content)
 
 
-def _adapters(state: Mapping[str, Tensor], task: str, skip: str | None) -> SkipConfig | None:
-    skip_config = adapters_of_state(state)
+def _adapters(layout: Layout, state: Mapping[str, Tensor], task: str, skip: str | None) -> SkipConfig | None:
+    skip_config = adapters_of_state(layout, state)
     if skip_config is None and skip is not None:
         raise InputError(f"skip: {skip!r}, but there are no adapters to stand in for skipped blocks; leave --skip off")
     if skip_config is not None and task == PRETRAINED:

@@ -30,12 +30,12 @@ def layout_of_state(state: Mapping[str, Tensor]) -> Layout:
     Raises:
         InputError: no model knows any.
     """
-    layout = max(_LAYOUTS, key=lambda layout: sum(map(layout.knows, state)))
-    if not any(map(layout.knows, state)):
+    known = [sum(map(layout.knows, state)) for layout in _LAYOUTS]
+    if not any(known):
         titles = " or ".join(layout.title for layout in _LAYOUTS)
         examples = ", ".join(sorted(state)[:3])
         raise InputError(f"no weights of an original {titles}: none of the {len(state)} keys is known ({examples}…)")
-    return layout
+    return _LAYOUTS[known.index(max(known))]
 
 
 def read_original(state: Mapping[str, Tensor]) -> OriginalWeights:
@@ -47,21 +47,21 @@ def read_original(state: Mapping[str, Tensor]) -> OriginalWeights:
     return layout_of_state(state).read(state)
 
 
-def sizes_of_state(state: Mapping[str, Tensor], hints: Hints) -> dict[str, Any]:
+def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) -> dict[str, Any]:
     """Fields of a configuration with the sizes that the weights have.
 
     Raises:
         InputError: sizes that cannot be told from the weights and ``hints``, all in one message.
     """
     shapes = Shapes(state)
-    sizes = layout_of_state(state).sizes(shapes, hints)
+    sizes = layout.sizes(shapes, hints)
     shapes.problems.raise_any()
     return sizes
 
 
-def adapters_of_state(state: Mapping[str, Tensor]) -> SkipConfig | None:
+def adapters_of_state(layout: Layout, state: Mapping[str, Tensor]) -> SkipConfig | None:
     """What :func:`skiptune.insert` has to put in for the adapters of a checkpoint; ``None``: it has none."""
-    block, skip = map(Shapes(state).rows, layout_of_state(state).adapter_widths)
+    block, skip = map(Shapes(state).rows, layout.adapter_widths)
     return None if block is None and skip is None else SkipConfig(block_width=block, skip_width=skip, init="paper")
 
 

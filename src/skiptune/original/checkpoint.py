@@ -6,8 +6,8 @@ containers are taken; classes of Lightning's callbacks, by which its checkpoints
 
 from __future__ import annotations
 
-import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,15 +90,16 @@ def _read_pickle(path: Path) -> Any:
         mentions = [name for name in named if _CALLBACK.fullmatch(name)]
         if foreign := sorted(set(named) - set(mentions)):
             raise InputError(_refusal(path, foreign))
-        with safe_globals([(_Mention, name) for name in mentions]):
+        with safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the pickle's version
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, IndexError, TypeError) as error:
-        if isinstance(error, InputError):
-            raise
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:  # what a file that is none runs into is anybody's guess
         if foreign := re.findall(r"GLOBAL ([\w.]+)", str(error)):
             raise InputError(_refusal(path, foreign)) from None
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise InputError(f"{path}: not a checkpoint that torch.save wrote, or truncated ({reason[-1]})") from None
+        reason = f" ({str(error).splitlines()[0]})" if isinstance(error, RuntimeError) and str(error) else ""
+        raise InputError(f"{path}: not a checkpoint that torch.save wrote, or truncated{reason}") from None
 
 
 def _refusal(path: Path, foreign: list[str]) -> str:
