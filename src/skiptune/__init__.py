@@ -12,6 +12,7 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Budget, SearchConfig, SkipConfig, TrainConfig
+    from .conversion import convert
     from .cost import cost_table, count_macs, count_parameters
     from .data.easy_vqa import read_easy_vqa
     from .data.jsonl import read_jsonl
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 _NAMES_BY_MODULE = {
     ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
+    ".conversion": ("convert",),
     ".cost": ("cost_table", "count_macs", "count_parameters"),
     ".data.easy_vqa": ("read_easy_vqa",),
     ".data.jsonl": ("read_jsonl",),
@@ -114,6 +116,7 @@ __all__ = [
     "blocks_of",
     "choose",
     "compare_latency",
+    "convert",
     "cost_table",
     "count_macs",
     "count_parameters",

@@ -172,6 +172,43 @@ def export(
 
 
 @app.command()
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A .ckpt of the original ViLT, METER or DAS code; .safetensors.")],
+    output: Annotated[Path, typer.Argument(help="Directory to write; must be new or empty.")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="vqa, nlvr2, retrieval, entailment, or pretrained (no head), if there are several heads."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the images in pixels, if not that of the position table.")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(min=1, help="Attention heads, for widths that no published model has.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Directory of the tokenizer, saved beside the model.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="JSON list of a VQA head's answers in label order, or mapping to labels.")
+    ] = None,
+    skip: Annotated[
+        str | None,
+        typer.Option(help="Skipped blocks of a DAS checkpoint by name or number, e.g. 2,8 or text.2,image.2, or none."),
+    ] = None,
+) -> None:
+    """Turn a checkpoint of the original code into a model directory.
+
+    Sizes and task are read off the weights; with the DAS code's adapters it becomes a slim model, ready to run.
+    """
+    from .conversion import convert as work
+
+    options = {"image_size": image_size, "heads": heads, "tokenizer": tokenizer, "answers": answers, "skip": skip}
+    found = work(checkpoint, output, task, **options)  # type: ignore[arg-type]
+    for line in found.lines():
+        typer.echo(line)
+    size = sum(file.stat().st_size for file in output.iterdir())
+    typer.echo(f"{output}: {size / 2**20:.1f} MiB")
+
+
+@app.command()
 def predict(
     model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
     image: Annotated[Path, typer.Argument(help="An image file.")],

@@ -73,6 +73,7 @@ class Family:
         model_classes: task name → class of a model with that task's head.
         pair_config: configuration fields of a model for two images a text.
         processor_classes: of the processor and, with Pillow, its images.
+        image_processor: for a configuration, images of so many pixels a side (the shorter one, if any shape goes).
         fresh_processor: a processor for a configuration with random weights.
     """
 
@@ -89,6 +90,7 @@ class Family:
     model_classes: dict[str, type[PreTrainedModel]]
     pair_config: dict[str, Any]
     processor_classes: tuple[type[Any], type[Any]]
+    image_processor: Callable[[Any, int], Any]
     fresh_processor: Callable[[Any], Any]
 
     def kind_of(self, block: SkippableBlock) -> BlockKind:

@@ -75,6 +75,7 @@ FAMILIES = (
         },
         pair_config={"num_images": 2, "modality_type_vocab_size": 3},
         processor_classes=(ViltProcessor, ViltImageProcessorPil),
+        image_processor=vilt.image_processor,
         fresh_processor=vilt.fresh_processor,
     ),
     Family(
@@ -130,6 +131,7 @@ FAMILIES = (
         },
         pair_config={},
         processor_classes=(MeterProcessor, CLIPImageProcessorPil),
+        image_processor=lambda config, side: meter_processing.square_images(side),
         fresh_processor=meter_processing.fresh_processor,
     ),
     Family(
@@ -188,6 +190,7 @@ FAMILIES = (
         },
         pair_config={},
         processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
+        image_processor=bridgetower_processing.image_processor,
         fresh_processor=bridgetower_processing.fresh_processor,
     ),
 )

@@ -165,13 +165,14 @@ def sizes(config: ViltConfig) -> InputSizes:
     )
 
 
+def image_processor(config: ViltConfig, side: int) -> ViltImageProcessorPil:
+    """Images keep their shape; the shorter side gets ``side`` pixels, both a multiple of the patches' size."""
+    return ViltImageProcessorPil(
+        size={"shortest_edge": side}, size_divisor=config.patch_size, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+
+
 def fresh_processor(config: ViltConfig) -> ViltProcessor:
     """For a model with random weights: the embedded model's tokenizer, images of the configuration's size."""
     tokenizer = AutoTokenizer.from_pretrained(str(files("skiptune") / "assets" / "vilt-scenes"))
-    images = ViltImageProcessorPil(
-        size={"shortest_edge": config.image_size},
-        size_divisor=config.patch_size,
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-    )
-    return ViltProcessor(images, tokenizer)
+    return ViltProcessor(image_processor(config, config.image_size), tokenizer)

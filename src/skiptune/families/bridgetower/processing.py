@@ -26,9 +26,13 @@ def sizes(config: BridgeTowerConfig) -> InputSizes:
     )
 
 
+def image_processor(config: BridgeTowerConfig, side: int) -> BridgeTowerImageProcessorPil:
+    """Images keep their shape, the shorter side gets ``side`` pixels, and the middle square is kept."""
+    edge = {"shortest_edge": side}
+    return BridgeTowerImageProcessorPil(size=edge, crop_size=edge, size_divisor=config.vision_config.patch_size)
+
+
 def fresh_processor(config: BridgeTowerConfig) -> BridgeTowerProcessor:
     """For a model with random weights: a byte tokenizer, images of the configuration's size."""
     inputs = sizes(config)
-    side = {"shortest_edge": inputs.image_size}
-    images = BridgeTowerImageProcessorPil(size=side, crop_size=side, size_divisor=inputs.patch_size)
-    return BridgeTowerProcessor(images, byte_tokenizer(inputs.longest_text))
+    return BridgeTowerProcessor(image_processor(config, inputs.image_size), byte_tokenizer(inputs.longest_text))

@@ -21,7 +21,12 @@ class MeterProcessor(ProcessorMixin):
     @classmethod
     def square(cls, side: int, tokenizer: Any) -> MeterProcessor:
         """Images are resized to ``side`` × ``side`` pixels (bicubic), whatever their aspect ratio, and not cropped."""
-        return cls(CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False), tokenizer)
+        return cls(square_images(side), tokenizer)
+
+
+def square_images(side: int) -> CLIPImageProcessorPil:
+    """What :meth:`MeterProcessor.square` does to images."""
+    return CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
 
 
 def sizes(config: MeterConfig) -> InputSizes:
