@@ -20,7 +20,8 @@ from transformers import AutoTokenizer, PreTrainedModel
 from .checks import nearest, read_json, write_atomically
 from .config import SkipConfig, is_number
 from .errors import InputError
-from .families.registry import Family, family_of_type
+from .families.family import Family
+from .families.registry import family_of_type
 from .original import (
     Hints,
     OriginalWeights,

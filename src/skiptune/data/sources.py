@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from .arrow import read_arrow
 from .hub import read_dataset
@@ -39,7 +40,7 @@ class Files:
     most_bad: float | None = None
 
     @property
-    def limits(self) -> dict[str, float]:
+    def limits(self) -> dict[str, Any]:
         """``most_bad`` where it is given."""
         return {} if self.most_bad is None else {"most_bad": self.most_bad}
 

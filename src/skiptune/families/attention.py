@@ -30,14 +30,14 @@ def attend(
             tokens)``.
         dropout: share of the weights that is dropped; 0 outside of training.
     """
-    streams = [
+    q, k, v = (
         project(stream).unflatten(-1, (-1, head_width)).transpose(1, 2)
         for project, stream in ((query, x), (key, other), (value, other))
-    ]
+    )
     core = nn.functional.scaled_dot_product_attention
-    if dropout and x.device.type == "cpu" and any(stream.requires_grad for stream in streams):
-        context = checkpoint(core, *streams, attn_mask=mask, dropout_p=dropout, use_reentrant=False)
+    if dropout and x.device.type == "cpu" and any(stream.requires_grad for stream in (q, k, v)):
+        context = checkpoint(core, q, k, v, mask, dropout, use_reentrant=False)
     else:
-        context = core(*streams, attn_mask=mask, dropout_p=dropout)
+        context = core(q, k, v, mask, dropout)
     result: Tensor = context.transpose(1, 2).flatten(2)
     return result

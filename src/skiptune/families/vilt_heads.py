@@ -27,8 +27,8 @@ class ViltForVisualReasoning(ViltForImagesAndTextClassification):
         embeddings = (found[0] if isinstance(found, tuple) else found).vilt.embeddings
         if there < wanted:
             rows = embeddings.token_type_embeddings.weight.detach()
-            more = rows[1:2].expand(wanted - there, -1)
-            embeddings.token_type_embeddings = nn.Embedding.from_pretrained(torch.cat((rows, more)), freeze=False)
+            table = torch.cat((rows, rows[1:2].expand(wanted - there, -1)))
+            embeddings.token_type_embeddings = nn.Embedding(len(table), table.shape[1], _weight=table)
             config.modality_type_vocab_size = wanted
         return found
 

@@ -60,7 +60,7 @@ class Reasoning(Classification):
         found = self.images.batch([picture for record in records for picture in record.images])
         if self.number == 1:
             return found
-        return {name: value.unflatten(0, (len(records), self.number)) for name, value in found.items()}
+        return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}
 
     def labels(self, records: Sequence[Record]) -> Tensor:
         return labels_of(records)

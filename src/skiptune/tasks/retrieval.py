@@ -70,7 +70,7 @@ class Retrieval(Task):
         """
         rng = np.random.default_rng((self.seed, zlib.crc32(repr([record.captions for record in records]).encode())))
         texts = [text for record in records for text in (_pick(rng, record.captions), *self._false(rng, record))]
-        text = {name: value.unflatten(0, (len(records), -1)) for name, value in self.tokenize(texts).items()}
+        text = {name: value.view(len(records), -1, value.shape[-1]) for name, value in self.tokenize(texts).items()}
         pixels = self.images.batch([record.image for record in records])
         return {**text, **pixels, "labels": torch.zeros(len(records), dtype=torch.long)}
 

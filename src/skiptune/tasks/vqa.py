@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..data.answers import soft_accuracy
+from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.records import Record
 from .base import Classification, refuse_without
+
+_ANNOTATORS = 10
 
 
 class Vqa(Classification):
@@ -27,11 +29,13 @@ class Vqa(Classification):
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Vqa:
         """The task whose vocabulary is every answer given at least ``least`` times in ``records``, sorted.
 
-        What counts is the majority answer where the records have one, as for VQAv2 (least: 9), else every answer.
+        Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
+        released heads' labels.
         """
-        counts: Counter[str] = Counter()
-        for record in records:
-            counts.update([record.majority] if record.majority else record.answers)
+        majorities = [record.majority for record in records if record.majority]
+        if majorities:
+            return cls(processor, answer_vocabulary(majorities, least))
+        counts = Counter(answer for record in records for answer in record.answers)
         return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
 
     @classmethod
@@ -49,7 +53,9 @@ class Vqa(Classification):
 
     def score(self, record: Record, answer: str) -> float:
         """The official soft accuracy where ten annotators' answers are known, else the answer's soft score."""
-        return soft_accuracy(answer, record.given) if record.given else record.answers.get(answer, 0.0)
+        if len(record.given) >= _ANNOTATORS:
+            return official_accuracy(answer, record.given)
+        return record.answers.get(answer, 0.0)
 
     def accepted(self, record: Record) -> list[str]:
         return sorted(record.answers)
