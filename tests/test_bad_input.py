@@ -204,7 +204,7 @@ def test_a_directory_of_another_family_is_refused(
     BertConfig(hidden_size=32).save_pretrained(other)
     code, _, err = call("run", tiny_recipe(model=str(other)))
     assert code == 2
-    assert "model_type 'bert' is not a supported family; supported: vilt" in err
+    assert "model_type 'bert' is not a supported family; supported: vilt, meter, bridgetower" in err
     assert call("cost", other)[0] == 2
 
 
@@ -387,7 +387,7 @@ def test_the_wrong_base_is_told_by_both_fingerprints(
     call: Call, base_folder: Path, task, data_folder: Path, tmp_path: Path
 ) -> None:
     model = insert(load_model(str(base_folder), task.model_class, **task.model_changes()), SkipConfig())
-    export(model, tmp_path / "slim", processor=task.processor, form="adapters")
+    export(model, tmp_path / "slim", task=task, form="adapters")
     load_model("vilt-tiny", task.model_class, seed=5, **task.model_changes()).save_pretrained(tmp_path / "other")
     expected = json.loads((tmp_path / "slim" / "config.json").read_text())["base_fingerprint"]
     image = data_folder / "images" / "0.png"

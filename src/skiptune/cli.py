@@ -113,11 +113,14 @@ def evaluate(
 ) -> None:
     """Measure a slim model on records with known answers, also ones it has never seen."""
     from .data.parts import read_for_evaluation
+    from .data.sources import SOURCES
     from .evaluation import evaluate as measure
     from .run import report_bad_rows
     from .slim import load, load_task
 
     name = "easy-vqa" if data == "easy-vqa" else data_format
+    if images is None and name in SOURCES and "images" in SOURCES[name].needs:
+        raise InputError("--images: the folder of the images is missing")
     folder = _slim_folder(model)
     slim = load(folder, base).to(best_device())
     records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})

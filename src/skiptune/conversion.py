@@ -35,6 +35,7 @@ from .original import (
 from .original.layout import Layout
 from .plan import Plan
 from .slim import export
+from .tasks import Entailment, Reasoning, Retrieval, Task, Vqa
 
 #: The task of a model without a head.
 PRETRAINED = "pretrained"
@@ -141,7 +142,7 @@ def convert(
             model.save_pretrained(folder)
             processor.save_pretrained(folder)
         else:
-            export(model, folder, plan, processor)
+            export(model, folder, plan, _task(task, processor, model.config.id2label))
             plan.save(folder / "plan.json")
 
     write_atomically(output, write)
@@ -156,6 +157,14 @@ def convert(
         plan=plan,
         tokenizer=tokenizer is not None,
     )
+
+
+def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
+    """What a model with adapters is exported for; one without a task head is for none."""
+    if name == "vqa":
+        return Vqa(processor, [labels[label] for label in sorted(labels)])
+    makers = {"nlvr2": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
+    return makers[name](processor) if name in makers else None
 
 
 def _check_output(output: Path) -> None:

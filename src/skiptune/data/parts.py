@@ -81,7 +81,7 @@ class DataConfig(Config):
         if self.name == _EMBEDDED:
             given = [name for name in (*PARTS, *texts, "columns") if getattr(self, name)]
             problems.check(not given, f"{', '.join(given)}: files are read with another name, e.g. jsonl")
-        elif self.name in SOURCES:
+        elif self.name in tuple(SOURCES):
             self._check_fields(problems)
         share, bad = self.validation_share, self.most_bad
         problems.check(is_number(share, 0, 1) and 0 < share < 1, f"validation_share: {share!r} is not between 0 and 1")

@@ -20,16 +20,17 @@ class ViltForVisualReasoning(ViltForImagesAndTextClassification):
         """As transformers has it. Where a checkpoint has no token type for a second image, it starts as a copy of the
         first's, as in the released code.
         """
-        config = kwargs["config"]
+        config = kwargs.setdefault("config", ViltConfig.from_pretrained(source))
         wanted, there = config.modality_type_vocab_size, ViltConfig.from_pretrained(source).modality_type_vocab_size
         config.modality_type_vocab_size = min(wanted, there)
         found = super().from_pretrained(source, *args, **kwargs)
-        embeddings = (found[0] if isinstance(found, tuple) else found).vilt.embeddings
+        model = found[0] if isinstance(found, tuple) else found
         if there < wanted:
+            embeddings = model.vilt.embeddings
             rows = embeddings.token_type_embeddings.weight.detach()
             table = torch.cat((rows, rows[1:2].expand(wanted - there, -1)))
             embeddings.token_type_embeddings = nn.Embedding(len(table), table.shape[1], _weight=table)
-            config.modality_type_vocab_size = wanted
+            model.config.modality_type_vocab_size = wanted
         return found
 
 

@@ -13,6 +13,7 @@ from transformers import (
 )
 
 from ..families.vilt import adopt
+from ..families.vilt_heads import ViltForRanking, ViltForVisualReasoning
 from .layout import ADAPTER_PARTS, AFFINE, HEADS, SEARCH_STATE, Layout, OriginalWeights, with_rank_head
 from .shapes import Hints, Shapes
 
@@ -85,7 +86,9 @@ VILT = Layout(
         ViltModel: None,
         ViltForQuestionAnswering: "vqa",
         ViltForImagesAndTextClassification: "nlvr2",
+        ViltForVisualReasoning: "nlvr2",
         ViltForImageAndTextRetrieval: "rank",
+        ViltForRanking: "rank",
     },
     prefix="vilt.",
     config_class=ViltConfig,

@@ -54,7 +54,7 @@ class Task(ABC):
     """A task over the records of :mod:`skiptune.data`.
 
     Args:
-        processor: tokenizer and image processor of the model's family.
+        processor: tokenizer and image processor of the model's family; the latter alone for a task that is only exported.
     """
 
     name: ClassVar[str]
@@ -65,7 +65,7 @@ class Task(ABC):
 
     def __init__(self, processor: Any) -> None:
         self.processor = processor
-        self.images = ImageStore(processor.image_processor)
+        self.images = ImageStore(getattr(processor, "image_processor", processor))
 
     @property
     def head(self) -> str:
