@@ -11,6 +11,7 @@ from ..errors import InputError
 
 _CHUNK = 2**20
 _SPACE = " \t\n\r"
+_AFTER = ",]}" + _SPACE
 
 
 def read_array(path: str | Path, name: str) -> Iterator[Any]:
@@ -80,8 +81,9 @@ class _Scanner:
                 if not self._more():
                     raise
                 continue
-            if end == len(self._text) and self._more():
-                continue  # a number could go on
+            ended = self._text[end : end + 1]
+            if (not ended or (ended not in _AFTER and isinstance(value, int | float))) and self._more():
+                continue  # a number can go on: 1 | 1.5 | 1.5e3
             self._at = end
             return value
 

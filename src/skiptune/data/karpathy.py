@@ -49,5 +49,5 @@ def read_karpathy(
         return [Record(path, captions=tuple(text_of(sentence, "raw") for sentence in sentences), id=name)]
 
     rows = (row for row in read_array(path, "images") if not isinstance(row, dict) or row.get("split") in wanted)
-    entries = ((f"image {row.get('filename') if isinstance(row, dict) else row!r}", row) for row in rows)
+    entries = ((f"image {row.get('filename') if isinstance(row, dict) else row}", row) for row in rows)
     return collect(str(path), entries, make, most_bad, log, check_images)

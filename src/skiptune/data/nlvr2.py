@@ -81,7 +81,7 @@ def read_nlvr(
 
 
 def _truth(row: dict[str, Any]) -> int:
-    label = label_of(row.get("label"))
-    if label > 1:
-        raise InputError(f"label: {row['label']!r} is not true or false")
-    return label
+    value = row.get("label")
+    if str(value).lower() not in ("true", "false"):
+        raise InputError(f"label: {value!r} is not true or false")
+    return label_of(value)

@@ -95,20 +95,21 @@ class _Checked:
 
     def __init__(self, open_them: bool) -> None:
         self._open_them = open_them
-        self._good: set[Path] = set()
-        self._problems: dict[Path, str] = {}
+        self._good: set[str] = set()
+        self._problems: dict[str, str] = {}
 
     def check(self, record: Record) -> None:
         for picture in record.images:
-            if not isinstance(picture, Path) or picture in self._good:
+            if not isinstance(picture, Path) or str(picture) in self._good:
                 continue
-            if picture not in self._problems:
+            name = str(picture)
+            if name not in self._problems:
                 problem = image_problem(picture, self._open_them)
                 if not problem:
-                    self._good.add(picture)
+                    self._good.add(name)
                     continue
-                self._problems[picture] = problem
-            raise InputError(self._problems[picture])
+                self._problems[name] = problem
+            raise InputError(self._problems[name])
 
 
 def read_lines(path: str | Path) -> Iterator[Entry]:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import tempfile
 from collections.abc import Sequence
 from functools import cache
+from multiprocessing.util import Finalize
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from .pictures import Picture, Stored
+from .pictures import Stored
 
 #: Rows a record batch; every batch but the last has exactly as many, so a row is found by division.
 BATCH = 8192
 #: A table of more bytes goes to a temporary file (``TMPDIR`` says where) and is mapped from there.
-_IN_MEMORY = 32 * 2**20
+_IN_MEMORY = 8 * 2**20
 
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
@@ -84,7 +84,7 @@ class TableWriter:
 
     def __init__(self) -> None:
         self._rows: list[list[Any]] = [[] for _ in SCHEMA.names]
-        self._numbers: dict[Picture, int] = {}
+        self._numbers: dict[str | Stored, int] = {}
         self._batches: list[Any] = []
         self._bytes = 0
         self._path: Path | None = None
@@ -92,7 +92,8 @@ class TableWriter:
 
     def number(self, picture: Path | Stored) -> int:
         """The number of a picture, a new one at its first appearance."""
-        return self._numbers.setdefault(picture, len(self._numbers))
+        key = str(picture) if isinstance(picture, Path) else picture
+        return self._numbers.setdefault(key, len(self._numbers))
 
     def add(self, values: Sequence[Any]) -> None:
         """Append a row, its values in the order of ``SCHEMA``."""
@@ -105,7 +106,7 @@ class TableWriter:
         """The table of all rows."""
         if self._rows[0]:
             self._flush()
-        paths = [str(key.table if isinstance(key, Stored) else key) for key in self._numbers]
+        paths = [key.table if isinstance(key, Stored) else key for key in self._numbers]
         stored = [key if isinstance(key, Stored) else None for key in self._numbers]
         columns = [paths, [key and key.column for key in stored], [key and key.row for key in stored]]
         pictures = pa.record_batch(
@@ -163,5 +164,5 @@ def _folder(process: int) -> str:
         if os.getpid() == process:
             shutil.rmtree(folder, ignore_errors=True)
 
-    atexit.register(remove)
+    Finalize(None, remove, exitpriority=0)  # also runs at the end of multiprocessing's children
     return folder

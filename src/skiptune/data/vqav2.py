@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +45,17 @@ def read_vqav2(
     folder = image_folder(images)
     folder = folder / part if (folder / part).is_dir() else folder
 
+    @lru_cache(maxsize=1024)  # questions about one image are near each other
+    def path_of(image: int) -> Path:
+        return folder / f"COCO_{part}_{image:012d}.jpg"
+
     def make(row: tuple[Any, Any]) -> list[Record]:
         question, annotation = row
         text, image, number = text_of(question, "question"), question.get("image_id"), question.get("question_id")
         for name, value in (("image_id", image), ("question_id", number)):
             if not isinstance(value, int):
                 raise InputError(f"{name}: {value!r} is not a whole number")
-        path = folder / f"COCO_{part}_{image:012d}.jpg"
+        path = path_of(image)
         if annotations is None:
             return [Record(path, text, id=str(number))]
         if annotation is None:
@@ -104,9 +109,10 @@ def _place(row: Any) -> str:
 
 
 def _given(annotation: dict[str, Any]) -> tuple[str, ...]:
-    answers = annotation.get("answers")
-    good = isinstance(answers, list) and all(isinstance(answer, dict) for answer in answers)
-    given = tuple(answer.get("answer") for answer in answers) if good else ()
-    if not given or not all(isinstance(answer, str) for answer in given):
+    try:
+        given = tuple(answer["answer"] for answer in annotation["answers"])
+    except (KeyError, TypeError):
+        given = ()
+    if set(map(type, given)) != {str}:
         raise InputError("answers: expected a list of objects with a text answer")
-    return given  # type: ignore[return-value]
+    return given
