@@ -204,7 +204,7 @@ def test_a_directory_of_another_family_is_refused(
     BertConfig(hidden_size=32).save_pretrained(other)
     code, _, err = call("run", tiny_recipe(model=str(other)))
     assert code == 2
-    assert "model_type 'bert' is not a supported family; supported: vilt, meter, bridgetower" in err
+    assert "(model_type 'bert') is not a supported family; supported: vilt, meter, bridgetower" in err
     assert call("cost", other)[0] == 2
 
 

@@ -394,7 +394,7 @@ def test_nothing_of_a_malicious_pickle_runs(form: str, command: Command, tmp_pat
 def test_callbacks_that_lightning_names_by_class_are_no_obstacle(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older versions of it file the callbacks' notes under their classes, which are not needed, nor are their modules."""
+    """Older versions of it file the callbacks' notes under their classes, whose modules are not needed."""
     name = "pytorch_lightning.callbacks.model_checkpoint"
     note = type("ModelCheckpoint", (), {"__module__": name})
     path = tmp_path / "vqa.ckpt"

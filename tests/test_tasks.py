@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import COLOURS, draw_square
 from PIL import Image
 
+from conftest import COLOURS, draw_square
 from skiptune import (
     Budget,
     Entailment,
@@ -73,9 +73,7 @@ def make(task: str, family: str, records: list[Record]) -> tuple[Task, Any]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("task", list(TASKS))
-def test_every_task_with_every_family(
-    task: str, family: str, squares: list[tuple[Path, str]], tmp_path: Path
-) -> None:
+def test_every_task_with_every_family(task: str, family: str, squares: list[tuple[Path, str]], tmp_path: Path) -> None:
     records = records_of(task, squares)
     # pairs share images with their neighbours, so the parts must not touch
     train, valid = records[:8], records[9:11]
@@ -116,7 +114,7 @@ def test_statements_about_one_image(squares: list[tuple[Path, str]]) -> None:
     task, model = make("reasoning", "meter-tiny", records)
     found = evaluate(model, task, records)
     assert task.head == "entailment"
-    right = [float(said == ("false", "true")[record.label]) for said, record in zip(found.predictions, records)]  # type: ignore[index]
+    right = [float((said == "true") == record.label) for said, record in zip(found.predictions, records, strict=True)]
     assert found.metrics["accuracy"] == pytest.approx(sum(right) / 12)
     assert found.metrics["consistency"] == float(all(right))  # one statement for all images
 

@@ -192,7 +192,7 @@ def _hints(settings: Mapping[str, Any], heads: int | None, image_size: int | Non
 
 def _tasks(layout: Layout, family: Family, weights: OriginalWeights) -> tuple[str, ...]:
     """The tasks whose heads are in the checkpoint."""
-    return tuple(task for task, kind in family.model_classes.items() if layout.head_of[kind] in weights.heads)
+    return tuple(task for task, kind in family.model_classes.items() if layout.head_of.get(kind) in weights.heads)
 
 
 def _only_task(layout: Layout, family: Family, weights: OriginalWeights) -> str:
@@ -207,7 +207,7 @@ def _model_class(layout: Layout, family: Family, task: str, weights: OriginalWei
         return next(kind for kind, head in layout.head_of.items() if head is None)
     model_class = family.model_class(task)
     # a rank head can be made from the one for matching
-    if layout.head_of[model_class] not in weights.heads and not (task == "retrieval" and "itm" in weights.heads):
+    if layout.head_of.get(model_class) not in weights.heads and not (task == "retrieval" and "itm" in weights.heads):
         found = ", ".join(_tasks(layout, family, weights)) or "none"
         raise InputError(
             f"task {task!r}: there is no head for it; tasks with a head: {found}. --task {PRETRAINED} converts the "
@@ -262,7 +262,7 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
     text_config = getattr(config, "text_config", config)
     try:
         words = AutoTokenizer.from_pretrained(
-            tokenizer, config=text_config, model_max_length=config.max_position_embeddings
+            tokenizer, config=text_config, model_max_length=family.sizes(config).longest_text
         )
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
         raise InputError(f"{tokenizer}: no tokenizer could be read ({str(error).splitlines()[0]})") from None

@@ -54,7 +54,7 @@ class Task(ABC):
     """A task over the records of :mod:`skiptune.data`.
 
     Args:
-        processor: tokenizer and image processor of the model's family; the latter alone for a task that is only exported.
+        processor: tokenizer and image processor of the family; the latter alone for a task that is only exported.
     """
 
     name: ClassVar[str]
