@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .config import Budget, SkipConfig
 from .errors import InputError
 from .families.registry import family_of
-from .insertion import blocks_of, insert, parameter_groups, prune
+from .insertion import blocks_of, insert, parameter_groups, prune, remove_dead_blocks
 from .plan import Plan, check_skipped
 
 
@@ -78,7 +78,8 @@ def cost_table(
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
     LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``parameters`` are those of the model as it is
-    trained; ``parameters_with_plan`` those of the slim model. ``model`` is not changed.
+    trained, with adapters for every choice of blocks; ``trained_with_plan`` counts those that the plan trains and
+    ``parameters_with_plan`` those of the slim model. ``model`` is not changed.
     """
     original = copy.deepcopy(model)
     family = family_of(original)
@@ -87,7 +88,10 @@ def cost_table(
     adapted = insert(copy.deepcopy(model), config)
     blocks = tuple(blocks_of(adapted))
     check_skipped(skipped, blocks)
-    slim = prune(copy.deepcopy(adapted), Plan(family.name, blocks, skipped))
+    plan = Plan(family.name, blocks, skipped)
+    slim = remove_dead_blocks(copy.deepcopy(adapted), plan)
+    trained = count_parameters(slim)["trainable"]
+    prune(slim, plan)
     unskipped = prune(copy.deepcopy(adapted), Plan(family.name, blocks, ()))
     macs = {
         "original": count_macs(original, inputs),
@@ -100,6 +104,7 @@ def cost_table(
         "relative_macs": macs["with_plan"] / macs["original"] - 1,
         "parameters": count_parameters(adapted, total),
         "parameters_with_plan": count_parameters(slim)["total"],
+        "trained_with_plan": trained,
         "image_size": list(image_size),
         "text_length": text_length,
         "skipped": list(skipped),

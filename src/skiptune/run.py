@@ -6,6 +6,7 @@ else is done, and every file written, by the first one.
 
 from __future__ import annotations
 
+import copy
 import platform
 import shutil
 import time
@@ -29,7 +30,7 @@ from .distributed import alike, on_main, rank
 from .errors import InputError
 from .evaluation import evaluate
 from .families.registry import family_of
-from .insertion import blocks_of, check_plan, choose, insert, prune, unfreeze
+from .insertion import blocks_of, check_plan, choose, insert, prune, remove_dead_blocks, unfreeze
 from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
@@ -165,7 +166,7 @@ class Run:
             model, plan, outcome = trained
             return {
                 "skipped": list(plan.skipped),
-                "trainable": count_parameters(model)["trainable"],
+                "trainable": count_parameters(remove_dead_blocks(copy.deepcopy(model), plan))["trainable"],
                 "seconds": outcome["seconds"],
                 "validation": evaluate(model, self.task, self.data.validation, title=name).summary(),
                 "test": evaluate(model, self.task, self.data.test, title=name).summary() if self.data.test else None,
@@ -261,7 +262,11 @@ class Run:
             "operations": cost["macs_g"],
             "relative_macs": cost["relative_macs"],
             "input": {"image_size": list(size), "text_length": length},
-            "parameters": {**cost["parameters"], "slim": cost["parameters_with_plan"]},
+            "parameters": {
+                **cost["parameters"],
+                "slim": cost["parameters_with_plan"],
+                "trained": cost["trained_with_plan"],
+            },
             "bytes": {"slim": sum(file.stat().st_size for file in slim.iterdir())},
             "latency": latency,
             "history": {"search": plan.details.get("history", []), "train": self._history("train")},

@@ -107,9 +107,15 @@ def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
         note = f"{_count(counts['slim'])} parameters instead of {_count(counts['original'])}" if counts else "on disk"
         found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
     if counts:
-        note = f"{_count(counts['trainable'])}, against {_count(counts['original'])} of the original"
-        found.append(Headline("Trainable parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
+        trained = _trained(counts)
+        note = f"{_count(trained)}, against {_count(counts['original'])} of the original"
+        found.append(Headline("Trainable parameters", f"{trained / counts['original']:.1%}", note))
     return found
+
+
+def _trained(counts: Mapping[str, Any] | None) -> Any:
+    """What the final training trains: the adapters that the plan uses, head and small parts."""
+    return None if counts is None else counts.get("trained", counts.get("trainable"))
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
@@ -128,7 +134,7 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
     searched = {
         part: measured[part],
         "skipped": find(results, "plan", "skipped") or (),
-        "trainable": find(results, "parameters", "trainable"),
+        "trainable": _trained(find(results, "parameters")),
         "seconds": find(results, "seconds", "train"),
         "relative_macs": find(results, "relative_macs"),
     }
@@ -228,7 +234,12 @@ def _latency(results: Mapping[str, Any]) -> Table:
 
 def _parameters(results: Mapping[str, Any]) -> Table:
     counts = find(results, "parameters") or {}
-    names = {"total": "total in training", "trainable": "trainable", "body": "frozen body"}
+    names = {
+        "total": "total in search",
+        "trainable": "trained in search",
+        "trained": "trained with the plan",
+        "body": "frozen body",
+    }
     rows = [(names.get(name, name.replace("_", " ")), f"{count:,}") for name, count in counts.items()]
     return Table("Parameters", ("", "count"), rows)
 
