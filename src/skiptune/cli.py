@@ -125,14 +125,15 @@ def evaluate(
     slim = load(folder, base).to(best_device())
     records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
     report_bad_rows({data: records.bad})
-    found = measure(slim, load_task(folder, slim), records, batch_size)
+    task = load_task(folder, slim)
+    found = measure(slim, task, records, batch_size)
     _write_answers(records, found, predictions, submission)
     summary = {**found.summary(), "bad_rows": len(records.bad)}
     if as_json:
         typer.echo(json.dumps(summary))
         return
     for metric, value in found.metrics.items():
-        typer.echo(f"{metric} {value:.2%} on {found.count} records")
+        typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
     if found.unknown:
         typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
 
