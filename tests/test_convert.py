@@ -292,7 +292,7 @@ def test_several_task_heads_ask_for_a_choice(command: Command, tmp_path: Path) -
     assert "all.ckpt: heads of several tasks are in it: vqa, nlvr2, retrieval; choose one with --task" in complaint
     code, _, complaint = command("convert", path, tmp_path / "out", "--task", "entailment")
     assert code == 2
-    assert "vilt has no head for it" in complaint
+    assert "task 'entailment': there is no head for it" in complaint
     assert not (tmp_path / "out").exists()
 
 

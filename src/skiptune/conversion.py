@@ -266,10 +266,9 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
         )
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
         raise InputError(f"{tokenizer}: no tokenizer could be read ({str(error).splitlines()[0]})") from None
-    if len(words) > config.vocab_size:
-        raise InputError(
-            f"{tokenizer}: {len(words)} words, the checkpoint knows {config.vocab_size}; not its tokenizer"
-        )
+    known = family.sizes(config).vocab_size
+    if len(words) > known:
+        raise InputError(f"{tokenizer}: {len(words)} words, the checkpoint knows {known}; not its tokenizer")
     return family.processor_classes[0](images, words)
 
 
