@@ -52,13 +52,19 @@ def _measured(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _metric(results: Mapping[str, Any]) -> str:
-    """Name of the measure that the run is judged by."""
-    return str(find(results, "metric", "name") or "accuracy")
+    """Under what the measure that the run is judged by is kept."""
+    name = str(find(results, "metric", "name"))
+    return name if any(name in found for found in _measured(results).values()) else "accuracy"
 
 
 def _unit(results: Mapping[str, Any]) -> str:
     """What the records are."""
     return str(find(results, "metric", "unit") or "questions")
+
+
+def _title(results: Mapping[str, Any]) -> str:
+    """What that measure is called."""
+    return _name(str(find(results, "metric", "name") or "accuracy"))
 
 
 def _name(metric: str) -> str:
@@ -84,9 +90,7 @@ def headlines(results: Mapping[str, Any]) -> list[Headline]:
         note = f"{measured['count']:,} {_unit(results)}" + (
             f"; {unskipped:.1%} with nothing skipped" if unskipped else ""
         )
-        found.append(
-            Headline(f"{part.capitalize()} {_name(_metric(results))}", f"{measured[_metric(results)]:.1%}", note)
-        )
+        found.append(Headline(f"{part.capitalize()} {_title(results)}", f"{measured[_metric(results)]:.1%}", note))
     macs = find(results, "operations")
     if macs:
         note = f"{macs['with_plan']:.3g} instead of {macs['original']:.3g} G multiply-accumulates"
@@ -141,7 +145,7 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
     rows = [_baseline_row(results, name, entry, part) for name, entry in {"this plan": searched, **others}.items()]
     header = (
         "",
-        _name(_metric(results)),
+        _title(results),
         "difference",
         "blocks skipped",
         "operations",
@@ -199,7 +203,7 @@ def _accuracy(results: Mapping[str, Any]) -> Table:
         )
         for part, found in measured.items()
     ]
-    header = ("", *map(_name, (metric, *others)), "loss", _unit(results), "answer not in vocabulary")
+    header = ("", _title(results), *map(_name, others), "loss", _unit(results), "answer not in vocabulary")
     return Table("Measured", header, rows)
 
 
