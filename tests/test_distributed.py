@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 
 from skiptune import InputError
 from skiptune.distributed import alike, on_main, processes, rank
-from skiptune.errors import Stopped
+from skiptune.errors import PeerError
 from skiptune.training import SharedBatches, newest_checkpoint
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")
@@ -167,7 +167,7 @@ def test_a_checkpoint_of_one_process_is_refused_by_two(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("second_of_two")
 def test_the_second_keeps_quiet_about_what_all_have_found() -> None:
     assert (processes(), rank()) == (2, 1)
-    assert isinstance(alike(InputError("x")), Stopped)
+    assert isinstance(alike(InputError("x")), PeerError)
 
 
 def test_alone_nothing_is_communicated(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -36,7 +36,7 @@ def adapted(
 
 def test_round_trip_is_bit_exact_also_under_another_name(make_model, batch, task: Vqa, tmp_path: Path) -> None:
     model, plan = adapted(make_model)
-    export(model, tmp_path / "slim", plan, task.processor)
+    export(model, tmp_path / "slim", plan, task)
     (tmp_path / "slim").rename(tmp_path / "moved")
     found = load(tmp_path / "moved")
     assert torch.equal(logits(found, batch), logits(model, batch))

@@ -12,12 +12,19 @@ from .version import __version__
 
 if TYPE_CHECKING:
     from .config import Budget, SearchConfig, SkipConfig, TrainConfig
+    from .conversion import convert
     from .cost import cost_table, count_macs, count_parameters
     from .data.easy_vqa import read_easy_vqa
     from .data.jsonl import read_jsonl
     from .data.records import Record, split_by_image
     from .errors import InputError, RunError
-    from .evaluation import Evaluation, evaluate, predict
+    from .evaluation import evaluate, predict
+    from .families.bridgetower import (
+        BridgeTowerForImageAndTextRanking,
+        BridgeTowerForQuestionAnswering,
+        BridgeTowerForVisualEntailment,
+        BridgeTowerForVisualReasoning,
+    )
     from .families.meter import (
         MeterConfig,
         MeterForImageAndTextRetrieval,
@@ -36,17 +43,24 @@ if TYPE_CHECKING:
     from .run import Run
     from .searching.run import search
     from .slim import export, load, load_task
-    from .tasks.vqa import Vqa
+    from .tasks import Entailment, Evaluation, Reasoning, Retrieval, Task, Vqa
     from .training import fit
 
 _NAMES_BY_MODULE = {
     ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
+    ".conversion": ("convert",),
     ".cost": ("cost_table", "count_macs", "count_parameters"),
     ".data.easy_vqa": ("read_easy_vqa",),
     ".data.jsonl": ("read_jsonl",),
     ".data.records": ("Record", "split_by_image"),
     ".errors": ("InputError", "RunError"),
-    ".evaluation": ("Evaluation", "evaluate", "predict"),
+    ".evaluation": ("evaluate", "predict"),
+    ".families.bridgetower": (
+        "BridgeTowerForImageAndTextRanking",
+        "BridgeTowerForQuestionAnswering",
+        "BridgeTowerForVisualEntailment",
+        "BridgeTowerForVisualReasoning",
+    ),
     ".families.meter": (
         "MeterConfig",
         "MeterForImageAndTextRetrieval",
@@ -66,12 +80,17 @@ _NAMES_BY_MODULE = {
     ".recipe": ("Recipe", "read_recipe"),
     ".run": ("Run",),
     ".searching.run": ("search",),
-    ".tasks.vqa": ("Vqa",),
+    ".tasks": ("Entailment", "Evaluation", "Reasoning", "Retrieval", "Task", "Vqa"),
 }
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
+    "BridgeTowerForImageAndTextRanking",
+    "BridgeTowerForQuestionAnswering",
+    "BridgeTowerForVisualEntailment",
+    "BridgeTowerForVisualReasoning",
     "Budget",
+    "Entailment",
     "Evaluation",
     "InputError",
     "MeterConfig",
@@ -82,18 +101,22 @@ __all__ = [
     "MeterModel",
     "MeterProcessor",
     "Plan",
+    "Reasoning",
     "Recipe",
     "Record",
+    "Retrieval",
     "Run",
     "RunError",
     "SearchConfig",
     "SkipConfig",
+    "Task",
     "TrainConfig",
     "Vqa",
     "__version__",
     "blocks_of",
     "choose",
     "compare_latency",
+    "convert",
     "cost_table",
     "count_macs",
     "count_parameters",

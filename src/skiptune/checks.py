@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, RunError
+from .runtime import is_disk_failure
+
+_UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EFBIG)
 
 
 class Problems:
@@ -41,6 +44,11 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(options)}"
 
 
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a text that can name something; YAML can write a NUL, which no path holds."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
 def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
     """Let ``write`` fill a temporary file or directory beside ``path``, then rename it over ``path``.
 
@@ -60,7 +68,7 @@ def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
             temporary.replace(path)
     except Exception as error:
         reason = getattr(error, "errno", None)
-        if reason in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES) or "No space left" in str(error):
+        if reason in _UNWRITABLE or is_disk_failure(error):
             raise RunError(f"{path}: could not be written ({error}); what was there before is unchanged") from error
         raise
     finally:

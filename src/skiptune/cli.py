@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .distributed import alike, leave, on_main, processes, rank
-from .errors import InputError, RunError, Stopped
-from .runtime import best_device, is_disk_failure, keep_freed_memory, quiet_libraries
+from .errors import InputError, PeerError, RunError
+from .runtime import best_device, is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .data.records import Records
     from .recipe import Recipe
     from .run import Run
+    from .tasks import Evaluation
 
 #: Seconds that a process waits for the one that failed to say why: the launcher ends all as soon as one has ended.
 _COURTESY = 2.0
@@ -98,41 +100,59 @@ def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = 
 @app.command()
 def evaluate(
     model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
-    data: Annotated[str, typer.Option(help="A JSON-lines file, or easy-vqa for its test part.")],
-    images: Annotated[str | None, typer.Option(help="Folder of the images, for a file.")] = None,
-    predictions: Annotated[Path | None, typer.Option(help="Write every question with its answer to this file.")] = None,
+    data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")],
+    images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None,
+    data_format: Annotated[str, typer.Option("--format", help="What the file is: a data.name of recipes.")] = "jsonl",
+    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, where they are known.")] = None,
+    split: Annotated[str | None, typer.Option(help="Which part, where the file has several.")] = None,
+    predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None,
+    submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     base: BaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Measure a slim model on questions with known answers, also ones it has never seen."""
-    from .checks import write_text
-    from .data.easy_vqa import read_easy_vqa
-    from .data.jsonl import read_jsonl
+    """Measure a slim model on records with known answers, also ones it has never seen."""
+    from .data.parts import read_for_evaluation
+    from .data.sources import SOURCES
     from .evaluation import evaluate as measure
     from .run import report_bad_rows
     from .slim import load, load_task
 
-    if data != "easy-vqa" and images is None:
+    name = "easy-vqa" if data == "easy-vqa" else data_format
+    if images is None and name in SOURCES and "images" in SOURCES[name].needs:
         raise InputError("--images: the folder of the images is missing")
     folder = _slim_folder(model)
     slim = load(folder, base).to(best_device())
-    records = read_easy_vqa("test") if data == "easy-vqa" else read_jsonl(data, str(images))
-    report_bad_rows({data: records})
-    found = measure(slim, load_task(folder, slim), records.items, batch_size)
-    if predictions is not None:
-        rows = [
-            {"image": record.image.name, "question": record.question, "answer": answer, "score": score}
-            for record, answer, score in zip(records.items, found.predictions, found.scores, strict=True)
-        ]
-        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
+    records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
+    report_bad_rows({data: records.bad})
+    task = load_task(folder, slim)
+    found = measure(slim, task, records, batch_size)
+    _write_answers(records, found, predictions, submission)
     summary = {**found.summary(), "bad_rows": len(records.bad)}
     if as_json:
         typer.echo(json.dumps(summary))
         return
-    typer.echo(f"accuracy {found.accuracy:.2%} on {found.count} questions")
+    for metric, value in found.metrics.items():
+        typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
     if found.unknown:
         typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
+
+
+def _write_answers(records: Records, found: Evaluation, predictions: Path | None, submission: Path | None) -> None:
+    """What the model said: with its score a line, and as VQAv2's evaluation server takes it."""
+    from .checks import write_json, write_text
+
+    answered = list(zip(records, found.predictions, found.scores, strict=True))
+    if predictions is not None:
+        rows = [
+            {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
+            for record, answer, score in answered
+        ]
+        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
+    if submission is not None:
+        if not all(record.id.isdigit() for record in records):
+            raise InputError("--submission: these records have no question ids; it is for --format vqav2")
+        write_json(submission, [{"question_id": int(record.id), "answer": answer} for record, answer, _ in answered])
 
 
 @app.command()
@@ -150,36 +170,75 @@ def export(
     runner = Run(_recipe_of(run_folder))
     if not (run_folder / "trained.safetensors").is_file():
         raise InputError(f"{run_folder}: training is not finished; run its recipe first")
-    folder = write(runner.train(), output, runner.search(), runner.task.processor, form=form)  # type: ignore[arg-type]
+    folder = write(runner.train(), output, runner.search(), runner.task, form=form)  # type: ignore[arg-type]
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
+
+
+@app.command()
+def convert(
+    checkpoint: Annotated[Path, typer.Argument(help="A .ckpt of the original ViLT, METER or DAS code; .safetensors.")],
+    output: Annotated[Path, typer.Argument(help="Directory to write; must be new or empty.")],
+    task: Annotated[
+        str | None,
+        typer.Option(help="vqa, nlvr2, retrieval, entailment, or pretrained (no head), if there are several heads."),
+    ] = None,
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the images in pixels, if not that of the position table.")
+    ] = None,
+    heads: Annotated[
+        int | None, typer.Option(min=1, help="Attention heads, for widths that no published model has.")
+    ] = None,
+    tokenizer: Annotated[Path | None, typer.Option(help="Directory of the tokenizer, saved beside the model.")] = None,
+    answers: Annotated[
+        Path | None, typer.Option(help="JSON list of a VQA head's answers in label order, or mapping to labels.")
+    ] = None,
+    skip: Annotated[
+        str | None,
+        typer.Option(help="Skipped blocks of a DAS checkpoint by name or number, e.g. 2,8 or text.2,image.2, or none."),
+    ] = None,
+) -> None:
+    """Turn a checkpoint of the original code into a model directory.
+
+    Sizes and task are read off the weights; with the DAS code's adapters it becomes a slim model, ready to run.
+    """
+    from .conversion import convert as work
+
+    options = {"image_size": image_size, "heads": heads, "tokenizer": tokenizer, "answers": answers, "skip": skip}
+    found = work(checkpoint, output, task, **options)  # type: ignore[arg-type]
+    for line in found.lines():
+        typer.echo(line)
+    size = sum(file.stat().st_size for file in output.iterdir())
+    typer.echo(f"{output}: {size / 2**20:.1f} MiB")
 
 
 @app.command()
 def predict(
     model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
     image: Annotated[Path, typer.Argument(help="An image file.")],
-    question: Annotated[str, typer.Argument(help="A question about it.")],
+    question: Annotated[str, typer.Argument(help="A question, statement, hypothesis or caption about it.")],
+    image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many answers.")] = 5,
     base: BaseOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Answer a question about an image, with probabilities."""
-    from .data.jsonl import image_problem
+    """Answer a question about an image, with probabilities; for retrieval, score a caption."""
+    from .data.pictures import image_problem
     from .evaluation import predict as ask
     from .slim import load, load_task
 
-    problem = image_problem(image)
-    if problem:
-        raise InputError(problem)
+    for path in (image, image2):
+        if path is not None and (problem := image_problem(path, open_it=True)):
+            raise InputError(problem)
     folder = _slim_folder(model)
     slim = load(folder, base).to(best_device())
-    answers = ask(slim, load_task(folder, slim), image, question, top)
+    answers = ask(slim, load_task(folder, slim), image, question, top, image2)
     if as_json:
         typer.echo(json.dumps(answers))
         return
     for entry in answers:
-        typer.echo(f"{entry['probability']:7.2%}  {entry['answer']}")
+        number = f"{entry['probability']:7.2%}" if "probability" in entry else f"{entry['score']:+.3f}"
+        typer.echo(f"{number}  {entry['answer']}")
 
 
 @app.command()
@@ -196,14 +255,15 @@ def cost(
     """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
     from .config import SkipConfig
     from .cost import cost_table
-    from .models import load_config, load_model
+    from .families.registry import family_of
+    from .models import load_model
 
     config = SkipConfig.from_dict({"block_adapter": adapters, "scope": scope})
-    base = load_config(model)
-    size = _parse_size(image_size) if image_size else (base.image_size, base.image_size)
     built = load_model(model, "vqa", random_weights=True, num_labels=labels)
+    usual = family_of(built).sizes(built.config)
+    size = _parse_size(image_size) if image_size else (usual.image_size, usual.image_size)
     skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
-    table = cost_table(built, config, skipped, size, text_length or base.max_position_embeddings)
+    table = cost_table(built, config, skipped, size, usual.text_length if text_length is None else text_length)
     if as_json:
         typer.echo(json.dumps(table))
         return
@@ -244,7 +304,14 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
     from .checks import read_json
     from .report import write_report
 
-    write_report(run_folder, read_json(run_folder / "results.json"))
+    path = run_folder / "results.json"
+    results = read_json(path)
+    if not isinstance(results, dict) or "plan" not in results:
+        raise InputError(f"{path}: not the results of a run; run its recipe again")
+    try:
+        write_report(run_folder, results)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not the results of a run ({error!r}); edited? Run its recipe again") from error
     typer.echo(run_folder / "report.html")
 
 
@@ -306,11 +373,13 @@ def _summary(results: dict[str, Any]) -> None:
     """The headline of a run."""
     metric, plan = results["metric"], results["plan"]
     typer.echo(f"skipped blocks:  {', '.join(plan['skipped']) or 'none'} of {len(plan['blocks'])}")
+    measure = metric["name"]
     for part in ("validation", "test"):
         if part in metric:
-            typer.echo(f"{part + ' accuracy:':<21}{metric[part]['accuracy']:.2%} of {metric[part]['count']} questions")
+            value, count = metric[part][measure], metric[part]["count"]
+            typer.echo(f"{f'{part} {measure}:':<21}{value:.2%} of {count} {metric['unit']}")
     for name, entry in results["baselines"].items():
-        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])['accuracy']:.2%}")
+        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])[measure]:.2%}")
     typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")
     for batch, rows in results["latency"]["batches"].items():
         typer.echo(
@@ -327,16 +396,17 @@ def main() -> None:
     except InputError as error:
         typer.echo(f"error: {error}", err=True)
         sys.exit(2)
-    except Stopped:
+    except PeerError:
         time.sleep(_COURTESY)
         sys.exit(1)
     except (RunError, OSError, MemoryError) as error:
         typer.echo(f"failed: {error}", err=True)
         sys.exit(1)
     except Exception as error:
-        if not is_disk_failure(error):
+        if not (is_disk_failure(error) or is_memory_failure(error)):
             raise
-        typer.echo(f"failed: a file could not be written: {error}", err=True)
+        what = "a file could not be written" if is_disk_failure(error) else "there is not enough memory"
+        typer.echo(f"failed: {what}: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("stopped; run the same command again to go on", err=True)

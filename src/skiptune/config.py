@@ -14,6 +14,8 @@ Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
 Scope = Literal["fusion", "global"]
 C = TypeVar("C", bound="Config")
+_INF = float("inf")
+_LARGEST = 2**31 - 1  # what libraries take for a count or a size
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ class Config:
 
 
 def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:
-    """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans and strings are not numbers."""
+    """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans, strings and infinity are not."""
     kinds = int if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= high
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= min(high, _LARGEST)
 
 
 def _check_numbers(problems: Problems, config: Config, ranges: dict[str, tuple[float, float, bool, bool]]) -> None:
@@ -70,9 +72,6 @@ def _check_numbers(problems: Problems, config: Config, ranges: dict[str, tuple[f
 def _check_choice(problems: Problems, config: Config, name: str, options: tuple[str, ...]) -> None:
     value = getattr(config, name)
     problems.check(value in options, f"{name}: {value!r}{nearest(str(value), options)}")
-
-
-_INF = float("inf")
 
 
 @dataclass(frozen=True)

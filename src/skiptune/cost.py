@@ -13,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from .config import Budget, SkipConfig
 from .errors import InputError
 from .families.registry import family_of
-from .insertion import blocks_of, insert, parameter_groups, prune
+from .insertion import blocks_of, insert, parameter_groups, prune, remove_dead_blocks
 from .plan import Plan, check_skipped
 
 
@@ -23,18 +23,19 @@ def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: i
     Raises:
         InputError: the text is longer than the model's position table, or the image not a multiple of its patches.
     """
-    config: Any = model.config
-    if not 2 <= text_length <= config.max_position_embeddings:
-        raise InputError(f"text length {text_length} is not in [2, {config.max_position_embeddings}] tokens")
-    patch = config.patch_size
+    family = family_of(model)
+    sizes = family.sizes(model.config)
+    if not 2 <= text_length <= sizes.longest_text:
+        raise InputError(f"text length {text_length} is not in [2, {sizes.longest_text}] tokens")
+    patch = sizes.patch_size
     if any(side < patch or side % patch for side in image_size):
         raise InputError(f"image size {image_size[0]}x{image_size[1]}: both sides must be multiples of {patch} pixels")
     generator = torch.Generator().manual_seed(0)
     weight = next(model.parameters())
-    ids = torch.randint(5, max(6, config.vocab_size), (batch, text_length), generator=generator)
-    shape: tuple[int, ...] = (batch, config.num_channels, *image_size)
-    if getattr(config, "num_images", -1) > 1:
-        shape = (batch, config.num_images, *shape[1:])
+    ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
+    shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
+    if isinstance(model, family.model_classes["nlvr2"]):
+        shape = (batch, 2, *shape[1:])
     pixels = torch.randn(shape, generator=generator)
     return {
         "input_ids": ids.to(weight.device),
@@ -77,7 +78,8 @@ def cost_table(
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
     LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``parameters`` are those of the model as it is
-    trained; ``parameters_with_plan`` those of the slim model. ``model`` is not changed.
+    trained, with adapters for every choice of blocks; ``trained_with_plan`` counts those that the plan trains and
+    ``parameters_with_plan`` those of the slim model. ``model`` is not changed.
     """
     original = copy.deepcopy(model)
     family = family_of(original)
@@ -86,7 +88,10 @@ def cost_table(
     adapted = insert(copy.deepcopy(model), config)
     blocks = tuple(blocks_of(adapted))
     check_skipped(skipped, blocks)
-    slim = prune(copy.deepcopy(adapted), Plan(family.name, blocks, skipped))
+    plan = Plan(family.name, blocks, skipped)
+    slim = remove_dead_blocks(copy.deepcopy(adapted), plan)
+    trained = count_parameters(slim)["trainable"]
+    prune(slim, plan)
     unskipped = prune(copy.deepcopy(adapted), Plan(family.name, blocks, ()))
     macs = {
         "original": count_macs(original, inputs),
@@ -99,6 +104,7 @@ def cost_table(
         "relative_macs": macs["with_plan"] / macs["original"] - 1,
         "parameters": count_parameters(adapted, total),
         "parameters_with_plan": count_parameters(slim)["total"],
+        "trained_with_plan": trained,
         "image_size": list(image_size),
         "text_length": text_length,
         "skipped": list(skipped),

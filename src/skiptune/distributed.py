@@ -14,7 +14,7 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
-from .errors import Stopped
+from .errors import PeerError
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -36,7 +36,7 @@ def on_main(work: Callable[[], T]) -> T:
     """Do ``work`` in the first process only and return what it returned in all of them. Called by all of them.
 
     Raises:
-        Stopped: in the other processes, when the work failed in the first, which raises what went wrong.
+        PeerError: in the other processes, when the work failed in the first, which raises what went wrong.
     """
     if _alone():
         return work()
@@ -53,7 +53,7 @@ def on_main(work: Callable[[], T]) -> T:
         raise
     dist.broadcast_object_list(parcel, src=0, group=group)
     if not parcel[1]:
-        raise Stopped("the first process failed")
+        raise PeerError("the first process failed")
     result: T = parcel[0]
     return result
 
@@ -83,7 +83,7 @@ def add_up(values: Sequence[float]) -> list[float]:
 
 def alike(error: Exception) -> Exception:
     """What to raise for a failure that every process has found: the first one says it, the others end quietly."""
-    return error if rank() == 0 else Stopped(str(error))
+    return error if rank() == 0 else PeerError(str(error))
 
 
 def leave() -> None:

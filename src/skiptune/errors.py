@@ -11,5 +11,5 @@ class RunError(RuntimeError):
     """The input was fine and the work failed all the same. The command line exits with 1."""
 
 
-class Stopped(RuntimeError):
+class PeerError(RuntimeError):
     """The failure was another process's, which says what it was; this one ends with 1 and without a word."""

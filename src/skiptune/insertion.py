@@ -11,7 +11,8 @@ from .adapters import BottleneckAdapter
 from .blocks import SkippableBlock
 from .config import GROUPS, SkipConfig
 from .errors import InputError
-from .families.registry import BlockKind, Family, family_of
+from .families.family import BlockKind, Family
+from .families.registry import family_of
 from .lora import add_lora, merge_lora
 from .plan import Plan, check_skipped
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoTokenizer, PreTrainedModel, ViltConfig
+from transformers import AutoConfig, AutoTokenizer, BridgeTowerConfig, PreTrainedModel, ViltConfig
 
 from .checks import nearest
 from .errors import InputError
+from .families.family import Family
 from .families.meter import MeterConfig
-from .families.registry import Family, family_of_type
+from .families.registry import family_of_type
 
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
 EMBEDDED = {"vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)"}
@@ -74,6 +75,29 @@ ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
             "image_size": 48,
             "max_text_length": 64,
             "text_start": "token",
+        },
+    ),
+    "bridgetower-base": (
+        "BridgeTower-base (RoBERTa-base, CLIP ViT-B/16, 6 + 6 fusion layers, 768 wide, 288 px), random weights",
+        BridgeTowerConfig,
+        {},
+    ),
+    "bridgetower-tiny": (
+        "a BridgeTower of 4 + 4 encoder and 3 + 3 fusion layers, 32 wide, random weights; for trying things out",
+        BridgeTowerConfig,
+        {
+            "vision_config": {"hidden_size": 64, "num_hidden_layers": 4, "image_size": 48, "patch_size": 16},
+            "text_config": {
+                "vocab_size": 261,
+                "hidden_size": 32,
+                "num_hidden_layers": 4,
+                "num_attention_heads": 2,
+                "intermediate_size": 64,
+                "max_position_embeddings": 66,
+            },
+            "hidden_size": 32,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 2,
         },
     ),
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from .checks import Problems, nearest, read_json, write_json
+from .config import is_number
 from .errors import InputError
 
 
@@ -59,6 +60,14 @@ class Plan:
             problems.check(isinstance(values.get(name), kind), f"{name}: missing or not a {kind.__name__}")
         for name in values:
             problems.check(name in (*wanted, "preferences"), f"{name}: unknown field")
+        for name in ("blocks", "skipped"):
+            found = values.get(name)
+            texts = not isinstance(found, list) or all(isinstance(entry, str) for entry in found)
+            problems.check(texts, f"{name}: {found!r} is not a list of block names")
+        preferences, blocks = values.get("preferences"), values.get("blocks")
+        ok = preferences is None or (isinstance(preferences, dict) and [*preferences] == blocks)
+        ok = ok and all(is_number(value, -1e9) for value in (preferences or {}).values())
+        problems.check(ok, f"preferences: {preferences!r} does not give every block a number")
         problems.raise_any()
         return cls(**values)
 

@@ -10,60 +10,16 @@ from typing import Any
 
 import yaml
 
-from .checks import Problems, nearest
+from .checks import Problems, is_text, nearest
 from .config import Budget, Config, SearchConfig, SkipConfig, TrainConfig, is_number
+from .data.parts import DataConfig
 from .errors import InputError
+from .tasks import TASKS
 
-_PATHS = ("train", "images", "validation", "validation_images", "test", "test_images")
+#: Fields of ``data`` that are paths.
+_PATHS = tuple(f"{part}{kind}" for part in ("validation", "test") for kind in ("", "_images", "_annotations"))
+_PATHS = ("train", "images", "annotations", *_PATHS)
 BASELINES = ("unskipped", "random", "full")
-
-
-@dataclass(frozen=True)
-class DataConfig(Config):
-    """Where the questions come from.
-
-    Attributes:
-        name: ``easy-vqa`` for the embedded set, ``jsonl`` for files of one's own.
-        train: JSON-lines file of training questions, with ``images``, their folder.
-        images: folder of the training images; also of the others unless they name their own.
-        validation: a file of its own; without it ``validation_share`` of the training images is cut off.
-        validation_images: its folder.
-        validation_share: share of the *images* held out.
-        test: the file that is touched once, at the end.
-        test_images: its folder.
-        max_train: use only that many training questions, drawn at random.
-        least_answer_count: answers given less often in training are not in the vocabulary.
-    """
-
-    name: str = "easy-vqa"
-    train: str | None = None
-    images: str | None = None
-    validation: str | None = None
-    validation_images: str | None = None
-    validation_share: float = 0.1
-    test: str | None = None
-    test_images: str | None = None
-    max_train: int | None = None
-    least_answer_count: int = 1
-
-    def validate(self, problems: Problems) -> None:
-        names = ("easy-vqa", "jsonl")
-        problems.check(self.name in names, f"name: {self.name!r}{nearest(str(self.name), names)}")
-        for name in _PATHS:
-            value = getattr(self, name)
-            problems.check(value is None or isinstance(value, str), f"{name}: {value!r} is not a path")
-        if self.name == "jsonl":
-            for name in ("train", "images"):
-                problems.check(getattr(self, name) is not None, f"{name}: missing; name: jsonl needs it")
-        elif self.name == "easy-vqa":
-            given = [name for name in _PATHS if getattr(self, name) is not None]
-            problems.check(not given, f"{', '.join(given)}: files are read with name: jsonl")
-        share = self.validation_share
-        problems.check(is_number(share, 0, 1) and 0 < share < 1, f"validation_share: {share!r} is not between 0 and 1")
-        for name, optional in (("max_train", True), ("least_answer_count", False)):
-            value = getattr(self, name)
-            ok = (value is None and optional) or is_number(value, 1, whole=True)
-            problems.check(ok, f"{name}: {value!r} is not a whole number ≥ 1")
 
 
 @dataclass(frozen=True)
@@ -90,6 +46,7 @@ class Recipe:
         preset: ``default``, or ``paper`` for the released semantics; sections given in the recipe override it.
         start: what the final training starts from: the ``pretrained`` model with fresh adapters (the paper's
             restart) or the adapters of the ``search``.
+        task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
     """
 
@@ -97,6 +54,7 @@ class Recipe:
     model: str = "vilt-scenes"
     preset: str = "default"
     start: str = "pretrained"
+    task: str = "vqa"
     baselines: tuple[str, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)
     adapters: SkipConfig = field(default_factory=SkipConfig)
@@ -176,9 +134,15 @@ def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = values.get("data")
     if isinstance(data, dict):
         for name in _PATHS:
-            if isinstance(data.get(name), str):
-                data[name] = str((folder / Path(data[name]).expanduser()).resolve())
+            data.update({name: _resolved(data[name], folder)} if name in data else {})
     return values
+
+
+def _resolved(value: Any, folder: Path) -> Any:
+    """A path, or each of a list of them, seen from ``folder``; anything else as it is, to be refused later."""
+    if isinstance(value, list):
+        return [_resolved(entry, folder) for entry in value]
+    return str((folder / Path(value).expanduser()).resolve()) if is_text(value) else value
 
 
 def _override(values: dict[str, Any], override: str, problems: Problems) -> None:
@@ -193,8 +157,8 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
     except yaml.YAMLError:
         problems.add(f"--set {override}: {text!r} is not a YAML value")
         return
-    if section == "data" and entry in _PATHS and isinstance(value, str):
-        value = str(Path(value).expanduser().resolve())
+    if section == "data" and entry in _PATHS:
+        value = _resolved(value, Path())
     if not entry:
         values[section] = value
         return
@@ -204,9 +168,13 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
         problems.add(f"--set {override}: {section} has no fields")
         return
     target = values[section]
-    for key in entry.split(".")[:-1]:
+    *parents, last = entry.split(".")
+    for key in parents:
         target = target.setdefault(key, {})
-    target[entry.split(".")[-1]] = value
+        if not isinstance(target, dict):
+            problems.add(f"--set {override}: {section}.{key} has no fields")
+            return
+    target[last] = value
 
 
 def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
@@ -215,9 +183,11 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
     for name in ("output", "model"):
         value = values.get(name, None if name == "output" else "vilt-scenes")
-        problems.check(isinstance(value, str) and bool(value), f"{name}: {value!r} is not a text")
+        problems.check(is_text(value), f"{name}: {value!r} is not a text")
     preset, start = values.get("preset", "default"), values.get("start", "pretrained")
-    problems.check(preset in _PRESETS, f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
+    task = values.get("task", "vqa")
+    problems.check(task in tuple(TASKS), f"task: {task!r}{nearest(str(task), TASKS)}")
+    problems.check(preset in tuple(_PRESETS), f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
     starts = ("pretrained", "search")
     problems.check(start in starts, f"start: {start!r}{nearest(str(start), starts)}")
     baselines = values.get("baselines") or ()
@@ -227,11 +197,11 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
     for name in baselines:
         problems.check(name in BASELINES, f"baselines: {name!r}{nearest(str(name), BASELINES)}")
     sections = {
-        name: _section(name, kind, values.get(name), _PRESETS.get(preset, {}).get(name), problems)
+        name: _section(name, kind, values.get(name), _PRESETS.get(str(preset), {}).get(name), problems)
         for name, kind in _SECTIONS.items()
     }
     problems.raise_any()
-    plain = {name: values[name] for name in ("output", "model", "preset", "start") if name in values}
+    plain = {name: values[name] for name in ("output", "model", "preset", "start", "task") if name in values}
     return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
 
 

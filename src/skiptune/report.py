@@ -82,7 +82,8 @@ def _sample_table(samples: list[Mapping[str, Any]]) -> Table:
 
 
 def _md_table(table: Table) -> str:
-    lines = [table.header, ("---",) * len(table.header), *(tuple(_md(cell) for cell in row) for row in table.rows)]
+    header, *rows = (tuple(_md(cell) for cell in row) for row in (table.header, *table.rows))
+    lines = [header, ("---",) * len(header), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

@@ -6,11 +6,12 @@ else is done, and every file written, by the first one.
 
 from __future__ import annotations
 
+import copy
 import platform
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,14 +24,13 @@ from transformers import PreTrainedModel
 from .checks import read_json, write_atomically, write_json
 from .config import SkipConfig, TrainConfig
 from .cost import cost_table, count_parameters, example_inputs
-from .data.easy_vqa import read_easy_vqa
-from .data.jsonl import read_jsonl
-from .data.records import Record, Records, check_disjoint, split_by_image
-from .distributed import on_main
+from .data.parts import Data, read_parts
+from .data.records import Record, check_disjoint
+from .distributed import alike, on_main, rank
 from .errors import InputError
-from .evaluation import Evaluation, evaluate
+from .evaluation import evaluate
 from .families.registry import family_of
-from .insertion import blocks_of, check_plan, choose, insert, prune, unfreeze
+from .insertion import blocks_of, check_plan, choose, insert, prune, remove_dead_blocks, unfreeze
 from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
@@ -40,22 +40,12 @@ from .report import write_report
 from .runtime import best_device
 from .searching.run import prepare_search, search
 from .slim import export, load
-from .tasks.vqa import Vqa
+from .tasks import TASKS, Evaluation, Task
 from .training import fit, load_trained, optimizer_steps, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
 T = TypeVar("T")
-
-
-@dataclass
-class Data:
-    """The three parts, and what was wrong with rows that were left out."""
-
-    train: list[Record]
-    validation: list[Record]
-    test: list[Record]
-    bad_rows: dict[str, list[str]]
 
 
 class Run:
@@ -67,12 +57,15 @@ class Run:
 
     @cached_property
     def data(self) -> Data:
-        return read_data(self.recipe)
+        log = self.folder / "logs" if rank() == 0 else None
+        found = read_parts(self.recipe.data, self.recipe.train.seed, log)
+        report_bad_rows(found.bad_rows)
+        return found
 
     @cached_property
-    def task(self) -> Vqa:
+    def task(self) -> Task:
         processor = load_processor(self.recipe.model)
-        return Vqa.from_records(processor, self.data.train, self.recipe.data.least_answer_count)
+        return TASKS[self.recipe.task].from_records(processor, self.data.train, self.recipe.data.least_answer_count)
 
     def check(self) -> None:
         """Refuse everything that cannot work, before any work.
@@ -83,7 +76,10 @@ class Run:
 
         def check() -> None:
             self._check_output()
-            check_disjoint({"train": self.data.train, "validation": self.data.validation, "test": self.data.test})
+            parts = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
+            for records in parts.values():
+                TASKS[self.recipe.task].check(records)
+            check_disjoint(parts)
             prepare_search(self.fresh_model(), self.recipe.budget, self.recipe.search, self.recipe.train.seed)
 
         on_main(check)
@@ -138,10 +134,10 @@ class Run:
         check_plan(model, plan)
         if not on_main(path.is_file):
             if self.recipe.start == "search":
-                load_trained(model, on_main(lambda: read_trained(self.folder / "searched.safetensors")))
+                self._load_tensors(self.folder / "searched.safetensors", model)
             self._fit(model, plan, "train", self.recipe.train)
             self._save_tensors(path, model)
-        load_trained(model, on_main(lambda: read_trained(path)))
+        self._load_tensors(path, model)
         choose(model, plan.skipped)
         return model.to(best_device())
 
@@ -170,7 +166,7 @@ class Run:
             model, plan, outcome = trained
             return {
                 "skipped": list(plan.skipped),
-                "trainable": count_parameters(model)["trainable"],
+                "trainable": count_parameters(remove_dead_blocks(copy.deepcopy(model), plan))["trainable"],
                 "seconds": outcome["seconds"],
                 "validation": evaluate(model, self.task, self.data.validation, title=name).summary(),
                 "test": evaluate(model, self.task, self.data.test, title=name).summary() if self.data.test else None,
@@ -185,7 +181,7 @@ class Run:
             parts = {"validation": self.data.validation, "test": self.data.test}
             found = {name: evaluate(model, self.task, rows, title=name) for name, rows in parts.items() if rows}
             shown = "test" if "test" in found else "validation"
-            samples = sample_predictions(found[shown], parts[shown], self.recipe.train.seed)
+            samples = sample_predictions(found[shown], self.task, parts[shown], self.recipe.train.seed)
             return {**{name: result.summary() for name, result in found.items()}, "samples": samples}
 
         return self._step("evaluation.json", self.train, make)
@@ -197,7 +193,7 @@ class Run:
             accuracy = {name: value for name, value in self.evaluate().items() if name != "samples"}
             extra = {"accuracy": accuracy, "seed": self.recipe.train.seed}
             model, plan = self.train(), self.search()
-            on_main(lambda: export(model, target, plan, self.task.processor, extra=extra))
+            on_main(lambda: export(model, target, plan, self.task, extra=extra))
         return target
 
     def latency(self) -> dict[str, Any]:
@@ -229,9 +225,9 @@ class Run:
 
     def input_size(self) -> tuple[tuple[int, int], int]:
         """(height, width) and text length of the first validation batch: what costs and latency are stated for."""
-        batch = self.task.collate(self.data.validation[:32])
+        batch = self.task.collate([self.data.validation[row] for row in range(min(32, len(self.data.validation)))])
         height, width = batch["pixel_values"].shape[-2:]
-        return (int(height), int(width)), int(batch["input_ids"].shape[1])
+        return (int(height), int(width)), int(batch["input_ids"].shape[-1])
 
     def results(self) -> dict[str, Any]:
         """Everything worth knowing of the run, in ``results.json``."""
@@ -256,13 +252,21 @@ class Run:
                 "preferences": plan.preferences,
                 "rounds": plan.details.get("rounds", []),
             },
-            "metric": {"name": self.task.metric, **{k: v for k, v in evaluation.items() if k != "samples"}},
+            "metric": {
+                "name": self.task.metric,
+                "unit": self.task.unit,
+                **{k: v for k, v in evaluation.items() if k != "samples"},
+            },
             "samples": evaluation["samples"],
             "baselines": baselines,
             "operations": cost["macs_g"],
             "relative_macs": cost["relative_macs"],
             "input": {"image_size": list(size), "text_length": length},
-            "parameters": {**cost["parameters"], "slim": cost["parameters_with_plan"]},
+            "parameters": {
+                **cost["parameters"],
+                "slim": cost["parameters_with_plan"],
+                "trained": cost["trained_with_plan"],
+            },
             "bytes": {"slim": sum(file.stat().st_size for file in slim.iterdir())},
             "latency": latency,
             "history": {"search": plan.details.get("history", []), "train": self._history("train")},
@@ -272,7 +276,7 @@ class Run:
                 "test": len(self.data.test),
                 "bad_rows": {name: len(rows) for name, rows in self.data.bad_rows.items()},
             },
-            "answers": len(self.task.answers),
+            "answers": len(self.task.settings().get("answers", ())) or None,
             "seconds": {"search": plan.details.get("seconds"), **self.step_seconds()},
             "seed": self.recipe.train.seed,
             "versions": versions(),
@@ -296,11 +300,11 @@ class Run:
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / "logs" / f"{name}.json"
-        return list(read_json(path)["history"]) if path.is_file() else []
+        return list(read_log(path)["history"]) if path.is_file() else []
 
     def step_seconds(self) -> dict[str, float]:
         """Wall time of the steps done so far, the search aside: its plan says."""
-        found = {path.stem: read_json(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
+        found = {path.stem: read_log(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
         for name in ("evaluation", "latency"):
             path = self.folder / f"{name}.json"
             if path.is_file():
@@ -315,11 +319,16 @@ class Run:
             given = before()
             on_main(lambda: write_json(path, {**make(given), "step_seconds": time.perf_counter() - started}))
         content = on_main(lambda: read_json(path))
+        if not isinstance(content, dict) or "step_seconds" not in content:
+            raise alike(InputError(f"{path}: not what this step leaves; edited? Remove it to do the step again"))
         return {key: value for key, value in content.items() if key != "step_seconds"}
 
     def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
         state = trained_state(model)
         on_main(lambda: write_atomically(path, lambda temporary: save_file(state, temporary)))
+
+    def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
+        load_trained(model, on_main(lambda: read_trained(path)), source=str(path))
 
     def _check_output(self) -> None:
         """Start a run or go on with the same one; never mix two."""
@@ -329,6 +338,8 @@ class Run:
             raise InputError(f"output: {self.folder} is a file; name a directory")
         if path.is_file():
             found = read_json(path)
+            if not isinstance(found, dict):
+                raise InputError(f"{path}: not the recipe of a run; edited? Remove it to go on with this one")
             names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
             if names:
                 raise InputError(
@@ -338,47 +349,30 @@ class Run:
             return
         if self.folder.is_dir() and any(self.folder.iterdir()):
             raise InputError(f"output: {self.folder} is not empty and not a run; name another directory")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"output: {self.folder} cannot be made ({error.strerror}); name another one") from None
         write_json(path, wanted)
 
 
-def read_data(recipe: Recipe) -> Data:
-    """Read and split the data of a recipe; bad rows are reported, the rest is used.
+def read_log(path: Path) -> dict[str, Any]:
+    """What a training left: ``seconds``, ``steps`` and ``history``.
 
     Raises:
-        InputError: files are missing, a part is empty, or too many rows are bad.
+        InputError: truncated or edited file.
     """
-    config, seed = recipe.data, recipe.train.seed
-    if config.name == "easy-vqa":
-        parts = {part: read_easy_vqa(part) for part in ("train", "test")}
-    else:
-        named = {
-            "train": (config.train, config.images),
-            "validation": (config.validation, config.validation_images),
-            "test": (config.test, config.test_images),
-        }
-        parts = {
-            part: read_jsonl(path, images or str(config.images))
-            for part, (path, images) in named.items()
-            if path is not None
-        }
-    report_bad_rows(parts)
-    train = parts["train"].items
-    if "validation" in parts:
-        validation = parts["validation"].items
-    else:
-        train, validation = split_by_image(train, config.validation_share, seed)
-    if config.max_train is not None and config.max_train < len(train):
-        rows = np.random.default_rng(seed).permutation(len(train))[: config.max_train]
-        train = [train[row] for row in sorted(rows)]
-    test = parts["test"].items if "test" in parts else []
-    return Data(train, validation, test, {name: records.bad for name, records in parts.items()})
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"seconds", "history"} <= content.keys():
+        raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without")
+    return content
 
 
-def report_bad_rows(parts: dict[str, Records]) -> None:
-    """Tell how many rows of each part were left out, and why the first ones were."""
-    for name, records in parts.items():
-        if records.bad:
-            console.print(f"{name}: {len(records.bad)} of {records.rows} rows left out, e.g. {records.bad[0]}")
+def report_bad_rows(parts: dict[str, list[str]]) -> None:
+    """Tell how many rows of each part were left out, and why the first one was."""
+    for name, bad in parts.items():
+        if bad:
+            console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")
 
 
 def random_plan(plan: Plan, seed: int) -> tuple[str, ...]:
@@ -388,14 +382,14 @@ def random_plan(plan: Plan, seed: int) -> tuple[str, ...]:
     return tuple(plan.blocks[block] for block in sorted(chosen))
 
 
-def sample_predictions(found: Evaluation, records: list[Record], seed: int) -> list[dict[str, Any]]:
-    """A few questions with the given and the accepted answers, for the report card."""
+def sample_predictions(found: Evaluation, task: Task, records: Sequence[Record], seed: int) -> list[dict[str, Any]]:
+    """A few records with the given and the accepted answers, for the report card."""
     rows = np.random.default_rng(seed).permutation(len(records))[:_SAMPLES]
     return [
         {
             "image": str(records[row].image),
-            "question": records[row].question,
-            "accepted": sorted(records[row].answers),
+            "question": records[row].text,
+            "accepted": task.accepted(records[row]),
             "given": found.predictions[row],
             "score": found.scores[row],
         }

@@ -33,8 +33,13 @@ def best_device() -> str:
 
 def is_disk_failure(error: BaseException) -> bool:
     """Whether an exception, of whatever library, says that a file could not be written."""
-    signs = ("No space left", "PytorchStreamWriter", "Disk quota", "Read-only file system")
+    signs = ("No space left", "PytorchStreamWriter", "Disk quota", "Read-only file system", "File too large")
     return any(sign in str(error) for sign in signs)
+
+
+def is_memory_failure(error: BaseException) -> bool:
+    """Whether an exception, of whatever library, says that memory could not be had."""
+    return any(sign in str(error) for sign in ("out of memory", "not enough memory", "can't allocate memory"))
 
 
 def quiet_libraries() -> None:

@@ -22,11 +22,12 @@ from transformers import AutoTokenizer, PreTrainedModel
 from .checks import Problems, read_json, write_atomically, write_json
 from .config import SkipConfig
 from .errors import InputError
-from .families.registry import FAMILIES, Family, family_of
+from .families.family import Family
+from .families.registry import FAMILIES, family_of
 from .insertion import blocks_of, insert, prune, remove_dead_blocks, skipped_blocks
 from .models import fingerprint, load_config, load_model
 from .plan import Plan
-from .tasks.vqa import Vqa
+from .tasks import TASKS, Task
 from .version import __version__
 
 Form = Literal["standalone", "adapters"]
@@ -42,7 +43,7 @@ def export(
     model: PreTrainedModel,
     directory: str | Path,
     plan: Plan | None = None,
-    processor: Any = None,
+    task: Task | None = None,
     form: Form = "standalone",
     base: str | None = None,
     extra: dict[str, Any] | None = None,
@@ -53,7 +54,7 @@ def export(
         model: with adapters inserted and trained.
         directory: where to; an earlier export there is replaced.
         plan: blocks to skip; ``None``: those the model skips now.
-        processor: saved beside it, so that questions can be asked of the directory alone.
+        task: saved beside it with its processor, so that questions can be asked of the directory alone.
         form: ``standalone`` or ``adapters``.
         base: for ``adapters``, the name, path or hub id of the base; ``None``: where the model was loaded from.
         extra: JSON values kept in the configuration, e.g. measured accuracy.
@@ -88,6 +89,7 @@ def export(
         "skip_config": config.to_dict(),
         "plan": {"family": plan.family, "blocks": list(plan.blocks), "skipped": list(plan.skipped)},
         "strategy": plan.strategy,
+        "task": None if task is None else {"name": task.name, **task.settings()},
         "extra": extra or {},
     }
 
@@ -95,8 +97,8 @@ def export(
         folder.mkdir()
         save_file(state, folder / _WEIGHTS, metadata={"format": "pt"})
         content["weights_sha256"] = _sha256(folder / _WEIGHTS)
-        if processor is not None:
-            processor.save_pretrained(folder)
+        if task is not None:
+            task.processor.save_pretrained(folder)
         write_json(folder / _CONFIG, content)
 
     directory = Path(directory)
@@ -127,24 +129,39 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
     if _sha256(weights) != content["weights_sha256"]:
         raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")
     try:
-        state = load_file(weights)
+        # in memory of their own: at the odd addresses of a mapped file some kernels round differently
+        state = {name: value.clone() for name, value in load_file(weights).items()}
     except SafetensorError as error:
         raise InputError(f"{weights}: cannot be read ({error})") from None
-    plan = Plan(**content["plan"], strategy=content["strategy"])
-    config = SkipConfig.from_dict(content["skip_config"])
-    read = _load_standalone if content["form"] == "standalone" else _load_on_base
-    model = read(content, config, plan, state, base)
+    try:
+        plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
+        config = SkipConfig.from_dict(content["skip_config"])
+        read = _load_standalone if content["form"] == "standalone" else _load_on_base
+        model = read(content, config, plan, state, base)
+    except InputError as error:
+        raise InputError(f"slim model {folder}: {error}") from None
     model.skip_config = config
     model.slim_content = content
     model.requires_grad_(False)
     return model.eval()
 
 
-def load_task(directory: str | Path, model: PreTrainedModel) -> Vqa:
-    """The task a slim model was trained for, with the processor saved beside it."""
-    labels = model.config.id2label
-    processor = load_saved_processor(Path(directory), family_of(model))
-    return Vqa(processor, [labels[label] for label in sorted(labels)])
+def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
+    """The task a slim model was trained for, with the processor saved beside it.
+
+    Raises:
+        InputError: it was exported without a task, or its files are damaged.
+    """
+    folder = Path(directory)
+    content = _read_config(folder).get("task")
+    if not isinstance(content, dict) or content.get("name") not in TASKS:
+        raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
+    settings = {name: value for name, value in content.items() if name != "name"}
+    processor = load_saved_processor(folder, family_of(model))
+    try:
+        return TASKS[content["name"]](processor, **settings)
+    except TypeError as error:
+        raise InputError(f"{folder / _CONFIG}: task: {error}; edited?") from None
 
 
 def load_saved_processor(folder: Path, family: Family) -> Any:
@@ -154,7 +171,11 @@ def load_saved_processor(folder: Path, family: Family) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, config=family.config_class())
         return processor(images.from_pretrained(folder), tokenizer)
     except (OSError, ValueError) as error:
-        raise InputError(f"{folder}: no processor saved beside the slim model ({str(error).splitlines()[0]})") from None
+        raise InputError(f"{folder}: no processor saved beside the slim model ({_first_line(error)})") from None
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def is_slim(directory: str | Path) -> bool:
@@ -182,7 +203,7 @@ def _read_config(folder: Path) -> dict[str, Any]:
     for name, kind in kinds.items():
         problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
     problems.check(content.get("form") in ("standalone", "adapters"), f"form: {content.get('form')!r} is not known")
-    known = content.get("architecture") in _MODEL_CLASSES
+    known = content.get("architecture") in tuple(_MODEL_CLASSES)
     problems.check(known, f"architecture: {content.get('architecture')!r} is not one of {sorted(_MODEL_CLASSES)}")
     problems.check(content.get("format") == _FORMAT, f"format: {content.get('format')!r}, this version reads {_FORMAT}")
     problems.raise_any()
@@ -194,17 +215,23 @@ def _load_standalone(
 ) -> PreTrainedModel:
     """Build the pruned structure without allocating weights, then take the tensors from the file."""
     if base is not None:
-        raise InputError("this slim model stands alone; it takes no base")
+        raise InputError("it stands alone and takes no base")
     base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
     model_class, family = _MODEL_CLASSES[content["architecture"]]
-    with init_empty_weights(include_buffers=False):
-        model: PreTrainedModel = model_class(family.config_class(**base_config))
+    try:
+        with init_empty_weights(include_buffers=False):
+            model: PreTrainedModel = model_class(family.config_class(**base_config))
+    except Exception as error:  # an edited configuration can break any line of the model
+        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
     insert(model, config, merged=True)
     prune(model, plan)
-    own = model.state_dict().keys()
-    if own != state.keys():
-        missing, unknown = sorted(own - state.keys()), sorted(state.keys() - own)
-        raise InputError(f"the slim weights do not fit: missing {missing[:3]}, unknown {unknown[:3]}")
+    own, found = ({name: value.shape for name, value in values.items()} for values in (model.state_dict(), state))
+    if own != found:
+        missing, unknown = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
+        sizes = [name for name in own.keys() & found.keys() if own[name] != found[name]]
+        raise InputError(
+            f"the weights do not fit: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sorted(sizes)[:3]}"
+        )
     model.load_state_dict(state, strict=True, assign=True)
     model.tie_weights()
     return model
@@ -222,12 +249,11 @@ def _load_on_base(
     found = fingerprint(frozen.items())
     if found != content["base_fingerprint"]:
         raise InputError(
-            f"{name}: not the base this slim model was trained on; expected fingerprint "
-            f"{content['base_fingerprint']}, found {found}"
+            f"{name}: not the base it was trained on; expected fingerprint {content['base_fingerprint']}, found {found}"
         )
     _, unknown = model.load_state_dict(state, strict=False)
     if unknown:
-        raise InputError(f"the slim weights do not fit {name}: unknown {sorted(unknown)[:3]}")
+        raise InputError(f"the weights do not fit {name}: unknown {sorted(unknown)[:3]}")
     return prune(model, plan)
 
 

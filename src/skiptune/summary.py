@@ -13,6 +13,7 @@ import yaml
 #: What the report calls the models whose latency is compared.
 MODELS = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"}
 _BASELINES = {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}
+_COUNTS = ("loss", "count", "unknown_answers")  # what is measured beside the task's own measures
 _COSTED = {"unskipped": "with_adapters", "full": "original"}  # baselines that cost what another model does
 
 
@@ -50,6 +51,26 @@ def _measured(results: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {part: found for part in ("test", "validation") if (found := find(results, "metric", part))}
 
 
+def _metric(results: Mapping[str, Any]) -> str:
+    """Under what the measure that the run is judged by is kept."""
+    name = str(find(results, "metric", "name"))
+    return name if any(name in found for found in _measured(results).values()) else "accuracy"
+
+
+def _unit(results: Mapping[str, Any]) -> str:
+    """What the records are."""
+    return str(find(results, "metric", "unit") or "questions")
+
+
+def _title(results: Mapping[str, Any]) -> str:
+    """What that measure is called."""
+    return _name(str(find(results, "metric", "name") or "accuracy"))
+
+
+def _name(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
 def subtitle(results: Mapping[str, Any]) -> str:
     """What was adapted to what, and how many blocks it does without."""
     recipe, plan, seed = find(results, "recipe"), find(results, "plan"), find(results, "seed")
@@ -65,10 +86,11 @@ def headlines(results: Mapping[str, Any]) -> list[Headline]:
     """The figures a run is judged by: accuracy, operations, latency, size, trained parameters."""
     found = []
     for part, measured in list(_measured(results).items())[:1]:
-        unskipped = find(results, "baselines", "unskipped", part, "accuracy")
-        note = f"{measured['count']:,} questions" + (f"; {unskipped:.1%} with nothing skipped" if unskipped else "")
-        label = f"{part.capitalize()} {find(results, 'metric', 'name') or 'accuracy'}"
-        found.append(Headline(label, f"{measured['accuracy']:.1%}", note))
+        unskipped = find(results, "baselines", "unskipped", part, _metric(results))
+        note = f"{measured['count']:,} {_unit(results)}" + (
+            f"; {unskipped:.1%} with nothing skipped" if unskipped else ""
+        )
+        found.append(Headline(f"{part.capitalize()} {_title(results)}", f"{measured[_metric(results)]:.1%}", note))
     macs = find(results, "operations")
     if macs:
         note = f"{macs['with_plan']:.3g} instead of {macs['original']:.3g} G multiply-accumulates"
@@ -89,9 +111,15 @@ def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
         note = f"{_count(counts['slim'])} parameters instead of {_count(counts['original'])}" if counts else "on disk"
         found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
     if counts:
-        note = f"{_count(counts['trainable'])}, against {_count(counts['original'])} of the original"
-        found.append(Headline("Trainable parameters", f"{counts['trainable'] / counts['original']:.1%}", note))
+        trained = _trained(counts)
+        note = f"{_count(trained)}, against {_count(counts['original'])} of the original"
+        found.append(Headline("Trainable parameters", f"{trained / counts['original']:.1%}", note))
     return found
+
+
+def _trained(counts: Mapping[str, Any] | None) -> Any:
+    """What the final training trains: the adapters that the plan uses, head and small parts."""
+    return None if counts is None else counts.get("trained", counts.get("trainable"))
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
@@ -110,15 +138,23 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
     searched = {
         part: measured[part],
         "skipped": find(results, "plan", "skipped") or (),
-        "trainable": find(results, "parameters", "trainable"),
+        "trainable": _trained(find(results, "parameters")),
         "seconds": find(results, "seconds", "train"),
         "relative_macs": find(results, "relative_macs"),
     }
     rows = [_baseline_row(results, name, entry, part) for name, entry in {"this plan": searched, **others}.items()]
-    header = ("", "accuracy", "difference", "blocks skipped", "operations", "trained parameters", "training")
+    header = (
+        "",
+        _title(results),
+        "difference",
+        "blocks skipped",
+        "operations",
+        "trained parameters",
+        "training",
+    )
     note = (
         f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
-        "questions; operations are against the original model."
+        f"{_unit(results)}; operations are against the original model."
     )
     if find(results, "recipe", "start") == "search":
         note += " Training goes on from the search's adapters; the others take as many steps as both together."
@@ -126,11 +162,11 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
 
 
 def _baseline_row(results: Mapping[str, Any], name: str, entry: Mapping[str, Any], part: str) -> tuple[str, ...]:
-    own, found = _measured(results)[part], entry[part]
-    difference = _change(found["accuracy"] - own["accuracy"], digits=2).replace("%", " points")
+    own, found, metric = _measured(results)[part], entry[part], _metric(results)
+    difference = _change(found[metric] - own[metric], digits=2).replace("%", " points")
     return (
         _BASELINES.get(name, name),
-        f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
+        f"{found[metric]:.2%} ± {_margin(found, metric):.2%}",
         "" if found is own else difference,
         str(len(entry["skipped"])),
         _or_dash(_change, _relative_macs(results, name, entry)),
@@ -147,24 +183,27 @@ def _relative_macs(results: Mapping[str, Any], name: str, entry: Mapping[str, An
     return float(macs[_COSTED[name]] / macs["original"] - 1)
 
 
-def _margin(found: Mapping[str, Any]) -> float:
+def _margin(found: Mapping[str, Any], metric: str) -> float:
     """Half of a 95% interval; for soft scores, whose variance is not kept, the largest it can be."""
-    accuracy = found["accuracy"]
-    return 1.96 * math.sqrt(max(0.0, accuracy * (1 - accuracy)) / found["count"])
+    value = found[metric]
+    return 1.96 * math.sqrt(max(0.0, value * (1 - value)) / found["count"])
 
 
 def _accuracy(results: Mapping[str, Any]) -> Table:
+    measured, metric = _measured(results), _metric(results)
+    others = [name for name in next(iter(measured.values()), {}) if name not in (metric, *_COUNTS)]
     rows = [
         (
             part,
-            f"{found['accuracy']:.2%} ± {_margin(found):.2%}",
+            f"{found[metric]:.2%} ± {_margin(found, metric):.2%}",
+            *(f"{found[name]:.2%}" for name in others),
             f"{found['loss']:.4g}",
             f"{found['count']:,}",
             f"{found.get('unknown_answers', 0):,}",
         )
-        for part, found in _measured(results).items()
+        for part, found in measured.items()
     ]
-    header = ("", find(results, "metric", "name") or "accuracy", "loss", "questions", "answer not in vocabulary")
+    header = ("", _title(results), *map(_name, others), "loss", _unit(results), "answer not in vocabulary")
     return Table("Measured", header, rows)
 
 
@@ -199,7 +238,12 @@ def _latency(results: Mapping[str, Any]) -> Table:
 
 def _parameters(results: Mapping[str, Any]) -> Table:
     counts = find(results, "parameters") or {}
-    names = {"total": "total in training", "trainable": "trainable", "body": "frozen body"}
+    names = {
+        "total": "total in search",
+        "trainable": "trained in search",
+        "trained": "trained with the plan",
+        "body": "frozen body",
+    }
     rows = [(names.get(name, name.replace("_", " ")), f"{count:,}") for name, count in counts.items()]
     return Table("Parameters", ("", "count"), rows)
 
@@ -210,7 +254,7 @@ def _data(results: Mapping[str, Any]) -> Table:
     rows = [(part, f"{n:,}", f"{bad.get(part, 0):,}") for part, n in records.items() if part != "bad_rows"]
     answers = find(results, "answers")
     note = f"{answers:,} different answers." if answers else ""
-    return Table("Data", ("", "questions", "rows left out"), rows, note)
+    return Table("Data", ("", _unit(results), "rows left out"), rows, note)
 
 
 def _seconds(results: Mapping[str, Any]) -> Table:

@@ -29,7 +29,7 @@ from .errors import InputError, RunError
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
 from .progress import TrainingBar, silence
-from .tasks.vqa import Vqa
+from .tasks.base import Task
 
 _TRAINED = "trained.safetensors"
 _BETAS = (0.9, 0.98)
@@ -147,16 +147,20 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
 
 
 @torch.no_grad()
-def load_trained(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Copy ``state`` into the trainable parameters.
+def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trained parameters") -> None:
+    """Copy ``state``, which came from ``source``, into the trainable parameters; all of it or nothing.
 
     Raises:
-        InputError: the names are not exactly those of the model's trainable parameters.
+        InputError: the names and sizes are not exactly those of the model's trainable parameters, or a value is not
+            finite.
     """
     own = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if own.keys() != state.keys():
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        raise InputError(f"trained parameters do not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+        raise InputError(f"{source}: does not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+    for name, parameter in own.items():
+        if parameter.shape != state[name].shape or not bool(state[name].isfinite().all()):
+            raise InputError(f"{source}: {name} is not {tuple(parameter.shape)} finite numbers")
     for name, parameter in own.items():
         parameter.copy_(state[name])
 
@@ -237,7 +241,7 @@ def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_ste
 
 def train_loop(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     records: Sequence[Record],
     config: TrainConfig,
     folder: Path,
@@ -260,7 +264,7 @@ def train_loop(
 
 def _train(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     records: Sequence[Record],
     config: TrainConfig,
     folder: Path,
@@ -303,7 +307,7 @@ def preserved_random_state() -> Iterator[None]:
 
 def fit(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     train: Sequence[Record],
     config: TrainConfig | None = None,
     plan: Plan | None = None,

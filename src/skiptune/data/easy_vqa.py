@@ -23,7 +23,6 @@ def read_easy_vqa(part: str) -> Records:
         "test": (easy_vqa.get_test_questions, easy_vqa.get_test_image_paths),
     }
     questions, paths = (call() for call in read[part])
-    items = [
-        Record(Path(paths[image]), question, {answer: 1.0}) for question, answer, image in zip(*questions, strict=True)
-    ]
-    return Records(f"easy-vqa {part}", items, len(items))
+    files = {image: Path(path) for image, path in paths.items()}
+    rows = (Record(files[image], question, {answer: 1.0}) for question, answer, image in zip(*questions, strict=True))
+    return Records.of(rows, f"easy-vqa {part}")

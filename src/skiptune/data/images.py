@@ -10,46 +10,63 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+from torch.utils.data import get_worker_info
 
 from ..errors import InputError
+from .augment import Varied
+from .damaged import Damaged
+from .pictures import Picture, Stored, decode
 
 _MEMORY_LIMIT = 2 * 2**30
+_REPLACEMENT_SIDE = 384
 
 
 class ImageStore:
-    """Pixels by path: resized uint8 arrays ``(3, height, width)``, kept until ``memory_limit`` bytes are used."""
+    """Pixels by picture: resized uint8 arrays ``(3, height, width)``, kept until ``memory_limit`` bytes are used.
 
-    def __init__(self, image_processor: Any, memory_limit: int = _MEMORY_LIMIT) -> None:
+    In a DataLoader's workers each process has its own store, with its share of the limit.
+
+    Args:
+        image_processor: the model's.
+        memory_limit: bytes to keep.
+        damaged: what to do about images that cannot be decoded; without it they raise.
+    """
+
+    def __init__(self, image_processor: Any, memory_limit: int = _MEMORY_LIMIT, damaged: Damaged | None = None) -> None:
         self.image_processor = image_processor
         self.memory_limit = memory_limit
-        self._kept: dict[Path, np.ndarray] = {}
+        self.damaged = damaged
+        self._kept: dict[Path | Stored, np.ndarray] = {}
         self._used = 0
 
-    def pixels(self, path: Path) -> np.ndarray:
-        """The resized image.
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": {}, "_used": 0}
+
+    def pixels(self, picture: Picture | Varied) -> np.ndarray:
+        """The resized image; files and stored images are kept, what is in memory or varied is not.
 
         Raises:
-            InputError: the file is missing or not an image; the message names it.
+            InputError: the file is missing or not an image; the message names it. With ``damaged`` set, only when too
+                many are; a grey image stands in for the others.
         """
-        if path in self._kept:
-            return self._kept[path]
-        try:
-            with Image.open(path) as opened:
-                image = opened.convert("RGB")
-        except FileNotFoundError:
-            raise InputError(f"image {path}: no such file") from None
-        except Exception as error:  # Pillow's decoders raise whatever their format suggests
-            raise InputError(f"image {path}: cannot be read ({error})") from None
-        processed = self.image_processor(image, do_rescale=False, do_normalize=False, do_pad=False)
+        if isinstance(picture, Varied):
+            image = Image.fromarray(self.pixels(picture.picture).transpose(1, 2, 0))
+            return np.asarray(picture.policy(image, picture.draw)).transpose(2, 0, 1)
+        key = picture if isinstance(picture, Path | Stored) else None
+        if key is not None and key in self._kept:
+            return self._kept[key]
+        processed = self.image_processor(self._decoded(picture), do_rescale=False, do_normalize=False, do_pad=False)
         pixels = np.asarray(processed["pixel_values"][0]).round().clip(0, 255).astype(np.uint8)
-        if self._used + pixels.nbytes <= self.memory_limit:
-            self._kept[path] = pixels
+        worker = get_worker_info()
+        limit = self.memory_limit // (worker.num_workers if worker else 1)
+        if key is not None and self._used + pixels.nbytes <= limit:
+            self._kept[key] = pixels
             self._used += pixels.nbytes
         return pixels
 
-    def batch(self, paths: Sequence[Path]) -> dict[str, Tensor]:
+    def batch(self, pictures: Sequence[Picture | Varied]) -> dict[str, Tensor]:
         """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width)."""
-        arrays = [self.pixels(path) for path in paths]
+        arrays = [self.pixels(picture) for picture in pictures]
         height, width = (max(array.shape[axis] for array in arrays) for axis in (1, 2))
         mean, std = (
             torch.tensor(getattr(self.image_processor, name), dtype=torch.float32)[:, None, None]
@@ -63,3 +80,16 @@ class ImageStore:
             values[number, :, :rows, :columns] = (scaled - mean) / std
             mask[number, :rows, :columns] = 1
         return {"pixel_values": values} if bool(mask.all()) else {"pixel_values": values, "pixel_mask": mask}
+
+    def _decoded(self, picture: Picture) -> Image.Image:
+        try:
+            image = decode(picture)
+        except InputError as error:
+            if self.damaged is None:
+                raise
+            self.damaged.add(str(error))
+            mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
+            return Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean)
+        if self.damaged is not None:
+            self.damaged.good()
+        return image

@@ -1,62 +1,202 @@
-"""A question about an image with its accepted answers, and how sets of them are split and checked."""
+"""One example of a task, a table of them, and how tables are split and checked."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, overload
 
 import numpy as np
 
 from ..checks import Problems
 from ..errors import InputError
+from .pictures import Picture, Stored, byte_size, digest
+from .table import BATCH, Table, TableWriter
 
-#: A reader gives up when more than this share of the rows is unusable: then the file, not a row, is wrong.
-MOST_BAD_ROWS = 0.2
+#: Bytes at a file's end that are compared before the whole file is.
+_TAIL = 4096
 _SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Record:
-    """One example. ``answers`` maps an accepted answer to its score in (0, 1]; empty when it is not known."""
+    """One example.
 
-    image: Path
-    question: str
-    answers: dict[str, float]
+    Visual question answering uses ``image``, ``text`` and ``answers``; reasoning over pairs ``image``, ``image2``,
+    ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``.
+
+    Attributes:
+        image: where the image is.
+        text: question, sentence or hypothesis.
+        answers: accepted answers with their scores in (0, 1]; empty when none is known.
+        image2: the second image of a pair.
+        label: 0 or 1 (false, true) for reasoning; 0, 1, 2 (contradiction, neutral, entailment) for entailment.
+        captions: texts that all describe the image.
+        given: what each annotator answered, for the official accuracy.
+        majority: the answer most annotators gave, as published; vocabularies count it.
+        id: the set's own name of the example, e.g. VQAv2's question id.
+        group: examples of one group belong into one part of a split; empty when only the images matter.
+    """
+
+    image: Picture
+    text: str = ""
+    answers: dict[str, float] = field(default_factory=dict)
+    image2: Picture | None = None
+    label: int | None = None
+    captions: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
+    majority: str = ""
+    id: str = ""
+    group: str = ""
+
+    @property
+    def question(self) -> str:
+        """The text, as visual question answering calls it."""
+        return self.text
+
+    @property
+    def images(self) -> tuple[Picture, ...]:
+        """The one or two images."""
+        return (self.image,) if self.image2 is None else (self.image, self.image2)
 
 
-@dataclass
-class Records:
-    """What a reader found: usable records, how many rows it read, and what was wrong with the others."""
+class Records(Sequence[Record]):
+    """Records made from the columns of a :class:`Table` when asked for; selections share the table.
 
-    source: str
-    items: list[Record] = field(default_factory=list)
-    rows: int = 0
-    bad: list[str] = field(default_factory=list)
+    Attributes:
+        source: the file they are from.
+        rows: how many rows the reader saw, good and bad.
+        bad: what was wrong with rows that were left out.
+        unlabelled: rows left out because the set gives them no label.
+    """
 
-    def check(self) -> Records:
-        """Refuse an empty set, and one in which too many rows are bad; returns ``self``.
+    def __init__(
+        self, source: str, table: Table, numbers: np.ndarray | None = None, rows: int = 0, bad: Sequence[str] = ()
+    ) -> None:
+        self.source = source
+        self.table = table
+        self.numbers = np.arange(len(table)) if numbers is None else numbers
+        self.rows = rows or len(self.numbers)
+        self.bad = list(bad)
+        self.unlabelled = 0
 
-        Raises:
-            InputError: names the file and the first bad rows.
-        """
-        if self.bad and (not self.items or len(self.bad) > MOST_BAD_ROWS * self.rows):
-            shown = [f"  - {text}" for text in self.bad[:_SHOWN]]
-            more = [f"  … and {len(self.bad) - _SHOWN} more"] if len(self.bad) > _SHOWN else []
-            raise InputError("\n".join([f"{self.source}: {len(self.bad)} of {self.rows} rows are bad:", *shown, *more]))
-        if not self.items:
-            raise InputError(f"{self.source}: no records in it")
+    @classmethod
+    def of(cls, records: Iterable[Record], source: str = "records") -> Records:
+        """A table of given records, whose images are files or stored."""
+        if isinstance(records, Records):
+            return records
+        writer = TableWriter()
+        for record in records:
+            add_record(writer, record)
+        return cls(source, writer.finish())
+
+    @property
+    def items(self) -> Records:
+        """The records themselves."""
         return self
 
+    def __len__(self) -> int:
+        return len(self.numbers)
 
-def split_by_image(records: Sequence[Record], share: float, seed: int) -> tuple[list[Record], list[Record]]:
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> Records: ...
+    def __getitem__(self, index: int | slice) -> Record | Records:
+        if isinstance(index, slice):
+            return self.select(np.arange(len(self))[index])
+        return self._record(self.table.row(int(self.numbers[index])))
+
+    def __iter__(self) -> Iterator[Record]:
+        """All records; rows that follow each other in the table are read together."""
+        for start in range(0, len(self), BATCH):
+            numbers = self.numbers[start : start + BATCH]
+            cuts = np.flatnonzero((np.diff(numbers) != 1) | (numbers[1:] % BATCH == 0)) + 1
+            for run in np.split(numbers, cuts):
+                batch, place = divmod(int(run[0]), BATCH)
+                for row in self.table.batches[batch].slice(place, len(run)).to_pylist():
+                    yield self._record(row)
+
+    def select(self, rows: Sequence[int] | np.ndarray) -> Records:
+        """The records in ``rows``, in that order."""
+        return Records(self.source, self.table, self.numbers[np.asarray(rows, dtype=np.int64)])
+
+    def pictures(self) -> list[Path | Stored]:
+        """The distinct images, each once."""
+        used = np.unique(np.concatenate([self.table.images(name)[self.numbers] for name in ("image", "image2")]))
+        return [self.table.picture(int(number)) for number in used if number >= 0]
+
+    def _record(self, row: dict[str, Any]) -> Record:
+        second = row["image2"]
+        return Record(
+            self.table.picture(row["image"]),
+            row["text"],
+            dict(zip(row["answers"], row["scores"], strict=True)),
+            None if second is None else self.table.picture(second),
+            row["label"],
+            tuple(row["captions"]),
+            tuple(row["given"]),
+            row["majority"],
+            row["id"],
+            row["group"],
+        )
+
+
+def add_record(writer: TableWriter, record: Record) -> None:
+    """Append a record to a table.
+
+    Raises:
+        InputError: an image of it is in memory, not a file or stored.
+    """
+    numbers = []
+    for picture in record.images:
+        if not isinstance(picture, Path | Stored):
+            raise InputError(f"image: {type(picture).__name__} in memory; a table holds images by file only")
+        numbers.append(writer.number(picture))
+    writer.add(
+        (
+            numbers[0],
+            numbers[1] if len(numbers) > 1 else None,
+            record.text,
+            list(record.answers),
+            list(record.answers.values()),
+            record.label,
+            record.captions,
+            record.given,
+            record.majority,
+            record.id,
+            record.group,
+        )
+    )
+
+
+def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad: float) -> None:
+    """Refuse an empty set, and one in which more than ``most_bad`` of the rows are bad.
+
+    Raises:
+        InputError: names the file and the first bad rows.
+    """
+    if bad and (not count or len(bad) > most_bad * rows):
+        shown = [f"  - {text}" for text in bad[:_SHOWN]]
+        more = [f"  … and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
+        raise InputError("\n".join([f"{source}: {len(bad)} of {rows} rows are bad:", *shown, *more]))
+    if not count:
+        raise InputError(f"{source}: no records in it")
+
+
+def split_by_image(records: Sequence[Record], share: float, seed: int) -> tuple[Records, Records]:
     """Cut ``share`` of the *images*, with all their questions, off as a held-out part; returns (kept, held out).
+
+    Records that share an image or a ``group``, also by way of others, count as one image and stay together.
 
     Raises:
         InputError: one of the two parts would be empty.
     """
-    images = sorted({str(record.image) for record in records})
+    whole = Records.of(records)
+    unit = _units(whole)
+    names = {int(number): str(whole.table.picture(int(number))) for number in np.unique(unit)}
+    images = sorted(names, key=lambda number: names[number])
     count = round(share * len(images))
     if not 0 < count < len(images):
         raise InputError(
@@ -64,29 +204,65 @@ def split_by_image(records: Sequence[Record], share: float, seed: int) -> tuple[
             f"{len(images) - count} for training; both need at least one"
         )
     order = np.random.default_rng(seed).permutation(len(images))
-    heldout = {images[number] for number in order[:count]}
-    kept = [record for record in records if str(record.image) not in heldout]
-    return kept, [record for record in records if str(record.image) in heldout]
+    heldout = np.isin(unit, [images[number] for number in order[:count]])
+    return whole.select(np.flatnonzero(~heldout)), whole.select(np.flatnonzero(heldout))
+
+
+def _units(records: Records) -> np.ndarray:
+    """For every record the number of an image that stands for all that it is tied to."""
+    table, rows = records.table, records.numbers
+    first, second = table.images("image")[rows], table.images("image2")[rows]
+    groups = table.column("group").to_numpy()[rows]
+    parent = np.arange(table.pictures.num_rows)
+
+    def root(number: int) -> int:
+        while parent[number] != number:
+            parent[number] = parent[parent[number]]
+            number = parent[number]
+        return number
+
+    of_group: dict[str, int] = {}
+    for row in np.flatnonzero((second >= 0) | (groups != "")):
+        image = int(first[row])
+        tied = [int(second[row])] if second[row] >= 0 else []
+        if groups[row]:
+            tied.append(of_group.setdefault(groups[row], image))
+        for other in tied:
+            low, high = sorted((root(image), root(other)))
+            parent[high] = low
+    roots = np.array([root(number) for number in range(len(parent))], dtype=np.int64)
+    return np.asarray(roots[first])
 
 
 def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     """Refuse parts that share an image, by path or by content (byte-identical files).
 
+    Files are compared by size, then by their last bytes, and only what is still alike is read whole.
+
     Raises:
         InputError: names the parts, how many images they share, and one of them.
     """
     problems = Problems("parts of the data share images, so held-out numbers would be too good")
-    images = {name: {record.image.resolve() for record in records} for name, records in parts.items()}
-    digests = {name: {_digest(path): path for path in sorted(paths)} for name, paths in images.items()}
+    images = {name: set(map(_resolved, Records.of(records).pictures())) for name, records in parts.items()}
     names = list(parts)
     for k, first in enumerate(names):
         for second in names[k + 1 :]:
-            shared = digests[first].keys() & digests[second].keys()
+            shared = images[first] & images[second]
+            shared |= _alike(images[first] - shared, images[second] - shared)
             if shared:
-                example = min(digests[second][digest] for digest in shared)
+                example = min(map(str, shared))
                 problems.add(f"{first} and {second} share {len(shared)} images, e.g. {example}")
     problems.raise_any()
 
 
-def _digest(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+def _resolved(picture: Path | Stored) -> Path | Stored:
+    return picture.resolve() if isinstance(picture, Path) else picture
+
+
+def _alike(first: set[Path | Stored], second: set[Path | Stored]) -> set[Path | Stored]:
+    """Those of ``second`` whose bytes are also those of one of ``first``."""
+    for key in (byte_size, lambda picture: (byte_size(picture), digest(picture, _TAIL)), digest):
+        keys = [{picture: key(picture) for picture in side} for side in (first, second)]
+        common = set(keys[0].values()) & set(keys[1].values())
+        first, second = ({picture for picture, value in side.items() if value in common} for side in keys)
+    return second

@@ -1,27 +1,33 @@
-"""The table of model families: how to find, switch over and adapt the blocks of each, and the classes of its tasks."""
+"""The table of model families, see :mod:`skiptune.families.family`, and look-ups in it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 from transformers import (
-    PreTrainedModel,
+    BridgeTowerConfig,
+    BridgeTowerProcessor,
     ViltConfig,
-    ViltForImageAndTextRetrieval,
-    ViltForImagesAndTextClassification,
     ViltForQuestionAnswering,
     ViltProcessor,
 )
+from transformers.models.bridgetower.image_processing_pil_bridgetower import BridgeTowerImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
-from ..blocks import SkippableBlock
-from ..checks import nearest
 from ..errors import InputError
 from . import vilt
+from .bridgetower import (
+    BridgeTowerForImageAndTextRanking,
+    BridgeTowerForQuestionAnswering,
+    BridgeTowerForVisualEntailment,
+    BridgeTowerForVisualReasoning,
+)
+from .bridgetower import processing as bridgetower_processing
+from .bridgetower import skipping as bridgetower
+from .bridgetower.skipping import SkippableCrossLayer, SkippableTextLayer, SkippableVisionLayer
+from .family import BlockKind, Family
 from .meter import (
     MeterConfig,
     MeterForImageAndTextRetrieval,
@@ -34,74 +40,7 @@ from .meter import processing as meter_processing
 from .meter import skipping as meter
 from .meter.modeling import MeterFusionLayer
 from .meter.skipping import SkippableClipLayer, SkippableRobertaLayer
-
-
-@dataclass(frozen=True)
-class BlockKind:
-    """What one class of skippable block looks like.
-
-    Attributes:
-        block_class: the class, after adoption.
-        width: of its residual stream, from the model's configuration.
-        sublayers: block adapters a block; 0: it is never adapted, only skipped.
-        skip_factor: default width of the skip adapter, in block-adapter widths.
-        lora_targets: names, inside the block, of the linear layers that get LoRA.
-    """
-
-    block_class: type[SkippableBlock]
-    width: Callable[[Any], int]
-    sublayers: int
-    skip_factor: int
-    lora_targets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Family:
-    """What the rest of the package needs to know of a model family.
-
-    Attributes:
-        name: of the family, e.g. ``vilt``.
-        model_types: transformers' ``config.model_type`` values it covers.
-        kinds: the classes of its skippable blocks.
-        adopt: switches a model's classes over to skippable ones, in place.
-        adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
-            are no such layers.
-        blocks: names and modules of the skippable blocks, in model order.
-        small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
-        base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
-        config_class: transformers' configuration.
-        model_classes: task name → class of a model with that task's head.
-        processor_classes: of the processor and, with Pillow, its images.
-        fresh_processor: a processor for a configuration with random weights.
-    """
-
-    name: str
-    model_types: tuple[str, ...]
-    kinds: tuple[BlockKind, ...]
-    adopt: Callable[[nn.Module], None]
-    adopt_encoders: Callable[[nn.Module], None] | None
-    blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
-    small_parts: tuple[str, ...]
-    base_prefix: str
-    config_class: type[Any]
-    model_classes: dict[str, type[PreTrainedModel]]
-    processor_classes: tuple[type[Any], type[Any]]
-    fresh_processor: Callable[[Any], Any]
-
-    def kind_of(self, block: SkippableBlock) -> BlockKind:
-        """The entry of a block's class."""
-        return next(kind for kind in self.kinds if isinstance(block, kind.block_class))
-
-    def model_class(self, task: str) -> type[PreTrainedModel]:
-        """The class with the head of a task.
-
-        Raises:
-            InputError: the family has none for it.
-        """
-        if task not in self.model_classes:
-            raise InputError(f"task {task!r}: {self.name} has no head for it{nearest(task, self.model_classes)}")
-        return self.model_classes[task]
-
+from .vilt_heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
 
 FAMILIES = (
     Family(
@@ -127,12 +66,16 @@ FAMILIES = (
         small_parts=("vilt.pooler.", "vilt.embeddings.token_type_embeddings."),
         base_prefix="vilt.",
         config_class=ViltConfig,
+        sizes=vilt.sizes,
         model_classes={
             "vqa": ViltForQuestionAnswering,
-            "nlvr2": ViltForImagesAndTextClassification,
-            "retrieval": ViltForImageAndTextRetrieval,
+            "nlvr2": ViltForVisualReasoning,
+            "retrieval": ViltForRanking,
+            "entailment": ViltForVisualEntailment,
         },
+        pair_config={"num_images": 2, "modality_type_vocab_size": 3},
         processor_classes=(ViltProcessor, ViltImageProcessorPil),
+        image_processor=vilt.image_processor,
         fresh_processor=vilt.fresh_processor,
     ),
     Family(
@@ -179,14 +122,76 @@ FAMILIES = (
         ),
         base_prefix="meter.",
         config_class=MeterConfig,
+        sizes=meter_processing.sizes,
         model_classes={
             "vqa": MeterForQuestionAnswering,
             "nlvr2": MeterForVisualReasoning,
             "retrieval": MeterForImageAndTextRetrieval,
             "entailment": MeterForVisualEntailment,
         },
+        pair_config={},
         processor_classes=(MeterProcessor, CLIPImageProcessorPil),
+        image_processor=lambda config, side: meter_processing.square_images(side),
         fresh_processor=meter_processing.fresh_processor,
+    ),
+    Family(
+        name="bridgetower",
+        model_types=("bridgetower",),
+        kinds=(
+            BlockKind(
+                block_class=SkippableCrossLayer,
+                width=lambda config: int(config.hidden_size),
+                sublayers=3,
+                skip_factor=3,
+                lora_targets=(
+                    "attention.self.query",
+                    "attention.self.value",
+                    "crossattention.self.query",
+                    "crossattention.self.value",
+                    "intermediate.dense",
+                    "output.dense",
+                ),
+            ),
+            BlockKind(
+                block_class=SkippableTextLayer,
+                width=lambda config: int(config.text_config.hidden_size),
+                sublayers=0,
+                skip_factor=3,
+                lora_targets=(),
+            ),
+            BlockKind(
+                block_class=SkippableVisionLayer,
+                width=lambda config: int(config.vision_config.hidden_size),
+                sublayers=0,
+                skip_factor=3,
+                lora_targets=(),
+            ),
+        ),
+        adopt=bridgetower.adopt,
+        adopt_encoders=bridgetower.adopt_encoders,
+        blocks=bridgetower.blocks,
+        small_parts=(
+            "bridgetower.cross_modal_text_pooler.",
+            "bridgetower.cross_modal_image_pooler.",
+            # bridges: a LayerNorm each
+            "bridgetower.cross_modal_text_link_tower.",
+            "bridgetower.cross_modal_image_link_tower.",
+            "bridgetower.token_type_embeddings.",
+            "second_image_type",
+        ),
+        base_prefix="bridgetower.",
+        config_class=BridgeTowerConfig,
+        sizes=bridgetower_processing.sizes,
+        model_classes={
+            "vqa": BridgeTowerForQuestionAnswering,
+            "nlvr2": BridgeTowerForVisualReasoning,
+            "retrieval": BridgeTowerForImageAndTextRanking,
+            "entailment": BridgeTowerForVisualEntailment,
+        },
+        pair_config={},
+        processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
+        image_processor=bridgetower_processing.image_processor,
+        fresh_processor=bridgetower_processing.fresh_processor,
     ),
 )
 

@@ -19,6 +19,8 @@ from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, Vi
 
 from ..blocks import SkippableBlock
 from ..errors import InputError
+from .attention import attend
+from .family import InputSizes
 
 
 class SkippableViltLayer(SkippableBlock, ViltLayer):
@@ -59,13 +61,11 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
 
     def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
         attention, output = self.attention.attention, self.attention.output
-        heads = (*x.shape[:-1], -1, attention.attention_head_size)
-        query, key, value = (
-            project(x).view(heads).transpose(1, 2) for project in (attention.query, attention.key, attention.value)
-        )
         dropout = attention.dropout.p if self.training else 0.0
-        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropout)
-        result: Tensor = output.dropout(output.dense(context.transpose(1, 2).reshape(x.shape)))
+        context = attend(
+            attention.query, attention.key, attention.value, x, x, attention.attention_head_size, mask, dropout
+        )
+        result: Tensor = output.dropout(output.dense(context))
         return result
 
 
@@ -153,13 +153,26 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
     return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}
 
 
+def sizes(config: ViltConfig) -> InputSizes:
+    """Of the inputs of a model."""
+    return InputSizes(
+        image_size=config.image_size,
+        patch_size=config.patch_size,
+        num_channels=config.num_channels,
+        vocab_size=config.vocab_size,
+        text_length=config.max_position_embeddings,
+        longest_text=config.max_position_embeddings,
+    )
+
+
+def image_processor(config: ViltConfig, side: int) -> ViltImageProcessorPil:
+    """Images keep their shape; the shorter side gets ``side`` pixels, both a multiple of the patches' size."""
+    return ViltImageProcessorPil(
+        size={"shortest_edge": side}, size_divisor=config.patch_size, image_mean=[0.5] * 3, image_std=[0.5] * 3
+    )
+
+
 def fresh_processor(config: ViltConfig) -> ViltProcessor:
     """For a model with random weights: the embedded model's tokenizer, images of the configuration's size."""
     tokenizer = AutoTokenizer.from_pretrained(str(files("skiptune") / "assets" / "vilt-scenes"))
-    images = ViltImageProcessorPil(
-        size={"shortest_edge": config.image_size},
-        size_divisor=config.patch_size,
-        image_mean=[0.5] * 3,
-        image_std=[0.5] * 3,
-    )
-    return ViltProcessor(images, tokenizer)
+    return ViltProcessor(image_processor(config, config.image_size), tokenizer)

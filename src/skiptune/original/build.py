@@ -16,11 +16,26 @@ from ..errors import InputError
 from ..insertion import blocks_of, insert
 from .layout import Layout, OriginalWeights
 from .meter import METER
+from .shapes import Hints, Shapes
 from .vilt import VILT
 
 M = TypeVar("M", bound=PreTrainedModel)
 
 _LAYOUTS = (VILT, METER)
+
+
+def layout_of_state(state: Mapping[str, Tensor]) -> Layout:
+    """Of the model that knows most of the keys.
+
+    Raises:
+        InputError: no model knows any.
+    """
+    known = [sum(map(layout.knows, state)) for layout in _LAYOUTS]
+    if not any(known):
+        titles = " or ".join(layout.title for layout in _LAYOUTS)
+        examples = ", ".join(sorted(state)[:3])
+        raise InputError(f"no weights of an original {titles}: none of the {len(state)} keys is known ({examples}…)")
+    return _LAYOUTS[known.index(max(known))]
 
 
 def read_original(state: Mapping[str, Tensor]) -> OriginalWeights:
@@ -29,7 +44,25 @@ def read_original(state: Mapping[str, Tensor]) -> OriginalWeights:
     Raises:
         InputError: keys that belong to nothing known, all in one message.
     """
-    return max(_LAYOUTS, key=lambda layout: sum(map(layout.knows, state))).read(state)
+    return layout_of_state(state).read(state)
+
+
+def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) -> dict[str, Any]:
+    """Fields of a configuration with the sizes that the weights have.
+
+    Raises:
+        InputError: sizes that cannot be told from the weights and ``hints``, all in one message.
+    """
+    shapes = Shapes(state)
+    sizes = layout.sizes(shapes, hints)
+    shapes.problems.raise_any()
+    return sizes
+
+
+def adapters_of_state(layout: Layout, state: Mapping[str, Tensor]) -> SkipConfig | None:
+    """What :func:`skiptune.insert` has to put in for the adapters of a checkpoint; ``None``: it has none."""
+    block, skip = map(Shapes(state).rows, layout.adapter_widths)
+    return None if block is None and skip is None else SkipConfig(block_width=block, skip_width=skip, init="paper")
 
 
 def model_from_original(

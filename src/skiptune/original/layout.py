@@ -11,11 +11,15 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..checks import Problems
+from .shapes import Hints, Shapes
 
 AFFINE = r"(?P<kind>weight|bias)"
 
 #: Parts of an adapter in the released DAS code → ours.
 ADAPTER_PARTS = (("adapter_layer_norm_before", "layer_norm"), ("down_proj", "down"), ("up_proj", "up"))
+
+#: What the released search keeps in the model: a preference a block, and how many blocks it is to skip.
+SEARCH_STATE = {"the released search's state": (r"das_gate", r"skip_num")}
 
 #: Task heads, named alike for both models. ``itm`` and ``mlm`` are those of pre-training.
 HEADS = {
@@ -53,9 +57,12 @@ class Layout:
         title: of the model, for messages.
         tables: part of a checkpoint (``body``, ``adapters``, heads) → original name, a regular expression → ours. A new
             name with ``(a|b|c)`` is that many weights, joined along the first dimension in the original.
-        left_out: original names, regular expressions, of what the model has no use for.
+        left_out: what the model has no use for, in words → its original names, regular expressions.
         head_of: the classes that can be built → the head each needs.
         prefix: of the body's names, which the class without a head does not have.
+        config_class: of its models.
+        sizes: fields of a configuration, from the shapes of original weights.
+        adapter_widths: patterns of original names: a block adapter's and a skip adapter's down-projection.
         prepare: sets the LayerNorm epsilons of the original in a configuration.
         complete: fits the weights to a configuration: drops what it has no place for, fills in what follows from the
             rest.
@@ -64,16 +71,19 @@ class Layout:
 
     title: str
     tables: Mapping[str, Mapping[str, str]]
-    left_out: tuple[str, ...]
+    left_out: Mapping[str, tuple[str, ...]]
     head_of: Mapping[type[PreTrainedModel], str | None]
     prefix: str
+    config_class: type[Any]
+    sizes: Callable[[Shapes, Hints], dict[str, Any]]
+    adapter_widths: tuple[str, str]
     prepare: Callable[[Any], None]
     complete: Callable[[OriginalWeights, Any], OriginalWeights]
     adopt: Callable[[Any], None]
 
     def knows(self, key: str) -> bool:
         """Whether an original key has a meaning here."""
-        return self._ignores(key) or self._place(key) is not None
+        return self.reason_to_ignore(key) is not None or self._place(key) is not None
 
     def read(self, state: Mapping[str, Tensor]) -> OriginalWeights:
         """Sort and rename.
@@ -86,13 +96,17 @@ class Layout:
         for key in sorted(state):
             if place := self._place(key):
                 found.setdefault(place[0], {}).update(_split(place[1], state[key]))
-            elif not self._ignores(key):
+            elif self.reason_to_ignore(key) is None:
                 problems.add(f"{key}: unknown key")
         problems.raise_any()
         return OriginalWeights(found.pop("body"), found.pop("adapters"), found)
 
-    def _ignores(self, key: str) -> bool:
-        return any(re.fullmatch(pattern, key) for pattern in self.left_out)
+    def reason_to_ignore(self, key: str) -> str | None:
+        """What an original key belongs to, in words, if the model has no use for it."""
+        for reason, patterns in self.left_out.items():
+            if any(re.fullmatch(pattern, key) for pattern in patterns):
+                return reason
+        return None
 
     def _place(self, key: str) -> tuple[str, str] | None:
         """Table and new name of an original key."""
@@ -101,6 +115,14 @@ class Layout:
                 if match := re.fullmatch(pattern, key):
                     return table, match.expand(name)
         return None
+
+
+def with_rank_head(heads: Mapping[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
+    """A missing rank head is the row for "match" of the image-text matching head, as the released code starts it."""
+    if "rank" in heads or "itm" not in heads:
+        return dict(heads)
+    rank = {f"rank_output.{kind}": heads["itm"][f"itm_score.{kind}"][1:] for kind in ("weight", "bias")}
+    return {**heads, "rank": rank}
 
 
 def _split(name: str, tensor: Tensor) -> dict[str, Tensor]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch.nn.functional import linear
 
@@ -14,7 +16,8 @@ from ..families.meter import (
     MeterModel,
 )
 from ..families.meter.skipping import adopt
-from .layout import ADAPTER_PARTS, AFFINE, HEADS, Layout, OriginalWeights
+from .layout import ADAPTER_PARTS, AFFINE, HEADS, SEARCH_STATE, Layout, OriginalWeights, with_rank_head
+from .shapes import Hints, Shapes
 
 _START, _TYPES = "meter.token4classifier", "meter.token_type_embeddings.weight"
 _WORDS = "meter.roberta.embeddings.word_embeddings.weight"
@@ -89,21 +92,74 @@ _ADAPTERS = {
 
 _SNLI = {rf"snli_classifier\.([013])\.{AFFINE}": r"classifier.\1.\g<kind>"}
 
-_LEFT_OUT = (
-    # CLIP's text side
-    r"vit_model\.(?:positional_embedding|text_projection|logit_scale|input_resolution|context_length|vocab_size)",
-    r"vit_model\.token_embedding\.weight",
-    r"vit_model\.ln_final\.(?:weight|bias)",
-    r"vit_model\.transformer\.resblocks\.\d+\.(?:attn|ln_1|ln_2|mlp)\..+",
-    # CLIP's projection into the space it shares with its text side
-    r"vit_model\.visual\.proj",
-    # RoBERTa's pooler, and what transformers makes itself
-    r"text_transformer\.pooler\.dense\.(?:weight|bias)",
-    r"text_transformer\.embeddings\.(?:position_ids|token_type_ids)",
-    # state of the released search
-    r"das_gate",
-    r"skip_num",
-)
+_LEFT_OUT = {
+    "CLIP's text transformer": (
+        r"vit_model\.(?:positional_embedding|text_projection|logit_scale|input_resolution|context_length|vocab_size)",
+        r"vit_model\.token_embedding\.weight",
+        r"vit_model\.ln_final\.(?:weight|bias)",
+        r"vit_model\.transformer\.resblocks\.\d+\.(?:attn|ln_1|ln_2|mlp)\..+",
+    ),
+    "CLIP's projection into the space it shares with its text transformer": (r"vit_model\.visual\.proj",),
+    "RoBERTa's pooler": (r"text_transformer\.pooler\.dense\.(?:weight|bias)",),
+    "RoBERTa's position numbers": (r"text_transformer\.embeddings\.(?:position_ids|token_type_ids)",),
+    **SEARCH_STATE,
+}
+
+#: Width of a head in CLIP, which the original METER has written down.
+_CLIP_HEAD = 64
+_MAX_TEXT_LENGTH = 50
+
+
+def _sizes(shapes: Shapes, hints: Hints) -> dict[str, Any]:
+    width = shapes.axis("cross_modal_text_transform.weight")
+    heads = shapes.heads(width, hints.heads)
+    vision = _vision_sizes(shapes)
+    text = _text_sizes(shapes, max(1, width // heads))
+    image_size = hints.image_size or vision["image_size"]
+    patch = vision["patch_size"]
+    shapes.problems.check(image_size % patch == 0, f"image_size: {image_size} is not a multiple of a patch's {patch}")
+    return {
+        "vision_config": vision,
+        "text_config": text,
+        "hidden_size": width,
+        "num_top_layers": shapes.count("cross_modal_text_layers."),
+        "num_attention_heads": heads,
+        "intermediate_size": shapes.axis("cross_modal_text_layers.0.intermediate.dense.weight"),
+        "image_size": image_size,
+        "max_text_length": min(hints.max_text_length or _MAX_TEXT_LENGTH, text["max_position_embeddings"] - 2),
+        "modality_type_vocab_size": max(3, shapes.axis("token_type_embeddings.weight")),
+        "text_start": "roberta" if shapes.rows("token4classifier") is None else "token",
+    }
+
+
+def _vision_sizes(shapes: Shapes) -> dict[str, Any]:
+    clip = "vit_model.visual"
+    width, patch = shapes.axis(f"{clip}.ln_post.weight"), shapes.axis(f"{clip}.conv1.weight", 2)
+    shapes.problems.check(width % _CLIP_HEAD == 0, f"{clip}: {width} wide, not a multiple of {_CLIP_HEAD}")
+    return {
+        "hidden_size": width,
+        "num_hidden_layers": shapes.count(f"{clip}.transformer.resblocks."),
+        "num_attention_heads": max(1, width // _CLIP_HEAD),
+        "intermediate_size": shapes.axis(f"{clip}.transformer.resblocks.0.mlp.c_fc.weight"),
+        "image_size": shapes.side(f"{clip}.positional_embedding", 0, patch),
+        "patch_size": patch,
+    }
+
+
+def _text_sizes(shapes: Shapes, head: int) -> dict[str, Any]:
+    """RoBERTa's; its heads are as wide as those of the fusion layers."""
+    embeddings = "text_transformer.embeddings"
+    width = shapes.axis(f"{embeddings}.LayerNorm.weight")
+    shapes.problems.check(width % head == 0, f"text_transformer: {width} wide, not a multiple of a head's {head}")
+    return {
+        "vocab_size": shapes.axis(f"{embeddings}.word_embeddings.weight"),
+        "hidden_size": width,
+        "num_hidden_layers": shapes.count("text_transformer.encoder.layer."),
+        "num_attention_heads": max(1, width // head),
+        "intermediate_size": shapes.axis("text_transformer.encoder.layer.0.intermediate.dense.weight"),
+        "max_position_embeddings": shapes.axis(f"{embeddings}.position_embeddings.weight"),
+        "type_vocab_size": shapes.axis(f"{embeddings}.token_type_embeddings.weight"),
+    }
 
 
 def _prepare(config: MeterConfig) -> None:
@@ -119,7 +175,6 @@ def _complete(weights: OriginalWeights, config: MeterConfig) -> OriginalWeights:
     """
     last = f"meter.clip.encoder.layers.{config.vision_config.num_hidden_layers}."
     body = {name: value for name, value in weights.body.items() if not name.startswith(last)}
-    heads = dict(weights.heads)
     if config.text_start != "token":
         body.pop(_START, None)
     elif _START not in body and _WORDS in body:
@@ -129,9 +184,7 @@ def _complete(weights: OriginalWeights, config: MeterConfig) -> OriginalWeights:
         body[_START] = start.view(1, 1, -1)
     if config.modality_type_vocab_size == 3 and _TYPES in body and len(body[_TYPES]) == 2:
         body[_TYPES] = torch.cat((body[_TYPES], body[_TYPES][1:]))
-    if "rank" not in heads and "itm" in heads:
-        heads["rank"] = {f"rank_output.{kind}": heads["itm"][f"itm_score.{kind}"][1:] for kind in ("weight", "bias")}
-    return OriginalWeights(body, weights.adapters, heads)
+    return OriginalWeights(body, weights.adapters, with_rank_head(weights.heads))
 
 
 METER = Layout(
@@ -146,6 +199,9 @@ METER = Layout(
         MeterForVisualEntailment: "snli",
     },
     prefix="meter.",
+    config_class=MeterConfig,
+    sizes=_sizes,
+    adapter_widths=(rf"{_FUSION}\..*adapter\.down_proj\.weight", r"adapter_list_[lv]\.\d+\.0\.down_proj\.weight"),
     prepare=_prepare,
     complete=_complete,
     adopt=adopt,

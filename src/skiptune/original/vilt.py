@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transformers import (
+    ViltConfig,
     ViltForImageAndTextRetrieval,
     ViltForImagesAndTextClassification,
     ViltForQuestionAnswering,
@@ -12,7 +13,9 @@ from transformers import (
 )
 
 from ..families.vilt import adopt
-from .layout import ADAPTER_PARTS, AFFINE, HEADS, Layout, OriginalWeights
+from ..families.vilt_heads import ViltForRanking, ViltForVisualReasoning
+from .layout import ADAPTER_PARTS, AFFINE, HEADS, SEARCH_STATE, Layout, OriginalWeights, with_rank_head
+from .shapes import Hints, Shapes
 
 # The original text embeddings are BERT's and everything else is timm's, each with its own library's epsilon.
 # ViltConfig has room for one, and configurations on the hub give BERT's everywhere.
@@ -46,27 +49,51 @@ _ADAPTERS = {
 }
 
 
+def _sizes(shapes: Shapes, hints: Hints) -> dict[str, Any]:
+    width = shapes.axis("transformer.norm.weight")
+    patch = shapes.axis("transformer.patch_embed.proj.weight", 2)
+    return {
+        "vocab_size": shapes.axis("text_embeddings.word_embeddings.weight"),
+        "type_vocab_size": shapes.axis("text_embeddings.token_type_embeddings.weight"),
+        "max_position_embeddings": shapes.axis("text_embeddings.position_embeddings.weight"),
+        "modality_type_vocab_size": shapes.axis("token_type_embeddings.weight"),
+        "hidden_size": width,
+        "num_hidden_layers": shapes.count("transformer.blocks."),
+        "num_attention_heads": shapes.heads(width, hints.heads),
+        "intermediate_size": shapes.axis("transformer.blocks.0.mlp.fc1.weight"),
+        "image_size": shapes.side("transformer.pos_embed", 1, patch),
+        "patch_size": patch,
+        "num_channels": shapes.axis("transformer.patch_embed.proj.weight", 1),
+        "num_images": 2,  # only the class for NLVR2 reads it
+    }
+
+
 def _prepare(config: Any) -> None:
     config.layer_norm_eps = _BLOCK_EPS
     config.text_layer_norm_eps = _TEXT_EPS  # transformers has one epsilon; our classes read this one too
 
 
 def _complete(weights: OriginalWeights, config: Any) -> OriginalWeights:
-    return weights
+    return OriginalWeights(weights.body, weights.adapters, with_rank_head(weights.heads))
 
 
 #: ``mlm`` has no class: transformers ties its decoder, the original does not.
 VILT = Layout(
     title="ViLT",
     tables={"body": _BODY, "adapters": _ADAPTERS, **HEADS},
-    left_out=(r"text_embeddings\.position_ids",),  # 0, 1, 2, …: transformers makes it itself
+    left_out={"the text's position numbers": (r"text_embeddings\.position_ids",), **SEARCH_STATE},
     head_of={
         ViltModel: None,
         ViltForQuestionAnswering: "vqa",
         ViltForImagesAndTextClassification: "nlvr2",
+        ViltForVisualReasoning: "nlvr2",
         ViltForImageAndTextRetrieval: "rank",
+        ViltForRanking: "rank",
     },
     prefix="vilt.",
+    config_class=ViltConfig,
+    sizes=_sizes,
+    adapter_widths=(rf"{_BLOCK}\.adapter[01]\.down_proj\.weight", r"adapter_list\.\d+\.0\.down_proj\.weight"),
     prepare=_prepare,
     complete=_complete,
     adopt=adopt,

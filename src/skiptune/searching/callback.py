@@ -25,8 +25,9 @@ class SearchCallback(TrainerCallback, ExportableState):
 
     Its whole state travels in ``trainer_state.json``; on resume it is taken from there. Departures from the released
     code: rewards are measured in eval mode, on held-out batches that rotate and are shared by the candidates of a
-    round, with private generators; several processes share the candidates out and draw and hold the same; a subnetwork is drawn an optimizer step rather than a micro-batch unless
-    ``SearchConfig.draw`` says otherwise.
+    round, with private generators; a subnetwork is drawn an optimizer step rather than a micro-batch unless
+    ``SearchConfig.draw`` says otherwise; several processes draw the same, share out the candidates and hold the same
+    preferences.
 
     Args:
         model: the model that is trained.

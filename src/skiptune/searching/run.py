@@ -17,7 +17,7 @@ from ..errors import InputError
 from ..families.registry import family_of
 from ..insertion import blocks_of, choose
 from ..plan import Plan
-from ..tasks.vqa import Vqa
+from ..tasks.base import Task
 from ..training import load_trained, train_loop, trained_state
 from .callback import SearchCallback
 from .policy import Policy
@@ -25,7 +25,7 @@ from .policy import Policy
 
 def search(
     model: nn.Module,
-    task: Vqa,
+    task: Task,
     train: Sequence[Record],
     valid: Sequence[Record],
     budget: Budget,
@@ -113,8 +113,8 @@ def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed:
     Raises:
         InputError: the budget cannot be met, or there are fewer distinct subnetworks than candidates.
     """
-    side = model.config.image_size  # type: ignore[union-attr]
-    inputs = example_inputs(model, (side, side), model.config.max_position_embeddings)  # type: ignore[union-attr, arg-type]
+    usual = family_of(model).sizes(model.config)
+    inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
     count = blocks_to_skip(model, budget, inputs)
     policy = Policy(len(blocks_of(model)), count, config.policy_learning_rate, seed)
     if count:

@@ -12,76 +12,58 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import PreTrainedModel
 
-from ..data.images import ImageStore
+from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.records import Record
-from ..errors import InputError
-from ..families.registry import family_of_processor
+from .base import Classification, refuse_without
+
+_ANNOTATORS = 10
 
 
-class Vqa:
-    """A question-answering task over a fixed list of answers.
-
-    Args:
-        processor: tokenizer and image processor of the model.
-        answers: the answers the model can give, in label order.
-    """
+class Vqa(Classification):
+    """A question-answering task over a fixed list of answers, the ones the model can give."""
 
     name = "vqa"
-    metric = "accuracy"
-
-    def __init__(self, processor: Any, answers: Sequence[str]) -> None:
-        if len(answers) < 2 or len(set(answers)) != len(answers):
-            raise InputError(f"answers: {len(answers)} given; at least two different ones are needed, none twice")
-        self.processor = processor
-        self.answers = tuple(answers)
-        self.labels = {answer: label for label, answer in enumerate(self.answers)}
-        self.images = ImageStore(processor.image_processor)
 
     @classmethod
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Vqa:
-        """The task whose vocabulary is every answer given at least ``least`` times in ``records``, sorted."""
+        """The task whose vocabulary is every answer given at least ``least`` times in ``records``, sorted.
+
+        Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
+        released heads' labels.
+        """
+        majorities = [record.majority for record in records if record.majority]
+        if majorities:
+            return cls(processor, answer_vocabulary(majorities, least))
         counts = Counter(answer for record in records for answer in record.answers)
         return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
 
-    @property
-    def model_class(self) -> type[PreTrainedModel]:
-        """The class with a head for this task, of the family that the processor belongs to."""
-        return family_of_processor(self.processor).model_class(self.name)
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
 
-    def model_changes(self) -> dict[str, Any]:
-        """Configuration fields of a model for this task."""
-        labels = dict(enumerate(self.answers))
-        return {"num_labels": len(labels), "id2label": labels, "label2id": {text: k for k, text in labels.items()}}
-
-    def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """Records to ``input_ids``, ``attention_mask`` (batch, length), pixels and ``labels`` (batch, answers)."""
-        tokenizer = self.processor.tokenizer
-        limit = min(tokenizer.model_max_length, 512)
-        text = tokenizer(
-            [record.question for record in records],
-            padding=True,
-            truncation=True,
-            max_length=limit,
-            return_tensors="pt",
-        )
-        labels = torch.zeros(len(records), len(self.answers))
+    def labels(self, records: Sequence[Record]) -> Tensor:
+        """Soft scores ``(batch, answers)``."""
+        found = torch.zeros(len(records), len(self.answers))
         for row, record in enumerate(records):
             for answer, score in record.answers.items():
-                if answer in self.labels:
-                    labels[row, self.labels[answer]] = score
-        pixels = self.images.batch([record.image for record in records])
-        return {"input_ids": text["input_ids"], "attention_mask": text["attention_mask"], **pixels, "labels": labels}
+                if answer in self.numbers:
+                    found[row, self.numbers[answer]] = score
+        return found
 
-    def score(self, logits: Tensor, labels: Tensor) -> Tensor:
-        """The soft score of the most likely answer, ``(batch,)`` in [0, 1]: plain accuracy for single answers."""
-        return labels.gather(1, logits.argmax(1, keepdim=True))[:, 0]
+    def score(self, record: Record, answer: str) -> float:
+        """The official soft accuracy where ten annotators' answers are known, else the answer's soft score."""
+        if len(record.given) >= _ANNOTATORS:
+            return official_accuracy(answer, record.given)
+        return record.answers.get(answer, 0.0)
 
-    def unknown_answers(self, records: Sequence[Record]) -> int:
-        """How many records have no answer in the vocabulary: they can only count as wrong."""
-        return sum(not any(answer in self.labels for answer in record.answers) for record in records)
+    def accepted(self, record: Record) -> list[str]:
+        return sorted(record.answers)
+
+    def unknown(self, records: Sequence[Record]) -> int:
+        """How many records have no answer in the vocabulary."""
+        return sum(not any(answer in self.numbers for answer in record.answers) for record in records)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """``(batch, answers)``: how likely each answer is to be accepted; independent of each other, as in training."""
+        """How likely each answer is to be accepted; independent of each other, as in training."""
         return logits.sigmoid()

@@ -82,21 +82,3 @@ class MeterConfig(PreTrainedConfig):
         types = self.modality_type_vocab_size
         problems.check(types >= 2, f"modality_type_vocab_size: {types}; text and image need a row each")
         problems.raise_any()
-
-    # What single-stack configurations call these sizes.
-
-    @property
-    def max_position_embeddings(self) -> int:
-        return int(self.max_text_length)
-
-    @property
-    def vocab_size(self) -> int:
-        return int(self.text_config.vocab_size)
-
-    @property
-    def patch_size(self) -> int:
-        return int(self.vision_config.patch_size)
-
-    @property
-    def num_channels(self) -> int:
-        return int(self.vision_config.num_channels)

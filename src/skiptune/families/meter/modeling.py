@@ -6,19 +6,20 @@ The encoders are transformers' own. The fusion layers are ours, on ``scaled_dot_
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers import CLIPVisionModel, PreTrainedModel, RobertaModel
+from transformers import CLIPVisionModel, RobertaModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
 from ...blocks import SkippableBlock
-from ...errors import InputError
+from ..attention import attend
+from ..frozen import FrozenEncoders, no_graph_if_frozen
+from ..heads import pair_up
 from .configuration import MeterConfig
 
 
@@ -28,7 +29,7 @@ class MeterAttention(nn.Module):
     def __init__(self, config: MeterConfig) -> None:
         super().__init__()
         width = config.hidden_size
-        self.heads = config.num_attention_heads
+        self.head_width = width // config.num_attention_heads
         self.query, self.key, self.value = (nn.Linear(width, width) for _ in range(3))
         self.dense = nn.Linear(width, width)
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
@@ -42,13 +43,9 @@ class MeterAttention(nn.Module):
             other: the stream that is attended to, ``(batch, other tokens, width)``.
             other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
         """
-        query, key, value = (
-            project(stream).unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for project, stream in ((self.query, x), (self.key, other), (self.value, other))
-        )
         dropout = self.dropout.p if self.training else 0.0
-        context = nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=other_mask, dropout_p=dropout)
-        result: Tensor = self.dropout(self.dense(context.transpose(1, 2).flatten(2)))
+        context = attend(self.query, self.key, self.value, x, other, self.head_width, other_mask, dropout)
+        result: Tensor = self.dropout(self.dense(context))
         return result
 
 
@@ -116,28 +113,15 @@ class MeterOutput(ModelOutput):
     image_hidden_states: tuple[Tensor, ...] | None = None
 
 
-class MeterPreTrainedModel(PreTrainedModel):
+class MeterPreTrainedModel(FrozenEncoders):
     """What transformers needs to know to make, load and save METER models."""
 
     config_class = MeterConfig
     base_model_prefix = "meter"
-    supports_gradient_checkpointing = True
     _supports_sdpa = True
     _keys_to_ignore_on_load_missing = ("token4classifier",)  # has a start of its own, see start_embedding
     _keys_to_ignore_on_load_unexpected = ("token4classifier",)
     _no_split_modules = ("MeterFusionLayer", "RobertaLayer", "CLIPEncoderLayer")
-
-    def enable_input_require_grads(self) -> None:
-        """Nothing. transformers calls this with gradient checkpointing, for its re-entrant kind.
-
-        Embeddings that require a gradient would have all of the frozen encoders recorded below them.
-        """
-
-    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs: Any) -> None:
-        function = kwargs.get("gradient_checkpointing_func")
-        if enable and getattr(function, "keywords", {}).get("use_reentrant"):
-            raise InputError("use_reentrant=True loses gradients of adapters above frozen layers; set it to False")
-        super()._set_gradient_checkpointing(enable, **kwargs)
 
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
@@ -192,15 +176,13 @@ class MeterModel(MeterPreTrainedModel):
         Raises:
             InputError: no images, or a number of texts that is no multiple of that of the images.
         """
-        texts, images = len(input_ids), 0 if pixel_values is None else len(pixel_values)
-        if pixel_values is None or not images or texts % images:
-            raise InputError(f"pixel_values: {images} images for {texts} texts; there must be as many, or a fraction")
+        pixels, share = pair_up(input_ids, pixel_values)
         encoded_text = self._encode_text(input_ids, attention_mask)
-        encoded_image = self._encode_image(pixel_values)
+        encoded_image = self._encode_image(pixels)
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
-        if texts > images:
-            image = image.repeat_interleave(texts // images, dim=0)
+        if share > 1:
+            image = image.repeat_interleave(share, dim=0)
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         streams = text, image
         states = [streams] if keep else []
@@ -244,18 +226,6 @@ class MeterModel(MeterPreTrainedModel):
             # both read the streams of the layer below
             text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
             yield text, image
-
-
-@contextmanager
-def no_graph_if_frozen(module: nn.Module) -> Iterator[None]:
-    """Record nothing for the backward pass while ``module`` runs, if none of its parameters is trained.
-
-    Autograd alone would see to that, but not under gradient checkpointing, nor where something made the inputs
-    require a gradient.
-    """
-    trained = any(parameter.requires_grad for parameter in module.parameters())
-    with torch.set_grad_enabled(torch.is_grad_enabled() and trained):
-        yield
 
 
 def meter_of(model: Any) -> MeterModel:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from tokenizers.pre_tokenizers import ByteLevel
-from transformers import ProcessorMixin, RobertaTokenizer
+from transformers import ProcessorMixin
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from ..family import InputSizes
+from ..tokens import byte_tokenizer
 from .configuration import MeterConfig
 
 
@@ -20,13 +21,24 @@ class MeterProcessor(ProcessorMixin):
     @classmethod
     def square(cls, side: int, tokenizer: Any) -> MeterProcessor:
         """Images are resized to ``side`` × ``side`` pixels (bicubic), whatever their aspect ratio, and not cropped."""
-        return cls(CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False), tokenizer)
+        return cls(square_images(side), tokenizer)
 
 
-def byte_tokenizer(longest: int) -> RobertaTokenizer:
-    """A RoBERTa tokenizer without a learned vocabulary: one token a byte, RoBERTa's numbers for the special tokens."""
-    words = ["<s>", "<pad>", "</s>", "<unk>", *sorted(ByteLevel.alphabet()), "<mask>"]
-    return RobertaTokenizer(vocab={word: number for number, word in enumerate(words)}, model_max_length=longest)
+def square_images(side: int) -> CLIPImageProcessorPil:
+    """What :meth:`MeterProcessor.square` does to images."""
+    return CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
+
+
+def sizes(config: MeterConfig) -> InputSizes:
+    """Of the inputs of a model."""
+    return InputSizes(
+        image_size=config.image_size,
+        patch_size=config.vision_config.patch_size,
+        num_channels=config.vision_config.num_channels,
+        vocab_size=config.text_config.vocab_size,
+        text_length=config.max_text_length,
+        longest_text=config.max_text_length,
+    )
 
 
 def fresh_processor(config: MeterConfig) -> MeterProcessor:

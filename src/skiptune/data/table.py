@@ -1,0 +1,168 @@
+"""Records as columns of an Arrow table: written batch by batch, kept in memory while small, memory-mapped otherwise."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from multiprocessing.util import Finalize
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from .pictures import Stored
+
+#: Rows a record batch; every batch but the last has exactly as many, so a row is found by division.
+BATCH = 8192
+#: A table of more bytes goes to a temporary file (``TMPDIR`` says where) and is mapped from there.
+_IN_MEMORY = 8 * 2**20
+
+_TEXTS = pa.list_(pa.string())
+SCHEMA = pa.schema(
+    {
+        "image": pa.int32(),
+        "image2": pa.int32(),
+        "text": pa.string(),
+        "answers": _TEXTS,
+        "scores": pa.list_(pa.float64()),
+        "label": pa.int8(),
+        "captions": _TEXTS,
+        "given": _TEXTS,
+        "majority": pa.string(),
+        "id": pa.string(),
+        "group": pa.string(),
+    }
+)
+_PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64()})
+
+
+class Table:
+    """Columns of records, and the distinct pictures that ``image`` and ``image2`` number. Pickled by its file name."""
+
+    def __init__(self, batches: Sequence[Any], pictures: Any, path: Path | None = None) -> None:
+        self.batches = list(batches)
+        self.pictures = pictures
+        self.path = path
+
+    def __len__(self) -> int:
+        return sum(batch.num_rows for batch in self.batches)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        if self.path is not None:
+            return _open, (self.path,)
+        return Table, (self.batches, self.pictures)
+
+    def row(self, number: int) -> dict[str, Any]:
+        """The values of one row by column name."""
+        batch, place = divmod(number, BATCH)
+        return {
+            name: column[place].as_py() for name, column in zip(SCHEMA.names, self.batches[batch].columns, strict=True)
+        }
+
+    def column(self, name: str) -> Any:
+        """A whole column, as a ChunkedArray."""
+        position = SCHEMA.get_field_index(name)
+        return pa.chunked_array([batch.column(position) for batch in self.batches], SCHEMA.types[position])
+
+    def images(self, name: str = "image") -> np.ndarray:
+        """Picture numbers of all rows, int64; −1 where there is none."""
+        filled = self.column(name).fill_null(-1)
+        return np.asarray(filled.to_numpy(), dtype=np.int64)
+
+    def picture(self, number: int) -> Path | Stored:
+        """A distinct picture by number."""
+        path, column, row = (values[number].as_py() for values in self.pictures.columns)
+        return Path(path) if column is None else Stored(path, column, row)
+
+
+class TableWriter:
+    """Rows in, a :class:`Table` out. Holds one batch of rows and the distinct pictures at a time."""
+
+    def __init__(self) -> None:
+        self._rows: list[list[Any]] = [[] for _ in SCHEMA.names]
+        self._numbers: dict[str | Stored, int] = {}
+        self._batches: list[Any] = []
+        self._bytes = 0
+        self._path: Path | None = None
+        self._file: Any = None
+
+    def number(self, picture: Path | Stored) -> int:
+        """The number of a picture, a new one at its first appearance."""
+        key = str(picture) if isinstance(picture, Path) else picture
+        return self._numbers.setdefault(key, len(self._numbers))
+
+    def add(self, values: Sequence[Any]) -> None:
+        """Append a row, its values in the order of ``SCHEMA``."""
+        for column, value in zip(self._rows, values, strict=True):
+            column.append(value)
+        if len(self._rows[0]) == BATCH:
+            self._flush()
+
+    def finish(self) -> Table:
+        """The table of all rows."""
+        if self._rows[0]:
+            self._flush()
+        paths = [key.table if isinstance(key, Stored) else key for key in self._numbers]
+        stored = [key if isinstance(key, Stored) else None for key in self._numbers]
+        columns = [paths, [key and key.column for key in stored], [key and key.row for key in stored]]
+        pictures = pa.record_batch(
+            [pa.array(values, kind) for values, kind in zip(columns, _PICTURES.types, strict=True)], schema=_PICTURES
+        )
+        if self._path is None:
+            return Table(self._batches, pictures)
+        self._file.close()
+        with pa.ipc.new_file(_pictures_of(self._path), _PICTURES) as file:
+            file.write_batch(pictures)
+        return _open(self._path)
+
+    def close(self) -> None:
+        """Give up: remove what was written."""
+        if self._file is not None:
+            self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _flush(self) -> None:
+        arrays = [pa.array(values, kind) for values, kind in zip(self._rows, SCHEMA.types, strict=True)]
+        batch = pa.record_batch(arrays, schema=SCHEMA)
+        for values in self._rows:
+            values.clear()
+        self._batches.append(batch)
+        self._bytes += batch.nbytes
+        if self._path is None and self._bytes > _IN_MEMORY:
+            handle, name = tempfile.mkstemp(suffix=".arrow", dir=_folder(os.getpid()))
+            os.close(handle)
+            self._path = Path(name)
+            self._file = pa.ipc.new_file(name, SCHEMA)
+        if self._file is not None:
+            for written in self._batches:
+                self._file.write_batch(written)
+            self._batches.clear()
+
+
+def _pictures_of(path: Path) -> str:
+    return str(path.with_suffix(".pictures"))
+
+
+def _open(path: Path) -> Table:
+    """Map a written table. Pages are read when rows are, and can be dropped again by the system."""
+    files = [pa.ipc.open_file(pa.memory_map(str(name))) for name in (path, _pictures_of(path))]
+    rows, pictures = ([file.get_batch(number) for number in range(file.num_record_batches)] for file in files)
+    return Table(rows, pictures[0], path)
+
+
+@cache
+def _folder(process: int) -> str:
+    """This process's folder of temporary tables, removed when it ends, not when a forked child does."""
+    folder = tempfile.mkdtemp(prefix="skiptune-")
+
+    def remove() -> None:
+        if os.getpid() == process:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    Finalize(None, remove, exitpriority=0)  # also runs at the end of multiprocessing's children
+    return folder

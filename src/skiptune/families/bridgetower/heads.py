@@ -1,0 +1,112 @@
+"""BridgeTower with the heads of four tasks, see :mod:`skiptune.families.heads`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BridgeTowerConfig, BridgeTowerPreTrainedModel
+from transformers import initialization as init
+from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMHead
+
+from ..frozen import FrozenEncoders
+from ..heads import Fused, QuestionAnsweringHead, RankHead, States, VisualEntailmentHead, VisualReasoningHead
+from .modeling import LeanBridgeTowerModel
+
+
+class BridgeTowerTask(FrozenEncoders, BridgeTowerPreTrainedModel):
+    """BridgeTower as the body of a model with a head.
+
+    Attributes:
+        images: a text; for a second one the model has a token type of its own, ``second_image_type`` ``(width,)``,
+            which starts as a copy of the image's.
+    """
+
+    images = 1
+
+    def __init__(self, config: BridgeTowerConfig) -> None:
+        super().__init__(config)
+        self.bridgetower = LeanBridgeTowerModel(config)
+        second = nn.Parameter(torch.zeros(config.hidden_size)) if self.images == 2 else None
+        self.register_parameter("second_image_type", second)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if module is self and self.second_image_type is not None:
+            init.copy_(self.second_image_type, self.bridgetower.token_type_embeddings.weight[1])
+
+    def fuse(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        image_number: int,
+        output_hidden_states: bool | None,
+    ) -> Fused:
+        """Run the body; inputs as in :meth:`LeanBridgeTowerModel.forward`."""
+        body = self.bridgetower(
+            input_ids,
+            attention_mask,
+            pixel_values=pixel_values,
+            image_type=self.second_image_type if image_number else None,
+            output_hidden_states=output_hidden_states,
+        )
+        texts: States = None
+        images: States = None
+        if body.hidden_states is not None:
+            texts, images = zip(*body.hidden_states[2], strict=True)
+        return Fused(body.pooler_output, texts, images)
+
+
+class BridgeTowerForQuestionAnswering(QuestionAnsweringHead, BridgeTowerTask):
+    """A classifier over ``config.num_labels`` answers, with soft scores."""
+
+
+class BridgeTowerForVisualEntailment(VisualEntailmentHead, BridgeTowerTask):
+    """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+
+
+class BridgeTowerForVisualReasoning(VisualReasoningHead, BridgeTowerTask):
+    """NLVR2: is a statement true of two images?"""
+
+    images = 2
+
+
+class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
+    """How well texts and images go together: one number a pair, compared between the texts of an image.
+
+    transformers' ``BridgeTowerForImageAndTextRetrieval`` tells matching pairs from others, one by one. Read from such
+    a checkpoint, the score starts as its "match" output.
+    """
+
+    @classmethod
+    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+        """As transformers has it."""
+        found = _RankingFromMatching.from_pretrained(*args, **kwargs)
+        model = found[0] if isinstance(found, tuple) else found
+        del model.itm_score
+        model.__class__ = cls
+        return found
+
+
+class _MatchingTask(BridgeTowerTask):
+    """With room for the other head, which a rank head that a checkpoint lacks starts from."""
+
+    _keys_to_ignore_on_load_missing = (r"^itm_score\.",)
+
+    def __init__(self, config: BridgeTowerConfig) -> None:
+        super().__init__(config)
+        self.itm_score = BridgeTowerITMHead(2 * config.hidden_size)
+
+    @torch.no_grad()
+    def _init_weights(self, module: nn.Module) -> None:
+        super()._init_weights(module)
+        if module is getattr(self, "rank_output", None):
+            init.copy_(module.weight, self.itm_score.fc.weight[1:])
+            init.copy_(module.bias, self.itm_score.fc.bias[1:])
+
+
+class _RankingFromMatching(RankHead, _MatchingTask):
+    """What is read from a checkpoint."""

@@ -1,0 +1,160 @@
+"""BridgeTower: two encoders, every upper layer of which feeds a layer of cross-attention (Xu et al., 2023).
+
+Weights, configuration and layers are transformers' own. :class:`LeanBridgeTowerModel` runs them: an image is encoded
+once for all of its texts, nothing is recorded in frozen encoders, images may be of any size, and streams and attention
+weights are kept only if asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import BridgeTowerModel
+from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerModelOutput
+from transformers.utils import can_return_tuple
+
+from ..frozen import no_graph_if_frozen
+from ..heads import pair_up
+
+Streams = tuple[Tensor, Tensor]
+
+
+class LeanBridgeTowerModel(BridgeTowerModel):
+    """The same function as transformers' ``BridgeTowerModel``, with the same weights."""
+
+    # transformers' own children, which it does not annotate
+    text_model: Any
+    vision_model: Any
+    token_type_embeddings: nn.Embedding
+
+    @can_return_tuple  # type: ignore[untyped-decorator]
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        pixel_mask: Tensor | None = None,
+        inputs_embeds: Tensor | None = None,
+        image_embeds: Tensor | None = None,
+        image_token_type_idx: int | None = None,
+        interpolate_pos_encoding: bool = True,
+        image_type: Tensor | None = None,
+        output_hidden_states: bool | None = None,
+        output_attentions: bool | None = None,
+    ) -> BridgeTowerModelOutput:
+        """Encode and fuse texts and images.
+
+        Args:
+            input_ids: ``(texts, tokens)``.
+            attention_mask: 1 where there is no padding, ``(texts, tokens)``; ``None``: no padding.
+            token_type_ids, pixel_mask, inputs_embeds: not used, as in transformers.
+            pixel_values: ``(images, channels, height, width)``. There may be a multiple of texts: the first so many
+                go with the first image, and so on; every image is encoded once.
+            image_embeds: embedded patches ``(images, patches, width of the vision tower)`` instead of pixels.
+            image_token_type_idx: row of the token-type table that is added to the image; ``None``: 1.
+            interpolate_pos_encoding: whether images may be of another size than the configuration's.
+            image_type: ``(width,)``, added to the image instead of a row of the table.
+            output_hidden_states, output_attentions: what else to return; ``None``: as the configuration says.
+
+        Returns:
+            As transformers' class, with ``hidden_states`` (text encoder's, vision tower's, pairs after every fusion
+            layer) and ``attentions`` (pairs of every fusion layer's weights to its own stream) only if asked for.
+
+        Raises:
+            InputError: no images, a number of texts that is no multiple of that of the images, or
+                ``output_attentions`` with a skipped fusion layer.
+        """
+        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
+        weigh = self.config.output_attentions if output_attentions is None else output_attentions
+        images, share = pair_up(input_ids, pixel_values if image_embeds is None else image_embeds)
+        if image_embeds is None:
+            images = self._embed(images, interpolate_pos_encoding)
+        mask = None if attention_mask is None else _additive(attention_mask, images.dtype)
+        if image_type is None:
+            image_type = self.token_type_embeddings.weight[image_token_type_idx or 1]
+        encoded: Iterable[Streams] = self._encode(input_ids, images, mask)
+        if keep:
+            encoded = list(encoded)
+        not_fused = 1 + len(self.text_model.encoder.layer) - self.config.num_hidden_layers
+        fused: list[Streams] = []
+        attentions: list[Any] = []
+        for streams, weights in self._fuse(islice(encoded, not_fused, None), image_type, share, mask, weigh):
+            fused += [streams] if keep else []
+            attentions += [weights] if weigh else []
+        return BridgeTowerModelOutput(
+            text_features=streams[0],
+            image_features=streams[1],
+            pooler_output=self.get_cls_features(*streams),
+            hidden_states=(*zip(*encoded, strict=True), tuple(fused)) if keep else None,
+            attentions=tuple(attentions) if weigh else None,
+        )
+
+    def _embed(self, pixel_values: Tensor, interpolate: bool) -> Tensor:
+        """Patches as the vision tower has them, ``(images, patches, width)`` after its first LayerNorm."""
+        with no_graph_if_frozen(self.vision_model):
+            embedded = self.vision_model.visual.forward_pre(pixel_values, interpolate_pos_encoding=interpolate)
+        result: Tensor = embedded.transpose(0, 1)
+        return result
+
+    def _encode(self, input_ids: Tensor, images: Tensor, mask: Tensor | None) -> Iterator[Streams]:
+        """Both encoders' streams, embedded and after every layer: ``(texts, tokens, width)``, and
+        ``(patches, images, width)`` with patches first, as the vision tower computes.
+        """
+        with no_graph_if_frozen(self.text_model):
+            text = self.text_model.embeddings(input_ids=input_ids)
+        image = images.transpose(0, 1)
+        yield text, image
+        blocks = self.vision_model.visual.transformer.resblocks
+        for number, layer in enumerate(self.text_model.encoder.layer):
+            with no_graph_if_frozen(self.text_model):
+                text = layer(text, mask)
+            with no_graph_if_frozen(self.vision_model):
+                image = blocks[number](image)
+            yield text, image
+
+    def _fuse(
+        self, encoded: Iterable[Streams], image_type: Tensor, share: int, mask: Tensor | None, weigh: bool
+    ) -> Iterator[tuple[Streams, Any]]:
+        """Both streams ``(texts, tokens, width)`` after every fusion layer, and its attention weights."""
+        streams: Streams | None = None
+        for number, (text, image) in enumerate(encoded):
+            image = self.vision_model.visual.forward_post(image)
+            image = self._transform(self.cross_modal_image_transform, number)(image) + image_type
+            if share > 1:
+                image = image.repeat_interleave(share, dim=0)
+            text = self._transform(self.cross_modal_text_transform, number)(text) + self.token_type_embeddings.weight[0]
+            text, image = self._bridge(number, text, image, streams)
+            # both read the streams of the bridge
+            text_output = self.cross_modal_text_layers[number](text, image, mask, None, output_attentions=weigh)
+            image_output = self.cross_modal_image_layers[number](image, text, None, mask, output_attentions=weigh)
+            streams = text_output[0], image_output[0]
+            yield streams, (text_output[1], image_output[1])
+
+    def _transform(self, transform: Any, number: int) -> Any:
+        """The projection into the width of the fusion layers, which may be one for all of them."""
+        return transform if self.config.share_cross_modal_transformer_layers else transform[number]
+
+    def _bridge(self, number: int, text: Tensor, image: Tensor, below: Streams | None) -> Streams:
+        """What a fusion layer reads: the encoders' streams, joined from the second one on with those of the last."""
+        if below is None:
+            return self.cross_modal_text_layernorm(text), self.cross_modal_image_layernorm(image)
+        return (
+            self.cross_modal_text_link_tower[number - 1](text, below[0], None),
+            self.cross_modal_image_link_tower[number - 1](image, below[1], None),
+        )
+
+
+def _additive(attention_mask: Tensor, dtype: torch.dtype) -> Tensor:
+    """0 where there is no padding, a very negative number elsewhere, ``(texts, 1, 1, tokens)``."""
+    padding = attention_mask[:, None, None, :] == 0
+    return torch.zeros_like(padding, dtype=dtype).masked_fill(padding, torch.finfo(dtype).min)
+
+
+def bridgetower_of(model: Any) -> BridgeTowerModel:
+    """The ``BridgeTowerModel`` inside any of the BridgeTower classes, or ``model`` itself."""
+    return model if isinstance(model, BridgeTowerModel) else model.bridgetower

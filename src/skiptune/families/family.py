@@ -1,0 +1,108 @@
+"""What the rest of the package needs to know of a model family: its blocks, its classes, the sizes of its inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..blocks import SkippableBlock
+from ..checks import nearest
+from ..errors import InputError
+
+
+@dataclass(frozen=True)
+class InputSizes:
+    """The inputs a model takes.
+
+    Attributes:
+        image_size: side of a square image in pixels, as in pre-training; what costs are stated for by default.
+        patch_size: side of a patch in pixels.
+        num_channels: colours of a pixel.
+        vocab_size: tokens the text is made of.
+        text_length: tokens of a long text, special ones included; what costs are stated for by default.
+        longest_text: tokens there are positions for.
+    """
+
+    image_size: int
+    patch_size: int
+    num_channels: int
+    vocab_size: int
+    text_length: int
+    longest_text: int
+
+
+@dataclass(frozen=True)
+class BlockKind:
+    """What one class of skippable block looks like.
+
+    Attributes:
+        block_class: the class, after adoption.
+        width: of its residual stream, from the model's configuration.
+        sublayers: block adapters a block; 0: it is never adapted, only skipped.
+        skip_factor: default width of the skip adapter, in block-adapter widths.
+        lora_targets: names, inside the block, of the linear layers that get LoRA.
+    """
+
+    block_class: type[SkippableBlock]
+    width: Callable[[Any], int]
+    sublayers: int
+    skip_factor: int
+    lora_targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Family:
+    """What the rest of the package needs to know of a model family.
+
+    Attributes:
+        name: of the family, e.g. ``vilt``.
+        model_types: transformers' ``config.model_type`` values it covers.
+        kinds: the classes of its skippable blocks.
+        adopt: switches a model's classes over to skippable ones, in place.
+        adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
+            are no such layers.
+        blocks: names and modules of the skippable blocks, in model order.
+        small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
+        base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
+        config_class: transformers' configuration.
+        sizes: of the inputs, from the model's configuration.
+        model_classes: task name → class of a model with that task's head.
+        pair_config: configuration fields of a model for two images a text.
+        processor_classes: of the processor and, with Pillow, its images.
+        image_processor: for a configuration, images of so many pixels a side (the shorter one, if any shape goes).
+        fresh_processor: a processor for a configuration with random weights.
+    """
+
+    name: str
+    model_types: tuple[str, ...]
+    kinds: tuple[BlockKind, ...]
+    adopt: Callable[[nn.Module], None]
+    adopt_encoders: Callable[[nn.Module], None] | None
+    blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
+    small_parts: tuple[str, ...]
+    base_prefix: str
+    config_class: type[Any]
+    sizes: Callable[[Any], InputSizes]
+    model_classes: dict[str, type[PreTrainedModel]]
+    pair_config: dict[str, Any]
+    processor_classes: tuple[type[Any], type[Any]]
+    image_processor: Callable[[Any, int], Any]
+    fresh_processor: Callable[[Any], Any]
+
+    def kind_of(self, block: SkippableBlock) -> BlockKind:
+        """The entry of a block's class."""
+        return next(kind for kind in self.kinds if isinstance(block, kind.block_class))
+
+    def model_class(self, task: str) -> type[PreTrainedModel]:
+        """The class with the head of a task.
+
+        Raises:
+            InputError: the family has none for it.
+        """
+        if task not in self.model_classes:
+            raise InputError(f"task {task!r}: {self.name} has no head for it{nearest(task, self.model_classes)}")
+        return self.model_classes[task]

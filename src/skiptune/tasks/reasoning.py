@@ -1,0 +1,82 @@
+"""Visual reasoning: is a statement true of two images (NLVR2), or of one (NLVR)?"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from ..data.records import Record
+from ..errors import InputError
+from ..families.registry import family_of_processor
+from .base import Classification, labels_of, refuse_without
+
+_CHOICES = ("false", "true")
+
+
+class Reasoning(Classification):
+    """Statements about ``images`` images each, cross-entropy over false and true.
+
+    Two images go through the model one after the other, each with the statement, and the two pooled outputs are
+    classified together, as in the released code.
+    """
+
+    name = "reasoning"
+    unit = "statements"
+
+    def __init__(self, processor: Any, images: int = 2) -> None:
+        if images not in (1, 2):
+            raise InputError(f"images: {images}; statements are about 1 or 2 images")
+        super().__init__(processor, _CHOICES)
+        self.number = images
+
+    @classmethod
+    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Reasoning:
+        """As many images as the first record has."""
+        return cls(processor, len(records[0].images))
+
+    @property
+    def head(self) -> str:
+        return "nlvr2" if self.number == 2 else "entailment"
+
+    def settings(self) -> dict[str, Any]:
+        return {"images": self.number}
+
+    def model_changes(self) -> dict[str, Any]:
+        pairs = family_of_processor(self.processor).pair_config if self.number == 2 else {}
+        return {**super().model_changes(), **pairs}
+
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
+        refuse_without(records, cls.name, "label 0 or 1", lambda record: record.label in (0, 1))
+
+    def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        """Pixels as of one image, or of two: ``(batch, 2, …)``."""
+        if any(len(record.images) != self.number for record in records):
+            raise InputError(f"image2: this model judges statements about {self.number} image(s)")
+        found = self.images.batch([picture for record in records for picture in record.images])
+        if self.number == 1:
+            return found
+        return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}
+
+    def labels(self, records: Sequence[Record]) -> Tensor:
+        return labels_of(records)
+
+    def score(self, record: Record, answer: str) -> float:
+        return float(record.label == self.numbers[answer])
+
+    def accepted(self, record: Record) -> list[str]:
+        return [] if record.label is None else [self.answers[record.label]]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
+    def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
+        """Accuracy, and consistency: the share of statements that are right for all the images they come with."""
+        right: dict[str, bool] = defaultdict(lambda: True)
+        for record, score in zip(records, scores, strict=True):
+            right[record.text] &= score == 1.0
+        return {**super().metrics(records, scores), "consistency": sum(right.values()) / len(right)}

@@ -1,0 +1,108 @@
+"""The embedded model is small, whole and documented; other names are found or refused with a sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from transformers import BertConfig, ViltForQuestionAnswering
+
+from skiptune import InputError, blocks_of, insert, load_model, load_processor
+from skiptune.models import ARCHITECTURES, EMBEDDED, embedded_path, fingerprint, source_of
+
+LIMIT = 8 * 2**20
+EMBEDDED_NAMES = list(EMBEDDED)
+
+
+@pytest.mark.parametrize("name", EMBEDDED_NAMES)
+def test_embedded_models_are_small_and_of_half_precision(name: str) -> None:
+    folder = embedded_path(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= LIMIT
+    assert {value.dtype for value in load_file(folder / "model.safetensors").values()} == {torch.float16}
+
+
+@pytest.mark.parametrize("name", EMBEDDED_NAMES)
+def test_embedded_models_tell_how_they_were_made(name: str) -> None:
+    found = json.loads((embedded_path(name) / "pretraining.json").read_text())
+    assert 0.5 < found["itm_accuracy"] <= 1  # chance is a half
+    assert 0.1 < found["mlm_accuracy"] <= 1
+    assert found["seconds"]
+    assert found["config"]["width"] == load_model(name, ViltForQuestionAnswering).config.hidden_size
+
+
+@pytest.mark.parametrize("name", EMBEDDED_NAMES)
+def test_embedded_models_load_with_their_body(name: str) -> None:
+    model = load_model(name, ViltForQuestionAnswering, num_labels=5)
+    saved = load_file(embedded_path(name) / "model.safetensors")
+    body = {key: value for key, value in model.state_dict().items() if key.startswith("vilt.")}
+    assert body.keys() <= saved.keys() | {key for key in body if key.endswith("position_ids")}
+    assert all(torch.equal(value, saved[key].float()) for key, value in body.items() if key in saved)
+    assert len(blocks_of(insert(model))) == 12
+    assert load_processor(name).tokenizer("what color is the circle?")["input_ids"]
+
+
+def test_the_head_depends_on_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    first = load_model("vilt-scenes", ViltForQuestionAnswering, seed=3, num_labels=5)
+    state = torch.get_rng_state()
+    second = load_model("vilt-scenes", ViltForQuestionAnswering, seed=3, num_labels=5)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert fingerprint(first.state_dict().items()) == fingerprint(second.state_dict().items())
+    other = load_model("vilt-scenes", ViltForQuestionAnswering, seed=4, num_labels=5)
+    assert not torch.equal(other.classifier[0].weight, first.classifier[0].weight)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("vilt-scnes", "did you mean 'vilt-scenes'?"),
+        ("./nowhere", "no such model or directory"),
+        ("a/b/c", "no such model or directory"),
+        ("", "no config.json"),
+        ("someone/not-on-this-machine", "could not be loaded"),
+    ],
+)
+def test_unknown_names_are_refused(name: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError) as refused:
+        load_model(name, ViltForQuestionAnswering)
+    assert said in str(refused.value)
+
+
+def test_architectures_have_no_checkpoint() -> None:
+    for name in ARCHITECTURES:
+        with pytest.raises(InputError, match="random weights"):
+            source_of(name)
+
+
+def test_a_directory_of_another_family_is_refused(tmp_path: Path) -> None:
+    BertConfig(hidden_size=32).save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"model_type 'bert' is not a supported family; supported: .*vilt"):
+        load_model(str(tmp_path), ViltForQuestionAnswering)
+
+
+@pytest.mark.parametrize("damage", ["no weights", "truncated", "other sizes", "config"])
+def test_damaged_directories_are_refused(damage: str, base_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(base_folder, tmp_path / "model")
+    weights, config = folder / "model.safetensors", folder / "config.json"
+    if damage == "no weights":
+        weights.unlink()
+    elif damage == "truncated":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "config":
+        config.write_text(config.read_text()[:50])
+    else:
+        config.write_text(json.dumps({**json.loads(config.read_text()), "intermediate_size": 128}))
+    with pytest.raises(InputError, match=r"model"):
+        load_model(str(folder), ViltForQuestionAnswering)
+
+
+def test_fingerprints_tell_names_types_shapes_and_values_apart() -> None:
+    value = torch.arange(6.0)
+    variants = [{"a": value}, {"b": value}, {"a": value.double()}, {"a": value.view(2, 3)}, {"a": value + 1}]
+    assert len({fingerprint(found.items()) for found in variants}) == len(variants)
+    assert fingerprint([("a", value), ("b", value)]) == fingerprint([("b", value), ("a", value)])
