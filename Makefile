@@ -31,7 +31,7 @@ full: install
 
 benchmarks: install
 	$(BIN)/python benchmarks/latency.py
-	$(BIN)/python benchmarks/easy_vqa.py
+	$(BIN)/python benchmarks/accuracy.py
 
 clean:
 	rm -rf $(VENV) build dist runs

@@ -1,6 +1,6 @@
 """The full easy-VQA recipe over seeds: searched plan, nothing skipped, random plan and full tuning side by side.
 
-    python benchmarks/easy_vqa.py [--seeds 0 1 2] [--arms searched unskipped random full] [--recipe easy-vqa] [--jobs 1]
+    python benchmarks/accuracy.py [--seeds 0 1 2] [--arms searched unskipped random full] [--recipe easy-vqa] [--jobs 1]
 
 Every arm of every seed is resumable; finished ones are only read. Writes ``benchmarks/results/easy_vqa.json`` after
 each: mean and sample standard deviation over the seeds, and each run's own numbers. ``--jobs 2`` trains two at a
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, default=Path("runs/benchmark-easy-vqa"))
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "easy_vqa.json")
     options = parser.parse_args()
-    command = shlex.join(["python", "benchmarks/easy_vqa.py", *sys.argv[1:]])
+    command = shlex.join(["python", "benchmarks/accuracy.py", *sys.argv[1:]])
     common = {"recipe": read_recipe(options.recipe, options.changes).to_dict(), "command": command}
     threads = max(1, (os.cpu_count() or 1) // options.jobs)
     rows: list[dict[str, Any]] = []
