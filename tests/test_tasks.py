@@ -255,3 +255,59 @@ def test_captions_and_pairs_through_the_command_line(tmp_path: Path) -> None:
         assert found_again["count"] == 12
         assert TASKS[task].metric in found_again
         assert TASKS[task].metric.replace("_", " ") in (tmp_path / task / "report.md").read_text()
+
+
+def test_augmented_images_change_every_epoch_and_repeat_after_a_resume(
+    squares: list[tuple[Path, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = records_of("vqa", squares)[:8]
+    drawn: list[tuple[Any, ...]] = []
+    task, _ = make("vqa", "vilt-tiny", records)
+    collate = task.collate
+
+    def note(batch: list[Record]) -> dict[str, torch.Tensor]:
+        drawn.extend((str(record.image.picture), record.image.draw) for record in batch)  # type: ignore[union-attr]
+        return collate(batch)
+
+    monkeypatch.setattr(task, "collate", note)
+    config = TrainConfig(epochs=2, batch_size=4, save_steps=1, augment={"n": 1, "m": 9})
+    weights = []
+    for folder in (tmp_path / "whole", tmp_path / "again"):
+        drawn.clear()
+        _, model = make("vqa", "vilt-tiny", records)
+        fit(model, task, records, config, folder=folder)
+        weights.append({name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad})
+        if folder.name == "whole":
+            assert sorted({draw[0] for _, draw in drawn}) == [0, 1]
+            assert len(set(drawn)) == 16
+            (tmp_path / "again").mkdir()
+            (tmp_path / "whole" / "checkpoint-3").rename(tmp_path / "again" / "checkpoint-3")
+        else:
+            assert {draw[0] for _, draw in drawn} == {1}
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+def test_a_damaged_image_does_not_end_a_run(tmp_path: Path) -> None:
+    from test_run import skiptune
+
+    (tmp_path / "images").mkdir()
+    rows = [
+        {"image": f"{k}.png", "question": "which colour?", "answer": draw_square(tmp_path / "images" / f"{k}.png", k)}
+        for k in range(12)
+    ]
+    whole = (tmp_path / "images" / "1.png").read_bytes()
+    (tmp_path / "images" / "1.png").write_bytes(whole[: len(whole) // 2] + bytes(8) + whole[len(whole) // 2 :])
+    (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "recipe.yaml").write_text(
+        "output: out\n"
+        "model: vilt-tiny\n"
+        "data: {name: jsonl, train: train.jsonl, images: images, validation_share: 0.25}\n"
+        "budget: {num_skip: 1}\n"
+        "search: {max_steps: 4, interval: 2}\n"
+        "train: {max_steps: 2, batch_size: 4}\n"
+        "bench: {batch_sizes: [1], repeats: 2}\n"
+    )
+    done = skiptune("run", str(tmp_path / "recipe.yaml"), "--output", str(tmp_path / "out"))
+    assert done.returncode == 0, done.stderr
+    log = "".join(path.read_text() for path in (tmp_path / "out" / "logs").glob("bad-*.log"))
+    assert "1.png" in log

@@ -203,6 +203,8 @@ class TrainConfig(Config):
         max_grad_norm: gradient clipping.
         save_steps: optimizer steps between checkpoints; ``None``: ten a training.
         workers: processes that decode images; 0 decodes in the main process.
+        augment: RandAugment of training images: ``n`` operations of strength ``m`` (0 to 30), e.g. ``{n: 2, m: 9}``;
+            empty: none.
         seed: of data order, adapter weights, subnetworks and held-out batches.
     """
 
@@ -217,6 +219,7 @@ class TrainConfig(Config):
     max_grad_norm: float = 1.0
     save_steps: int | None = None
     workers: int = 0
+    augment: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
 
     @classmethod
@@ -240,12 +243,26 @@ class TrainConfig(Config):
             "seed": (0, 2**31 - 1, True, False),
         }
         _check_numbers(problems, self, ranges)
+        self._check_augment(problems)
         if not isinstance(self.learning_rate_factors, dict):
             problems.add(f"learning_rate_factors: {self.learning_rate_factors!r} is not a mapping")
             return
         for name, factor in self.learning_rate_factors.items():
             problems.check(name in GROUPS, f"learning_rate_factors.{name}: unknown group{nearest(name, GROUPS)}")
             problems.check(is_number(factor, 0), f"learning_rate_factors.{name}: {factor!r} is not a number ≥ 0")
+
+    def _check_augment(self, problems: Problems) -> None:
+        if not isinstance(self.augment, dict):
+            problems.add(f"augment: {self.augment!r} is not a mapping of n and m")
+            return
+        ranges = {"n": (1, 100, True), "m": (0, 30, False)}
+        for name, value in self.augment.items():
+            if name not in ranges:
+                problems.add(f"augment.{name}: unknown field{nearest(str(name), ranges)}")
+                continue
+            low, high, whole = ranges[name]
+            ok = is_number(value, low, high, whole)
+            problems.check(ok, f"augment.{name}: {value!r} is not a {'whole ' * whole}number in [{low}, {high}]")
 
 
 #: Parameter groups, in the order they are reported.

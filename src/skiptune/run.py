@@ -24,6 +24,7 @@ from transformers import PreTrainedModel
 from .checks import read_json, write_atomically, write_json
 from .config import SkipConfig, TrainConfig
 from .cost import cost_table, count_parameters, example_inputs
+from .data.damaged import Damaged
 from .data.parts import Data, read_parts
 from .data.records import Record, check_disjoint
 from .distributed import alike, on_main, rank
@@ -64,8 +65,11 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        processor = load_processor(self.recipe.model)
-        return TASKS[self.recipe.task].from_records(processor, self.data.train, self.recipe.data.least_answer_count)
+        processor, data = load_processor(self.recipe.model), self.recipe.data
+        task = TASKS[self.recipe.task].from_records(processor, self.data.train, data.least_answer_count)
+        most = {} if data.most_bad is None else {"most_bad": data.most_bad}
+        task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
+        return task
 
     def check(self) -> None:
         """Refuse everything that cannot work, before any work.
@@ -275,6 +279,7 @@ class Run:
                 "validation": len(self.data.validation),
                 "test": len(self.data.test),
                 "bad_rows": {name: len(rows) for name, rows in self.data.bad_rows.items()},
+                "bad_images": len(self.task.images.damaged.problems()) if self.task.images.damaged else 0,
             },
             "answers": len(self.task.settings().get("answers", ())) or None,
             "seconds": {"search": plan.details.get("seconds"), **self.step_seconds()},

@@ -251,7 +251,7 @@ def _parameters(results: Mapping[str, Any]) -> Table:
 def _data(results: Mapping[str, Any]) -> Table:
     records = find(results, "records") or {}
     bad = records.get("bad_rows") or {}
-    rows = [(part, f"{n:,}", f"{bad.get(part, 0):,}") for part, n in records.items() if part != "bad_rows"]
+    rows = [(part, f"{n:,}", f"{bad.get(part, 0):,}") for part, n in records.items() if not part.startswith("bad_")]
     answers = find(results, "answers")
     note = f"{answers:,} different answers." if answers else ""
     return Table("Data", ("", _unit(results), "rows left out"), rows, note)

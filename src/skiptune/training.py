@@ -20,9 +20,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from .config import TrainConfig
+from .data.augment import RandAugment, vary
 from .data.records import Record
 from .distributed import add_up, alike, on_main, processes, rank
 from .errors import InputError, RunError
@@ -36,16 +37,34 @@ _BETAS = (0.9, 0.98)
 
 
 class RecordDataset(Dataset[Record]):
-    """Records by number; the task's collator decodes them."""
+    """Records by number; the task's collator decodes them.
 
-    def __init__(self, records: Sequence[Record]) -> None:
-        self.records = records
+    Args:
+        records: to train on.
+        augment: changes their images, another way every epoch and the same way after a resume; ``None``: not at all.
+    """
+
+    def __init__(self, records: Sequence[Record], augment: RandAugment | None = None) -> None:
+        self.records, self.augment, self.epoch = records, augment, 0
 
     def __len__(self) -> int:
         return len(self.records)
 
     def __getitem__(self, index: int) -> Record:
-        return self.records[index]
+        record = self.records[index]
+        return record if self.augment is None else vary(record, self.augment, self.epoch, index)
+
+
+class EpochOfDataset(TrainerCallback):
+    """Tells a data set which pass begins, before its first batch is made, also in the middle of a resumed one."""
+
+    def __init__(self, dataset: RecordDataset) -> None:
+        self.dataset = dataset
+
+    def on_epoch_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # a sum of steps that may be a hair short of whole
 
 
 class SharedBatches(BatchSampler):
@@ -274,12 +293,14 @@ def _train(
     callbacks: Sequence[TrainerCallback],
 ) -> dict[str, Any]:
     started = time.perf_counter()
+    augment = RandAugment(**config.augment, seed=config.seed) if config.augment else None
+    dataset = RecordDataset(records, augment)
     trainer = SkipTrainer(
         model,
         training_arguments(config, folder, epochs, max_steps, len(records)),
         data_collator=task.collate,
-        train_dataset=RecordDataset(records),
-        callbacks=[bar, *callbacks],
+        train_dataset=dataset,
+        callbacks=[bar, EpochOfDataset(dataset), *callbacks],
         config=config,
     )
     silence(trainer)

@@ -51,7 +51,7 @@ class ImageStore:
         """
         if isinstance(picture, Varied):
             image = Image.fromarray(self.pixels(picture.picture).transpose(1, 2, 0))
-            return np.asarray(picture.policy(image, picture.draw)).transpose(2, 0, 1)
+            return np.array(picture.policy(image, picture.draw)).transpose(2, 0, 1)  # a copy: Pillow's is read-only
         key = picture if isinstance(picture, Path | Stored) else None
         if key is not None and key in self._kept:
             return self._kept[key]
