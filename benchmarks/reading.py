@@ -5,8 +5,8 @@
 Makes a synthetic set as the published one is built (questions, annotations with ten answers each, five an image;
 image files hold a few bytes, for only their presence is looked at), reads a quarter of it and all of it in processes of
 their own, and writes ``benchmarks/results/reading.json``: records a second by the clock and by the processor (other
-work may run beside), the peak resident memory of both, and its growth for each further record. Then all records are visited
-in order and some at random.
+work may run beside), the peak resident memory of both, and its growth for each further record. Then all records are
+visited in order and some at random.
 """
 
 from __future__ import annotations
