@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from .pictures import image_problem as image_problem  # the command line asks here
 from .reading import collect, image_folder, read_lines, text_of
 from .records import Record, Records
 from .rows import row_record

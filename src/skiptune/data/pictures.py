@@ -89,7 +89,7 @@ def decode(picture: Picture) -> Image.Image:
         raise InputError(f"image {name}: cannot be read ({error})") from None
 
 
-def image_problem(path: Path, open_it: bool) -> str:
+def image_problem(path: Path, open_it: bool = True) -> str:
     """What is wrong with an image file, or an empty string.
 
     A look at presence and size costs 2 µs, opening it (Pillow reads the header and verifies what is cheap) 30 µs and
