@@ -310,6 +310,9 @@ def test_pretrained_checkpoints(family: str, command: Command, tmp_path: Path) -
     shared = {name: value for name, value in ranking.state_dict().items() if name.startswith(f"{family}.")}
     assert all(torch.equal(value, body.state_dict()[name]) for name, value in shared.items())
     assert torch.equal(ranking.rank_output.weight, golden(family, "state_dict")["itm_score.fc.weight"][1:])
+    if family == "meter":  # the DAS code's start, in one field
+        body = st.load_model(str(tmp_path / "body"), "vqa", text_start="token")
+        assert torch.equal(body.meter.token4classifier[0, 0], body.meter.start_embedding())
     code, _, complaint = command("convert", path, tmp_path / "out", "--task", "vqa")
     assert code == 2
     assert "there is no head for it; tasks with a head: none. --task pretrained" in complaint
@@ -394,7 +397,7 @@ def test_nothing_of_a_malicious_pickle_runs(form: str, command: Command, tmp_pat
 def test_callbacks_that_lightning_names_by_class_are_no_obstacle(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Older versions of it file the callbacks' notes under their classes, whose modules are not needed."""
+    """Older versions file the callbacks' notes under their classes. Neither these nor their modules are needed."""
     name = "pytorch_lightning.callbacks.model_checkpoint"
     note = type("ModelCheckpoint", (), {"__module__": name})
     path = tmp_path / "vqa.ckpt"
@@ -497,6 +500,23 @@ def test_plans_that_cannot_be_told(family, changes, options, said: str, command:
     assert code == 2
     assert said in complaint
     assert not (tmp_path / "out").exists()
+
+
+@needs_golden
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({GATE: torch.arange(9.0)}, "9 and 1 numbers for 12 blocks"),
+        ({GATE: torch.full((12,), float("nan"))}, "is not possible"),
+        ({GATE: torch.arange(12.0), "skip_num": torch.tensor([12.0])}, "12 of"),
+        ({GATE: torch.arange(12.0), "skip_num": torch.tensor([0.5])}, "0.5 is not a whole number"),
+    ],
+)
+def test_search_states_that_make_no_plan(changes, said: str, command: Command, tmp_path: Path) -> None:
+    torch.save(state_of("meter", adapters=True, heads=("vqa",)) | changes, tmp_path / "das.pt")
+    code, _, complaint = command("convert", tmp_path / "das.pt", tmp_path / "out", "--heads", 4)
+    assert code == 2
+    assert said in complaint
 
 
 @needs_golden

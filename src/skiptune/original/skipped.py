@@ -42,6 +42,8 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
         raise InputError("it does not say which blocks are skipped; name them with --skip, or --skip none")
     if gate.numel() != len(blocks) or number.numel() != 1:
         raise InputError(f"das_gate, skip_num: {gate.numel()} and {number.numel()} numbers for {len(blocks)} blocks")
+    if not float(number).is_integer():
+        raise InputError(f"skip_num: {float(number)} is not a whole number; name the blocks with --skip")
     count = int(number)
     return Plan(
         family=family,
