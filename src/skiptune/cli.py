@@ -377,7 +377,7 @@ def _summary(results: dict[str, Any]) -> None:
     for part in ("validation", "test"):
         if part in metric:
             value, count = metric[part][measure], metric[part]["count"]
-            typer.echo(f"{f'{part} {measure}:':<21}{value:.2%} of {count} {metric['unit']}")
+            typer.echo(f"{f'{part} {measure}:':<24} {value:.2%} of {count} {metric['unit']}")
     for name, entry in results["baselines"].items():
         typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])[measure]:.2%}")
     typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")

@@ -43,7 +43,8 @@ class DataConfig(Config):
         test, test_images, test_annotations, test_split: the same of the part that is touched once, at the end.
         columns: our field → the ``dataset``'s column, for those named otherwise.
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
-        max_train: use only that many training records, drawn at random.
+        max_train, max_validation, max_test: use only that many records of a part, drawn at random. Recall is measured
+            over all pairs of an image and a text, so its time grows with the square.
         least_answer_count: answers given less often in training are not in the vocabulary; 9 is usual for VQAv2.
     """
 
@@ -64,6 +65,8 @@ class DataConfig(Config):
     columns: dict[str, str] = field(default_factory=dict)
     most_bad: float | None = None
     max_train: int | None = None
+    max_validation: int | None = None
+    max_test: int | None = None
     least_answer_count: int = 1
 
     def validate(self, problems: Problems) -> None:
@@ -86,9 +89,9 @@ class DataConfig(Config):
         share, bad = self.validation_share, self.most_bad
         problems.check(is_number(share, 0, 1) and 0 < share < 1, f"validation_share: {share!r} is not between 0 and 1")
         problems.check(bad is None or is_number(bad, 0, 1), f"most_bad: {bad!r} is not a share between 0 and 1")
-        for name, optional in (("max_train", True), ("least_answer_count", False)):
+        for name in (*(f"max_{part}" for part in PARTS), "least_answer_count"):
             value = getattr(self, name)
-            ok = (value is None and optional) or is_number(value, 1, whole=True)
+            ok = (value is None and name != "least_answer_count") or is_number(value, 1, whole=True)
             problems.check(ok, f"{name}: {value!r} is not a whole number ≥ 1")
 
     def _check_path(self, problems: Problems, part: str) -> None:
@@ -151,7 +154,7 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
 
     Args:
         config: what to read.
-        seed: of the validation part and of ``max_train``.
+        seed: of the validation part and of what ``max_train`` and its like draw.
         log: folder for files that name every bad row.
 
     Raises:
@@ -169,11 +172,14 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
         validation = found["validation"]
     else:
         train, validation = split_by_image(train, config.validation_share, seed)
-    if config.max_train is not None and config.max_train < len(train):
-        rows = np.random.default_rng(seed).permutation(len(train))[: config.max_train]
-        train = train.select(np.sort(rows))
-    test: Sequence[Record] = found.get("test", [])
-    return Data(train, validation, test, {part: records.bad for part, records in found.items()})
+    parts = {"train": train, "validation": validation, **({"test": found["test"]} if "test" in found else {})}
+    for part, records in parts.items():
+        most = getattr(config, f"max_{part}")
+        if most is not None and most < len(records):
+            rows = np.random.default_rng(seed).permutation(len(records))[:most]
+            parts[part] = records.select(np.sort(rows))
+    bad = {part: records.bad for part, records in found.items()}
+    return Data(parts["train"], parts["validation"], parts.get("test", []), bad)
 
 
 def read_for_evaluation(name: str, path: str, fields: dict[str, Any], log: Path | None = None) -> Records:
