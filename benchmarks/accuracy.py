@@ -23,8 +23,8 @@ import torch
 
 from skiptune.checks import write_json
 from skiptune.recipe import read_recipe
-from skiptune.run import Run, versions
-from skiptune.runtime import keep_freed_memory, quiet_libraries
+from skiptune.run import Run
+from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
 
 ARMS = ("searched", "unskipped", "random", "full")
 

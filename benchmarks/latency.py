@@ -23,8 +23,7 @@ import skiptune as st
 from skiptune.checks import write_json
 from skiptune.cost import count_macs, example_inputs
 from skiptune.families import vilt
-from skiptune.run import versions
-from skiptune.runtime import keep_freed_memory
+from skiptune.runtime import keep_freed_memory, versions
 
 ANSWERS = 3129
 

@@ -16,10 +16,8 @@ from .runtime import best_device, is_disk_failure, is_memory_failure, keep_freed
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .data.records import Records
     from .recipe import Recipe
     from .run import Run
-    from .tasks import Evaluation
 
 #: Seconds that a process waits for the one that failed to say why: the launcher ends all as soon as one has ended.
 _COURTESY = 2.0
@@ -115,6 +113,7 @@ def evaluate(
     from .data.parts import read_for_evaluation
     from .data.sources import SOURCES
     from .evaluation import evaluate as measure
+    from .evaluation import write_predictions, write_submission
     from .run import report_bad_rows
     from .slim import load, load_task
 
@@ -127,7 +126,10 @@ def evaluate(
     report_bad_rows({data: records.bad})
     task = load_task(folder, slim)
     found = measure(slim, task, records, batch_size)
-    _write_answers(records, found, predictions, submission)
+    if predictions is not None:
+        write_predictions(predictions, records, found)
+    if submission is not None:
+        write_submission(submission, records, found)
     summary = {**found.summary(), "bad_rows": len(records.bad)}
     if as_json:
         typer.echo(json.dumps(summary))
@@ -136,23 +138,6 @@ def evaluate(
         typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
     if found.unknown:
         typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
-
-
-def _write_answers(records: Records, found: Evaluation, predictions: Path | None, submission: Path | None) -> None:
-    """What the model said: with its score a line, and as VQAv2's evaluation server takes it."""
-    from .checks import write_json, write_text
-
-    answered = list(zip(records, found.predictions, found.scores, strict=True))
-    if predictions is not None:
-        rows = [
-            {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
-            for record, answer, score in answered
-        ]
-        write_text(predictions, "".join(json.dumps(row) + "\n" for row in rows))
-    if submission is not None:
-        if not all(record.id.isdigit() for record in records):
-            raise InputError("--submission: these records have no question ids; it is for --format vqav2")
-        write_json(submission, [{"question_id": int(record.id), "answer": answer} for record, answer, _ in answered])
 
 
 @app.command()

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .checks import Problems, nearest, read_json, write_json
 from .config import is_number
 from .errors import InputError
@@ -35,6 +37,11 @@ class Plan:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_skipped(self.skipped, self.blocks)
         object.__setattr__(self, "skipped", tuple(name for name in self.blocks if name in self.skipped))
+
+    def random(self, seed: int) -> tuple[str, ...]:
+        """As many blocks as are skipped here, drawn at random, in model order."""
+        chosen = np.random.default_rng((seed, 1)).choice(len(self.blocks), size=len(self.skipped), replace=False)
+        return tuple(self.blocks[block] for block in sorted(chosen))
 
     def save(self, path: str | Path) -> None:
         """Write JSON, whole or not at all."""

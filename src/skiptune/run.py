@@ -7,7 +7,6 @@ else is done, and every file written, by the first one.
 from __future__ import annotations
 
 import copy
-import platform
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -38,7 +37,7 @@ from .plan import Plan
 from .progress import console
 from .recipe import Recipe
 from .report import write_report
-from .runtime import best_device
+from .runtime import best_device, versions
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
@@ -162,7 +161,7 @@ class Run:
                 )
                 insert(model, SkipConfig(block_adapter="none", scope=self.recipe.adapters.scope))
                 unfreeze(model)
-            skipped = random_plan(plan, self.recipe.train.seed) if name == "random" else ()
+            skipped = plan.random(self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
             return model, chosen, self._fit(model, chosen, name, self._baseline_training(plan))
 
@@ -380,13 +379,6 @@ def report_bad_rows(parts: dict[str, list[str]]) -> None:
             console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")
 
 
-def random_plan(plan: Plan, seed: int) -> tuple[str, ...]:
-    """As many blocks as the plan skips, drawn at random."""
-    rng = np.random.default_rng((seed, 1))
-    chosen = rng.choice(len(plan.blocks), size=len(plan.skipped), replace=False)
-    return tuple(plan.blocks[block] for block in sorted(chosen))
-
-
 def sample_predictions(found: Evaluation, task: Task, records: Sequence[Record], seed: int) -> list[dict[str, Any]]:
     """A few records with the given and the accepted answers, for the report card."""
     rows = np.random.default_rng(seed).permutation(len(records))[:_SAMPLES]
@@ -400,11 +392,3 @@ def sample_predictions(found: Evaluation, task: Task, records: Sequence[Record],
         }
         for row in rows
     ]
-
-
-def versions() -> dict[str, str]:
-    """Versions of what the numbers depend on."""
-    from importlib.metadata import version
-
-    packages = ("torch", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow")
-    return {"python": platform.python_version(), **{name: version(name) for name in packages}}

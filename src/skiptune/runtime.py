@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+import platform
 import sys
+from importlib.metadata import version
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
@@ -48,3 +50,9 @@ def quiet_libraries() -> None:
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what numbers depend on."""
+    packages = ("torch", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow")
+    return {"python": platform.python_version(), **{name: version(name) for name in packages}}
