@@ -2,8 +2,8 @@
 
     python benchmarks/meter_step.py [--batch 8] [--image 384] [--text 50]
 
-Random weights. Each measure is a process of its own, whose peak resident memory counts. ``ratio`` is to the released code's
-8.1 GiB for the same step (batch 8, 384 pixels, 50 tokens). Writes ``benchmarks/results/meter_step.json``.
+Random weights. Each measure is a process of its own, whose peak resident memory counts. ``ratio`` is to the released
+code's 8.1 GiB for the same step (batch 8, 384 pixels, 50 tokens). Writes ``benchmarks/results/meter_step.json``.
 """
 
 from __future__ import annotations
