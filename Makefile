@@ -32,6 +32,8 @@ full: install
 benchmarks: install
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/meter_step.py
+	$(BIN)/python benchmarks/reading.py
 
 clean:
 	rm -rf $(VENV) build dist runs
