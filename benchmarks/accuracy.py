@@ -62,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="easy-vqa")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--full-seeds", type=int, nargs="*", help="for full tuning, which takes longest, instead")
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--set", action="append", default=[], dest="changes")
     parser.add_argument("--jobs", type=int, default=1)
@@ -79,7 +80,7 @@ def main() -> None:
                 pool.submit(one_arm, arm, seed, options.recipe, options.runs, options.changes, threads)
                 for arm in arms
                 if arm in options.arms
-                for seed in options.seeds
+                for seed in (options.full_seeds if arm == "full" and options.full_seeds is not None else options.seeds)
             ]
             for job in as_completed(jobs):
                 rows.append(job.result())
