@@ -45,7 +45,8 @@ def parse(line: str) -> None:
     """Take a command line apart as the command line does, without running anything."""
     name, *arguments = shlex.split(line)[1:]
     command = get_command(app).commands[name]  # type: ignore[attr-defined]
-    command.make_context(name, [text for text in arguments if text != "--help"])
+    if arguments and arguments != ["--help"]:  # a bare name only says that the command exists
+        command.make_context(name, arguments)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def test_commands_of_the_readme(line: str, reader: Path) -> None:
         parse(line)
     elif line.startswith(SLOW):
         parse(line)
-        name = shlex.split(line)[2]
+        name = (shlex.split(line)[2:] or ["easy-vqa"])[0]
         assert name in packaged_recipes() or (reader / name).is_file() or (ROOT / name).is_file()
     else:
         done = skiptune(reader, line)
