@@ -119,7 +119,7 @@ def read_lines(path: str | Path) -> Iterator[Entry]:
         InputError: no such file, or it is not UTF-8 text.
     """
     try:
-        with Path(path).open(encoding="utf-8") as file:
+        with Path(path).open(encoding="utf-8-sig") as file:  # some editors put a byte-order mark in front
             for number, line in enumerate(file, start=1):
                 if not line.strip():
                     continue

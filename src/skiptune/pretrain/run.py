@@ -127,6 +127,7 @@ def pretrain(config: PretrainConfig, output: Path) -> dict[str, Any]:
     the model. Run again on the same ``output`` after an interruption: finished stages are only read, and training goes
     on from the newest checkpoint.
     """
+    set_seed(config.seed)
     processor = make_processor(config)
     collator = PairCollator(processor.tokenizer)
     model = make_model(config, len(processor.tokenizer))
