@@ -183,7 +183,6 @@ def test_labels_are_the_hidden_tokens_and_nothing_else() -> None:
 
 
 def train(output: Path) -> dict[str, Any]:
-    torch.manual_seed(0)  # initial weights come from the global generator, as it is in a fresh process
     return pretrain(TINY, output)
 
 
