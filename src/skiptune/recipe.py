@@ -17,8 +17,10 @@ from .errors import InputError
 from .tasks import TASKS
 
 #: Fields of ``data`` that are paths.
-_PATHS = tuple(f"{part}{kind}" for part in ("validation", "test") for kind in ("", "_images", "_annotations"))
-_PATHS = ("train", "images", "annotations", *_PATHS)
+_PATHS = (
+    *("train", "images", "annotations"),
+    *(f"{part}{kind}" for part in ("validation", "test") for kind in ("", "_images", "_annotations")),
+)
 BASELINES = ("unskipped", "random", "full")
 
 

@@ -228,7 +228,7 @@ class Run:
 
     def input_size(self) -> tuple[tuple[int, int], int]:
         """(height, width) and text length of the first validation batch: what costs and latency are stated for."""
-        batch = self.task.collate([self.data.validation[row] for row in range(min(32, len(self.data.validation)))])
+        batch = self.task.collate(self.data.validation[:32])
         height, width = batch["pixel_values"].shape[-2:]
         return (int(height), int(width)), int(batch["input_ids"].shape[-1])
 
@@ -319,8 +319,8 @@ class Run:
         """The JSON of a step, made if it is not there yet: ``make`` in the first process, ``before`` it in all."""
         path = self.folder / name
         if not on_main(path.is_file):
-            started = time.perf_counter()
             given = before()
+            started = time.perf_counter()
             on_main(lambda: write_json(path, {**make(given), "step_seconds": time.perf_counter() - started}))
         content = on_main(lambda: read_json(path))
         if not isinstance(content, dict) or "step_seconds" not in content:

@@ -57,8 +57,8 @@ class TaskOutput(ModelOutput):
     image_hidden_states: States = None
 
 
-class QuestionAnsweringHead(PreTrainedModel):
-    """A classifier over ``config.num_labels`` answers, with soft scores."""
+class _OneImageHead(PreTrainedModel):
+    """A classifier over ``config.num_labels`` choices, for one text an image."""
 
     fuse: Fuse
 
@@ -66,6 +66,11 @@ class QuestionAnsweringHead(PreTrainedModel):
         super().__init__(config)
         self.classifier = _classifier(2 * config.hidden_size, config)
         self.post_init()
+
+    @staticmethod
+    def compare(logits: Tensor, labels: Tensor) -> Tensor:
+        """The loss."""
+        return cross_entropy(logits, labels)
 
     def forward(
         self,
@@ -76,14 +81,13 @@ class QuestionAnsweringHead(PreTrainedModel):
         output_hidden_states: bool | None = None,
         pixel_mask: Tensor | None = None,
     ) -> TaskOutput:
-        """Answer one question an image.
+        """Classify one text an image.
 
         Args:
             input_ids: ``(batch, tokens)``.
             attention_mask: 1 where there is no padding, ``(batch, tokens)``; ``None``: no padding.
             pixel_values: ``(batch, channels, height, width)``.
-            labels: scores in [0, 1], ``(batch, answers)``; the loss is the binary cross-entropy, summed over answers
-                and averaged over the batch.
+            labels: as the class says.
             output_hidden_states: also return the streams; ``None``: as the configuration says.
             pixel_mask: what some processors add, all ones.
 
@@ -93,38 +97,27 @@ class QuestionAnsweringHead(PreTrainedModel):
         _refuse_padding(pixel_mask)
         fused = self.fuse(input_ids, attention_mask, pixel_values, 0, output_hidden_states)
         logits = self.classifier(fused.pooled)
-        loss = None
-        if labels is not None:
-            loss = binary_cross_entropy_with_logits(logits, labels.to(logits)) * labels.shape[1]
+        loss = None if labels is None else self.compare(logits, labels)
         return TaskOutput(loss, logits, fused.text_states, fused.image_states)
 
 
-class VisualEntailmentHead(PreTrainedModel):
-    """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+class QuestionAnsweringHead(_OneImageHead):
+    """A classifier over ``config.num_labels`` answers, with soft scores.
 
-    fuse: Fuse
+    ``labels``: scores in [0, 1], ``(batch, answers)``; the loss is the binary cross-entropy, summed over answers and
+    averaged over the batch.
+    """
 
-    def __init__(self, config: Any) -> None:
-        super().__init__(config)
-        self.classifier = _classifier(2 * config.hidden_size, config)
-        self.post_init()
+    @staticmethod
+    def compare(logits: Tensor, labels: Tensor) -> Tensor:
+        return binary_cross_entropy_with_logits(logits, labels.to(logits)) * labels.shape[1]
 
-    def forward(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        labels: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        pixel_mask: Tensor | None = None,
-    ) -> TaskOutput:
-        """Classify one statement an image; inputs as in :meth:`QuestionAnsweringHead.forward`.
 
-        ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
-        """
-        _refuse_padding(pixel_mask)
-        fused = self.fuse(input_ids, attention_mask, pixel_values, 0, output_hidden_states)
-        return _classified(self.classifier(fused.pooled), labels, fused)
+class VisualEntailmentHead(_OneImageHead):
+    """A classifier over ``config.num_labels`` classes, three for SNLI-VE.
+
+    ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
+    """
 
 
 class VisualReasoningHead(PreTrainedModel):

@@ -203,15 +203,40 @@ class Classification(Task):
         ]
 
 
+class Labelled(Classification):
+    """One right choice a record, its ``label``; cross-entropy."""
+
+    #: Names of the labels, in order.
+    choices: ClassVar[tuple[str, ...]]
+
+    def __init__(self, processor: Any) -> None:
+        super().__init__(processor, self.choices)
+
+    @classmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        numbers = range(len(cls.choices))
+        allowed = ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
+        refuse_without(records, cls.name, "a text", lambda record: record.text)
+        refuse_without(records, cls.name, f"label {allowed}", lambda record: record.label in numbers)
+
+    def labels(self, records: Sequence[Record]) -> Tensor:
+        """Class numbers ``(batch,)``."""
+        return torch.tensor([record.label for record in records], dtype=torch.long)
+
+    def score(self, record: Record, answer: str) -> float:
+        return float(record.label == self.numbers[answer])
+
+    def accepted(self, record: Record) -> list[str]:
+        return [] if record.label is None else [self.answers[record.label]]
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        return logits.softmax(-1)
+
+
 def on_device(batch: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     """The batch where the model is."""
     device = next(model.parameters()).device
     return {name: value.to(device) for name, value in batch.items()}
-
-
-def labels_of(records: Sequence[Record]) -> Tensor:
-    """Class numbers ``(batch,)``."""
-    return torch.tensor([record.label for record in records], dtype=torch.long)
 
 
 def refuse_without(records: Sequence[Record], task: str, what: str, has: Any) -> None:

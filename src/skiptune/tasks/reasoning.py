@@ -11,12 +11,10 @@ from torch import Tensor
 from ..data.records import Record
 from ..errors import InputError
 from ..families.registry import family_of_processor
-from .base import Classification, labels_of, refuse_without
-
-_CHOICES = ("false", "true")
+from .base import Labelled
 
 
-class Reasoning(Classification):
+class Reasoning(Labelled):
     """Statements about ``images`` images each, cross-entropy over false and true.
 
     Two images go through the model one after the other, each with the statement, and the two pooled outputs are
@@ -25,11 +23,12 @@ class Reasoning(Classification):
 
     name = "reasoning"
     unit = "statements"
+    choices = ("false", "true")
 
     def __init__(self, processor: Any, images: int = 2) -> None:
         if images not in (1, 2):
             raise InputError(f"images: {images}; statements are about 1 or 2 images")
-        super().__init__(processor, _CHOICES)
+        super().__init__(processor)
         self.number = images
 
     @classmethod
@@ -48,11 +47,6 @@ class Reasoning(Classification):
         pairs = family_of_processor(self.processor).pair_config if self.number == 2 else {}
         return {**super().model_changes(), **pairs}
 
-    @classmethod
-    def check(cls, records: Sequence[Record]) -> None:
-        refuse_without(records, cls.name, "a text", lambda record: record.text)
-        refuse_without(records, cls.name, "label 0 or 1", lambda record: record.label in (0, 1))
-
     def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Pixels as of one image, or of two: ``(batch, 2, …)``."""
         if any(len(record.images) != self.number for record in records):
@@ -61,18 +55,6 @@ class Reasoning(Classification):
         if self.number == 1:
             return found
         return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}
-
-    def labels(self, records: Sequence[Record]) -> Tensor:
-        return labels_of(records)
-
-    def score(self, record: Record, answer: str) -> float:
-        return float(record.label == self.numbers[answer])
-
-    def accepted(self, record: Record) -> list[str]:
-        return [] if record.label is None else [self.answers[record.label]]
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.softmax(-1)
 
     def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
         """Accuracy, and consistency: the share of statements that are right for all the images they come with."""
