@@ -66,6 +66,7 @@ class Family:
         adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
             are no such layers.
         blocks: names and modules of the skippable blocks, in model order.
+        below: modules that see no skippable block's output; subnetworks evaluated on one batch run them once.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
         base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
         config_class: transformers' configuration.
@@ -83,6 +84,7 @@ class Family:
     adopt: Callable[[nn.Module], None]
     adopt_encoders: Callable[[nn.Module], None] | None
     blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
+    below: Callable[[nn.Module], list[nn.Module]]
     small_parts: tuple[str, ...]
     base_prefix: str
     config_class: type[Any]

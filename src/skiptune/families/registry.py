@@ -63,6 +63,7 @@ FAMILIES = (
         adopt=vilt.adopt,
         adopt_encoders=None,
         blocks=vilt.blocks,
+        below=vilt.below,
         small_parts=("vilt.pooler.", "vilt.embeddings.token_type_embeddings."),
         base_prefix="vilt.",
         config_class=ViltConfig,
@@ -114,6 +115,7 @@ FAMILIES = (
         adopt=meter.adopt,
         adopt_encoders=meter.adopt_encoders,
         blocks=meter.blocks,
+        below=meter.below,
         small_parts=(
             "meter.text_pooler.",
             "meter.image_pooler.",
@@ -170,6 +172,7 @@ FAMILIES = (
         adopt=bridgetower.adopt,
         adopt_encoders=bridgetower.adopt_encoders,
         blocks=bridgetower.blocks,
+        below=bridgetower.below,
         small_parts=(
             "bridgetower.cross_modal_text_pooler.",
             "bridgetower.cross_modal_image_pooler.",

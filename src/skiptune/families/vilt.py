@@ -153,6 +153,11 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
     return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}
 
 
+def below(model: nn.Module) -> list[nn.Module]:
+    """What runs before the first block."""
+    return [vilt_of(model).embeddings]
+
+
 def sizes(config: ViltConfig) -> InputSizes:
     """Of the inputs of a model."""
     return InputSizes(

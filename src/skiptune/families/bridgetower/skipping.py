@@ -193,3 +193,12 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
         for number, layer in enumerate(layers)
         if stack in fusion or isinstance(layer, SkippableBlock)
     }
+
+
+def below(model: nn.Module) -> list[nn.Module]:
+    """The layers of both encoders, and what they read; only the latter, where the layers can be skipped."""
+    bridgetower = bridgetower_of(model)
+    text, visual = bridgetower.text_model, bridgetower.vision_model.visual
+    layers = (*text.encoder.layer, *visual.transformer.resblocks)
+    first: list[nn.Module] = [text.embeddings, visual.embeddings, visual.ln_pre]
+    return first if isinstance(text.encoder.layer[0], SkippableBlock) else [*first, *layers]

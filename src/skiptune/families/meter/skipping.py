@@ -62,3 +62,13 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
         for number, layer in enumerate(layers)
         if isinstance(layer, SkippableBlock)
     }
+
+
+def below(model: nn.Module) -> list[nn.Module]:
+    """Both encoders; their embeddings only, where their layers can be skipped."""
+    meter = meter_of(model)
+    roberta: nn.Module = meter.roberta
+    clip: nn.Module = meter.clip
+    if isinstance(meter.roberta.encoder.layer[0], SkippableBlock):
+        roberta, clip = meter.roberta.embeddings, meter.clip.embeddings
+    return [roberta, clip]
