@@ -12,6 +12,9 @@ from .checks import Problems, nearest
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
+StrategyName = Literal[
+    "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy"
+]
 Scope = Literal["fusion", "global"]
 C = TypeVar("C", bound="Config")
 _INF = float("inf")
@@ -139,51 +142,75 @@ class Budget(Config):
 
 @dataclass(frozen=True)
 class SearchConfig(Config):
-    """The policy search (paper, section 3.3).
+    """The search for blocks to skip (paper, section 3.3).
 
     Attributes:
-        epochs: passes over the training data; the first ``warmup_epochs`` of them train without updates.
-        max_steps: stop after this many optimizer steps instead (warm-up is then the same share of them).
-        warmup_epochs: passes before the first policy update.
-        interval: steps between policy updates.
-        candidates: distinct subnetworks compared in one update.
-        policy_learning_rate: of the preferences.
-        reward: ``standardized``: minus the loss in units of a running spread of the losses of a round, whatever the
-            scale of the loss; ``exp_loss``: the paper's ``exp(-loss)``, which underflows for losses in the hundreds.
+        strategy: how blocks are chosen: ``bandit`` is ours, ``policy`` the paper's, the others are rivals, see
+            :mod:`skiptune.searching.strategies`.
+        epochs: passes over the training data while the choice is open; ``None``: 30 % of the training's steps, the
+            paper's share.
+        max_steps: optimizer steps instead of epochs.
+        warmup_epochs: passes before the first comparison; ``None``: a third of the search.
+        cost: work spent on comparing, as a share of that of the final training; it sets the number of rounds. A step
+            of training is taken to cost three forward passes over its batch, though frozen weights make it cheaper.
+        interval: steps between rounds instead.
+        candidates: distinct subnetworks compared in one round.
+        reward_batch_size: examples in the held-out batch of a round; ``None``: the training batch of all processes.
+        batches: held-out batches that strategies without rounds compare on, once, at the end of the search.
+        policy_learning_rate: of the paper's preferences.
+        reward: of the paper's policy. ``standardized``: minus the loss in units of a running spread of the losses of a
+            round, whatever the scale of the loss; ``exp_loss``: its own ``exp(-loss)``, which underflows for losses in
+            the hundreds.
         draw: a new training subnetwork every optimizer ``step``, or every ``micro_batch`` as the released code does.
-        reward_batch_size: examples in the held-out batch of an update; ``None``: the training batch of all processes.
     """
 
-    epochs: float = 3
+    strategy: StrategyName = "bandit"
+    epochs: float | None = None
     max_steps: int | None = None
-    warmup_epochs: float = 1
-    interval: int = 10
-    candidates: int = 3
+    warmup_epochs: float | None = None
+    cost: float = 0.06
+    interval: int | None = None
+    candidates: int = 8
+    reward_batch_size: int | None = None
+    batches: int = 4
     policy_learning_rate: float = 1.0
     reward: Reward = "standardized"
     draw: Draw = "step"
-    reward_batch_size: int | None = None
 
     @classmethod
     def paper(cls) -> SearchConfig:
-        """The released policy: ``exp(-loss)``, subnetworks drawn every micro-batch."""
-        return cls(reward="exp_loss", draw="micro_batch")
+        """The released search: its policy and rewards, 3 candidates every 10 micro-batches, a subnetwork each of them,
+        3 epochs of which the first warms up."""
+        return cls(
+            strategy="policy",
+            epochs=3,
+            warmup_epochs=1,
+            interval=10,
+            candidates=3,
+            reward="exp_loss",
+            draw="micro_batch",
+        )
 
     def validate(self, problems: Problems) -> None:
+        _check_choice(problems, self, "strategy", get_args(StrategyName))
         _check_choice(problems, self, "reward", get_args(Reward))
         _check_choice(problems, self, "draw", get_args(Draw))
         ranges = {
-            "epochs": (1e-6, 1e6, False, False),
+            "epochs": (1e-6, 1e6, False, True),
             "max_steps": (1, _INF, True, True),
-            "warmup_epochs": (0, 1e6, False, False),
-            "interval": (1, _INF, True, False),
+            "warmup_epochs": (0, 1e6, False, True),
+            "cost": (0, 100, False, False),
+            "interval": (1, _INF, True, True),
             "candidates": (2, 10_000, True, False),
-            "policy_learning_rate": (1e-12, 1e6, False, False),
             "reward_batch_size": (1, _INF, True, True),
+            "batches": (1, 10_000, True, False),
+            "policy_learning_rate": (1e-12, 1e6, False, False),
         }
         _check_numbers(problems, self, ranges)
         if is_number(self.epochs, 0) and is_number(self.warmup_epochs, 0) and self.warmup_epochs >= self.epochs:
-            problems.add(f"warmup_epochs: {self.warmup_epochs} leaves nothing of epochs={self.epochs} for the policy")
+            problems.add(f"warmup_epochs: {self.warmup_epochs} leaves nothing of epochs={self.epochs} for the search")
+        if self.epochs is None and self.warmup_epochs is not None:
+            problems.add(f"warmup_epochs: {self.warmup_epochs} needs epochs, of which it is a part")
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ class Plan:
         family: model family, e.g. ``vilt``.
         blocks: names of all skippable blocks, in model order.
         skipped: names of the skipped ones, in model order.
-        strategy: how they were chosen: ``policy``, ``random``, ``given``, ``none``.
+        strategy: how they were chosen: a name of :mod:`skiptune.searching.strategies`, ``given`` or ``none``.
         preferences: the policy's final number for every block; higher means more skippable.
         details: what else is worth keeping: seed, rounds, seconds, budget.
     """
@@ -37,6 +37,11 @@ class Plan:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_skipped(self.skipped, self.blocks)
         object.__setattr__(self, "skipped", tuple(name for name in self.blocks if name in self.skipped))
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps that the search for it trained."""
+        return int(self.details.get("steps", 0))
 
     def random(self, seed: int) -> tuple[str, ...]:
         """As many blocks as are skipped here, drawn at random, in model order."""

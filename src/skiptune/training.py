@@ -9,6 +9,7 @@ import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,6 +20,7 @@ from accelerate.data_loader import DataLoaderShard, SeedableRandomSampler
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -84,17 +86,48 @@ class SharedBatches(BatchSampler):
             yield batch[rank() :: processes()] or [batch[rank() % len(batch)]]
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Which steps of a whole training are trained.
+
+    Attributes:
+        done: steps before these.
+        steps: how many these are.
+        whole: how many there are in all.
+        warmup_ratio: share of all of them with a rising learning rate.
+    """
+
+    done: int
+    steps: int
+    whole: int
+    warmup_ratio: float
+
+    def learning_rate(self, step: int) -> float:
+        """Share of the peak at ``step``, counted from 0 in this stretch."""
+        warmup = math.ceil(self.warmup_ratio * self.whole)
+        at = self.done + step
+        return at / max(1, warmup) if at < warmup else max(0.0, (self.whole - at) / max(1, self.whole - warmup))
+
+
 class SkipTrainer(Trainer):
     """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN.
 
     Several processes train as one would with all their batches put together, to rounding.
     """
 
-    def __init__(self, *args: Any, config: TrainConfig, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, config: TrainConfig, stretch: Stretch, **kwargs: Any) -> None:
         self.optimizer: torch.optim.Optimizer | None
         super().__init__(*args, **kwargs)
-        self.skiptune_config = config
+        self.skiptune_config, self.stretch = config, stretch
         self.model_accepts_loss_kwargs = False
+
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
+        """A linear rise and a linear fall to zero, over all of a training of which this may be a stretch only."""
+        scheduler: LambdaLR | None = self.lr_scheduler
+        if scheduler is None:
+            scheduler = LambdaLR(optimizer or self.create_optimizer(), self.stretch.learning_rate)
+            self.lr_scheduler = scheduler
+        return scheduler
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (0.9, 0.98); a group's learning rate is the base one times its factor."""
@@ -108,7 +141,7 @@ class SkipTrainer(Trainer):
         if processes() == 1:
             alone: DataLoader[Record] = super().get_train_dataloader()
             return alone
-        order = SeedableRandomSampler(self.train_dataset, data_seed=self.args.seed)
+        order = SeedableRandomSampler(self.train_dataset, data_seed=self.args.data_seed)
         shared: DataLoader[Record] = DataLoaderShard(
             self.train_dataset,
             device=self.args.device,
@@ -229,18 +262,15 @@ def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: in
     return max_steps or math.ceil(epochs * rows / per_step)
 
 
-def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_steps: int | None, rows: int) -> Any:
-    """The Trainer's arguments for a configuration and a number of training rows."""
-    steps = optimizer_steps(config, rows, epochs, max_steps)
+def training_arguments(config: TrainConfig, folder: Path, stretch: Stretch) -> Any:
+    """The Trainer's arguments for a configuration and a number of steps."""
+    steps = stretch.steps
     return TrainingArguments(
         output_dir=str(folder),
         per_device_train_batch_size=config.batch_size,
         gradient_accumulation_steps=config.gradient_accumulation,
-        num_train_epochs=epochs,
-        max_steps=max_steps or -1,
+        max_steps=steps,
         learning_rate=config.learning_rate,
-        warmup_steps=math.ceil(config.warmup_ratio * steps),
-        lr_scheduler_type="linear",
         max_grad_norm=config.max_grad_norm,
         save_steps=config.save_steps or max(1, steps // 10),
         save_total_limit=2,
@@ -249,6 +279,7 @@ def training_arguments(config: TrainConfig, folder: Path, epochs: float, max_ste
         dataloader_num_workers=config.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=config.seed,
+        data_seed=config.seed + stretch.done,  # what was seen last is not what comes first
         remove_unused_columns=False,
         label_names=["labels"],
         report_to="none",
@@ -265,20 +296,24 @@ def train_loop(
     config: TrainConfig,
     folder: Path,
     title: str,
-    epochs: float,
-    max_steps: int | None = None,
+    steps: int,
+    done: int = 0,
+    of: int | None = None,
     callbacks: Sequence[TrainerCallback] = (),
     note: Callable[[], str] | None = None,
 ) -> dict[str, Any]:
     """Train the trainable parameters of ``model`` in place, going on from the newest checkpoint in ``folder``.
+
+    The learning rate is that of the ``steps`` steps after the first ``done`` ones of a training of ``of`` steps.
 
     Returns:
         ``seconds`` of this call, ``steps``, and the ``history`` of logged losses.
     """
     if not records:
         raise InputError("there are no training records")
+    stretch = Stretch(done, steps, done + steps if of is None else of, config.warmup_ratio)
     with preserved_random_state():
-        return _train(model, task, records, config, folder, TrainingBar(title, note), epochs, max_steps, callbacks)
+        return _train(model, task, records, config, folder, TrainingBar(title, note), stretch, callbacks)
 
 
 def _train(
@@ -288,8 +323,7 @@ def _train(
     config: TrainConfig,
     folder: Path,
     bar: TrainingBar,
-    epochs: float,
-    max_steps: int | None,
+    stretch: Stretch,
     callbacks: Sequence[TrainerCallback],
 ) -> dict[str, Any]:
     started = time.perf_counter()
@@ -297,11 +331,12 @@ def _train(
     dataset = RecordDataset(records, augment)
     trainer = SkipTrainer(
         model,
-        training_arguments(config, folder, epochs, max_steps, len(records)),
+        training_arguments(config, folder, stretch),
         data_collator=task.collate,
         train_dataset=dataset,
         callbacks=[bar, EpochOfDataset(dataset), *callbacks],
         config=config,
+        stretch=stretch,
     )
     silence(trainer)
     try:
@@ -333,6 +368,7 @@ def fit(
     config: TrainConfig | None = None,
     plan: Plan | None = None,
     folder: str | Path | None = None,
+    done: int = 0,
 ) -> dict[str, Any]:
     """Train adapters, head and small parts with the plan's blocks skipped. In place.
 
@@ -343,18 +379,22 @@ def fit(
         config: optimisation.
         plan: blocks to skip; ``None`` keeps them all.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
+        done: steps of the training that ``model`` has behind it: ``plan.steps`` to go on from the search.
 
     Returns:
         ``seconds``, ``steps`` and ``history``.
 
     Raises:
-        InputError: the plan is for another model, or there are no records.
+        InputError: the plan is for another model, there are no records, or no steps left.
         RunError: the loss is not finite.
     """
     config = config or TrainConfig()
     if plan is not None:
         check_plan(model, plan)
     choose(model, plan.skipped if plan else ())
+    whole = optimizer_steps(config, len(train), config.epochs, config.max_steps)
+    if done >= whole > 0:
+        raise InputError(f"the search took {done} steps and the training has {whole} in all; raise train.epochs")
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
-        return train_loop(model, task, train, config, where, "training", config.epochs, config.max_steps)
+        return train_loop(model, task, train, config, where, "training", whole - done, done)

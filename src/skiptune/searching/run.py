@@ -1,16 +1,17 @@
-"""Run the search: train adapters on drawn subnetworks, update the policy, return the plan."""
+"""Run the search: train adapters on drawn subnetworks, let the strategy compare some of them, return the plan."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from torch import nn
 
 from ..config import Budget, SearchConfig, TrainConfig
-from ..cost import blocks_to_skip, example_inputs
+from ..cost import allowance_of, example_inputs
 from ..data.records import Record, check_disjoint
 from ..distributed import processes
 from ..errors import InputError
@@ -18,9 +19,15 @@ from ..families.registry import family_of
 from ..insertion import blocks_of, choose
 from ..plan import Plan
 from ..tasks.base import Task
-from ..training import load_trained, train_loop, trained_state
+from ..training import load_trained, optimizer_steps, train_loop, trained_state
 from .callback import SearchCallback
-from .policy import Policy
+from .strategies import STRATEGIES, Strategy
+from .trial import Trial
+
+#: Part of the training's steps during which the choice is open, and of those the part before the first comparison.
+_OPEN, _WARMUP = 0.3, 1 / 3
+#: Forward passes that a training step is worth: its own, and the backward pass through frozen weights.
+_STEP = 2
 
 
 def search(
@@ -32,21 +39,26 @@ def search(
     config: SearchConfig | None = None,
     training: TrainConfig | None = None,
     folder: str | Path | None = None,
-    keep_adapters: bool = False,
+    keep_adapters: bool = True,
 ) -> Plan:
     """Find the blocks the task can do without (paper, section 3.3).
+
+    A departure from the paper: the search is the first part of the training. Its steps are steps of the same learning
+    rate schedule, what the adapters learn in them is kept, and :func:`skiptune.fit` goes on from there, so that only
+    the comparisons cost something.
 
     Args:
         model: a model with adapters inserted.
         task: what to learn.
         train: records the adapters train on meanwhile.
-        valid: held-out records that rewards are measured on; they must not share an image with ``train``.
+        valid: held-out records that subnetworks are compared on; they must not share an image with ``train``.
         budget: how much to skip.
         config: search settings.
-        training: optimisation settings; their seed also seeds the search.
+        training: optimisation settings of search and training together; their seed also seeds the search.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
-        keep_adapters: leave what the search trained in the model, to go on from there. By default the model is left
-            as it was found, for the paper's restart from the pre-trained weights.
+        keep_adapters: leave what the search trained in the model, to go on from there. Otherwise the model is left
+            as it was found, for the paper's restart from the pre-trained weights, and the learning rate of the search
+            has a schedule of its own.
 
     Returns:
         The plan, with preferences and the record of every round in ``details``.
@@ -57,76 +69,99 @@ def search(
         RunError: a loss is not finite.
     """
     config, training = config or SearchConfig(), training or TrainConfig()
-    names = tuple(blocks_of(model))
-    count, policy = prepare_search(model, budget, config, training.seed)
+    names, family = tuple(blocks_of(model)), family_of(model).name
+    strategy = prepare_search(model, budget, config, training.seed)
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
-    if count == 0:
-        return Plan(family_of(model).name, names, (), "none")
+    if not strategy.allowance.target:
+        return Plan(family, names, (), "none")
+    details = {"seed": training.seed, "budget": budget.to_dict(), "search": config.to_dict()}
+    if not strategy.trains:
+        skipped = tuple(names[block] for block in strategy.best())
+        return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
+    reward_batch = config.reward_batch_size or training.batch_size * processes()
+    trial = Trial(model, names, valid, task.collate, reward_batch, training.seed)
+    times = schedule(config, training, len(train), reward_batch)
+    callback = SearchCallback(strategy, trial, times.warmup, times.interval, config.draw)
     before = trained_state(model)
-    callback = SearchCallback(
-        model,
-        names,
-        policy,
-        config,
-        valid,
-        task.collate,
-        warmup_steps=warmup_draws(config, training, len(train)),
-        batch_size=config.reward_batch_size or training.batch_size * processes(),
-        seed=training.seed,
-    )
     with TemporaryDirectory() as scratch:
-        where = Path(folder) if folder is not None else Path(scratch)
         outcome = train_loop(
             model,
             task,
             train,
             training,
-            where,
+            Path(folder) if folder is not None else Path(scratch),
             "searching",
-            config.epochs,
-            config.max_steps,
-            [callback],
-            callback.note,
+            times.steps,
+            of=max(times.whole, times.steps) if keep_adapters else times.steps,
+            callbacks=[callback],
+            note=callback.note,
         )
+    strategy.decide(trial)
     if not keep_adapters:
         load_trained(model, before)
     choose(model, ())
-    details = {
-        "seed": training.seed,
-        "budget": budget.to_dict(),
-        "search": config.to_dict(),
+    details |= {
         "seconds": outcome["seconds"],
         "steps": outcome["steps"],
+        "of": times.whole,
+        "comparisons": trial.account(),
         "rounds": callback.rounds,
         "history": outcome["history"],
+        **strategy.summary(),
     }
-    preferences = dict(zip(names, policy.preferences.tolist(), strict=True))
-    skipped = tuple(names[block] for block in policy.best())
-    return Plan(family_of(model).name, names, skipped, "policy", preferences, details)
+    preferences = dict(zip(names, strategy.preferences, strict=True))
+    skipped = tuple(names[block] for block in strategy.best())
+    return Plan(family, names, skipped, strategy.name, preferences, details)
 
 
-def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int) -> tuple[int, Policy]:
-    """The number of blocks to skip and a fresh policy; refuses what cannot work, before any training.
+def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int) -> Strategy:
+    """A fresh strategy; refuses what cannot work, before any training.
 
     Raises:
         InputError: the budget cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     usual = family_of(model).sizes(model.config)
     inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
-    count = blocks_to_skip(model, budget, inputs)
-    policy = Policy(len(blocks_of(model)), count, config.policy_learning_rate, seed)
-    if count:
-        policy.check_candidates(config.candidates)
-    return count, policy
+    strategy = STRATEGIES[config.strategy](allowance_of(model, budget, inputs), config, seed)
+    if strategy.allowance.target:
+        strategy.check()
+    return strategy
 
 
-def warmup_draws(config: SearchConfig, training: TrainConfig, rows: int) -> int:
-    """Draws before the first update: the warm-up epochs, or the same share of ``max_steps``."""
-    per_step = training.batch_size * training.gradient_accumulation * processes()
-    if config.max_steps is not None:
-        steps = config.max_steps * config.warmup_epochs / config.epochs
+@dataclass(frozen=True)
+class Schedule:
+    """When a search does what.
+
+    Attributes:
+        steps: optimizer steps of the search.
+        whole: of search and training together.
+        warmup: draws before the first round.
+        interval: draws between rounds.
+    """
+
+    steps: int
+    whole: int
+    warmup: int
+    interval: int
+
+
+def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batch: int) -> Schedule:
+    """The times that a configuration means for ``rows`` training records and held-out batches of ``reward_batch``."""
+    whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
+    if config.max_steps is None and config.epochs is None:
+        steps = max(1, round(_OPEN * whole))
     else:
-        steps = config.warmup_epochs * rows / per_step
-    return math.ceil(steps * (training.gradient_accumulation if config.draw == "micro_batch" else 1))
+        steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)
+    share = _WARMUP
+    if config.epochs is not None and config.warmup_epochs is not None:
+        share = config.warmup_epochs / config.epochs
+    per_step = training.gradient_accumulation if config.draw == "micro_batch" else 1
+    warmup, draws = math.ceil(share * steps * per_step), steps * per_step
+    interval = config.interval
+    if interval is None:
+        batch = training.batch_size * training.gradient_accumulation * processes()
+        rounds = config.cost * _STEP * whole * batch / (config.candidates * reward_batch)
+        interval = max(1, round((draws - warmup) / max(1.0, rounds)))
+    return Schedule(steps, whole, warmup, interval)

@@ -1,0 +1,104 @@
+"""The paper's policy: a preference for every block, sampled without replacement and moved by rewards (section 3.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from ...config import SearchConfig
+from ...errors import InputError
+from ..allowance import Allowance, Candidate
+from ..trial import Trial
+from .reward import Standardized, exp_loss
+from .strategy import Strategy
+
+_ATTEMPTS = 1000
+
+
+class Policy(Strategy):
+    """Preferences ``g`` of a k-armed bandit over blocks; a higher one means more skippable.
+
+    Blocks to skip are drawn without replacement with probabilities proportional to ``sigmoid(g)``; every round compares
+    a few such sets on one held-out batch. Departures from the released code: rewards are measured in evaluation mode,
+    on batches that rotate and are shared by the candidates of a round, with private generators.
+    """
+
+    name = "policy"
+    looks = True
+
+    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int = 0) -> None:
+        super().__init__(allowance, config, seed)
+        self.g = torch.zeros(self.blocks, dtype=torch.float32)
+        self.reward = Standardized()
+        self.rounds = 0
+
+    def check(self) -> None:
+        distinct = self.allowance.distinct()
+        if distinct < self.config.candidates:
+            raise InputError(
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget leaves only "
+                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
+            )
+
+    def draw(self, step: int, candidate: int = 0) -> Candidate:
+        """The blocks of draw ``candidate`` at ``step``, in increasing order."""
+        entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
+        generator = torch.Generator().manual_seed(int(entropy >> 1))
+        return self.allowance.fill(self._sample(generator))
+
+    def _sample(self, generator: torch.Generator) -> list[int]:
+        """Blocks in the order they were drawn; no more of them than are surely needed, as in the released code."""
+        alike = self.allowance.number
+        count = self.blocks if alike is None else alike
+        drawn = torch.multinomial(self.g.sigmoid(), count, replacement=False, generator=generator)
+        return [int(block) for block in drawn]
+
+    def draw_distinct(self, number: int, step: int) -> list[Candidate]:
+        """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but where
+        preferences lie far apart, fewer may turn up.
+        """
+        found: dict[Candidate, None] = {}
+        for attempt in range(1, _ATTEMPTS * number):
+            found.setdefault(self.draw(step, attempt))
+            if len(found) == number:
+                break
+        return list(found)
+
+    def look(self, trial: Trial, step: int) -> dict[str, Any]:
+        candidates = self.draw_distinct(self.config.candidates, step)
+        losses = trial.losses(candidates, self.rounds)
+        rewards = exp_loss(losses) if self.config.reward == "exp_loss" else self.reward(losses)
+        self.rounds += 1
+        self.update(candidates, rewards)
+        return {"candidates": [list(candidate) for candidate in candidates], "losses": losses, "rewards": rewards}
+
+    def update(self, candidates: list[Candidate], rewards: list[float]) -> None:
+        """``g_i += lr · (r_k − mean r) · p_i (1 − p_i)`` for every block ``i`` skipped in candidate ``k``.
+
+        All of a round's steps use the probabilities from before the round.
+        """
+        baseline = sum(rewards) / len(rewards)
+        probabilities = self.g.sigmoid()
+        for candidate, reward in zip(candidates, rewards, strict=True):
+            for block in candidate:
+                p = probabilities[block]
+                # multiplied from left to right, as the released code does: another order changes the last bit
+                self.g[block] += self.config.policy_learning_rate * (reward - baseline) * p * (1 - p)
+        self.preferences = self.g.tolist()
+
+    def best(self) -> Candidate:
+        """The blocks with the highest preferences; where they differ in cost, those of the least total distance from
+        the highest one.
+        """
+        highest = float(self.g.max())
+        return self.allowance.best([highest - value for value in self.g.tolist()])
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "spread": self.reward.spread, "rounds": self.rounds}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.g = torch.tensor(self.preferences, dtype=torch.float32)
+        self.reward.spread, self.rounds = state["spread"], int(state["rounds"])

@@ -1,0 +1,66 @@
+"""Choices that look at nothing but where a block stands: the yardsticks that cost nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..allowance import Candidate
+from .strategy import Strategy
+
+
+class Position(Strategy):
+    """Skips blocks in an order known beforehand. Adapters need not be trained for it."""
+
+    trains = False
+
+    def order(self) -> list[int]:
+        """The blocks, those to skip first."""
+        raise NotImplementedError
+
+    def best(self) -> Candidate:
+        return self.allowance.fill(self.order())
+
+
+class Random(Position):
+    """Any blocks."""
+
+    name = "random"
+
+    def order(self) -> list[int]:
+        return [int(block) for block in self.generator(0).permutation(self.blocks)]
+
+
+class First(Position):
+    """The lowest blocks."""
+
+    name = "first"
+
+    def order(self) -> list[int]:
+        return list(range(self.blocks))
+
+
+class Last(Position):
+    """The highest blocks."""
+
+    name = "last"
+
+    def order(self) -> list[int]:
+        return list(range(self.blocks))[::-1]
+
+
+class Even(Position):
+    """Blocks at equal distances, as few of them as the budget allows, the ends spared."""
+
+    name = "even"
+
+    def order(self) -> list[int]:
+        return list(range(self.blocks))
+
+    def best(self) -> Candidate:
+        chosen: tuple[int, ...] = ()
+        for count in range(self.blocks):
+            places = (np.arange(count) + 0.5) * self.blocks / count if count else np.zeros(0)
+            chosen = tuple(int(place) for place in places)
+            if sum(self.allowance.savings[block] for block in chosen) >= self.allowance.target:
+                break
+        return self.allowance.fill([*chosen, *self.order()])

@@ -1,0 +1,46 @@
+"""Removal by validation loss: every block by itself, or one after the other (Song et al., "SLEB", 2024)."""
+
+from __future__ import annotations
+
+from ..allowance import Candidate
+from ..trial import Trial
+from .strategy import Strategy
+
+
+def mean_losses(trial: Trial, candidates: list[Candidate], batches: int) -> list[float]:
+    """Of every candidate over the first held-out batches."""
+    rows = [trial.losses(candidates, number) for number in range(batches)]
+    return [sum(column) / batches for column in zip(*rows, strict=True)]
+
+
+class LeaveOneOut(Strategy):
+    """Skips the blocks whose removal, each by itself, raises the validation loss least."""
+
+    name = "leave_one_out"
+
+    def decide(self, trial: Trial) -> None:
+        whole, *without = mean_losses(trial, [(), *((block,) for block in range(self.blocks))], self.config.batches)
+        self.settle([loss - whole for loss in without])
+
+
+class Greedy(Strategy):
+    """Removes one block after the other, each time the one that raises the validation loss least for what it saves.
+
+    With blocks of equal cost that is SLEB's rule. A block's preference is minus its turn; those that stay come last.
+    """
+
+    name = "greedy"
+
+    def decide(self, trial: Trial) -> None:
+        gone: list[int] = []
+        base = mean_losses(trial, [()], self.config.batches)[0]
+        while sum(self.allowance.savings[block] for block in gone) < self.allowance.target:
+            left = [block for block in range(self.blocks) if block not in gone]
+            sets = [tuple(sorted((*gone, block))) for block in left]
+            losses = mean_losses(trial, sets, self.config.batches)
+            price = [(loss - base) / self.allowance.savings[block] for loss, block in zip(losses, left, strict=True)]
+            turn = price.index(min(price))
+            gone.append(left[turn])
+            base = losses[turn]
+        self.preferences = [float(-gone.index(block) if block in gone else -self.blocks) for block in range(self.blocks)]
+        self.choice = self.allowance.fill(gone)

@@ -1,0 +1,85 @@
+"""What every way of choosing blocks has in common."""
+
+from __future__ import annotations
+
+from abc import ABC
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ...config import SearchConfig
+from ..allowance import Allowance, Candidate
+from ..trial import Trial
+
+
+class Strategy(ABC):
+    """A way to choose the blocks to skip.
+
+    While adapters train, :meth:`draw` says on which subnetwork. After the warm-up, :meth:`look` is called now and then
+    to compare subnetworks on held-out records; at the end :meth:`decide` is, once. Then :meth:`best` is the choice.
+    All randomness comes from private generators seeded by ``(seed, step, …)``: the same whatever else draws, and after a
+    resume.
+
+    Args:
+        allowance: which sets of blocks the budget asks for.
+        config: search settings.
+        seed: of all that is drawn.
+
+    Attributes:
+        preferences: for every block how gladly it is skipped, for reports and plots; higher means more skippable.
+    """
+
+    name: ClassVar[str]
+    #: Whether adapters must have learnt something before this can choose.
+    trains: ClassVar[bool] = True
+    #: Whether it compares subnetworks during the training, or only at its end.
+    looks: ClassVar[bool] = False
+
+    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int) -> None:
+        self.allowance, self.config, self.seed = allowance, config, seed
+        self.blocks = len(allowance.savings)
+        self.preferences = [0.0] * self.blocks
+        self.choice: Candidate = ()
+
+    def check(self) -> None:
+        """Refuse settings that cannot work, before any training.
+
+        Raises:
+            InputError: says which.
+        """
+
+    def draw(self, step: int) -> Candidate:
+        """The subnetwork that trains at ``step``: blocks in random order, until there are enough of them."""
+        return self.allowance.fill(self.generator(step).permutation(self.blocks).tolist())
+
+    def look(self, trial: Trial, step: int) -> dict[str, Any]:
+        """Compare some subnetworks; returns what to note of it, as JSON values."""
+        raise NotImplementedError
+
+    def decide(self, trial: Trial) -> None:
+        """Come to a choice, from what was seen or by looking now."""
+
+    def best(self) -> Candidate:
+        """The blocks to skip, in increasing order."""
+        return self.choice
+
+    def state(self) -> dict[str, Any]:
+        """What a resume needs, as JSON values."""
+        return {"preferences": list(self.preferences)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take back what :meth:`state` gave."""
+        self.preferences = [float(value) for value in state["preferences"]]
+
+    def summary(self) -> dict[str, Any]:
+        """What a report should know of the decision beside the preferences, as JSON values."""
+        return {}
+
+    def generator(self, *entropy: int) -> np.random.Generator:
+        """A private generator for one purpose."""
+        return np.random.default_rng((self.seed, *entropy))
+
+    def settle(self, hurt: list[float]) -> None:
+        """Choose the blocks that together hurt least."""
+        self.preferences = [-value for value in hurt]
+        self.choice = self.allowance.best(hurt)
