@@ -237,7 +237,7 @@ def cost(
     labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129,
     as_json: JsonOption = False,
 ) -> None:
-    """Multiply-accumulates and parameters: the original, with adapters, with blocks skipped, and saved by each block."""
+    """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped; and each block's."""
     from .config import SkipConfig
     from .cost import by_saving, cost_table
     from .families.registry import family_of

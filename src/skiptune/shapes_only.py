@@ -15,7 +15,7 @@ _aten = torch.ops.aten
 _RANDOM = (_aten.normal_, _aten.uniform_)  # what fills new weights
 
 
-class ShapesOnly(TorchDispatchMode):
+class ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Inside, matrix products and attention give zeros of the right shape, and new weights are not drawn.
 
     All else is computed, so that models whose shapes depend on masks (ViLT's) go through. Weights are never read, so
@@ -23,7 +23,7 @@ class ShapesOnly(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._results: dict[str, Any] = {}  # by operation and shapes: blocks repeat each other's
 
     def __torch_dispatch__(

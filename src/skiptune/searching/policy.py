@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 
 from ..errors import InputError
+from .allowance import Allowance
 
 Candidate = tuple[int, ...]
 
@@ -20,29 +19,32 @@ class Policy:
     resume.
 
     Args:
-        blocks: how many blocks there are.
-        count: how many of them are skipped at a time.
+        allowance: which sets of blocks may be skipped.
         learning_rate: of the preferences.
         seed: of the draws.
-
-    Raises:
-        InputError: ``count`` is not in [0, blocks).
     """
 
-    def __init__(self, blocks: int, count: int, learning_rate: float = 1.0, seed: int = 0) -> None:
-        if not 0 <= count < blocks:
-            raise InputError(f"num_skip: {count} of {blocks} blocks; at least one must be kept")
-        self.blocks, self.count, self.learning_rate, self.seed = blocks, count, learning_rate, seed
-        self.preferences = torch.zeros(blocks, dtype=torch.float32)
+    def __init__(self, allowance: Allowance, learning_rate: float = 1.0, seed: int = 0) -> None:
+        self.allowance, self.learning_rate, self.seed = allowance, learning_rate, seed
+        self.preferences = torch.zeros(len(allowance.savings), dtype=torch.float32)
 
     def draw(self, step: int, candidate: int = 0) -> Candidate:
-        """The blocks of draw ``candidate`` at ``step``, in increasing order."""
-        if self.count == 0:
+        """The blocks of draw ``candidate`` at ``step``, in increasing order.
+
+        Blocks that save differently are drawn one after the other until the allowance is met.
+        """
+        number = self.allowance.number
+        if number == 0:
             return ()
         entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy >> 1))
-        chosen = torch.multinomial(self.preferences.sigmoid(), self.count, replacement=False, generator=generator)
-        return tuple(sorted(chosen.tolist()))
+        probabilities = self.preferences.sigmoid()
+        if number is not None:
+            chosen = torch.multinomial(probabilities, number, replacement=False, generator=generator)
+            return tuple(sorted(chosen.tolist()))
+        probabilities = probabilities.clamp_min(torch.finfo(torch.float32).tiny)  # all blocks must be in the order
+        order = torch.multinomial(probabilities, len(probabilities), replacement=False, generator=generator)
+        return self.allowance.fill(order.tolist())
 
     def draw_distinct(self, number: int, step: int) -> list[Candidate]:
         """``number`` different candidates for one round at ``step``.
@@ -62,11 +64,11 @@ class Policy:
 
     def check_candidates(self, number: int) -> None:
         """Refuse to look for more distinct subnetworks than there are."""
-        distinct = math.comb(self.blocks, self.count)
+        distinct = self.allowance.count()
         if distinct < number:
             raise InputError(
-                f"candidates: {number} distinct subnetworks a round, but skipping {self.count} of {self.blocks} blocks "
-                f"gives only {distinct}; lower search.candidates or change the budget"
+                f"candidates: {number} distinct subnetworks a round, but the budget gives only {distinct} of "
+                f"{len(self.allowance.savings)} blocks; lower search.candidates or change the budget"
             )
 
     def update(self, candidates: list[Candidate], rewards: list[float]) -> None:
@@ -83,6 +85,10 @@ class Policy:
                 self.preferences[block] += self.learning_rate * (reward - baseline) * p * (1 - p)
 
     def best(self) -> Candidate:
-        """The blocks with the highest preferences, in increasing order; equal ones by number."""
-        order = sorted(range(self.blocks), key=lambda block: (-float(self.preferences[block]), block))
-        return tuple(sorted(order[: self.count]))
+        """The blocks of highest preferences that meet the budget, in increasing order; equal ones by number.
+
+        Where blocks save differently, the set with the largest sum of preferences: the likeliest one, if each block is
+        skipped with probability ``sigmoid(g)`` by itself. Rewards are compared within rounds whose candidates save
+        alike, so zero is a block that hurts as much as its saving is worth, and sets of different size compare.
+        """
+        return self.allowance.best([-preference for preference in self.preferences.tolist()])

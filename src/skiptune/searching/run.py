@@ -10,15 +10,16 @@ from tempfile import TemporaryDirectory
 from torch import nn
 
 from ..config import Budget, SearchConfig, TrainConfig
-from ..cost import blocks_to_skip, example_inputs
+from ..cost import example_inputs
 from ..data.records import Record, check_disjoint
-from ..distributed import processes
+from ..distributed import on_main, processes
 from ..errors import InputError
 from ..families.registry import family_of
 from ..insertion import blocks_of, choose
 from ..plan import Plan
 from ..tasks.base import Task
 from ..training import load_trained, train_loop, trained_state
+from .budget import describe, kept_allowance
 from .callback import SearchCallback
 from .policy import Policy
 
@@ -58,11 +59,11 @@ def search(
     """
     config, training = config or SearchConfig(), training or TrainConfig()
     names = tuple(blocks_of(model))
-    count, policy = prepare_search(model, budget, config, training.seed)
+    policy = prepare_search(model, budget, config, training.seed, None if folder is None else Path(folder))
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
-    if count == 0:
+    if policy.allowance.number == 0:
         return Plan(family_of(model).name, names, (), "none")
     before = trained_state(model)
     callback = SearchCallback(
@@ -96,6 +97,7 @@ def search(
     details = {
         "seed": training.seed,
         "budget": budget.to_dict(),
+        "allowance": describe(policy.allowance, names),
         "search": config.to_dict(),
         "seconds": outcome["seconds"],
         "steps": outcome["steps"],
@@ -107,19 +109,21 @@ def search(
     return Plan(family_of(model).name, names, skipped, "policy", preferences, details)
 
 
-def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int) -> tuple[int, Policy]:
-    """The number of blocks to skip and a fresh policy; refuses what cannot work, before any training.
+def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int, folder: Path | None) -> Policy:
+    """A fresh policy for a budget; refuses what cannot work, before any training.
+
+    Where the budget is one of time, blocks are timed once: ``allowance.json`` in ``folder`` keeps the result.
 
     Raises:
         InputError: the budget cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     usual = family_of(model).sizes(model.config)
     inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
-    count = blocks_to_skip(model, budget, inputs)
-    policy = Policy(len(blocks_of(model)), count, config.policy_learning_rate, seed)
-    if count:
+    allowance = on_main(lambda: kept_allowance(folder and folder / "allowance.json", model, budget, inputs))
+    policy = Policy(allowance, config.policy_learning_rate, seed)
+    if allowance.number != 0:
         policy.check_candidates(config.candidates)
-    return count, policy
+    return policy
 
 
 def warmup_draws(config: SearchConfig, training: TrainConfig, rows: int) -> int:
