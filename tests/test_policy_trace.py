@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from skiptune.searching.allowance import Allowance
 from skiptune.searching.policy import Policy
 from skiptune.searching.reward import exp_loss
 
@@ -67,7 +68,7 @@ def test_recorded_preferences_follow(kind: str) -> None:
 @KINDS
 def test_policy_reproduces_the_trace_bit_for_bit(kind: str) -> None:
     recorded = trace(kind)
-    policy = Policy(blocks=len(recorded["gate_init"]), count=recorded["skip_num"], learning_rate=1.0)
+    policy = Policy(Allowance.of_number(len(recorded["gate_init"]), recorded["skip_num"]), learning_rate=1.0)
     policy.preferences = float32(recorded["gate_init"])
     for number, update in enumerate(recorded["updates"]):
         candidates = [tuple(candidate) for candidate in update["candidates"]]
@@ -79,6 +80,6 @@ def test_policy_reproduces_the_trace_bit_for_bit(kind: str) -> None:
 @KINDS
 def test_policy_chooses_what_the_released_search_would(kind: str) -> None:
     recorded = trace(kind)
-    policy = Policy(blocks=len(recorded["gate_init"]), count=recorded["skip_num"])
+    policy = Policy(Allowance.of_number(len(recorded["gate_init"]), recorded["skip_num"]))
     policy.preferences = float32(recorded["updates"][-1]["gate_after"])
     assert policy.best() == tuple(sorted(recorded["final_selection_if_epoch_ended"]))

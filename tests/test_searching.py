@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from skiptune import Budget, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
+from skiptune.searching.allowance import Allowance
 from skiptune.searching.policy import Policy
 from skiptune.searching.reward import Standardized
 
@@ -62,10 +63,10 @@ def test_shared_images_and_nothing_to_skip(make_model, task, parts) -> None:
 
 
 def test_policy_draws_distinct_candidates_from_its_own_generator() -> None:
-    policy, state = Policy(6, 2, seed=3), torch.get_rng_state()
+    policy, state = Policy(Allowance.of_number(6, 2), seed=3), torch.get_rng_state()
     drawn = policy.draw_distinct(15, step=0)
     assert len(set(drawn)) == 15
-    assert drawn == Policy(6, 2, seed=3).draw_distinct(15, step=0)
+    assert drawn == Policy(Allowance.of_number(6, 2), seed=3).draw_distinct(15, step=0)
     assert torch.equal(state, torch.get_rng_state())
     with pytest.raises(InputError, match="gives only 15"):
         policy.draw_distinct(16, step=0)

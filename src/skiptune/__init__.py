@@ -13,7 +13,7 @@ from .version import __version__
 if TYPE_CHECKING:
     from .config import Budget, SearchConfig, SkipConfig, TrainConfig
     from .conversion import convert
-    from .cost import cost_table, count_macs, count_parameters
+    from .cost import block_savings, cost_table, count_macs, count_parameters
     from .data.easy_vqa import read_easy_vqa
     from .data.jsonl import read_jsonl
     from .data.records import Record, split_by_image
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _NAMES_BY_MODULE = {
     ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
     ".conversion": ("convert",),
-    ".cost": ("cost_table", "count_macs", "count_parameters"),
+    ".cost": ("block_savings", "cost_table", "count_macs", "count_parameters"),
     ".data.easy_vqa": ("read_easy_vqa",),
     ".data.jsonl": ("read_jsonl",),
     ".data.records": ("Record", "split_by_image"),
@@ -113,6 +113,7 @@ __all__ = [
     "TrainConfig",
     "Vqa",
     "__version__",
+    "block_savings",
     "blocks_of",
     "choose",
     "compare_latency",

@@ -237,24 +237,29 @@ def cost(
     labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129,
     as_json: JsonOption = False,
 ) -> None:
-    """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped."""
+    """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped; and each block's."""
     from .config import SkipConfig
-    from .cost import cost_table
+    from .cost import by_saving, cost_table
     from .families.registry import family_of
     from .models import load_model
+    from .shapes_only import ShapesOnly
 
     config = SkipConfig.from_dict({"block_adapter": adapters, "scope": scope})
-    built = load_model(model, "vqa", random_weights=True, num_labels=labels)
+    with ShapesOnly():
+        built = load_model(model, "vqa", random_weights=True, num_labels=labels)
     usual = family_of(built).sizes(built.config)
     size = _parse_size(image_size) if image_size else (usual.image_size, usual.image_size)
     skipped = tuple(name.strip() for name in skip.split(",") if name.strip())
-    table = cost_table(built, config, skipped, size, usual.text_length if text_length is None else text_length)
+    length = usual.text_length if text_length is None else text_length
+    table = cost_table(built, config, skipped, size, length)
     if as_json:
         typer.echo(json.dumps(table))
         return
     for name, value in table["macs_g"].items():
         change = value / table["macs_g"]["original"] - 1
         typer.echo(f"{name:<14}{value:10.3f} G multiply-accumulates  {change:+7.2%}")
+    for value, names in by_saving(table["saved_macs_g"]).items():
+        typer.echo(f"{'saved by each':<14}{value:10.3f} G: {', '.join(names)}")
     for name, value in table["parameters"].items():
         typer.echo(f"{name:<14}{value:14,d} parameters")
 

@@ -119,25 +119,31 @@ class SkipConfig(Config):
 
 @dataclass(frozen=True)
 class Budget(Config):
-    """How much to skip: a number of blocks, or a relative change of multiply-accumulates. Exactly one is given.
+    """How much to skip. Exactly one is given.
+
+    Blocks are skipped until the budget is met, and none more. Relative changes are against the original model without
+    adapters; what the adapters add counts too. They hold for one text and one image of the model's usual size.
 
     Attributes:
         num_skip: the number of blocks to skip.
-        macs: relative change against the original model without adapters, e.g. ``-0.25``; the fewest blocks that
-            reach it are skipped. What the adapters add counts too.
+        macs: relative change of multiply-accumulates, e.g. ``-0.25``.
+        latency: relative change of the seconds of a forward pass, timed before the search: what it asks for depends on
+            the machine. Blocks of one kind share one timing.
     """
 
     num_skip: int | None = None
     macs: float | None = None
+    latency: float | None = None
 
     def validate(self, problems: Problems) -> None:
-        given = (self.num_skip is not None) + (self.macs is not None)
-        problems.check(given == 1, f"num_skip={self.num_skip}, macs={self.macs}: give exactly one of them")
+        values = self.to_dict()
+        given = ", ".join(f"{name}={value}" for name, value in values.items())
+        problems.check(list(values.values()).count(None) == 2, f"{given}: give exactly one of them")
         if self.num_skip is not None:
             _check_numbers(problems, self, {"num_skip": (0, 10_000, True, False)})
-        if self.macs is not None:
-            ok = is_number(self.macs, -1, 0) and -1 < self.macs < 0
-            problems.check(ok, f"macs: {self.macs!r} is not between -1 and 0 (a reduction is negative, e.g. -0.25)")
+        for name, value in (("macs", self.macs), ("latency", self.latency)):
+            ok = value is None or (is_number(value, -1, 0) and -1 < value < 0)
+            problems.check(ok, f"{name}: {value!r} is not between -1 and 0 (a reduction is negative, e.g. -0.25)")
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import copy
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -10,11 +11,14 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from .config import Budget, SkipConfig
+from .block_costs import BlockCosts, bench_copy, read_blocks, shared_copy
+from .config import SkipConfig
 from .errors import InputError
 from .families.registry import family_of
-from .insertion import blocks_of, insert, parameter_groups, prune, remove_dead_blocks
+from .insertion import blocks_of, insert, parameter_groups, remove_dead_blocks
+from .lora import unwrap_lora
 from .plan import Plan, check_skipped
+from .shapes_only import ShapesOnly
 
 
 def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: int, batch: int = 1) -> dict[str, Any]:
@@ -57,6 +61,37 @@ def count_macs(model: nn.Module, inputs: dict[str, Any]) -> float:
     return float(counter.get_total_flops()) / 2e9
 
 
+def count_blocks(model: nn.Module, inputs: dict[str, Any]) -> BlockCosts:
+    """Multiply-accumulates in G of a model with adapters inserted, and what skipping each block saves.
+
+    Goes through the shapes of three forward passes without computing them. ``model`` is not changed.
+
+    Raises:
+        InputError: no adapters are inserted, or a block was removed.
+    """
+    bench = bench_copy(model)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), ShapesOnly(), FlopCounterMode(display=False) as counter:
+        flops = read_blocks(bench, inputs, counter.get_total_flops)
+    savings = {name: saved / 2e9 for name, saved in flops.savings.items()}
+    return BlockCosts(flops.original / 2e9, flops.adapted / 2e9, savings)
+
+
+def block_savings(model: nn.Module, inputs: dict[str, Any]) -> dict[str, float]:
+    """Multiply-accumulates in G that skipping saves, for each block of a model with adapters inserted, in model order.
+
+    Additive: a plan costs what the model costs with nothing skipped less the sum over its blocks.
+    """
+    return count_blocks(model, inputs).savings
+
+
+def by_saving(savings: Mapping[str, float]) -> dict[float, list[str]]:
+    """Blocks that save the same, by what they save."""
+    found: dict[float, list[str]] = {}
+    for name, saved in savings.items():
+        found.setdefault(saved, []).append(name)
+    return found
+
+
 def count_parameters(model: nn.Module, original: int | None = None) -> dict[str, int]:
     """Parameters by group, the total, and how many are trained."""
     groups = {
@@ -77,30 +112,27 @@ def cost_table(
 ) -> dict[str, Any]:
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
-    LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``parameters`` are those of the model as it is
-    trained, with adapters for every choice of blocks; ``trained_with_plan`` counts those that the plan trains and
-    ``parameters_with_plan`` those of the slim model. ``model`` is not changed.
+    LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``saved_macs_g`` is what skipping
+    each block saves. ``parameters`` are those of the model as it is trained, with adapters for every choice of blocks;
+    ``trained_with_plan`` counts those that the plan trains and ``parameters_with_plan`` those of the slim model.
+    ``model`` is not changed.
     """
-    original = copy.deepcopy(model)
-    family = family_of(original)
-    family.adopt(original)
-    inputs = example_inputs(original, image_size, text_length)
-    adapted = insert(copy.deepcopy(model), config)
+    family = family_of(model)
+    inputs = example_inputs(model, image_size, text_length)
+    adapted = insert(shared_copy(model), config)
     blocks = tuple(blocks_of(adapted))
     check_skipped(skipped, blocks)
+    costs = count_blocks(adapted, inputs)
     plan = Plan(family.name, blocks, skipped)
-    slim = remove_dead_blocks(copy.deepcopy(adapted), plan)
+    slim = remove_dead_blocks(shared_copy(adapted), plan)
     trained = count_parameters(slim)["trainable"]
-    prune(slim, plan)
-    unskipped = prune(copy.deepcopy(adapted), Plan(family.name, blocks, ()))
-    macs = {
-        "original": count_macs(original, inputs),
-        "with_adapters": count_macs(unskipped, inputs),
-        "with_plan": count_macs(slim, inputs),
-    }
-    total = sum(parameter.numel() for parameter in original.parameters())
+    unwrap_lora(slim)
+    with_plan = costs.adapted - math.fsum(costs.savings[name] for name in skipped)
+    macs = {"original": costs.original, "with_adapters": costs.adapted, "with_plan": with_plan}
+    total = sum(parameter.numel() for parameter in model.parameters())
     return {
         "macs_g": macs,
+        "saved_macs_g": costs.savings,
         "relative_macs": macs["with_plan"] / macs["original"] - 1,
         "parameters": count_parameters(adapted, total),
         "parameters_with_plan": count_parameters(slim)["total"],
@@ -111,35 +143,3 @@ def cost_table(
         "blocks": list(blocks),
         "adapters": config.block_adapter,
     }
-
-
-def blocks_to_skip(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> int:
-    """The number of blocks a budget asks for on a model with adapters inserted.
-
-    Counted on the model's first blocks. All blocks of ViLT cost the same; METER's first are the text layers, which save
-    least, so that a plan with image layers in it saves more than asked for.
-
-    Raises:
-        InputError: as many blocks as the model has, or a reduction that no number of skipped blocks reaches.
-    """
-    names = tuple(blocks_of(model))
-    if budget.num_skip is not None:
-        if budget.num_skip >= len(names):
-            raise InputError(f"num_skip: {budget.num_skip} of {len(names)} blocks; at least one must be kept")
-        return budget.num_skip
-    reduction = budget.macs or 0.0
-    family = family_of(model).name
-    plain = prune(copy.deepcopy(model), Plan(family, names, ()))
-    for block in blocks_of(plain).values():
-        block.block_adapters = None
-    original = count_macs(plain, inputs)
-    reached = original
-    for count in range(len(names)):
-        slim = prune(copy.deepcopy(model), Plan(family, names, names[:count]))
-        reached = count_macs(slim, inputs)
-        if reached <= (1 + reduction) * original:
-            return count
-    best = reached / original - 1
-    raise InputError(
-        f"macs: {reduction} cannot be met; skipping {len(names) - 1} of {len(names)} blocks gives {best:.3f}"
-    )

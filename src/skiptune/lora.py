@@ -22,16 +22,23 @@ def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...
     inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
 
 
-def merge_lora(model: nn.Module) -> None:
+def merge_lora(model: nn.Module) -> nn.Module:
     """Fold every LoRA layer into the linear layer it wraps, in place. Nothing happens without LoRA."""
+    return unwrap_lora(model, merge=True)
+
+
+def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
+    """Put the linear layers that LoRA wraps back, in place, without what LoRA learnt unless it is merged first."""
     if not any(".lora_" in name for name, _ in model.named_parameters()):
-        return
+        return model
     from peft.tuners.tuners_utils import BaseTunerLayer
 
     for name, module in list(model.named_modules()):
         if isinstance(module, BaseTunerLayer):
-            module.merge()
+            if merge:
+                module.merge()
             parent, _, child = name.rpartition(".")
             setattr(model.get_submodule(parent), child, module.get_base_layer())
     if hasattr(model, "peft_config"):
         del model.peft_config
+    return model

@@ -38,6 +38,7 @@ from .progress import console
 from .recipe import Recipe
 from .report import write_report
 from .runtime import best_device, versions
+from .searching.budget import random_blocks
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
@@ -54,6 +55,10 @@ class Run:
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = recipe
         self.folder = Path(recipe.output)
+
+    @property
+    def _search_folder(self) -> Path:
+        return self.folder / "checkpoints" / "search"
 
     @cached_property
     def data(self) -> Data:
@@ -83,7 +88,9 @@ class Run:
             for records in parts.values():
                 TASKS[self.recipe.task].check(records)
             check_disjoint(parts)
-            prepare_search(self.fresh_model(), self.recipe.budget, self.recipe.search, self.recipe.train.seed)
+            if not (self.folder / "plan.json").is_file():
+                recipe, folder = self.recipe, self._search_folder
+                prepare_search(self.fresh_model(), recipe.budget, recipe.search, recipe.train.seed, folder)
 
         on_main(check)
 
@@ -113,7 +120,7 @@ class Run:
         path = self.folder / "plan.json"
         if not on_main(path.is_file):
             model = self.fresh_model()
-            recipe, folder = self.recipe, self.folder / "checkpoints" / "search"
+            recipe, folder = self.recipe, self._search_folder
             plan = search(
                 model,
                 self.task,
@@ -161,7 +168,7 @@ class Run:
                 )
                 insert(model, SkipConfig(block_adapter="none", scope=self.recipe.adapters.scope))
                 unfreeze(model)
-            skipped = plan.random(self.recipe.train.seed) if name == "random" else ()
+            skipped = random_blocks(plan, self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
             return model, chosen, self._fit(model, chosen, name, self._baseline_training(plan))
 

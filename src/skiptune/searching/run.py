@@ -11,15 +11,16 @@ from tempfile import TemporaryDirectory
 from torch import nn
 
 from ..config import Budget, SearchConfig, TrainConfig
-from ..cost import allowance_of, example_inputs
+from ..cost import example_inputs
 from ..data.records import Record, check_disjoint
-from ..distributed import processes
+from ..distributed import on_main, processes
 from ..errors import InputError
 from ..families.registry import family_of
 from ..insertion import blocks_of, choose
 from ..plan import Plan
 from ..tasks.base import Task
 from ..training import load_trained, optimizer_steps, train_loop, trained_state
+from .budget import describe, kept_allowance
 from .callback import SearchCallback
 from .strategies import STRATEGIES, Strategy
 from .trial import Trial
@@ -70,13 +71,18 @@ def search(
     """
     config, training = config or SearchConfig(), training or TrainConfig()
     names, family = tuple(blocks_of(model)), family_of(model).name
-    strategy = prepare_search(model, budget, config, training.seed)
+    strategy = prepare_search(model, budget, config, training.seed, None if folder is None else Path(folder))
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
-    if not strategy.allowance.target:
+    if strategy.allowance.number == 0:
         return Plan(family, names, (), "none")
-    details = {"seed": training.seed, "budget": budget.to_dict(), "search": config.to_dict()}
+    details = {
+        "seed": training.seed,
+        "budget": budget.to_dict(),
+        "allowance": describe(strategy.allowance, names),
+        "search": config.to_dict(),
+    }
     if not strategy.trains:
         skipped = tuple(names[block] for block in strategy.best())
         return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
@@ -116,16 +122,21 @@ def search(
     return Plan(family, names, skipped, strategy.name, preferences, details)
 
 
-def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int) -> Strategy:
-    """A fresh strategy; refuses what cannot work, before any training.
+def prepare_search(
+    model: nn.Module, budget: Budget, config: SearchConfig, seed: int, folder: Path | None
+) -> Strategy:
+    """A fresh strategy for a budget; refuses what cannot work, before any training.
+
+    Where the budget is one of time, blocks are timed once: ``allowance.json`` in ``folder`` keeps the result.
 
     Raises:
         InputError: the budget cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     usual = family_of(model).sizes(model.config)
     inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
-    strategy = STRATEGIES[config.strategy](allowance_of(model, budget, inputs), config, seed)
-    if strategy.allowance.target:
+    allowance = on_main(lambda: kept_allowance(folder and folder / "allowance.json", model, budget, inputs))
+    strategy = STRATEGIES[config.strategy](allowance, config, seed, tuple(blocks_of(model)))
+    if allowance.number != 0:
         strategy.check()
     return strategy
 

@@ -28,32 +28,32 @@ class Policy(Strategy):
     name = "policy"
     looks = True
 
-    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int = 0) -> None:
-        super().__init__(allowance, config, seed)
+    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(allowance, config, seed, names)
         self.g = torch.zeros(self.blocks, dtype=torch.float32)
         self.reward = Standardized()
         self.rounds = 0
 
     def check(self) -> None:
-        distinct = self.allowance.distinct()
+        distinct = self.allowance.count()
         if distinct < self.config.candidates:
             raise InputError(
-                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget leaves only "
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
                 f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
             )
 
     def draw(self, step: int, candidate: int = 0) -> Candidate:
-        """The blocks of draw ``candidate`` at ``step``, in increasing order."""
+        """The blocks of draw ``candidate`` at ``step``, in increasing order.
+
+        Blocks that save differently are drawn one after the other until the allowance is met.
+        """
         entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy >> 1))
-        return self.allowance.fill(self._sample(generator))
-
-    def _sample(self, generator: torch.Generator) -> list[int]:
-        """Blocks in the order they were drawn; no more of them than are surely needed, as in the released code."""
-        alike = self.allowance.number
-        count = self.blocks if alike is None else alike
-        drawn = torch.multinomial(self.g.sigmoid(), count, replacement=False, generator=generator)
-        return [int(block) for block in drawn]
+        # all blocks must be in an order of all of them
+        probabilities = self.g.sigmoid().clamp_min(torch.finfo(torch.float32).tiny)
+        count = self.blocks if self.allowance.number is None else self.allowance.number
+        order = torch.multinomial(probabilities, count, replacement=False, generator=generator)
+        return self.allowance.fill(order.tolist())
 
     def draw_distinct(self, number: int, step: int) -> list[Candidate]:
         """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but where
@@ -89,11 +89,13 @@ class Policy(Strategy):
         self.preferences = self.g.tolist()
 
     def best(self) -> Candidate:
-        """The blocks with the highest preferences; where they differ in cost, those of the least total distance from
-        the highest one.
+        """The blocks of highest preferences that meet the budget, in increasing order; equal ones by number.
+
+        Where blocks save differently, the set with the largest sum of preferences: the likeliest one, if each block is
+        skipped with probability ``sigmoid(g)`` by itself. Rewards are compared within rounds whose candidates save
+        alike, so zero is a block that hurts as much as its saving is worth, and sets of different size compare.
         """
-        highest = float(self.g.max())
-        return self.allowance.best([highest - value for value in self.g.tolist()])
+        return self.allowance.best([-preference for preference in self.g.tolist()])
 
     def state(self) -> dict[str, Any]:
         return {**super().state(), "spread": self.reward.spread, "rounds": self.rounds}

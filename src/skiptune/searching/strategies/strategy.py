@@ -24,6 +24,7 @@ class Strategy(ABC):
         allowance: which sets of blocks the budget asks for.
         config: search settings.
         seed: of all that is drawn.
+        names: of the blocks.
 
     Attributes:
         preferences: for every block how gladly it is skipped, for reports and plots; higher means more skippable.
@@ -35,11 +36,16 @@ class Strategy(ABC):
     #: Whether it compares subnetworks during the training, or only at its end.
     looks: ClassVar[bool] = False
 
-    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int) -> None:
-        self.allowance, self.config, self.seed = allowance, config, seed
-        self.blocks = len(allowance.savings)
+    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        self.allowance, self.config, self.seed, self.names = allowance, config, seed, names
+        self.blocks = len(names)
         self.preferences = [0.0] * self.blocks
         self.choice: Candidate = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether the choice is clear before the search is over, so that nothing more need be compared."""
+        return False
 
     def check(self) -> None:
         """Refuse settings that cannot work, before any training.

@@ -1,0 +1,89 @@
+"""From a budget to its allowance: what each block saves, counted or timed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from ..checks import read_json, write_json
+from ..config import Budget, is_number
+from ..cost import count_blocks
+from ..errors import InputError
+from ..insertion import blocks_of
+from ..latency import time_blocks
+from ..plan import Plan
+from .allowance import Allowance, most_saved
+
+_INF = float("inf")
+_ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
+
+
+def allowance_of(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Allowance:
+    """The sets of blocks that meet a budget on a model with adapters inserted.
+
+    Savings are numbers of blocks, G multiply-accumulates or seconds, as the budget says. ``model`` is not changed.
+
+    Raises:
+        InputError: the budget needs every block, or cannot be met by skipping all of them.
+    """
+    count = len(blocks_of(model))
+    if budget.num_skip is not None:
+        return Allowance.of_number(count, budget.num_skip)
+    if budget.macs is not None:
+        name, change, costs = "macs", budget.macs, count_blocks(model, inputs)
+    else:
+        name, change, costs = "latency", budget.latency or 0.0, time_blocks(model, inputs)
+    savings = tuple(costs.savings.values())
+    target = costs.adapted - (1 + change + _ROUNDING) * costs.original
+    if most_saved(savings) < target:
+        reached = (costs.adapted - most_saved(savings)) / costs.original - 1
+        raise InputError(f"{name}: {change} cannot be met; skipping {count - 1} of {count} blocks gives {reached:+.3f}")
+    return Allowance(savings, target)
+
+
+def kept_allowance(path: Path | None, model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Allowance:
+    """:func:`allowance_of`, timed once: a search that goes on after an interruption reads from ``path`` what was timed.
+
+    Raises:
+        InputError: the budget cannot be met, or ``path`` was edited or is of another search.
+    """
+    if budget.latency is None or path is None:
+        return allowance_of(model, budget, inputs)
+    names = list(blocks_of(model))
+    if not path.is_file():
+        found = describe(allowance_of(model, budget, inputs), names)
+        write_json(path, {"budget": budget.to_dict(), **found})
+    content = read_json(path)
+    if not _is_kept(content, budget, names):
+        raise InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
+    return Allowance(tuple(content["savings"].values()), content["target"])
+
+
+def _is_kept(content: Any, budget: Budget, names: list[str]) -> bool:
+    """Whether this was written for a search with this budget over these blocks."""
+    if not isinstance(content, dict) or content.get("budget") != budget.to_dict():
+        return False
+    savings = content.get("savings")
+    if not isinstance(savings, dict) or list(savings) != names:
+        return False
+    return all(is_number(value, -_INF) for value in (content.get("target"), *savings.values()))
+
+
+def describe(allowance: Allowance, names: list[str] | tuple[str, ...]) -> dict[str, Any]:
+    """Plain values, for JSON."""
+    return {"savings": dict(zip(names, allowance.savings, strict=True)), "target": allowance.target}
+
+
+def random_blocks(plan: Plan, seed: int) -> tuple[str, ...]:
+    """Blocks drawn at random that meet the budget a plan was searched for, in model order."""
+    searched = plan.details.get("allowance")
+    if searched is None:
+        return plan.random(seed)
+    allowance = Allowance(tuple(searched["savings"].values()), searched["target"])
+    if allowance.number is not None:
+        return plan.random(seed)
+    order = np.random.default_rng((seed, 1)).permutation(len(plan.blocks))
+    return tuple(plan.blocks[block] for block in allowance.fill(order.tolist()))

@@ -1,0 +1,179 @@
+"""Our strategy: Thompson sampling over sets of blocks, with a Gaussian process that knows of pairs and neighbours.
+
+Departures from the paper's policy, all for the same reason, that a comparison costs and should teach as much as it can:
+every loss tells of all sets that are like the set measured, not of the blocks in it alone; candidates are drawn as
+probable as each is the best (Thompson, 1933), so that comparisons go where the choice is open; what a round has in common
+is discounted exactly; the choice is a set, not the blocks that did well in different ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+
+from ...config import SearchConfig
+from ...errors import InputError
+from ..allowance import Allowance, Candidate
+from ..trial import Trial
+from .belief import Belief, Kernel, believe, stacks
+from .strategy import Strategy
+
+#: Sets that are thought about at a time; where there are more, so many drawn at random, and those near the best.
+_POOL = 1000
+_SAMPLES = 400
+#: Confidence in the best set at which nothing more is compared.
+_SURE = 0.95
+
+
+class Bandit(Strategy):
+    """Compares the sets that may be best, a few in a round, until one surely is or the rounds are over.
+
+    The first round spreads evenly over the blocks. Adapters train on sets drawn likewise: at random first, then those
+    that may be best. Preferences are, for every block, the mean loss expected of sets that keep it less that of
+    sets that skip it.
+    """
+
+    name = "bandit"
+    looks = True
+
+    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(allowance, config, seed, names)
+        self.kernel = Kernel(stacks(names))
+        self.rounds: list[tuple[list[Candidate], list[float]]] = []
+        self.confidence = 0.0
+        self._belief: Belief | None = None
+
+    def check(self) -> None:
+        distinct = self.allowance.count()
+        if distinct < self.config.candidates:
+            raise InputError(
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
+                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
+            )
+
+    @property
+    def settled(self) -> bool:
+        return self.confidence >= _SURE
+
+    def draw(self, step: int) -> Candidate:
+        if self._belief is None:
+            return super().draw(step)
+        if self.settled:
+            return self.best()
+        return self._belief.sets[int(self._belief.sample(self.generator(step)).argmin())]
+
+    def look(self, trial: Trial, step: int) -> dict[str, Any]:
+        candidates = self._candidates(step)
+        losses = trial.losses(candidates, len(self.rounds))
+        self.rounds.append((candidates, losses))
+        self._think(step)
+        return {
+            "candidates": [list(candidate) for candidate in candidates],
+            "losses": losses,
+            "confidence": self.confidence,
+        }
+
+    def decide(self, trial: Trial) -> None:
+        if not self.rounds:  # too short a search for a round in it
+            self.look(trial, 0)
+
+    def best(self) -> Candidate:
+        return self.choice
+
+    def summary(self) -> dict[str, Any]:
+        """``confidence``: the probability that the choice is the best set; ``expected_regret``: loss expected to be
+        lost against the best set, and ``spread``: standard deviation of the expected loss over all sets, on the same
+        scale; ``likely``: sets the best one is among with 95 % probability, as many as it takes.
+        """
+        belief = self._belief
+        if belief is None:
+            return {}
+        samples = belief.sample(self.generator(0, 1), _SAMPLES)
+        wins = np.sort(np.bincount(samples.argmin(1), minlength=len(belief.sets)))[::-1] / _SAMPLES
+        regret = samples[:, belief.best()] - samples.min(1)
+        return {
+            "confidence": self.confidence,
+            "expected_regret": float(regret.mean()),
+            "spread": float(belief.mean.std()),
+            "likely": int(np.searchsorted(np.cumsum(wins), _SURE)) + 1,
+            "sets": self.allowance.count(),
+        }
+
+    def state(self) -> dict[str, Any]:
+        return {**super().state(), "rounds": self.rounds, "step": self._step}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        super().restore(state)
+        self.rounds = [([tuple(one) for one in candidates], losses) for candidates, losses in state["rounds"]]
+        if self.rounds:
+            self._think(int(state["step"]))
+
+    _step = 0
+
+    def _think(self, step: int) -> None:
+        """Come to a belief after the rounds so far; ``step`` seeds what is drawn for it."""
+        self._step = step
+        belief = believe(self.kernel, self._pool(step), self.rounds)
+        self._belief = belief
+        best = belief.best()
+        self.choice = belief.sets[best]
+        wins = belief.sample(self.generator(step, 1), _SAMPLES).argmin(1)
+        self.confidence = float((wins == best).mean())
+        chosen, _ = self.kernel.features(belief.sets)
+        share = chosen.mean(0)
+        skipped = chosen.T @ belief.mean / np.maximum(chosen.sum(0), 1)
+        kept = (1 - chosen).T @ belief.mean / np.maximum((1 - chosen).sum(0), 1)
+        self.preferences = np.where((share > 0) & (share < 1), kept - skipped, 0.0).tolist()
+
+    def _candidates(self, step: int) -> list[Candidate]:
+        """Of one round: different sets, each drawn as probable as it is the best."""
+        generator = self.generator(step, 2)
+        found: dict[Candidate, None] = {}
+        source = self._even(generator) if self._belief is None else self._probable(generator, self._belief)
+        for candidate in source:
+            found.setdefault(candidate)
+            if len(found) == self.config.candidates:
+                break
+        return list(found)
+
+    def _even(self, generator: np.random.Generator) -> Iterator[Candidate]:
+        """Sets that use all blocks equally often: a random order is cut into sets until it is used up."""
+        while True:
+            order = [int(block) for block in generator.permutation(self.blocks)]
+            while order:
+                candidate = self.allowance.fill(order)
+                order = [block for block in order if block not in candidate]
+                if sum(self.allowance.savings[block] for block in candidate) >= self.allowance.target:
+                    yield candidate
+
+    def _probable(self, generator: np.random.Generator, belief: Belief) -> Iterator[Candidate]:
+        """Thompson samples; where they all say the same, at last any."""
+        for number in belief.sample(generator, 20 * self.config.candidates).argmin(1):
+            yield belief.sets[int(number)]
+        while True:
+            yield belief.sets[int(generator.integers(len(belief.sets)))]
+
+    def _pool(self, step: int) -> list[Candidate]:
+        """All sets if there are few, else some at random, those compared already, and what is one exchange away from
+        the best of them.
+        """
+        number = self.allowance.number
+        if number is not None and self.allowance.count() <= _POOL:
+            return list(combinations(range(self.blocks), number))
+        generator = self.generator(step, 3)
+        found = {candidate: None for candidates, _ in self.rounds for candidate in candidates}
+        seen = list(found)
+        best = seen[believe(self.kernel, seen, self.rounds).best()]
+        for out in best:
+            for into in set(range(self.blocks)) - set(best):
+                found.setdefault(self.allowance.fill([into, *(block for block in best if block != out), out]))
+        while len(found) < min(_POOL, self.allowance.count()):
+            before = len(found)
+            for _ in range(_POOL):
+                found.setdefault(self.allowance.fill(generator.permutation(self.blocks).tolist()))
+            if len(found) == before:
+                break
+        return list(found)
