@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from skiptune.searching.policy import Policy
 
 from skiptune import Budget, InputError, Plan, SearchConfig, SkipConfig, TrainConfig, insert, load_model, search
 from skiptune.block_costs import BlockCosts
@@ -19,7 +20,6 @@ from skiptune.insertion import blocks_of
 from skiptune.searching import budget as budget_module
 from skiptune.searching.allowance import Allowance
 from skiptune.searching.budget import allowance_of, random_blocks
-from skiptune.searching.policy import Policy
 
 #: METER's two kinds of fusion layer, and a reduction that takes sets of different size.
 METER = Allowance((1.049,) * 6 + (5.359,) * 6, 11.2)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 import torch
+from skiptune.searching.policy import Policy
+from skiptune.searching.reward import exp_loss
 from torch import Tensor
 
 from skiptune.searching.allowance import Allowance
-from skiptune.searching.policy import Policy
-from skiptune.searching.reward import exp_loss
 
 GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")

@@ -7,11 +7,11 @@ import random
 import numpy as np
 import pytest
 import torch
+from skiptune.searching.policy import Policy
+from skiptune.searching.reward import Standardized
 
 from skiptune import Budget, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
 from skiptune.searching.allowance import Allowance
-from skiptune.searching.policy import Policy
-from skiptune.searching.reward import Standardized
 
 SEARCH = SearchConfig(max_steps=9, interval=2)
 TRAIN = TrainConfig(batch_size=8, learning_rate=1e-3)

@@ -7,11 +7,11 @@ from itertools import combinations
 
 import pytest
 import torch
-from two_streams import EVERYWHERE, make, make_batch
 
 from skiptune import SkipConfig, choose, insert, load_model
 from skiptune.insertion import blocks_of, skipped_blocks
 from skiptune.searching.shared import block_runs, evaluate_each
+from two_streams import EVERYWHERE, make, make_batch
 
 CONFIGS = {"fusion": SkipConfig(), "global": EVERYWHERE}
 

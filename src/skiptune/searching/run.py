@@ -122,9 +122,7 @@ def search(
     return Plan(family, names, skipped, strategy.name, preferences, details)
 
 
-def prepare_search(
-    model: nn.Module, budget: Budget, config: SearchConfig, seed: int, folder: Path | None
-) -> Strategy:
+def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int, folder: Path | None) -> Strategy:
     """A fresh strategy for a budget; refuses what cannot work, before any training.
 
     Where the budget is one of time, blocks are timed once: ``allowance.json`` in ``folder`` keeps the result.

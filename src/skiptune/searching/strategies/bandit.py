@@ -1,9 +1,9 @@
 """Our strategy: Thompson sampling over sets of blocks, with a Gaussian process that knows of pairs and neighbours.
 
-Departures from the paper's policy, all for the same reason, that a comparison costs and should teach as much as it can:
-every loss tells of all sets that are like the set measured, not of the blocks in it alone; candidates are drawn as
-probable as each is the best (Thompson, 1933), so that comparisons go where the choice is open; what a round has in common
-is discounted exactly; the choice is a set, not the blocks that did well in different ones.
+Departures from the paper's policy, all for the same reason, that a comparison costs and should teach as much as it
+can: every loss tells of all sets that are like the set measured, not of the blocks in it alone; candidates are drawn
+as probable as each is the best (Thompson, 1933), so that comparisons go where the choice is open; what a round has in
+common is discounted exactly; the choice is a set, not the blocks that did well in different ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from ...config import SearchConfig
-from ...errors import InputError
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
 from .belief import Belief, Kernel, believe, stacks
@@ -46,14 +45,6 @@ class Bandit(Strategy):
         self.confidence = 0.0
         self._belief: Belief | None = None
 
-    def check(self) -> None:
-        distinct = self.allowance.count()
-        if distinct < self.config.candidates:
-            raise InputError(
-                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
-                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
-            )
-
     @property
     def settled(self) -> bool:
         return self.confidence >= _SURE
@@ -79,9 +70,6 @@ class Bandit(Strategy):
     def decide(self, trial: Trial) -> None:
         if not self.rounds:  # too short a search for a round in it
             self.look(trial, 0)
-
-    def best(self) -> Candidate:
-        return self.choice
 
     def summary(self) -> dict[str, Any]:
         """``confidence``: the probability that the choice is the best set; ``expected_regret``: loss expected to be

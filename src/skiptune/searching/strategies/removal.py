@@ -42,5 +42,7 @@ class Greedy(Strategy):
             turn = price.index(min(price))
             gone.append(left[turn])
             base = losses[turn]
-        self.preferences = [float(-gone.index(block) if block in gone else -self.blocks) for block in range(self.blocks)]
+        self.preferences = [
+            float(-gone.index(block) if block in gone else -self.blocks) for block in range(self.blocks)
+        ]
         self.choice = self.allowance.fill(gone)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from abc import ABC
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ...config import SearchConfig
+from ...errors import InputError
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
 
 
-class Strategy(ABC):
+class Strategy:
     """A way to choose the blocks to skip.
 
     While adapters train, :meth:`draw` says on which subnetwork. After the warm-up, :meth:`look` is called now and then
     to compare subnetworks on held-out records; at the end :meth:`decide` is, once. Then :meth:`best` is the choice.
-    All randomness comes from private generators seeded by ``(seed, step, …)``: the same whatever else draws, and after a
-    resume.
+    All randomness comes from private generators seeded by ``(seed, step, …)``: the same whatever else draws, and after
+    a resume.
 
     Args:
         allowance: which sets of blocks the budget asks for.
@@ -51,8 +51,14 @@ class Strategy(ABC):
         """Refuse settings that cannot work, before any training.
 
         Raises:
-            InputError: says which.
+            InputError: there are fewer distinct subnetworks than a round compares.
         """
+        distinct = self.allowance.count()
+        if self.looks and distinct < self.config.candidates:
+            raise InputError(
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
+                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
+            )
 
     def draw(self, step: int) -> Candidate:
         """The subnetwork that trains at ``step``: blocks in random order, until there are enough of them."""
