@@ -213,10 +213,11 @@ class SearchConfig(Config):
             "policy_learning_rate": (1e-12, 1e6, False, False),
         }
         _check_numbers(problems, self, ranges)
-        if is_number(self.epochs, 0) and is_number(self.warmup_epochs, 0) and self.warmup_epochs >= self.epochs:
-            problems.add(f"warmup_epochs: {self.warmup_epochs} leaves nothing of epochs={self.epochs} for the search")
-        if self.epochs is None and self.warmup_epochs is not None:
-            problems.add(f"warmup_epochs: {self.warmup_epochs} needs epochs, of which it is a part")
+        epochs, warmup = self.epochs, self.warmup_epochs
+        if warmup is not None and epochs is None:
+            problems.add(f"warmup_epochs: {warmup} needs epochs, of which it is a part")
+        elif warmup is not None and epochs is not None and is_number(epochs, 0) and is_number(warmup, 0):
+            problems.check(warmup < epochs, f"warmup_epochs: {warmup} leaves nothing of epochs={epochs} for the search")
 
 
 @dataclass(frozen=True)

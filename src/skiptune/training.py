@@ -117,17 +117,16 @@ class SkipTrainer(Trainer):
 
     def __init__(self, *args: Any, config: TrainConfig, stretch: Stretch, **kwargs: Any) -> None:
         self.optimizer: torch.optim.Optimizer | None
+        self.lr_scheduler: LambdaLR | None
         super().__init__(*args, **kwargs)
         self.skiptune_config, self.stretch = config, stretch
         self.model_accepts_loss_kwargs = False
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """A linear rise and a linear fall to zero, over all of a training of which this may be a stretch only."""
-        scheduler: LambdaLR | None = self.lr_scheduler
-        if scheduler is None:
-            scheduler = LambdaLR(optimizer or self.create_optimizer(), self.stretch.learning_rate)
-            self.lr_scheduler = scheduler
-        return scheduler
+        if self.lr_scheduler is None:
+            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), self.stretch.learning_rate)
+        return self.lr_scheduler
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
         """AdamW (0.9, 0.98); a group's learning rate is the base one times its factor."""

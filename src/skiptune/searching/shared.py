@@ -84,7 +84,7 @@ def sharing(model: nn.Module) -> Iterator[Shared]:
     changed: list[nn.Module] = []
 
     def change(module: nn.Module, forward: Callable[..., Any]) -> None:
-        module.forward = forward  # type: ignore[method-assign]
+        module.forward = forward
         changed.append(module)
 
     try:
