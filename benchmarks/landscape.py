@@ -19,18 +19,21 @@ from time import perf_counter
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedModel
 
-from skiptune.config import SearchConfig, TrainConfig
+from skiptune.config import Budget, SearchConfig, TrainConfig
 from skiptune.data.records import Record, split_by_image
 from skiptune.insertion import blocks_of
 from skiptune.progress import track
 from skiptune.recipe import read_recipe
 from skiptune.run import Run
 from skiptune.runtime import keep_freed_memory, quiet_libraries
+from skiptune.searching.run import search
 from skiptune.searching.shared import evaluate_each
 from skiptune.tasks import Task
+from skiptune.training import load_trained, read_trained, trained_state
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 RUNS = Path("runs/search-quality")
@@ -90,16 +93,12 @@ def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> 
     """Adapters trained on subnetworks drawn evenly; kept on disk."""
     from safetensors.torch import save_file
 
-    from skiptune.config import Budget
-    from skiptune.searching.run import search
-    from skiptune.training import load_trained, read_trained, trained_state
-
     path = made.runner.folder / f"warm-{count}-{steps}-{seed}.safetensors"
     model = made.model(seed)
     if not path.is_file():
-        never = SearchConfig(epochs=3, max_steps=steps, warmup_epochs=2.99, interval=10**6)
-        training = replace(TRAIN, seed=seed)
-        search(model, made.task, made.train, made.rewards, Budget(num_skip=count), never, training, keep_adapters=True)
+        config = SearchConfig(strategy="influence", max_steps=steps, batches=1)  # draws evenly, then looks once
+        training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+        search(model, made.task, made.train, made.rewards, Budget(num_skip=count), config, training)
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(trained_state(model), path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)

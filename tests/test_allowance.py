@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from skiptune.searching.policy import Policy
 
 from skiptune import Budget, InputError, Plan, SearchConfig, SkipConfig, TrainConfig, insert, load_model, search
 from skiptune.block_costs import BlockCosts
@@ -20,9 +19,14 @@ from skiptune.insertion import blocks_of
 from skiptune.searching import budget as budget_module
 from skiptune.searching.allowance import Allowance
 from skiptune.searching.budget import allowance_of, random_blocks
+from skiptune.searching.strategies.policy import Policy
 
 #: METER's two kinds of fusion layer, and a reduction that takes sets of different size.
 METER = Allowance((1.049,) * 6 + (5.359,) * 6, 11.2)
+
+
+def policy_of(allowance: Allowance, seed: int = 0) -> Policy:
+    return Policy(allowance, SearchConfig.paper(), seed, tuple(map(str, range(len(allowance.savings)))))
 
 
 def minimal_sets(allowance: Allowance) -> list[tuple[int, ...]]:
@@ -115,28 +119,28 @@ def test_meter_global_is_exact_and_a_constant_matters_only_by_size() -> None:
 
 def test_draws_of_equal_blocks_stay_as_they_were() -> None:
     """``multinomial(p, k)``, as for a number of blocks; the first k of a whole order may differ."""
-    policy = Policy(Allowance((1.362,) * 6, 3.5), seed=3)
-    policy.preferences = torch.linspace(-2, 2, 6)
+    policy = policy_of(Allowance((1.362,) * 6, 3.5), 3)
+    policy.g = torch.linspace(-2, 2, 6)
     drawn = []
     for step in range(20):
         entropy = np.random.SeedSequence((3, step, 0)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy >> 1))
-        drawn.append(tuple(sorted(torch.multinomial(policy.preferences.sigmoid(), 3, generator=generator).tolist())))
+        drawn.append(tuple(sorted(torch.multinomial(policy.g.sigmoid(), 3, generator=generator).tolist())))
     assert [policy.draw(step) for step in range(20)] == drawn
 
 
 def test_draws_of_unequal_blocks_meet_the_budget_and_follow_the_preferences() -> None:
-    policy, sets = Policy(METER, seed=1), set(minimal_sets(METER))
+    policy, sets = policy_of(METER, 1), set(minimal_sets(METER))
     drawn = [policy.draw(step) for step in range(300)]
     assert set(drawn) <= sets
     assert {len(chosen) for chosen in drawn} == {len(chosen) for chosen in sets}
-    policy.preferences[7] = 200.0
-    policy.preferences[[0, 8]] = -200.0
+    policy.g[7] = 200.0
+    policy.g[[0, 8]] = -200.0
     drawn = [policy.draw(step) for step in range(300)]
     times = [sum(block in chosen for chosen in drawn) for block in range(12)]
     assert times[0] == times[8] == 0
     assert times[7] == max(times) > 1.2 * max(times[6], *times[9:])
-    assert policy.best() == METER.best([-value for value in policy.preferences.tolist()])
+    assert policy.best() == METER.best([-value for value in policy.g.tolist()])
     assert len(set(policy.draw_distinct(20, 0))) == 20
 
 
@@ -154,7 +158,7 @@ def test_a_plan_for_a_reduction_reaches_it_and_no_more(scope: str) -> None:
     inputs = example_inputs(model, (48, 48), 9)
     costs, allowance = count_blocks(model, inputs), allowance_of(model, Budget(macs=-0.2), inputs)
     assert allowance.savings == tuple(costs.savings.values())
-    saved = sorted(allowance.savings[block] for block in Policy(allowance).best())
+    saved = sorted(allowance.savings[block] for block in policy_of(allowance).best())
     assert costs.adapted - sum(saved) <= 0.8 * costs.original < costs.adapted - sum(saved[1:])
 
 

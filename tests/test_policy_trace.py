@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import torch
-from skiptune.searching.policy import Policy
-from skiptune.searching.reward import exp_loss
+from skiptune import SearchConfig
+from skiptune.searching.allowance import Allowance
+from skiptune.searching.strategies.policy import Policy
+from skiptune.searching.strategies.reward import exp_loss
 from torch import Tensor
 
-from skiptune.searching.allowance import Allowance
 
 GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")
@@ -23,6 +24,12 @@ KINDS = pytest.mark.parametrize("kind", ["vilt", "meter"])
 def trace(kind: str) -> dict[str, Any]:
     content: dict[str, Any] = json.loads((GOLDEN / f"{kind}_policy_trace.json").read_text())
     return content
+
+
+def policy_of(recorded: dict[str, Any]) -> Policy:
+    blocks = len(recorded["gate_init"])
+    allowance = Allowance.of_number(blocks, recorded["skip_num"])
+    return Policy(allowance, SearchConfig.paper(), 0, tuple(map(str, range(blocks))))
 
 
 def float32(values: list[float]) -> Tensor:
@@ -68,18 +75,18 @@ def test_recorded_preferences_follow(kind: str) -> None:
 @KINDS
 def test_policy_reproduces_the_trace_bit_for_bit(kind: str) -> None:
     recorded = trace(kind)
-    policy = Policy(Allowance.of_number(len(recorded["gate_init"]), recorded["skip_num"]), learning_rate=1.0)
-    policy.preferences = float32(recorded["gate_init"])
+    policy = policy_of(recorded)
+    policy.g = float32(recorded["gate_init"])
     for number, update in enumerate(recorded["updates"]):
         candidates = [tuple(candidate) for candidate in update["candidates"]]
         policy.update(candidates, exp_loss(update["val_losses"]))
-        assert policy.preferences.dtype == torch.float32
-        assert policy.preferences.tolist() == update["gate_after"], f"update {number}"
+        assert policy.g.dtype == torch.float32
+        assert policy.g.tolist() == update["gate_after"], f"update {number}"
 
 
 @KINDS
 def test_policy_chooses_what_the_released_search_would(kind: str) -> None:
     recorded = trace(kind)
-    policy = Policy(Allowance.of_number(len(recorded["gate_init"]), recorded["skip_num"]))
-    policy.preferences = float32(recorded["updates"][-1]["gate_after"])
+    policy = policy_of(recorded)
+    policy.g = float32(recorded["updates"][-1]["gate_after"])
     assert policy.best() == tuple(sorted(recorded["final_selection_if_epoch_ended"]))

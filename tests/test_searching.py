@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
 import torch
-from skiptune.searching.policy import Policy
-from skiptune.searching.reward import Standardized
 
 from skiptune import Budget, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
+from skiptune.config import StrategyName
 from skiptune.searching.allowance import Allowance
+from skiptune.searching.run import schedule
+from skiptune.searching.strategies import STRATEGIES
+from skiptune.searching.strategies.policy import Policy
+from skiptune.searching.strategies.reward import Standardized
+from skiptune.training import Stretch
 
-SEARCH = SearchConfig(max_steps=9, interval=2)
+SEARCH = SearchConfig(max_steps=9, interval=2, candidates=3)
 TRAIN = TrainConfig(batch_size=8, learning_rate=1e-3)
 TWO = Budget(num_skip=2)
+
+
+def policy_of(seed: int, candidates: int = 3) -> Policy:
+    config = SearchConfig(strategy="policy", candidates=candidates)
+    return Policy(Allowance.of_number(6, 2), config, seed, tuple("abcdef"))
 
 
 def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) -> None:
@@ -25,7 +36,7 @@ def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) ->
         model = make_model(SkipConfig())
         before = {name: value.clone() for name, value in model.state_dict().items()}
         states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-        plans.append(search(model, task, *parts, TWO, SEARCH, TRAIN))
+        plans.append(search(model, task, *parts, TWO, SEARCH, TRAIN, keep_adapters=False))
         assert torch.equal(torch.get_rng_state(), states[0])
         assert random.getstate() == states[1]
         assert np.random.get_state()[1].tolist() == states[2]
@@ -38,7 +49,12 @@ def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) ->
 def test_accumulation_gives_the_same_plan(make_model, task, parts) -> None:
     plans = [
         search(
-            make_model(SkipConfig()), task, *parts, TWO, SearchConfig(max_steps=4, interval=2, reward_batch_size=8), c
+            make_model(SkipConfig()),
+            task,
+            *parts,
+            TWO,
+            SearchConfig(max_steps=4, interval=2, candidates=3, reward_batch_size=8),
+            c,
         )
         for c in (TRAIN, TrainConfig(batch_size=2, gradient_accumulation=4, learning_rate=1e-3))
     ]
@@ -63,16 +79,74 @@ def test_shared_images_and_nothing_to_skip(make_model, task, parts) -> None:
 
 
 def test_policy_draws_distinct_candidates_from_its_own_generator() -> None:
-    policy, state = Policy(Allowance.of_number(6, 2), seed=3), torch.get_rng_state()
+    policy, state = policy_of(3), torch.get_rng_state()
     drawn = policy.draw_distinct(15, step=0)
     assert len(set(drawn)) == 15
-    assert drawn == Policy(Allowance.of_number(6, 2), seed=3).draw_distinct(15, step=0)
+    assert drawn == policy_of(3).draw_distinct(15, step=0)
     assert torch.equal(state, torch.get_rng_state())
     with pytest.raises(InputError, match="gives only 15"):
-        policy.draw_distinct(16, step=0)
+        policy_of(3, candidates=16).check()
 
 
 def test_standardized_reward_ignores_the_scale_of_the_loss() -> None:
     small, large = Standardized(), Standardized()
     for losses in ([1.0, 2.0, 4.0], [3.0, 1.0, 1.5]):
         assert small(losses) == pytest.approx(large([800 * loss for loss in losses]))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_finds_a_plan_and_says_what_it_took(name: str, make_model, task, parts) -> None:
+    config = replace(SEARCH, strategy=name, batches=2)
+    plans = [search(make_model(SkipConfig()), task, *parts, TWO, config, TRAIN) for _ in range(2)]
+    plan = plans[0]
+    assert plan.strategy == name
+    assert len(plan.skipped) == 2
+    assert plan.skipped == plans[1].skipped
+    assert plan.preferences == plans[1].preferences
+    if STRATEGIES[name].trains:
+        assert plan.steps == 9
+        took = plan.details["comparisons"]
+        assert took["subnetworks"] > 0
+        assert took["examples"] == 8 * took["subnetworks"]
+        assert set(plan.preferences) == set(plan.blocks)
+    else:
+        assert plan.steps == 0
+
+
+def test_the_table_and_the_configuration_know_the_same_strategies() -> None:
+    assert set(STRATEGIES) == set(get_args(StrategyName))
+
+
+def test_positions(make_model, task, parts) -> None:
+    found = {}
+    for name in ("first", "last", "even"):
+        config = SearchConfig(strategy=name)
+        found[name] = search(make_model(SkipConfig()), task, *parts, TWO, config, TRAIN).skipped
+    assert found == {"first": ("0", "1"), "last": ("2", "3"), "even": ("1", "3")}
+
+
+def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -> None:
+    model, training = make_model(SkipConfig()), replace(TRAIN, max_steps=12, warmup_ratio=0.25)
+    plan = search(model, task, *parts, TWO, SEARCH, training)
+    assert (plan.steps, plan.details["of"]) == (9, 12)
+    assert fit(model, task, parts[0], training, plan, done=plan.steps)["steps"] == 3
+    with pytest.raises(InputError, match="the search took 12 steps and the training has 12 in all"):
+        fit(model, task, parts[0], training, plan, done=12)
+    rates = [Stretch(done, steps, 12, 0.25).learning_rate(k) for done, steps in ((0, 9), (9, 3)) for k in range(steps)]
+    assert rates == pytest.approx([k / 3 for k in range(3)] + [(12 - k) / 9 for k in range(3, 12)])
+
+
+@pytest.mark.parametrize("share", [0.05, 0.1])
+@pytest.mark.parametrize("reward_batch", [16, 64])
+def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None:
+    config, training = SearchConfig(cost=share), TrainConfig(max_steps=1000, batch_size=32)
+    times = schedule(config, training, 10_000, reward_batch)
+    assert (times.steps, times.whole, times.warmup) == (300, 1000, 100)
+    rounds = times.steps // times.interval - times.warmup // times.interval
+    assert rounds * config.candidates * reward_batch == pytest.approx(share * 2 * 1000 * 32, rel=0.15)
+
+
+def test_the_papers_times() -> None:
+    training = TrainConfig(epochs=10, batch_size=8, gradient_accumulation=4)
+    times = schedule(SearchConfig.paper(), training, 320, 8)
+    assert (times.steps, times.warmup, times.interval) == (30, 40, 10)

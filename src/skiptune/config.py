@@ -160,7 +160,7 @@ class SearchConfig(Config):
         cost: work spent on comparing, as a share of that of the final training; it sets the number of rounds. A step
             of training is taken to cost three forward passes over its batch, though frozen weights make it cheaper.
         interval: steps between rounds instead.
-        candidates: distinct subnetworks compared in one round.
+        candidates: distinct subnetworks compared in one round; the bandit takes fewer where there are fewer.
         reward_batch_size: examples in the held-out batch of a round; ``None``: the training batch of all processes.
         batches: held-out batches that strategies without rounds compare on, once, at the end of the search.
         policy_learning_rate: of the paper's preferences.

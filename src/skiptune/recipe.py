@@ -45,9 +45,10 @@ class Recipe:
     Attributes:
         output: directory for everything the run leaves.
         model: embedded name, directory or hub id.
-        preset: ``default``, or ``paper`` for the released semantics; sections given in the recipe override it.
-        start: what the final training starts from: the ``pretrained`` model with fresh adapters (the paper's
-            restart) or the adapters of the ``search``.
+        preset: ``default``, or ``paper`` for the released semantics, restart included; what the recipe gives overrides
+            it.
+        start: what the final training starts from: the adapters of the ``search``, whose steps are then the first
+            ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
     """
@@ -55,7 +56,7 @@ class Recipe:
     output: str
     model: str = "vilt-scenes"
     preset: str = "default"
-    start: str = "pretrained"
+    start: str = "search"
     task: str = "vqa"
     baselines: tuple[str, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)
@@ -186,7 +187,8 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
     for name in ("output", "model"):
         value = values.get(name, None if name == "output" else "vilt-scenes")
         problems.check(is_text(value), f"{name}: {value!r} is not a text")
-    preset, start = values.get("preset", "default"), values.get("start", "pretrained")
+    preset = values.get("preset", "default")
+    start = values.get("start", "pretrained" if preset == "paper" else "search")
     task = values.get("task", "vqa")
     problems.check(task in tuple(TASKS), f"task: {task!r}{nearest(str(task), TASKS)}")
     problems.check(preset in tuple(_PRESETS), f"preset: {preset!r}{nearest(str(preset), _PRESETS)}")
@@ -203,8 +205,8 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         for name, kind in _SECTIONS.items()
     }
     problems.raise_any()
-    plain = {name: values[name] for name in ("output", "model", "preset", "start", "task") if name in values}
-    return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+    plain = {name: values[name] for name in ("output", "model", "preset", "task") if name in values}
+    return Recipe(**plain, start=start, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
 
 
 def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:

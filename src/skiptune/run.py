@@ -130,7 +130,7 @@ class Run:
                 recipe.search,
                 recipe.train,
                 folder,
-                keep_adapters=True,
+                keep_adapters=recipe.start == "search",
             )
             self._save_tensors(self.folder / "searched.safetensors", model)
             on_main(lambda: plan.save(path))
@@ -145,17 +145,15 @@ class Run:
         if not on_main(path.is_file):
             if self.recipe.start == "search":
                 self._load_tensors(self.folder / "searched.safetensors", model)
-            self._fit(model, plan, "train", self.recipe.train)
+            done = plan.steps if self.recipe.start == "search" else 0
+            self._fit(model, plan, "train", done)
             self._save_tensors(path, model)
         self._load_tensors(path, model)
         choose(model, plan.skipped)
         return model.to(best_device())
 
     def baseline(self, name: str) -> dict[str, Any]:
-        """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning.
-
-        Where the plan's training goes on from its search, the yardsticks take as many steps as both together.
-        """
+        """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
 
         def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
             model, plan = self.fresh_model(), self.search()
@@ -170,7 +168,7 @@ class Run:
                 unfreeze(model)
             skipped = random_blocks(plan, self.recipe.train.seed) if name == "random" else ()
             chosen = Plan(plan.family, plan.blocks, skipped, name)
-            return model, chosen, self._fit(model, chosen, name, self._baseline_training(plan))
+            return model, chosen, self._fit(model, chosen, name)
 
         def make(trained: tuple[PreTrainedModel, Plan, dict[str, Any]]) -> dict[str, Any]:
             model, plan, outcome = trained
@@ -295,16 +293,9 @@ class Run:
         write_json(self.folder / "results.json", results)
         return results
 
-    def _baseline_training(self, plan: Plan) -> TrainConfig:
-        training = self.recipe.train
-        if self.recipe.start != "search":
-            return training
-        steps = optimizer_steps(training, len(self.data.train), training.epochs, training.max_steps)
-        return replace(training, max_steps=steps + plan.details.get("steps", 0))
-
-    def _fit(self, model: PreTrainedModel, plan: Plan, name: str, training: TrainConfig) -> dict[str, Any]:
+    def _fit(self, model: PreTrainedModel, plan: Plan, name: str, done: int = 0) -> dict[str, Any]:
         folder = self.folder / "checkpoints" / name
-        outcome = fit(model, self.task, self.data.train, training, plan, folder)
+        outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder, done)
         on_main(lambda: write_json(self.folder / "logs" / f"{name}.json", outcome))
         on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return outcome

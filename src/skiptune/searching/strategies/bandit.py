@@ -119,11 +119,12 @@ class Bandit(Strategy):
     def _candidates(self, step: int) -> list[Candidate]:
         """Of one round: different sets, each drawn as probable as it is the best."""
         generator = self.generator(step, 2)
+        wanted = min(self.config.candidates, self.allowance.count())
         found: dict[Candidate, None] = {}
         source = self._even(generator) if self._belief is None else self._probable(generator, self._belief)
         for candidate in source:
             found.setdefault(candidate)
-            if len(found) == self.config.candidates:
+            if len(found) == wanted:
                 break
         return list(found)
 

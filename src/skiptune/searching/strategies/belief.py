@@ -120,7 +120,7 @@ def believe(kernel: Kernel, pool: list[Candidate], rounds: Sequence[tuple[list[C
     _, scale, basis, values, losses_there = likeliest
     seen = kernel(pool, sets) @ centred @ basis
     covariance = scale * (kernel(pool, pool) - (seen / values) @ seen.T)
-    root: Array = np.linalg.cholesky(covariance + 1e-6 * max(scale, _TINY) * np.eye(len(pool)))
+    root = np.linalg.cholesky(covariance + 1e-6 * max(scale, _TINY) * np.eye(len(pool))).astype(np.float64)
     return Belief(pool, seen @ (losses_there / values), root)
 
 

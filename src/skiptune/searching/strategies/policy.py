@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from ...config import SearchConfig
+from ...errors import InputError
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
 from .reward import Standardized, exp_loss
@@ -32,6 +33,14 @@ class Policy(Strategy):
         self.g = torch.zeros(self.blocks, dtype=torch.float32)
         self.reward = Standardized()
         self.rounds = 0
+
+    def check(self) -> None:
+        distinct = self.allowance.count()
+        if distinct < self.config.candidates:
+            raise InputError(
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
+                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
+            )
 
     def draw(self, step: int, candidate: int = 0) -> Candidate:
         """The blocks of draw ``candidate`` at ``step``, in increasing order.

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...config import SearchConfig
-from ...errors import InputError
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
 
@@ -51,14 +50,8 @@ class Strategy:
         """Refuse settings that cannot work, before any training.
 
         Raises:
-            InputError: there are fewer distinct subnetworks than a round compares.
+            InputError: says which and why.
         """
-        distinct = self.allowance.count()
-        if self.looks and distinct < self.config.candidates:
-            raise InputError(
-                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
-                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
-            )
 
     def draw(self, step: int) -> Candidate:
         """The subnetwork that trains at ``step``: blocks in random order, until there are enough of them."""

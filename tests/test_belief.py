@@ -1,0 +1,142 @@
+"""The Gaussian process over sets of blocks: against the textbook, and against landscapes made for it."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from skiptune import SearchConfig
+from skiptune.searching.allowance import Allowance
+from skiptune.searching.strategies.bandit import Bandit
+from skiptune.searching.strategies.belief import Kernel, believe, stacks
+
+NAMES = tuple(str(number) for number in range(8))
+SETS = list(combinations(range(8), 3))
+TWO_STACKS = ("text.0", "text.1", "image.0", "text.2", "image.1")
+
+
+class World:
+    """Losses of sets: single effects, neighbours that hurt together, and noise that a round shares in part."""
+
+    def __init__(self, noise: float = 0.02, neighbours: float = 0.3) -> None:
+        self.noise, self.neighbours = noise, neighbours
+        self.effects = np.array([0.3, 0.05, 0.2, 0.0, 0.25, 0.02, 0.4, 0.1])
+        self.asked = 0
+
+    def truth(self, candidate: tuple[int, ...]) -> float:
+        near = sum(b - a == 1 for a, b in zip(candidate, candidate[1:], strict=False))
+        return float(self.effects[list(candidate)].sum() + self.neighbours * near)
+
+    def losses(self, candidates: list[tuple[int, ...]], number: int) -> list[float]:
+        self.asked += len(candidates)
+        generator = np.random.default_rng(number)
+        level = 5 * generator.standard_normal()
+        return [level + self.truth(one) + self.noise * generator.standard_normal() for one in candidates]
+
+
+def bandit(candidates: int = 6, seed: int = 0) -> Bandit:
+    return Bandit(Allowance.of_number(8, 3), SearchConfig(candidates=candidates), seed, NAMES)
+
+
+def test_distances_count_within_a_stack() -> None:
+    assert stacks(TWO_STACKS) == [("text", 0), ("text", 1), ("image", 0), ("text", 2), ("image", 1)]
+    kernel = Kernel(stacks(TWO_STACKS))
+    assert kernel.pairs == {1: [(0, 1), (1, 3), (2, 4)], 2: [(0, 3)]}
+
+
+def test_the_kernel_is_that_of_the_effects_it_names() -> None:
+    """Covariance of sums of independent effects, drawn and summed."""
+    kernel, generator = Kernel(stacks(NAMES)), np.random.default_rng(0)
+    sets = [(0, 1, 2), (0, 1, 5), (3, 5, 7), (0, 2, 4)]
+    draws = 200_000
+    single = generator.standard_normal((draws, 8))
+    distance = 1.5 * generator.standard_normal((draws, 8)) * np.exp(-(np.arange(8) - 1) / 1.5)
+    pair = 0.4 * generator.standard_normal((draws, 8, 8))
+    own = 0.1 * generator.standard_normal((draws, len(sets)))
+    values = np.stack(
+        [
+            sum(single[:, a] for a in one)
+            + sum(distance[:, b - a] + pair[:, a, b] for a, b in combinations(one, 2))
+            + own[:, row]
+            for row, one in enumerate(sets)
+        ]
+    )
+    assert kernel(sets, sets) == pytest.approx(np.cov(values), abs=0.1)
+
+
+def test_the_level_of_a_round_says_nothing() -> None:
+    world, kernel = World(), Kernel(stacks(NAMES))
+    rounds = [(SETS[k::9], world.losses(SETS[k::9], k)) for k in range(3)]
+    shifted = [(sets, [loss + 7 * k for loss in losses]) for k, (sets, losses) in enumerate(rounds)]
+    assert believe(kernel, SETS, rounds).mean == pytest.approx(believe(kernel, SETS, shifted).mean, abs=1e-8)
+
+
+def test_it_learns_neighbours_from_a_third_of_the_sets() -> None:
+    world, kernel = World(noise=0.01), Kernel(stacks(NAMES))
+    seen = [SETS[k] for k in np.random.default_rng(0).permutation(len(SETS))[:18]]
+    belief = believe(kernel, SETS, [(seen, world.losses(seen, 0))])
+    truth = [world.truth(one) for one in SETS]
+    assert np.corrcoef(belief.mean, truth)[0, 1] > 0.9
+
+
+def test_the_bandit_finds_the_best_set_and_stops_when_it_is_sure() -> None:
+    world, searcher = World(), bandit()
+    best = min(SETS, key=world.truth)
+    for step in range(60):
+        if searcher.settled:
+            break
+        noted = searcher.look(world, step)
+        assert len(set(map(tuple, noted["candidates"]))) == 6
+    assert searcher.settled
+    assert searcher.best() == best
+    assert searcher.draw(99) == best
+    found = searcher.summary()
+    assert found["confidence"] >= 0.95
+    assert found["likely"] == 1
+    assert found["sets"] == 56
+    assert 0 <= found["expected_regret"] < 0.1 * found["spread"]
+
+
+def test_equal_blocks_are_reported_as_such() -> None:
+    world = World(noise=0.1, neighbours=0.0)
+    world.effects[:] = 0
+    searcher = bandit()
+    for step in range(5):
+        searcher.look(world, step)
+    assert searcher.summary()["likely"] > 10
+
+
+def test_it_is_better_than_chance_after_few_rounds() -> None:
+    regrets = []
+    for seed in range(20):
+        world, searcher = World(noise=0.1), bandit(seed=seed)
+        for step in range(4):
+            searcher.look(world, step)
+        regrets.append(world.truth(searcher.best()) - min(map(world.truth, SETS)))
+    chance = np.mean([world.truth(one) for one in SETS]) - min(map(world.truth, SETS))
+    assert np.mean(regrets) < 0.3 * chance
+
+
+def test_a_restored_bandit_goes_on_alike() -> None:
+    first, second, world = bandit(), bandit(), World()
+    for step in range(3):
+        first.look(world, step)
+    second.restore(first.state())
+    assert second.look(world, 3) == first.look(world, 3)
+    assert second.best() == first.best()
+    assert second.draw(7) == first.draw(7)
+
+
+def test_more_sets_than_can_be_thought_about() -> None:
+    allowance = Allowance((1.0,) * 14 + (3.0,) * 15, 12.0)
+    names = tuple(f"text.{k}" for k in range(14)) + tuple(f"image.{k}" for k in range(15))
+    searcher = Bandit(allowance, SearchConfig(candidates=8), 0, names)
+    searcher.check()
+    world = World()
+    world.effects = np.linspace(0, 1, 29)
+    for step in range(4):
+        searcher.look(world, step)
+    assert sum(allowance.savings[block] for block in searcher.best()) >= 12
+    assert len(searcher.preferences) == 29
