@@ -91,7 +91,6 @@ def setting(name: str, questions: int = 1536) -> Setting:
 
 def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> PreTrainedModel:
     """Adapters trained on subnetworks drawn evenly; kept on disk."""
-    from safetensors.torch import save_file
 
     path = made.runner.folder / f"warm-{count}-{steps}-{seed}.safetensors"
     model = made.model(seed)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ class World:
         self.asked = 0
 
     def truth(self, candidate: tuple[int, ...]) -> float:
-        near = sum(b - a == 1 for a, b in zip(candidate, candidate[1:], strict=False))
+        near = sum(b - a == 1 for a, b in pairwise(candidate))
         return float(self.effects[list(candidate)].sum() + self.neighbours * near)
 
     def losses(self, candidates: list[tuple[int, ...]], number: int) -> list[float]:

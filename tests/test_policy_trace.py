@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
+
 from skiptune import SearchConfig
 from skiptune.searching.allowance import Allowance
 from skiptune.searching.strategies.policy import Policy
 from skiptune.searching.strategies.reward import exp_loss
-from torch import Tensor
-
 
 GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")

@@ -10,7 +10,6 @@ import copy
 import shutil
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,7 +20,7 @@ from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
 from .checks import read_json, write_atomically, write_json
-from .config import SkipConfig, TrainConfig
+from .config import SkipConfig
 from .cost import cost_table, count_parameters, example_inputs
 from .data.damaged import Damaged
 from .data.parts import Data, read_parts
@@ -42,7 +41,7 @@ from .searching.budget import random_blocks
 from .searching.run import prepare_search, search
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
-from .training import fit, load_trained, optimizer_steps, read_trained, trained_state
+from .training import fit, load_trained, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
