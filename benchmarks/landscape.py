@@ -67,7 +67,7 @@ class Setting:
         return self.runner.fresh_model()
 
 
-def setting(name: str, questions: int = 1536) -> Setting:
+def setting(name: str, questions: int = 1024) -> Setting:
     """The parts of a data set: those of the recipe for easy-VQA, and DAQUAR's training part cut by image."""
     changes = ["data.validation_share=0.1"]
     recipe = "easy-vqa-demo"

@@ -311,3 +311,14 @@ def test_a_damaged_image_does_not_end_a_run(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     log = "".join(path.read_text() for path in (tmp_path / "out" / "logs").glob("bad-*.log"))
     assert "1.png" in log
+
+
+def test_a_fresh_head_begins_with_how_common_answers_are(make_model, task, records) -> None:
+    model = make_model()
+    task.start_head(model, records)
+    bias = model.classifier[-1].bias
+    common = torch.tensor([sum(answer in record.answers for record in records) for answer in task.answers])
+    assert bias.sigmoid().tolist() == pytest.approx((common / len(records)).tolist(), abs=1e-6)
+    before = bias.detach().clone()
+    task.start_head(model, records[:3])
+    assert torch.equal(model.classifier[-1].bias, before)  # it is not fresh any more

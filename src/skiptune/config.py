@@ -158,10 +158,11 @@ class SearchConfig(Config):
         max_steps: optimizer steps instead of epochs.
         warmup_epochs: passes before the first comparison; ``None``: a third of the search.
         cost: work spent on comparing, as a share of that of the final training; it sets the number of rounds. A step
-            of training is taken to cost three forward passes over its batch, though frozen weights make it cheaper.
+            of training is taken to cost two forward passes over its batch, the least a backward pass can do.
         interval: steps between rounds instead.
         candidates: distinct subnetworks compared in one round; the bandit takes fewer where there are fewer.
-        reward_batch_size: examples in the held-out batch of a round; ``None``: the training batch of all processes.
+        reward_batch_size: examples in the held-out batch of a round; ``None``: as many as in the training batch of all
+            processes, half as many for the bandit.
         batches: held-out batches that strategies without rounds compare on, once, at the end of the search.
         policy_learning_rate: of the paper's preferences.
         reward: of the paper's policy. ``standardized``: minus the loss in units of a running spread of the losses of a
@@ -174,7 +175,7 @@ class SearchConfig(Config):
     epochs: float | None = None
     max_steps: int | None = None
     warmup_epochs: float | None = None
-    cost: float = 0.06
+    cost: float = 0.1
     interval: int | None = None
     candidates: int = 8
     reward_batch_size: int | None = None

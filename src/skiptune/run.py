@@ -111,8 +111,13 @@ class Run:
         """The pre-trained model with new adapters: the same weights at every call."""
         recipe, seed = self.recipe, self.recipe.train.seed
         model = load_model(recipe.model, self.task.model_class, seed=seed, **self.task.model_changes())
+        self._start_head(model)
         insert(model, recipe.adapters, seed=seed)
         return model
+
+    def _start_head(self, model: PreTrainedModel) -> None:
+        if self.recipe.preset != "paper":
+            self.task.start_head(model, self.data.train)
 
     def search(self) -> Plan:
         """Step 1: the plan, in ``plan.json``."""
@@ -163,6 +168,7 @@ class Run:
                     seed=self.recipe.train.seed,
                     **self.task.model_changes(),
                 )
+                self._start_head(model)
                 insert(model, SkipConfig(block_adapter="none", scope=self.recipe.adapters.scope))
                 unfreeze(model)
             skipped = random_blocks(plan, self.recipe.train.seed) if name == "random" else ()

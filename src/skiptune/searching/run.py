@@ -86,7 +86,8 @@ def search(
     if not strategy.trains:
         skipped = tuple(names[block] for block in strategy.best())
         return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
-    reward_batch = config.reward_batch_size or training.batch_size * processes()
+    usual = math.ceil(training.batch_size * processes() * strategy.batch_share)
+    reward_batch = config.reward_batch_size or usual
     trial = Trial(model, names, valid, task.collate, reward_batch, training.seed)
     times = schedule(config, training, len(train), reward_batch)
     callback = SearchCallback(strategy, trial, times.warmup, times.interval, config.draw)

@@ -95,6 +95,9 @@ class Task(ABC):
             InputError: names what they lack.
         """
 
+    def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
+        """Give a head that has learnt nothing a better start than chance, from the training ``records``. In place."""
+
     @abstractmethod
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Records to what the model takes, with ``labels``."""

@@ -37,6 +37,7 @@ class Bandit(Strategy):
 
     name = "bandit"
     looks = True
+    batch_share = 0.5  # more and smaller comparisons teach more than fewer and larger ones
 
     def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
         super().__init__(allowance, config, seed, names)

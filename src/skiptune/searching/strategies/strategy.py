@@ -34,6 +34,8 @@ class Strategy:
     trains: ClassVar[bool] = True
     #: Whether it compares subnetworks during the training, or only at its end.
     looks: ClassVar[bool] = False
+    #: Size of a held-out batch where none is set, as a share of the training batch of all processes.
+    batch_share: ClassVar[float] = 1.0
 
     def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
         self.allowance, self.config, self.seed, self.names = allowance, config, seed, names
