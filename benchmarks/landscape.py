@@ -52,7 +52,8 @@ class Setting:
         runner: makes models.
         train: what adapters learn from.
         rewards: what searches may look at.
-        oracle: what plans are judged by.
+        oracle: what every plan answers.
+        judge: what trained plans are judged by: the oracle's questions and more.
     """
 
     runner: Run
@@ -60,6 +61,7 @@ class Setting:
     train: list[Record]
     rewards: list[Record]
     oracle: list[Record]
+    judge: list[Record]
 
     def model(self, seed: int) -> PreTrainedModel:
         """The pre-trained model with fresh adapters."""
@@ -85,8 +87,9 @@ def setting(name: str, questions: int = 1024) -> Setting:
     if name == "daquar":  # its own held-out part is small
         kept, more = split_by_image(data.validation, 0.5, seed=0)
         rewards, oracle = [*kept], [*more, *oracle]
-    rows = np.random.default_rng(0).permutation(len(oracle))[:questions]
-    return Setting(runner, runner.task, [*data.train], rewards, [oracle[row] for row in np.sort(rows)])
+    order = np.random.default_rng(0).permutation(len(oracle))
+    asked, judged = ([oracle[row] for row in np.sort(order[:number])] for number in (questions, 4 * questions))
+    return Setting(runner, runner.task, [*data.train], rewards, asked, judged)
 
 
 def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> PreTrainedModel:

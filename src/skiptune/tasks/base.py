@@ -95,7 +95,7 @@ class Task(ABC):
             InputError: names what they lack.
         """
 
-    def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
+    def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well
         """Give a head that has learnt nothing a better start than chance, from the training ``records``. In place."""
 
     @abstractmethod

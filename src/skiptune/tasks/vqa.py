@@ -48,7 +48,8 @@ class Vqa(Classification):
         A departure from the released code, whose heads begin with every answer at one half: of thousands of answers
         that costs the first hundreds of steps. A head is fresh if the biases of its last layer are all zero.
         """
-        *_, last = (module for module in model.classifier.modules() if isinstance(module, nn.Linear))
+        head: Any = model.classifier
+        *_, last = (module for module in head.modules() if isinstance(module, nn.Linear))
         if last.bias is None or bool(last.bias.any()):
             return
         rows = np.random.default_rng(0).permutation(len(records))[:_SEEN]

@@ -1,0 +1,303 @@
+"""How good are the plans that searches find, and what do they cost?
+
+    python benchmarks/search_quality.py [--datasets easy-vqa daquar] [--skip 4 2] [--seeds 5] [--random 20] [--jobs 2]
+
+Against the landscape of ``benchmarks/landscape.py``, which knows every plan, stand the plans of every strategy, searched
+anew with several seeds. Then plans are trained to the end: 20 random ones and those of the strategies, each with three
+seeds, all from the same warmed-up adapters. Everything is resumable; what is finished is only read. Writes
+``benchmarks/results/search_quality.json``, the landscape's means beside it in ``search_landscape.json``, and figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import statistics
+import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from itertools import combinations
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from landscape import ALL_STEPS, DATASETS, RUNS, SEARCH_STEPS, TRAIN, Setting, landscape, setting, warm_up
+from search_figures import draw
+from skiptune.checks import read_json, write_json
+from skiptune.config import Budget, SearchConfig
+from skiptune.evaluation import evaluate
+from skiptune.insertion import blocks_of
+from skiptune.plan import Plan
+from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
+from skiptune.searching.allowance import Allowance
+from skiptune.searching.run import search
+from skiptune.searching.strategies import STRATEGIES
+from skiptune.searching.trial import Trial
+from skiptune.training import fit
+
+RESULTS = Path(__file__).parent / "results"
+#: What is compared; ``default`` and ``paper`` compare during the training, the others after the common warm-up.
+ONLINE = {
+    "default": SearchConfig(max_steps=SEARCH_STEPS),
+    "paper": replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step"),
+}
+RIVALS = ("random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy")
+FINAL_SEEDS = (0, 1, 2)
+
+
+def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The JSON at ``path``, made if it is not there."""
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(path, make())
+    found: dict[str, Any] = read_json(path)
+    return found
+
+
+def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, Any]:
+    """What a strategy skips, and what that cost relative to the training alone."""
+
+    def make() -> dict[str, Any]:
+        made = setting(dataset)
+        if strategy in ONLINE:
+            model, training = made.model(seed), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+            config, restart = ONLINE[strategy], strategy == "paper"
+            plan = search(
+                model, made.task, made.train, made.rewards, Budget(num_skip=count), config, training,
+                keep_adapters=not restart,
+            )  # fmt: skip
+            took, skipped = plan.details["comparisons"], list(plan.skipped)
+            step = (plan.details["seconds"] - took["seconds"]) / plan.steps
+            ratio = 1 + (took["seconds"] / step + restart * SEARCH_STEPS) / ALL_STEPS
+            preferences = list((plan.preferences or {}).values())
+            told = ("confidence", "likely", "expected_regret")
+            more: dict[str, Any] = {name: plan.details[name] for name in told if name in plan.details}
+            more["curve"] = [[entry["step"], *entry["preferences"]] for entry in plan.details["rounds"]]
+        else:
+            skipped, preferences, ratio, more = rival(made, strategy, count, seed)
+        blocks = [int(name) for name in skipped]
+        return {"skipped": blocks, "preferences": preferences, "cost_ratio": ratio, **more}
+
+    return kept(RUNS / dataset / "plans" / f"{count}-{strategy}-{seed}.json", make)
+
+
+def rival(made: Setting, name: str, count: int, seed: int) -> tuple[list[str], list[float], float, dict[str, Any]]:
+    """A strategy that chooses once, from the warmed-up adapters of its seed; a training step's work is two forward
+    passes.
+    """
+    model = warm_up(made, count, seed)
+    names = tuple(blocks_of(model))
+    config = SearchConfig(strategy=name)  # type: ignore[arg-type]
+    strategy = STRATEGIES[name](Allowance.of_number(len(names), count), config, seed, names)
+    trial = Trial(model, names, made.rewards, made.task.collate, TRAIN.batch_size, seed)
+    strategy.decide(trial)
+    ratio = 1 + trial.examples / (2 * TRAIN.batch_size * ALL_STEPS)
+    return trial.named(strategy.best()), strategy.preferences, ratio, {}
+
+
+def trained(dataset: str, blocks: tuple[int, ...], seed: int) -> dict[str, Any]:
+    """Accuracy and loss of a plan after the rest of the training."""
+
+    def make() -> dict[str, Any]:
+        made = setting(dataset)
+        model = warm_up(made, len(blocks), seed)
+        names = tuple(blocks_of(model))
+        plan = Plan("vilt", names, tuple(names[block] for block in blocks))
+        training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+        fit(model, made.task, made.train, training, plan, done=SEARCH_STEPS)
+        result = evaluate(model, made.task, made.judge)
+        return {"accuracy": result.headline, "loss": result.loss}
+
+    return kept(RUNS / dataset / "trained" / f"{'-'.join(map(str, blocks))}-{seed}.json", make)
+
+
+def random_plans(count: int, number: int) -> list[tuple[int, ...]]:
+    """Plans drawn once and for all."""
+    plans = list(combinations(range(12), count))
+    return [plans[row] for row in np.random.default_rng(count).permutation(len(plans))[:number]]
+
+
+def work(function: str, *args: Any) -> None:
+    """One job of the pool."""
+    quiet_libraries()
+    keep_freed_memory()
+    torch.set_num_threads(1)
+    {"plan": found_plan, "trained": trained}[function](*args)
+
+
+def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
+    """Every strategy against the landscape."""
+    found = np.load(landscape(dataset, count))
+    losses, accuracy = found["losses"].mean(1), found["scores"].mean(1)
+    sets = [tuple(int(block) for block in row) for row in found["sets"]]
+    skipped = np.array([[block in one for block in range(12)] for one in sets])
+    value = np.array([losses[~skipped[:, block]].mean() - losses[skipped[:, block]].mean() for block in range(12)])
+    rows = {}
+    for name in (*ONLINE, *RIVALS):
+        plans = [read_plan(dataset, count, name, seed) for seed in range(seeds)]
+        plans = [plan for plan in plans if plan]
+        if not plans:
+            continue
+        numbers = [sets.index(tuple(plan["skipped"])) for plan in plans]
+        regret = [float(accuracy.max() - accuracy[number]) for number in numbers]
+        ranks = [_spearman(plan["preferences"], value) for plan in plans if np.ptp(plan["preferences"]) > 0]
+        ends = [final(dataset, tuple(plan["skipped"])) for plan in plans]
+        rows[name] = {
+            "regret_mean": statistics.mean(regret),
+            "regret_se": _error(regret),
+            "loss_regret_mean": float(np.mean([losses[number] - losses.min() for number in numbers])),
+            "percentile_mean": float(np.mean([100 * (losses < losses[number]).mean() for number in numbers])),
+            "cost_ratio": statistics.mean(plan["cost_ratio"] for plan in plans),
+            "agreement": _agreement([set(plan["skipped"]) for plan in plans]),
+            "rank_correlation": statistics.mean(ranks) if ranks else None,
+            "likely_sets": statistics.mean(plan["likely"] for plan in plans) if "likely" in plans[0] else None,
+            "final_accuracy_mean": _mean([end for end in ends if end is not None]),
+            "plans": [plan["skipped"] for plan in plans],
+            "curve": plans[0].get("curve"),
+            "seeds": len(plans),
+        }
+    return rows
+
+
+def read_plan(dataset: str, count: int, name: str, seed: int) -> dict[str, Any] | None:
+    path = RUNS / dataset / "plans" / f"{count}-{name}-{seed}.json"
+    return read_json(path) if path.is_file() else None  # type: ignore[no-any-return]
+
+
+def final(dataset: str, blocks: tuple[int, ...]) -> float | None:
+    """Accuracy after training to the end, a mean over its seeds; ``None`` before they are done."""
+    paths = [RUNS / dataset / "trained" / f"{'-'.join(map(str, blocks))}-{seed}.json" for seed in FINAL_SEEDS]
+    found = [read_json(path)["accuracy"] for path in paths if path.is_file()]
+    return statistics.mean(found) if found else None
+
+
+def ends(dataset: str, count: int, number: int) -> dict[str, Any]:
+    """Does the landscape predict what users get?"""
+    found = np.load(landscape(dataset, count))
+    sets = [tuple(int(block) for block in row) for row in found["sets"]]
+    folder = RUNS / dataset / "trained"
+    plans = sorted({path.stem.rpartition("-")[0] for path in folder.glob("*.json")})
+    done = [blocks for blocks in (tuple(map(int, plan.split("-"))) for plan in plans) if len(blocks) == count]
+    rows = [
+        {
+            "skipped": list(blocks),
+            "loss_after_search": float(found["losses"][sets.index(blocks)].mean()),
+            "accuracy_after_search": float(found["scores"][sets.index(blocks)].mean()),
+            "final_accuracy": [
+                read_json(path)["accuracy"] for path in sorted(folder.glob(f"{'-'.join(map(str, blocks))}-?.json"))
+            ],
+            "random": blocks in random_plans(count, number),
+        }
+        for blocks in done
+    ]
+    if len(rows) < 3:
+        return {"plans": rows}
+    before = [row["loss_after_search"] for row in rows]
+    after = [statistics.mean(row["final_accuracy"]) for row in rows]
+    chosen = [row["random"] for row in rows]
+    sd = [statistics.stdev(row["final_accuracy"]) for row in rows if len(row["final_accuracy"]) > 1]
+    return {
+        "correlation": float(np.corrcoef(before, after)[0, 1]),
+        "spearman": _spearman([-value for value in before], np.array(after)),
+        "spearman_random_plans": _spearman(
+            [-value for value, drawn in zip(before, chosen, strict=True) if drawn],
+            np.array([value for value, drawn in zip(after, chosen, strict=True) if drawn]),
+        ),
+        "random_mean": _mean([value for value, drawn in zip(after, chosen, strict=True) if drawn]),
+        "best": max(after),
+        "sd_over_seeds": _mean(sd),
+        "plans": rows,
+    }
+
+
+def _mean(values: list[float]) -> float | None:
+    return statistics.mean(values) if values else None
+
+
+def _error(values: list[float]) -> float | None:
+    return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+
+
+def _agreement(plans: list[set[int]]) -> float | None:
+    """Blocks that two seeds have in common, a mean over pairs."""
+    return _mean([len(one & other) for one, other in combinations(plans, 2)])
+
+
+def _spearman(one: Any, other: Any) -> float:
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return float(np.corrcoef(*ranks)[0, 1])
+
+
+def summarize(options: argparse.Namespace, command: str) -> None:
+    """Write what there is."""
+    result: dict[str, Any] = {"datasets": {}, "final": {}}
+    landscapes: dict[str, Any] = {}
+    for dataset in options.datasets:
+        for count in options.skip:
+            if not (RUNS / dataset / f"landscape-{count}-0.npz").is_file():
+                continue
+            result["datasets"].setdefault(dataset, {})[str(count)] = strategy_rows(dataset, count, options.seeds)
+            result["final"].setdefault(dataset, {})[str(count)] = ends(dataset, count, options.random)
+            found = np.load(landscape(dataset, count))
+            landscapes.setdefault(dataset, {})[str(count)] = {
+                "sets": found["sets"].tolist(),
+                "loss": found["losses"].mean(1).round(5).tolist(),
+                "accuracy": found["scores"].mean(1).round(5).tolist(),
+                "questions": found["losses"].shape[1],
+            }
+    steps = {"search": SEARCH_STEPS, "all": ALL_STEPS, "train": TRAIN.to_dict()}
+    common = {"command": command, "versions": versions(), "steps": steps}
+    write_json(RESULTS / "search_quality.json", {**result, **common})
+    write_json(RESULTS / "search_landscape.json", {**landscapes, **common})
+    draw(result, landscapes, RESULTS)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--datasets", nargs="+", default=list(DATASETS), choices=DATASETS)
+    parser.add_argument("--skip", type=int, nargs="+", default=[4, 2])
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--random", type=int, default=20)
+    parser.add_argument("--train-skip", type=int, nargs="*", default=[4], help="plans of these sizes are trained on")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    options = parser.parse_args()
+    command = shlex.join(["python", "benchmarks/search_quality.py", *sys.argv[1:]])
+    for dataset in options.datasets:
+        for count in options.skip:
+            landscape(dataset, count)
+    with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
+
+        def carry_out(jobs: list[tuple[Any, ...]]) -> None:
+            for number, job in enumerate(as_completed([pool.submit(work, *job) for job in jobs]), 1):
+                job.result()
+                print(f"{number} of {len(jobs)}", flush=True)
+                summarize(options, command)
+
+        each = [(dataset, count) for count in options.skip for dataset in options.datasets]
+        warm = [("plan", *one, "influence", seed) for one in each for seed in range(options.seeds)]
+        carry_out(warm)  # leaves the warmed-up adapters that other jobs need
+        names = [name for name in (*ONLINE, *RIVALS) if name != "influence"]
+        carry_out([("plan", *one, name, seed) for one in each for seed in range(options.seeds) for name in names])
+        for seed in FINAL_SEEDS:
+            jobs = []
+            for dataset in options.datasets:
+                for count in options.train_skip:
+                    plans = [
+                        tuple(plan["skipped"])
+                        for name in (*ONLINE, *RIVALS)
+                        for number in range(options.seeds)
+                        if (name in ONLINE or number < 1) and (plan := read_plan(dataset, count, name, number))
+                    ]
+                    unique = dict.fromkeys([*plans, *random_plans(count, options.random)])
+                    jobs += [("trained", dataset, plan, seed) for plan in unique]
+            carry_out(jobs)
+    summarize(options, command)
+
+
+if __name__ == "__main__":
+    main()
