@@ -2,9 +2,9 @@
 
     python benchmarks/search_quality.py [--datasets easy-vqa daquar] [--skip 4 2] [--seeds 5] [--random 20] [--jobs 2]
 
-Against the landscape of ``benchmarks/landscape.py``, which knows every plan, stand the plans of every strategy, searched
-anew with several seeds. Then plans are trained to the end: 20 random ones and those of the strategies, each with three
-seeds, all from the same warmed-up adapters. Everything is resumable; what is finished is only read. Writes
+Against the landscape of ``benchmarks/landscape.py``, which knows every plan, stand the plans of every strategy,
+searched anew with several seeds. Then plans are trained to the end: 20 random ones and those of the strategies, each
+with three seeds, all from the same warmed-up adapters. Everything is resumable; what is finished is only read. Writes
 ``benchmarks/results/search_quality.json``, the landscape's means beside it in ``search_landscape.json``, and figures.
 """
 

@@ -143,7 +143,7 @@ def write_recipe(path: Path, data_folder: Path, **changes: Any) -> Path:
         },
         "budget": {"num_skip": 2},
         "search": {"max_steps": 12, "interval": 2},
-        "train": {"max_steps": 10, "batch_size": 8, "save_steps": 3},
+        "train": {"max_steps": 22, "batch_size": 8, "save_steps": 3},
         "bench": {"batch_sizes": [1], "repeats": 2},
     }
     for name, value in changes.items():

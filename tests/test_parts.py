@@ -115,7 +115,7 @@ def test_a_submission_for_the_server(coco: Path, tmp_path: Path) -> None:
         "       validation: val2014_questions.json, validation_annotations: val2014_annotations.json}\n"
         "budget: {num_skip: 1}\n"
         "search: {max_steps: 4, interval: 2}\n"
-        "train: {max_steps: 2, batch_size: 4}\n"
+        "train: {max_steps: 6, batch_size: 4}\n"
         "bench: {batch_sizes: [1], repeats: 2}\n"
     )
     done = skiptune("run", str(recipe))

@@ -127,7 +127,8 @@ def test_python_of_the_readme(
     monkeypatch.setattr(
         st, "search", lambda *given: search(*given, st.SearchConfig(max_steps=3, interval=1), st.TrainConfig(**short))
     )
-    monkeypatch.setattr(st, "fit", lambda *given, plan: fit(*given, st.TrainConfig(**short), plan))
+    longer = {**short, "max_steps": 6}
+    monkeypatch.setattr(st, "fit", lambda *given, plan, done: fit(*given, st.TrainConfig(**longer), plan, done=done))
     for text in (text for kind, text in BLOCKS if kind == "python"):
         code = re.sub(r'"dandelin/[\w-]+"', repr(str(base_folder)), text)
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})

@@ -246,7 +246,7 @@ def test_captions_and_pairs_through_the_command_line(tmp_path: Path) -> None:
             f"output: {tmp_path / task}\nmodel: meter-tiny\ntask: {task}\n"
             f"data: {{name: jsonl, train: {task}.jsonl, images: images, validation_share: 0.25}}\n"
             "budget: {num_skip: 2}\nsearch: {max_steps: 6, interval: 2}\n"
-            "train: {max_steps: 4, batch_size: 4}\nbench: {batch_sizes: [1], repeats: 2}\n"
+            "train: {max_steps: 10, batch_size: 4}\nbench: {batch_sizes: [1], repeats: 2}\n"
         )
         done = skiptune("run", str(recipe))
         assert done.returncode == 0, done.stderr
@@ -304,7 +304,7 @@ def test_a_damaged_image_does_not_end_a_run(tmp_path: Path) -> None:
         "data: {name: jsonl, train: train.jsonl, images: images, validation_share: 0.25}\n"
         "budget: {num_skip: 1}\n"
         "search: {max_steps: 4, interval: 2}\n"
-        "train: {max_steps: 2, batch_size: 4}\n"
+        "train: {max_steps: 6, batch_size: 4}\n"
         "bench: {batch_sizes: [1], repeats: 2}\n"
     )
     done = skiptune("run", str(tmp_path / "recipe.yaml"), "--output", str(tmp_path / "out"))

@@ -360,7 +360,7 @@ def test_command_counts(scope: str, skip: str, family: str) -> None:
 def test_a_whole_run(family: str, data_folder: Path, tmp_path: Path) -> None:
     """Search, training, full tuning beside it, export and report; and an answer from the slim model."""
     given = {"output": str(tmp_path / "run"), "model": f"{family}-tiny", "adapters": {"scope": "global"}}
-    short = {"search": {"max_steps": 6, "interval": 2}, "train": {"max_steps": 3, "batch_size": 8}}
+    short = {"search": {"max_steps": 6, "interval": 2}, "train": {"max_steps": 9, "batch_size": 8}}
     path = write_recipe(tmp_path / "recipe.yaml", data_folder, **given, **short, baselines=["full"])
     results = Run(read_recipe(str(path))).all()
     assert results["plan"]["blocks"] == list(global_blocks(family))

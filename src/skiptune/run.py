@@ -38,7 +38,8 @@ from .recipe import Recipe
 from .report import write_report
 from .runtime import best_device, versions
 from .searching.budget import random_blocks
-from .searching.run import prepare_search, search
+from .searching.run import prepare_search, schedule, search
+from .searching.strategies import STRATEGIES
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
 from .training import fit, load_trained, read_trained, trained_state
@@ -87,11 +88,23 @@ class Run:
             for records in parts.values():
                 TASKS[self.recipe.task].check(records)
             check_disjoint(parts)
+            self._check_steps()
             if not (self.folder / "plan.json").is_file():
                 recipe, folder = self.recipe, self._search_folder
                 prepare_search(self.fresh_model(), recipe.budget, recipe.search, recipe.train.seed, folder)
 
         on_main(check)
+
+    def _check_steps(self) -> None:
+        """The search is a part of the training."""
+        recipe = self.recipe
+        times = schedule(recipe.search, recipe.train, len(self.data.train), 1)
+        if recipe.start == "search" and STRATEGIES[recipe.search.strategy].trains and times.steps >= times.whole:
+            name = "epochs" if recipe.search.max_steps is None else "max_steps"
+            raise InputError(
+                f"search.{name}: {times.steps} steps leave none of train's {times.whole}, of which they are the first; "
+                f"lower it, raise train's, or set start: pretrained"
+            )
 
     def all(self) -> dict[str, Any]:
         """Carry out what is not done yet; returns the content of ``results.json``."""
