@@ -76,9 +76,27 @@ def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = No
 
 
 @app.command()
-def search(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
-    """Only find the blocks to skip; the plan is written to plan.json in the run's directory."""
-    runner = _job(recipe, output, set)
+def search(
+    recipe: RecipeArgument,
+    output: OutputOption = None,
+    set: SetOption = None,
+    strategy: Annotated[
+        str | None, typer.Option(help="How to choose, instead of the recipe's search.strategy.")
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Let several strategies choose: all, or those of --strategy a,b,c.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Only find the blocks to skip; the plan is written to plan.json in the run's directory.
+
+    With --compare several strategies search, their plans are judged by one yardstick, and compare/ in the run's directory
+    gets a table, a plot and every plan; the run itself is left as it is.
+    """
+    if compare:
+        _compare(recipe, output, set, strategy, as_json)
+        return
+    runner = _job(recipe, output, [*(set or []), *([f"search.strategy={strategy}"] if strategy else [])])
     runner.check()
     plan = runner.search()
     if rank() == 0:
@@ -350,6 +368,35 @@ def _slim_folder(name: str) -> Path:
     raise InputError(
         f"{name}: not a slim model and not a finished run" + ("" if folder.exists() else " (no such directory)")
     )
+
+
+def _compare(recipe: str, output: str | None, changes: list[str] | None, names: str | None, as_json: bool) -> None:
+    from rich.table import Table
+
+    from .checks import Problems, nearest
+    from .progress import console
+    from .searching.strategies import STRATEGIES
+
+    if processes() > 1:
+        raise alike(InputError("skiptune search --compare works in one process; start it by itself"))
+    chosen = [name.strip() for name in names.split(",")] if names else list(STRATEGIES)
+    problems = Problems("--strategy")
+    for name in chosen:
+        problems.check(name in STRATEGIES, f"{name!r}{nearest(name, STRATEGIES)}")
+    problems.raise_any()
+    runner = _job(recipe, output, changes)
+    runner.check()
+    rows = runner.compare(chosen)
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    table = Table("strategy", "skips", "held-out loss", "above the best", "compared", "cost", box=None)
+    for row in rows:
+        skipped = " ".join(row["skipped"])
+        numbers = f"{row['loss']:.4f}", f"{row['regret']:.4f}", str(row["subnetworks"]), f"+{row['cost']:.1%}"
+        table.add_row(row["strategy"], skipped, *numbers)
+    console.print(table)
+    typer.echo(f"plot: {runner.folder / 'compare' / 'compare.png'}")
 
 
 def _parse_size(text: str) -> tuple[int, int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import matplotlib
@@ -99,6 +100,20 @@ def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
         _legend_above(axes)
         return _image(figure)
+
+
+def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Save a PNG: how far each strategy's plan lies above the best of all, the best on top, with what it cost."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        labels = [f"{_plain(row['strategy'])} (+{row['cost']:.0%})" for row in rows]
+        axes.barh(range(len(rows)), [row["regret"] for row in rows], color=INK, height=0.6)
+        axes.set_yticks(range(len(rows)), labels)
+        axes.invert_yaxis()
+        axes.set(xlabel="held-out loss above the best plan's (in brackets: cost over the training alone)")
+        axes.set_xlim(left=0)
+        figure.savefig(path, format="png", dpi=150)
 
 
 def latency_plot(batches: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:

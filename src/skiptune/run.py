@@ -33,11 +33,13 @@ from .insertion import blocks_of, check_plan, choose, insert, prune, remove_dead
 from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
+from .plots import comparison_plot
 from .progress import console
 from .recipe import Recipe
 from .report import write_report
 from .runtime import best_device, versions
 from .searching.budget import random_blocks
+from .searching.compare import Comparison
 from .searching.run import prepare_search, schedule, search
 from .searching.strategies import STRATEGIES
 from .slim import export, load
@@ -153,6 +155,23 @@ class Run:
             on_main(lambda: plan.save(path))
             on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return on_main(lambda: Plan.load(path))
+
+    def compare(self, strategies: Sequence[str]) -> list[dict[str, Any]]:
+        """Search with several strategies, in ``compare/``; rows as :class:`Comparison` has them, and a plot."""
+        recipe, folder = self.recipe, self.folder / "compare"
+        comparison = Comparison(
+            self.fresh_model,
+            self.task,
+            self.data.train,
+            self.data.validation,
+            recipe.budget,
+            recipe.search,
+            recipe.train,
+            folder,
+        )
+        rows = comparison.rows(strategies)
+        write_atomically(folder / "compare.png", lambda partial: comparison_plot(partial, rows))
+        return rows
 
     def train(self) -> PreTrainedModel:
         """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""

@@ -1,0 +1,136 @@
+"""Several strategies side by side: what each would skip, what that took, and how good it is by one yardstick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from ..checks import read_json, write_atomically, write_json
+from ..config import Budget, SearchConfig, TrainConfig
+from ..data.records import Record
+from ..families.registry import family_of
+from ..insertion import blocks_of
+from ..plan import Plan
+from ..progress import track
+from ..tasks.base import Task, on_device
+from ..training import load_trained, read_trained, trained_state
+from .run import prepare_search, search
+from .shared import evaluate_each
+from .strategies import STRATEGIES
+from .trial import Trial
+
+#: Held-out records that plans are judged on, at most.
+_JUDGED = 1024
+
+
+class Comparison:
+    """Searches with several strategies, each step kept in ``folder`` and not done twice.
+
+    Strategies that look only once share one warm-up on evenly drawn subnetworks; those that look during the training
+    get a search of their own. All plans are then judged on the warmed-up adapters, which were trained for none of
+    them, by the loss on up to 1,024 held-out records.
+
+    Args:
+        make: the pre-trained model with fresh adapters, the same at every call.
+        task, train, valid, budget, config, training: as for :func:`skiptune.search`.
+        folder: for everything this leaves.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[], nn.Module],
+        task: Task,
+        train: Sequence[Record],
+        valid: Sequence[Record],
+        budget: Budget,
+        config: SearchConfig,
+        training: TrainConfig,
+        folder: Path,
+    ) -> None:
+        self.make, self.task, self.train, self.valid = make, task, train, valid
+        self.budget, self.config, self.training, self.folder = budget, config, training, folder
+
+    def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """One row a strategy, the best first, as JSON values; also in ``compare.json``.
+
+        ``loss`` is the yardstick's, ``regret`` how far it lies above the best of all, ``subnetworks`` and ``seconds``
+        what was compared for it, ``cost`` that time as a share of what the whole training takes.
+        """
+        warm = self._warm()
+        plans = {name: self._plan(name) for name in names}
+        losses = self._judge(warm, [plan.skipped for plan in plans.values()])
+        rows = [
+            {"strategy": name, "skipped": list(plan.skipped), "loss": loss, **self._cost(plan)}
+            for (name, plan), loss in zip(plans.items(), losses, strict=True)
+        ]
+        least = min(losses)
+        rows = sorted(({**row, "regret": row["loss"] - least} for row in rows), key=lambda row: float(row["loss"]))
+        write_json(self.folder / "compare.json", {"rows": rows, "budget": self.budget.to_dict()})
+        return rows
+
+    def _warm(self) -> nn.Module:
+        """The model with adapters trained on evenly drawn subnetworks."""
+        path, model = self.folder / "warm.safetensors", self.make()
+        if not path.is_file():
+            plan = self._search(model, "influence", self.folder / "warm")  # looks once, at the end
+            write_atomically(path, lambda partial: save_file(trained_state(model), partial))
+            seconds = plan.details["seconds"]
+            write_json(self.folder / "warm.json", {"seconds": seconds, "steps": plan.steps, "of": plan.details["of"]})
+        load_trained(model, read_trained(path), str(path))
+        return model
+
+    def _plan(self, name: str) -> Plan:
+        path = self.folder / f"{name}.json"
+        if not path.is_file():
+            kind = STRATEGIES[name]
+            if kind.looks or not kind.trains:
+                plan = self._search(self.make(), name, self.folder / name)
+            else:
+                plan = self._decide(name)
+            plan.save(path)
+        return Plan.load(path)
+
+    def _search(self, model: nn.Module, name: str, folder: Path) -> Plan:
+        given = self.task, self.train, self.valid, self.budget
+        return search(model, *given, self._config(name), self.training, folder)
+
+    def _config(self, name: str) -> SearchConfig:
+        return SearchConfig.from_dict({**self.config.to_dict(), "strategy": name})
+
+    def _decide(self, name: str) -> Plan:
+        """The choice of a strategy that looks once, from the shared warm-up."""
+        model = self._warm()
+        config = self._config(name)
+        strategy = prepare_search(model, self.budget, config, self.training.seed, self.folder)
+        names = tuple(blocks_of(model))
+        batch = config.reward_batch_size or self.training.batch_size
+        trial = Trial(model, names, self.valid, self.task.collate, batch, self.training.seed)
+        strategy.decide(trial)
+        skipped = tuple(trial.named(strategy.best()))
+        warm = read_json(self.folder / "warm.json")
+        details = {"steps": warm["steps"], "seconds": warm["seconds"], "comparisons": trial.account()}
+        preferences = dict(zip(names, strategy.preferences, strict=True))
+        return Plan(family_of(model).name, names, skipped, name, preferences, details)
+
+    @torch.no_grad()
+    def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
+        model.eval()
+        size, total = self.training.batch_size, [0.0] * len(plans)
+        count = min(_JUDGED, len(self.valid))
+        for start in track(range(0, count, size), "judging"):
+            part = [self.valid[row] for row in range(start, min(start + size, count))]
+            batch = on_device(self.task.collate(part), model)
+            for number, output in evaluate_each(model, plans, batch):
+                total[number] += float(output.loss) * len(part)
+        return [value / count for value in total]
+
+    def _cost(self, plan: Plan) -> dict[str, Any]:
+        took = plan.details.get("comparisons", {"subnetworks": 0, "seconds": 0.0})
+        warm = read_json(self.folder / "warm.json")
+        whole = warm["seconds"] / warm["steps"] * warm["of"]
+        return {"subnetworks": took["subnetworks"], "seconds": took["seconds"], "cost": took["seconds"] / whole}
