@@ -90,8 +90,8 @@ def search(
 ) -> None:
     """Only find the blocks to skip; the plan is written to plan.json in the run's directory.
 
-    With --compare several strategies search, their plans are judged by one yardstick, and compare/ in the run's directory
-    gets a table, a plot and every plan; the run itself is left as it is.
+    With --compare several strategies search, their plans are judged by one yardstick, and compare/ in the run's
+    directory gets a table, a plot and every plan; the run itself is left as it is.
     """
     if compare:
         _compare(recipe, output, set, strategy, as_json)
@@ -99,7 +99,9 @@ def search(
     runner = _job(recipe, output, [*(set or []), *([f"search.strategy={strategy}"] if strategy else [])])
     runner.check()
     plan = runner.search()
-    if rank() == 0:
+    if rank() == 0 and as_json:
+        typer.echo(json.dumps({"skipped": plan.skipped, "preferences": plan.preferences, "details": plan.details}))
+    elif rank() == 0:
         typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
 
 
