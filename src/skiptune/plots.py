@@ -111,7 +111,7 @@ def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         axes.barh(range(len(rows)), [row["regret"] for row in rows], color=INK, height=0.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.invert_yaxis()
-        axes.set(xlabel="held-out loss above the best plan's (in brackets: cost over the training alone)")
+        axes.set(xlabel="held-out loss above the best plan's", title="in brackets: cost over the training alone")
         axes.set_xlim(left=0)
         figure.savefig(path, format="png", dpi=150)
 

@@ -48,6 +48,8 @@ from .training import fit, load_trained, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
+#: What of a plan's details the report tells.
+_OF_SEARCH = ("rounds", "comparisons", "confidence", "expected_regret", "spread", "likely", "sets")
 T = TypeVar("T")
 
 
@@ -295,7 +297,7 @@ class Run:
                 "blocks": list(plan.blocks),
                 "skipped": list(plan.skipped),
                 "preferences": plan.preferences,
-                "rounds": plan.details.get("rounds", []),
+                **{name: plan.details[name] for name in _OF_SEARCH if name in plan.details},
             },
             "metric": {
                 "name": self.task.metric,

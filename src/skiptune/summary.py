@@ -124,7 +124,7 @@ def _trained(counts: Mapping[str, Any] | None) -> Any:
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
     """Everything else that is known in numbers, as tables that have rows."""
-    makers = (_accuracy, _operations, _latency, _parameters, _data, _seconds, _versions)
+    makers = (_accuracy, _search, _operations, _latency, _parameters, _data, _seconds, _versions)
     return [table for table in (make(results) for make in makers) if table.rows]
 
 
@@ -157,7 +157,7 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
         f"{_unit(results)}; operations are against the original model."
     )
     if find(results, "recipe", "start") == "search":
-        note += " Training goes on from the search's adapters; the others take as many steps as both together."
+        note += " The search is the first part of the plan's training; the others take as many steps in all."
     return [Table("Beside the baselines", header, rows, note)]
 
 
@@ -205,6 +205,38 @@ def _accuracy(results: Mapping[str, Any]) -> Table:
     ]
     header = ("", _title(results), *map(_name, others), "loss", _unit(results), "answer not in vocabulary")
     return Table("Measured", header, rows)
+
+
+def _search(results: Mapping[str, Any]) -> Table:
+    """What was compared, what that cost, and how sure the choice is."""
+    plan = find(results, "plan") or {}
+    took, search = plan.get("comparisons"), find(results, "seconds", "search")
+    if not took:
+        return Table("Search", (), [])
+    tried = {tuple(one) for entry in plan.get("rounds", []) for one in entry["candidates"]}
+    rows = [
+        ("strategy", plan.get("strategy", "given")),
+        ("rounds of comparisons", f"{len(plan.get('rounds', []))}"),
+        (
+            "subnetworks compared",
+            f"{took['subnetworks']}, of them {len(tried)} different" if tried else str(took["subnetworks"]),
+        ),
+        ("time for that", f"{_duration(took['seconds'])} of the search's {_duration(search)}"),
+    ]
+    if "confidence" in plan:
+        regret, spread = plan["expected_regret"], plan["spread"]
+        rows += [
+            ("probability that no other set is better", f"{plan['confidence']:.0%}"),
+            ("sets that may be the best, with 95%", f"{plan['likely']} of {plan['sets']}"),
+            ("loss expected to be lost against it", f"{regret:.3g}; sets differ by {spread:.3g} (standard deviation)"),
+        ]
+    note = ""
+    if plan.get("likely", 1) > 1:
+        note = (
+            "Several sets cannot be told apart with what was compared: another seed may choose another of them, and is "
+            "expected to lose no more than is said above."
+        )
+    return Table("Search", ("", ""), rows, note)
 
 
 def _operations(results: Mapping[str, Any]) -> Table:
