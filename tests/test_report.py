@@ -27,6 +27,8 @@ RESULTS: dict[str, Any] = {
         "preferences": {"0": -1.25, "1": 1.5, "2": -0.75, "3": 0.625},
         "rounds": [{"step": 5, "preferences": [0.0, 0.5, 0.0, 0.1], "candidates": [[1, 3]], "losses": [2.0],
                     "rewards": [0.5]}],
+        "comparisons": {"subnetworks": 37, "examples": 592, "seconds": 3.5}, "confidence": 0.41, "likely": 9, "sets": 66,
+        "expected_regret": 0.0123, "spread": 0.456,
     },
     "metric": {
         "name": "accuracy",
@@ -103,6 +105,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, str]:
 
 SHOWN = [
     "81.2%", "81.25%", "87.50%", "1,600", "−25.0%", "1.5 instead of 2 G", "−20.0%", "8.00 ms instead of 10.0 ms",
+    "37, of them 1 different", "41%", "9 of 66", "0.0123", "0.456",
     "3 MiB", "700 k parameters instead of 1.00 M", "250 k", "policy", "seed 5", "what is it?", "bowl", "29 different",
     "17", "1 min 01 s", "12.5 s", "2.13.0", "2 of 4 blocks skipped", "×0.800", "kitchen.jsonl", "gone.png",
 ]  # fmt: skip

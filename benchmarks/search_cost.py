@@ -1,0 +1,207 @@
+"""What a search adds to the training it is part of, in time and in multiply-accumulates.
+
+    python benchmarks/search_cost.py [--models vilt-scenes vilt-b32 meter-b16] [--steps 8]
+
+For every model, random weights but for the embedded one, training steps and rounds of comparison take turns in one
+process: the step and the round of our search, the round of the released one, a round without sharing. From their
+medians follows what a search costs over a training of so many steps as the paper's share of it stands for: ours by its
+settings, the released one by 3 epochs, a round of 3 candidates every 10 steps after the first, and a restart for 10
+epochs. Losses are equal with and without sharing, which is asserted. Writes ``benchmarks/results/search_cost.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from skiptune import SearchConfig, SkipConfig, TrainConfig, insert, load_model
+from skiptune.checks import write_json
+from skiptune.cost import count_blocks, example_inputs
+from skiptune.families.registry import family_of
+from skiptune.insertion import blocks_of, choose
+from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
+from skiptune.searching.allowance import Allowance
+from skiptune.searching.run import schedule
+from skiptune.searching.shared import block_runs, evaluate_each
+from skiptune.searching.strategies import STRATEGIES
+
+#: Steps of the whole training; ratios do not depend on it but for rounding to whole rounds.
+_WHOLE = 1000
+#: Batch size, and size of the images if not the model's own.
+_SIZES = {"vilt-scenes": (32, None), "vilt-b32": (4, (384, 384)), "meter-b16": (2, (288, 288))}
+
+
+class Bench:
+    """One model, its training step and its rounds."""
+
+    def __init__(self, name: str) -> None:
+        self.batch_size, size = _SIZES[name]
+        self.model = insert(load_model(name, "vqa", num_labels=100), SkipConfig())
+        self.names = tuple(blocks_of(self.model))
+        usual = family_of(self.model).sizes(self.model.config)
+        self.size, self.length = size or (usual.image_size, usual.image_size), min(40, usual.text_length)
+        self.batch = self._batch(self.batch_size)
+        trained = [parameter for parameter in self.model.parameters() if parameter.requires_grad]
+        self.optimizer = torch.optim.AdamW(trained, lr=1e-5)
+        self.rng = np.random.default_rng(0)
+
+    def _batch(self, count: int) -> dict[str, Any]:
+        inputs = example_inputs(self.model, self.size, self.length, count)
+        return {**inputs, "labels": torch.rand(count, 100, generator=torch.Generator().manual_seed(0))}
+
+    def sets(self, count: int) -> list[list[str]]:
+        """Different subnetworks with four blocks skipped."""
+        found: dict[tuple[int, ...], None] = {}
+        while len(found) < count:
+            found.setdefault(tuple(sorted(self.rng.choice(len(self.names), 4, replace=False).tolist())))
+        return [[self.names[block] for block in one] for one in found]
+
+    def step(self) -> None:
+        """One step of training."""
+        self.model.train()
+        choose(self.model, self.sets(1)[0])
+        self.model(**self.batch).loss.backward()
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+
+    def shared(self, sets: list[list[str]], batch: dict[str, Any], ran: Counter[str] | None = None) -> list[float]:
+        """Losses of a round as a search measures them."""
+        self.model.eval()
+        found = {number: float(output.loss) for number, output in evaluate_each(self.model, sets, batch, ran)}
+        return [found[number] for number in range(len(sets))]
+
+    @torch.no_grad()
+    def plain(self, sets: list[list[str]], batch: dict[str, Any]) -> list[float]:
+        """The same one after the other."""
+        self.model.eval()
+        losses = []
+        for skipped in sets:
+            choose(self.model, skipped)
+            losses.append(float(self.model(**batch).loss))
+        return losses
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def middle(values: Sequence[float]) -> dict[str, float]:
+    return {"median_s": statistics.median(values), "min_s": min(values), "max_s": max(values)}
+
+
+def measure(name: str, repeats: int) -> dict[str, Any]:
+    bench, config = Bench(name), SearchConfig()
+    kind = STRATEGIES[config.strategy]
+    reward = max(1, round(bench.batch_size * kind.batch_share))
+    small = bench._batch(reward)
+    ours, theirs = bench.sets(config.candidates), bench.sets(3)
+    if bench.shared(ours, small) != bench.plain(ours, small):
+        raise SystemExit(f"{name}: sharing changes a loss")
+    ran: Counter[str] = Counter()
+    bench.shared(ours, small, ran)
+    works: dict[str, Callable[[], Any]] = {
+        "step": bench.step,
+        "round": lambda: bench.shared(ours, small),
+        "round_plain": lambda: bench.plain(ours, small),
+        "released_round": lambda: bench.plain(theirs, bench.batch),
+    }
+    for work in works.values():
+        work()
+    taken: dict[str, list[float]] = {key: [] for key in works}
+    for _ in range(repeats):
+        for key, work in works.items():
+            taken[key].append(seconds(work))
+    times = {key: middle(values) for key, values in taken.items()}
+    training = TrainConfig(max_steps=_WHOLE, batch_size=bench.batch_size)
+    when = schedule(config, training, 1, reward)
+    rounds = when.steps // when.interval - when.warmup // when.interval
+    step, own = times["step"]["median_s"], times["round"]["median_s"]
+    released_rounds = (3 - 1) * _WHOLE / 10 / 10
+    steps = macs(bench, ours, ran, reward)
+    return {
+        "batch": bench.batch_size,
+        "reward_batch": reward,
+        "image": list(bench.size),
+        "text": bench.length,
+        "times": times,
+        "rounds_in_1000_steps": rounds,
+        "cost_ratio_time": 1 + rounds * own / (_WHOLE * step),
+        "cost_ratio_macs": 1 + rounds * steps["round_g"] / (_WHOLE * steps["step_g"]),
+        "released_cost_ratio_time": 1 + 0.3 + released_rounds * times["released_round"]["median_s"] / (_WHOLE * step),
+        "sharing": {
+            "block_runs": ran.total(),
+            "block_runs_plain": sum(len(bench.names) - len(one) for one in ours),
+            "block_runs_by_arithmetic": block_runs(ours, execution_order(bench)),
+            "time_ratio": own / times["round_plain"]["median_s"],
+            "macs_ratio": steps["round_g"] / steps["round_plain_g"],
+        },
+        "macs_g": steps,
+    }
+
+
+def execution_order(bench: Bench) -> list[str]:
+    """Blocks in the order in which they run: layer by layer, text before image."""
+    return sorted(bench.names, key=lambda name: int(name.rpartition(".")[2]))
+
+
+def macs(bench: Bench, sets: list[list[str]], ran: Counter[str], reward: int) -> dict[str, float]:
+    """G multiply-accumulates of a round, with and without sharing, and of a training step, whose backward pass takes as
+    many again as the part of the forward pass that lies above the frozen encoders.
+    """
+    inputs = example_inputs(bench.model, bench.size, bench.length)
+    costs = count_blocks(bench.model, inputs)
+    bare = costs.adapted - sum(costs.savings.values())
+    plain = [costs.adapted - sum(costs.savings[block] for block in one) for one in sets]
+    shared = bare * _below(bench) + (1 - _below(bench)) * bare * len(sets)
+    shared += sum(costs.savings[block] * count for block, count in ran.items())
+    above = statistics.mean(plain) - bare * _below(bench)
+    return {
+        "step_g": bench.batch_size * (statistics.mean(plain) + above),
+        "round_g": reward * shared,
+        "round_plain_g": reward * sum(plain),
+    }
+
+
+def _below(bench: Bench) -> float:
+    """Share of what is not in blocks that runs once a round: nearly all of METER's is its encoders; of ViLT's, none is
+    counted.
+    """
+    return 1.0 if family_of(bench.model).adopt_encoders else 0.0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", nargs="+", default=list(_SIZES), choices=list(_SIZES))
+    parser.add_argument("--steps", type=int, default=8, help="turns of each work")
+    parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "search_cost.json")
+    options = parser.parse_args()
+    quiet_libraries()
+    keep_freed_memory()
+    command = shlex.join(["python", "benchmarks/search_cost.py", *sys.argv[1:]])
+    rows = {}
+    for name in options.models:
+        rows[name] = measure(name, options.steps)
+        write_json(options.output, {"models": rows, "whole": _WHOLE, "command": command, "versions": versions()})
+        row = rows[name]
+        print(
+            f"{name:<12} ours {row['cost_ratio_time']:.3f}x in time, {row['cost_ratio_macs']:.3f}x in operations; "
+            f"released {row['released_cost_ratio_time']:.2f}x; sharing {row['sharing']['time_ratio']:.2f}x the time of a "
+            f"round, {row['sharing']['block_runs']} block runs instead of {row['sharing']['block_runs_plain']}"
+        )
+
+
+if __name__ == "__main__":
+    main()
