@@ -23,7 +23,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from skiptune import SearchConfig, SkipConfig, TrainConfig, insert, load_model
 from skiptune.checks import write_json
@@ -31,7 +30,6 @@ from skiptune.cost import count_blocks, example_inputs
 from skiptune.families.registry import family_of
 from skiptune.insertion import blocks_of, choose
 from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.searching.allowance import Allowance
 from skiptune.searching.run import schedule
 from skiptune.searching.shared import block_runs, evaluate_each
 from skiptune.searching.strategies import STRATEGIES
@@ -198,8 +196,8 @@ def main() -> None:
         row = rows[name]
         print(
             f"{name:<12} ours {row['cost_ratio_time']:.3f}x in time, {row['cost_ratio_macs']:.3f}x in operations; "
-            f"released {row['released_cost_ratio_time']:.2f}x; sharing {row['sharing']['time_ratio']:.2f}x the time of a "
-            f"round, {row['sharing']['block_runs']} block runs instead of {row['sharing']['block_runs_plain']}"
+            f"released {row['released_cost_ratio_time']:.2f}x; sharing {row['sharing']['time_ratio']:.2f}x the time of "
+            f"a round, {row['sharing']['block_runs']} block runs instead of {row['sharing']['block_runs_plain']}"
         )
 
 

@@ -27,8 +27,8 @@ RESULTS: dict[str, Any] = {
         "preferences": {"0": -1.25, "1": 1.5, "2": -0.75, "3": 0.625},
         "rounds": [{"step": 5, "preferences": [0.0, 0.5, 0.0, 0.1], "candidates": [[1, 3]], "losses": [2.0],
                     "rewards": [0.5]}],
-        "comparisons": {"subnetworks": 37, "examples": 592, "seconds": 3.5}, "confidence": 0.41, "likely": 9, "sets": 66,
-        "expected_regret": 0.0123, "spread": 0.456,
+        "comparisons": {"subnetworks": 37, "examples": 592, "seconds": 3.5}, "confidence": 0.41, "likely": 9,
+        "sets": 66, "expected_regret": 0.0123, "spread": 0.456,
     },
     "metric": {
         "name": "accuracy",

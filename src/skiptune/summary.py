@@ -221,7 +221,7 @@ def _search(results: Mapping[str, Any]) -> Table:
             "subnetworks compared",
             f"{took['subnetworks']}, of them {len(tried)} different" if tried else str(took["subnetworks"]),
         ),
-        ("time for that", f"{_duration(took['seconds'])} of the search's {_duration(search)}"),
+        ("time for that", f"{_duration(took['seconds'])} of the search's {_or_dash(_duration, search)}"),
     ]
     if "confidence" in plan:
         regret, spread = plan["expected_regret"], plan["spread"]
