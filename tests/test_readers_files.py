@@ -16,7 +16,7 @@ from skiptune.data.json_array import read_array
 from skiptune.data.jsonl import read_jsonl
 from skiptune.data.karpathy import read_karpathy
 from skiptune.data.nlvr2 import read_nlvr, read_nlvr2
-from skiptune.data.records import Record, Records, split_by_image
+from skiptune.data.records import Record, Records, check_disjoint, split_by_image
 from skiptune.data.snli_ve import read_snli_ve
 from skiptune.data.vqav2 import read_vqav2
 
@@ -330,3 +330,11 @@ def test_shared_captions_and_questions() -> None:
     assert (len(flickr), sum(len(record.captions) for record in flickr)) == (1000, 5000)
     daquar = read_jsonl(SHARED / "daquar" / "dev.jsonl", SHARED / "daquar" / "images")
     assert (len(daquar), len(daquar.pictures())) == (658, 79)
+
+
+@needs_shared
+def test_a_part_cut_off_the_real_drawings_shares_none() -> None:
+    found = read_nlvr(SHARED / "nlvr" / "dev.jsonl", SHARED / "nlvr" / "images")
+    kept, heldout = split_by_image(found, 0.1, seed=0)
+    assert len(kept) + len(heldout) == len(found)
+    check_disjoint({"train": kept, "validation": heldout})

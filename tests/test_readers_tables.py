@@ -246,3 +246,19 @@ def test_shared_content_is_found_whatever_holds_it(tmp_path: Path) -> None:
     check_disjoint({"train": first, "test": [Record(tmp_path / name) for name in ("2.png", "longer.png")]})
     with pytest.raises(InputError, match=r"train and test share 1 images, e\.g\. .*t\.arrow:image\[1\]"):
         check_disjoint({"train": first, "test": read_arrow(stored)})
+
+
+def test_splits_keep_images_of_the_same_content_together(tmp_path: Path) -> None:
+    for number in range(12):  # each twice, under another name, and two that only end alike
+        for name in ("a", "b"):
+            (tmp_path / f"{name}{number}.png").write_bytes(encoded(number))
+    for first in (b"x", b"y"):
+        (tmp_path / f"{first.decode()}.png").write_bytes(first + bytes(5000))
+    records = [Record(path, "q?") for path in sorted(tmp_path.iterdir())]
+    apart = 0
+    for seed in range(5):
+        kept, heldout = split_by_image(records, 0.5, seed)
+        assert (len(kept.pictures()) + len(heldout.pictures()), len(heldout) > 0) == (26, True)
+        check_disjoint({"train": kept, "validation": heldout})
+        apart += len({path.name for path in heldout.pictures()} & {"x.png", "y.png"}) == 1  # type: ignore[union-attr]
+    assert apart
