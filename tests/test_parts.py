@@ -76,6 +76,31 @@ def test_bad_rows_are_named_in_a_log(data_folder: Path, tmp_path: Path) -> None:
         read_parts(DataConfig(**{**config.to_dict(), "most_bad": 0.01}), seed=0)
 
 
+def test_a_test_part_is_cut_off_by_group_whatever_the_seed(tmp_path: Path) -> None:
+    """NLVR: variants of a drawing stay together, and only training and validation depend on the seed."""
+    rows = []
+    for number in range(20):
+        name = f"dev-{number // 2}-0-{number % 2}.png"
+        draw_square(tmp_path / name, number)
+        rows.append({"image": name, "sentence": f"square {number // 2}", "label": number % 4 < 2})
+    path = tmp_path / "dev.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"name": "nlvr", "train": str(path), "images": str(tmp_path)}
+    config = DataConfig(**files, test_share=0.3, validation_share=0.3, max_test=5)
+    groups = {}
+    for seed in range(3):
+        data = read_parts(config, seed)
+        groups[seed] = [{record.group for record in part} for part in (data.train, data.validation, data.test)]
+        assert [len(part) for part in groups[seed]] == [5, 2, 3]
+        assert len(set().union(*groups[seed])) == 10
+        assert len(data.test) == 5
+    first = [record.id for record in read_parts(config, 0).test]
+    assert all([record.id for record in read_parts(config, seed).test] == first for seed in groups)
+    assert any(groups[seed][1] != groups[0][1] for seed in groups)
+    with pytest.raises(InputError, match=r"test share 0\.01 of 10 images leaves 0 for test"):
+        read_parts(DataConfig(**files, test_share=0.01), 0)
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -88,6 +113,11 @@ def test_bad_rows_are_named_in_a_log(data_folder: Path, tmp_path: Path) -> None:
         ({"name": "easy-vqa", "train": "a"}, "files are read with another name"),
         ({"name": "dataset", "train": "a", "columns": ["question"]}, "columns: .* is not a mapping"),
         ({"most_bad": 2}, "most_bad: 2 is not a share"),
+        ({"test_share": 1}, "test_share: 1 is not between 0 and 1"),
+        ({"test_share": 0.1}, "test_share: name: easy-vqa has a test part of its own"),
+        ({"name": "karpathy", "train": "a", "images": "i", "test_share": 0.1}, "karpathy has a test part of its own"),
+        ({"name": "jsonl", "train": "a", "images": "i", "test": "b", "test_share": 0.1}, "there is test already"),
+        ({"name": "dataset", "train": "a", "test_split": "b", "test_share": 0.1}, "there is test_split already"),
         ({"max_test": 0}, "max_test: 0 is not a whole number"),
     ],
 )

@@ -186,8 +186,12 @@ def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad:
         raise InputError(f"{source}: no records in it")
 
 
-def split_by_image(records: Sequence[Record], share: float, seed: int) -> tuple[Records, Records]:
+def split_by_image(
+    records: Sequence[Record], share: float, seed: int, part: str = "validation"
+) -> tuple[Records, Records]:
     """Cut ``share`` of the *images*, with all their questions, off as a held-out part; returns (kept, held out).
+
+    ``part`` is what errors call the part that is cut off.
 
     Records that share an image, by path or by content (byte-identical files), or a ``group``, also by way of others,
     count as one image and stay together.
@@ -202,7 +206,7 @@ def split_by_image(records: Sequence[Record], share: float, seed: int) -> tuple[
     count = round(share * len(images))
     if not 0 < count < len(images):
         raise InputError(
-            f"validation share {share} of {len(images)} images leaves {count} for validation and "
+            f"{part} share {share} of {len(images)} images leaves {count} for {part} and "
             f"{len(images) - count} for training; both need at least one"
         )
     order = np.random.default_rng(seed).permutation(len(images))
