@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import draw_square
-from skiptune import InputError
+from conftest import COLOURS, MODEL, draw_square
+from skiptune import InputError, Vqa, load_processor
 from skiptune.data.parts import DataConfig, read_for_evaluation, read_parts
 from skiptune.data.sources import SOURCES
+from test_readers_tables import vqa_columns, write_table
 
 
 @pytest.fixture
@@ -50,6 +51,41 @@ def test_vqav2_reads_every_part_with_its_own_files(coco: Path) -> None:
     assert data.validation[0].answers["pink"] == pytest.approx(0.9)
     assert data.test[0].answers == {}
     assert [record.id for record in read_parts(config, seed=0).train] == [record.id for record in data.train]
+
+
+def test_vocabulary_counts_validation_of_vqav2_only_with_a_file_of_its_own(coco: Path) -> None:
+    """Training has red, green, blue and yellow twice each; validation, in its own file, two of them twice again."""
+    files = {
+        "name": "vqav2",
+        "images": str(coco),
+        "train": str(coco / "train2014_questions.json"),
+        "annotations": str(coco / "train2014_annotations.json"),
+    }
+    own = {
+        "validation": str(coco / "val2014_questions.json"),
+        "validation_annotations": str(coco / "val2014_annotations.json"),
+    }
+    data = read_parts(DataConfig(**files, **own), seed=0)
+    both = [record.majority for record in (*data.train[::2], *data.validation[::2])]
+    processor = load_processor(MODEL)
+    assert Vqa.from_data(processor, data, least=2).answers == tuple(dict.fromkeys(both))
+    assert set(Vqa.from_data(processor, data, least=4).answers) == {name for name in both if both.count(name) == 2}
+    cut = read_parts(DataConfig(**files, validation_share=0.25), seed=0)
+    left_out = {record.majority for record in cut.validation}
+    assert len(left_out) == 1
+    assert set(Vqa.from_data(processor, cut).answers) == set(COLOURS) - left_out
+
+
+def test_vocabulary_of_released_tables_has_the_order_of_their_labels(tmp_path: Path) -> None:
+    """Answers as counted would be sorted; those that only the test table has are not known."""
+    tables = {}
+    for part, answer, label in (("train", "goal", 2), ("validation", "ball", 7), ("test", "cup", 8)):
+        columns = {**vqa_columns(), "answers": [[["net", answer], ["man"]], [["2"]]]}
+        columns["answer_labels"] = [[[0, label], [1]], [[3]]]
+        tables[part] = str(write_table(tmp_path / f"{part}.arrow", columns))
+    config = DataConfig(name="arrow", **tables, least_answer_count=2)
+    task = Vqa.from_data(load_processor(MODEL), read_parts(config, seed=0), config.least_answer_count)
+    assert task.answers == ("net", "man", "goal", "2", "ball")
 
 
 def test_karpathy_has_its_parts_in_one_file(tmp_path: Path) -> None:

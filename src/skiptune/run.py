@@ -65,7 +65,7 @@ class Run:
     @cached_property
     def task(self) -> Task:
         processor, data = load_processor(self.recipe.model), self.recipe.data
-        task = TASKS[self.recipe.task].from_records(processor, self.data.train, data.least_answer_count)
+        task = TASKS[self.recipe.task].from_data(processor, self.data, data.least_answer_count)
         most = {} if data.most_bad is None else {"most_bad": data.most_bad}
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task

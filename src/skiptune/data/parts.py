@@ -12,6 +12,7 @@ import numpy as np
 from ..checks import Problems, is_text, nearest
 from ..config import Config, is_number
 from ..errors import InputError
+from .arrow import released_vocabulary
 from .easy_vqa import read_easy_vqa
 from .records import Record, Records, split_by_image
 from .sources import SOURCES, Files
@@ -49,7 +50,9 @@ class DataConfig(Config):
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
         max_train, max_validation, max_test: use only that many records of a part, drawn at random. Recall is measured
             over all pairs of an image and a text, so its time grows with the square.
-        least_answer_count: answers given less often in training are not in the vocabulary; 9 is usual for VQAv2.
+        least_answer_count: answers given less often are not in the vocabulary; 9 is usual for VQAv2. Counted in
+            training alone, so that held-out answers do not leak; for ``vqav2`` also in a ``validation`` file, as is
+            usual for the 3,129 labels. Tables of ``arrow`` that carry labels were counted already.
     """
 
     name: str = _EMBEDDED
@@ -159,12 +162,21 @@ class DataConfig(Config):
 
 @dataclass
 class Data:
-    """The three parts, and what was wrong with rows that were left out."""
+    """The three parts, what was wrong with rows that were left out, and where a vocabulary of answers comes from.
+
+    Attributes:
+        train, validation, test: the parts; ``test`` may be empty.
+        bad_rows: what was wrong, by part.
+        counted: the parts whose answers are counted for a vocabulary.
+        answers: the answers in the order of the labels that the files carry; empty if they carry none.
+    """
 
     train: Sequence[Record]
     validation: Sequence[Record]
     test: Sequence[Record]
     bad_rows: dict[str, list[str]]
+    counted: tuple[Sequence[Record], ...]
+    answers: tuple[str, ...] = ()
 
 
 def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
@@ -197,7 +209,23 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
             draw = np.random.default_rng(_TEST_SEED if part == "test" else seed)
             parts[part] = records.select(np.sort(draw.permutation(len(records))[:most]))
     bad = {part: records.bad for part, records in found.items()}
-    return Data(parts["train"], parts["validation"], parts.get("test", []), bad)
+    counted = ("train", "validation") if config.name == "vqav2" and "validation" in found else ("train",)
+    return Data(
+        parts["train"],
+        parts["validation"],
+        parts.get("test", []),
+        bad,
+        tuple(parts[part] for part in counted),
+        tuple(_released_answers(config)),
+    )
+
+
+def _released_answers(config: DataConfig) -> list[str]:
+    """What the labels in tables of questions stand for. Those of the test part do not count: it is touched once."""
+    if config.name != "arrow":
+        return []
+    files = (config.files(part, None) for part in ("train", "validation"))
+    return released_vocabulary([path for part in files if part is not None for path in part.path])
 
 
 def read_for_evaluation(name: str, path: str, fields: dict[str, Any], log: Path | None = None) -> Records:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from ..data.answers import answer_vocabulary, official_accuracy
+from ..data.parts import Data
 from ..data.records import Record
 from .base import Classification, refuse_without
 
@@ -32,11 +33,16 @@ class Vqa(Classification):
         Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
         released heads' labels.
         """
-        majorities = [record.majority for record in records if record.majority]
-        if majorities:
-            return cls(processor, answer_vocabulary(majorities, least))
-        counts = Counter(answer for record in records for answer in record.answers)
-        return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
+        return cls(processor, _vocabulary([records], least))
+
+    @classmethod
+    def from_data(cls, processor: Any, data: Data, least: int = 1) -> Vqa:
+        """The task of a run: the answers of the labels that the files carry, if they do, else those counted.
+
+        Counted are training answers; for VQAv2 with a validation file also its majority answers, which is how the 3,129
+        labels were made. Held-out answers of other sets never enter the vocabulary.
+        """
+        return cls(processor, data.answers or _vocabulary(data.counted, least))
 
     @classmethod
     def check(cls, records: Sequence[Record]) -> None:
@@ -67,3 +73,11 @@ class Vqa(Classification):
     def probabilities(self, logits: Tensor) -> Tensor:
         """How likely each answer is to be accepted; independent of each other, as in training."""
         return logits.sigmoid()
+
+
+def _vocabulary(parts: Sequence[Sequence[Record]], least: int) -> list[str]:
+    majorities = [record.majority for records in parts for record in records if record.majority]
+    if majorities:
+        return answer_vocabulary(majorities, least)
+    counts = Counter(answer for records in parts for record in records for answer in record.answers)
+    return sorted(answer for answer, count in counts.items() if count >= least)
