@@ -88,8 +88,8 @@ class Task(ABC):
         """The task as training records define it; answers given less than ``least`` times are left out."""
 
     @classmethod
-    def from_data(cls, processor: Any, data: Data, least: int = 1) -> Task:
-        """The task as the data of a run define it."""
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Task:
+        """The task as the data of a run define it; ``known`` are the answers that the model's head has already."""
         return cls.from_records(processor, data.train, least)
 
     @classmethod

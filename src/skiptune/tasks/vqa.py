@@ -36,13 +36,16 @@ class Vqa(Classification):
         return cls(processor, _vocabulary([records], least))
 
     @classmethod
-    def from_data(cls, processor: Any, data: Data, least: int = 1) -> Vqa:
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Vqa:
         """The task of a run: the answers of the labels that the files carry, if they do, else those counted.
 
         Counted are training answers; for VQAv2 with a validation file also its majority answers, which is how the 3,129
-        labels were made. Held-out answers of other sets never enter the vocabulary.
+        labels were made. Held-out answers of other sets never enter the vocabulary. A head that knows all of these
+        answers keeps its own list, so that it stays as it was trained.
         """
-        return cls(processor, data.answers or _vocabulary(data.counted, least))
+        answers = data.answers or _vocabulary(data.counted, least)
+        covered = set(answers) <= set(known) and len(set(known)) == len(known)
+        return cls(processor, known if covered else answers)
 
     @classmethod
     def check(cls, records: Sequence[Record]) -> None:
