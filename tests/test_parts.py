@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import draw_square
-from skiptune import InputError
+from conftest import COLOURS, MODEL, draw_square
+from skiptune import InputError, Vqa, load_processor
 from skiptune.data.parts import DataConfig, read_for_evaluation, read_parts
 from skiptune.data.sources import SOURCES
+from test_readers_tables import vqa_columns, write_table
 
 
 @pytest.fixture
@@ -52,6 +53,41 @@ def test_vqav2_reads_every_part_with_its_own_files(coco: Path) -> None:
     assert [record.id for record in read_parts(config, seed=0).train] == [record.id for record in data.train]
 
 
+def test_vocabulary_counts_validation_of_vqav2_only_with_a_file_of_its_own(coco: Path) -> None:
+    """Training has red, green, blue and yellow twice each; validation, in its own file, two of them twice again."""
+    files = {
+        "name": "vqav2",
+        "images": str(coco),
+        "train": str(coco / "train2014_questions.json"),
+        "annotations": str(coco / "train2014_annotations.json"),
+    }
+    own = {
+        "validation": str(coco / "val2014_questions.json"),
+        "validation_annotations": str(coco / "val2014_annotations.json"),
+    }
+    data = read_parts(DataConfig(**files, **own), seed=0)
+    both = [record.majority for record in (*data.train[::2], *data.validation[::2])]
+    processor = load_processor(MODEL)
+    assert Vqa.from_data(processor, data, least=2).answers == tuple(dict.fromkeys(both))
+    assert set(Vqa.from_data(processor, data, least=4).answers) == {name for name in both if both.count(name) == 2}
+    cut = read_parts(DataConfig(**files, validation_share=0.25), seed=0)
+    left_out = {record.majority for record in cut.validation}
+    assert len(left_out) == 1
+    assert set(Vqa.from_data(processor, cut).answers) == set(COLOURS) - left_out
+
+
+def test_vocabulary_of_released_tables_has_the_order_of_their_labels(tmp_path: Path) -> None:
+    """Answers as counted would be sorted; those that only the test table has are not known."""
+    tables = {}
+    for part, answer, label in (("train", "goal", 2), ("validation", "ball", 7), ("test", "cup", 8)):
+        columns = {**vqa_columns(), "answers": [[["net", answer], ["man"]], [["2"]]]}
+        columns["answer_labels"] = [[[0, label], [1]], [[3]]]
+        tables[part] = str(write_table(tmp_path / f"{part}.arrow", columns))
+    config = DataConfig(name="arrow", **tables, least_answer_count=2)
+    task = Vqa.from_data(load_processor(MODEL), read_parts(config, seed=0), config.least_answer_count)
+    assert task.answers == ("net", "man", "goal", "2", "ball")
+
+
 def test_karpathy_has_its_parts_in_one_file(tmp_path: Path) -> None:
     images = []
     for number, split in enumerate(("train", "train", "restval", "val", "test")):
@@ -76,6 +112,31 @@ def test_bad_rows_are_named_in_a_log(data_folder: Path, tmp_path: Path) -> None:
         read_parts(DataConfig(**{**config.to_dict(), "most_bad": 0.01}), seed=0)
 
 
+def test_a_test_part_is_cut_off_by_group_whatever_the_seed(tmp_path: Path) -> None:
+    """NLVR: variants of a drawing stay together, and only training and validation depend on the seed."""
+    rows = []
+    for number in range(20):
+        name = f"dev-{number // 2}-0-{number % 2}.png"
+        draw_square(tmp_path / name, number)
+        rows.append({"image": name, "sentence": f"square {number // 2}", "label": number % 4 < 2})
+    path = tmp_path / "dev.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = {"name": "nlvr", "train": str(path), "images": str(tmp_path)}
+    config = DataConfig(**files, test_share=0.3, validation_share=0.3, max_test=5)
+    groups = {}
+    for seed in range(3):
+        data = read_parts(config, seed)
+        groups[seed] = [{record.group for record in part} for part in (data.train, data.validation, data.test)]
+        assert [len(part) for part in groups[seed]] == [5, 2, 3]
+        assert len(set().union(*groups[seed])) == 10
+        assert len(data.test) == 5
+    first = [record.id for record in read_parts(config, 0).test]
+    assert all([record.id for record in read_parts(config, seed).test] == first for seed in groups)
+    assert any(groups[seed][1] != groups[0][1] for seed in groups)
+    with pytest.raises(InputError, match=r"test share 0\.01 of 10 images leaves 0 for test"):
+        read_parts(DataConfig(**files, test_share=0.01), 0)
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -88,6 +149,11 @@ def test_bad_rows_are_named_in_a_log(data_folder: Path, tmp_path: Path) -> None:
         ({"name": "easy-vqa", "train": "a"}, "files are read with another name"),
         ({"name": "dataset", "train": "a", "columns": ["question"]}, "columns: .* is not a mapping"),
         ({"most_bad": 2}, "most_bad: 2 is not a share"),
+        ({"test_share": 1}, "test_share: 1 is not between 0 and 1"),
+        ({"test_share": 0.1}, "test_share: name: easy-vqa has a test part of its own"),
+        ({"name": "karpathy", "train": "a", "images": "i", "test_share": 0.1}, "karpathy has a test part of its own"),
+        ({"name": "jsonl", "train": "a", "images": "i", "test": "b", "test_share": 0.1}, "there is test already"),
+        ({"name": "dataset", "train": "a", "test_split": "b", "test_share": 0.1}, "there is test_split already"),
         ({"max_test": 0}, "max_test: 0 is not a whole number"),
     ],
 )

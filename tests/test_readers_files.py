@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from skiptune.data.json_array import read_array
 from skiptune.data.jsonl import read_jsonl
 from skiptune.data.karpathy import read_karpathy
 from skiptune.data.nlvr2 import read_nlvr, read_nlvr2
-from skiptune.data.records import Record, Records, split_by_image
+from skiptune.data.records import Record, Records, check_disjoint, split_by_image
 from skiptune.data.snli_ve import read_snli_ve
 from skiptune.data.vqav2 import read_vqav2
 
@@ -28,7 +29,8 @@ ANNOTATIONS = "v2_mscoco_train2014_annotations.json"
 
 def picture(path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), (200, 10, 10)).save(path)
+    shade = zlib.crc32(path.name.encode())  # images of other names are other images
+    Image.new("RGB", (8, 8), (shade % 256, shade // 256 % 256, shade // 65536 % 256)).save(path)
     return path
 
 
@@ -88,6 +90,25 @@ def test_vqav2(tmp_path: Path, where: str) -> None:
     assert answer_vocabulary([record.majority for record in found], least=6) == ["2"]
 
 
+@pytest.mark.parametrize("where", ["val2017", "train2014", ""])
+def test_vqav2_with_the_image_names_of_2017(tmp_path: Path, where: str) -> None:
+    questions, annotations = vqa_files(tmp_path, 6)
+    moved = picture(tmp_path / where / "000000000001.jpg")
+    (tmp_path / "train2014" / "COCO_train2014_000000000001.jpg").unlink()
+    if not where:  # all in one folder
+        for number in (0, 2):
+            name = f"COCO_train2014_{number:012d}.jpg"
+            (tmp_path / "train2014" / name).rename(tmp_path / name)
+        (tmp_path / "train2014").rmdir()
+    files = write_vqa(tmp_path, questions, annotations)
+    assert [record.image for record in read_vqav2(*files, tmp_path)][2:4] == [moved, moved]
+    moved.unlink()
+    found = read_vqav2(*files, tmp_path, most_bad=0.5)
+    assert (len(found), len(found.bad)) == (4, 2)
+    assert "COCO_train2014_000000000001.jpg or " in found.bad[0]
+    assert str(moved) in found.bad[0]
+
+
 def test_vqav2_in_another_order_and_with_missing_annotations(tmp_path: Path) -> None:
     questions, annotations = vqa_files(tmp_path, 40)
     shuffled = [*annotations[::-1][:25], *annotations[2:15]]  # without 0 and 1
@@ -118,7 +139,8 @@ def test_vqav2_bad_rows_are_named_in_the_log(tmp_path: Path) -> None:
     said = "\n".join(lines)
     for word in (
         "question: ' '",
-        "000000000099.jpg: no such file",
+        "image: no such file: ",
+        "COCO_train2014_000000000099.jpg or ",
         "image_id: None",
         "answers: expected",
         "question None",
@@ -330,3 +352,11 @@ def test_shared_captions_and_questions() -> None:
     assert (len(flickr), sum(len(record.captions) for record in flickr)) == (1000, 5000)
     daquar = read_jsonl(SHARED / "daquar" / "dev.jsonl", SHARED / "daquar" / "images")
     assert (len(daquar), len(daquar.pictures())) == (658, 79)
+
+
+@needs_shared
+def test_a_part_cut_off_the_real_drawings_shares_none() -> None:
+    found = read_nlvr(SHARED / "nlvr" / "dev.jsonl", SHARED / "nlvr" / "images")
+    kept, heldout = split_by_image(found, 0.1, seed=0)
+    assert len(kept) + len(heldout) == len(found)
+    check_disjoint({"train": kept, "validation": heldout})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 from collections.abc import Iterable
@@ -18,6 +19,8 @@ from .errors import InputError
 from .families.family import Family
 from .families.meter import MeterConfig
 from .families.registry import family_of_type
+from .labels import carry_rows, label_names, last_layer, rows_by_name
+from .progress import say_once
 
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
 EMBEDDED = {"vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)"}
@@ -147,7 +150,12 @@ def load_family(name: str) -> Family:
 
 
 def load_model(
-    name: str, model_class: type[PreTrainedModel] | str, seed: int = 0, random_weights: bool = False, **changes: Any
+    name: str,
+    model_class: type[PreTrainedModel] | str,
+    seed: int = 0,
+    random_weights: bool = False,
+    quiet: bool = False,
+    **changes: Any,
 ) -> PreTrainedModel:
     """A model of ``model_class`` in float32 with the pre-trained body of ``name``.
 
@@ -158,6 +166,9 @@ def load_model(
     not depend on what ran before. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights`` builds
     the configuration without reading weights.
 
+    Where the checkpoint has a trained head whose labels are named otherwise than ``changes`` say, its last layer's rows
+    go by name (``id2label``), and the rest of them start fresh; what became of them is printed, unless ``quiet``.
+
     Raises:
         InputError: unknown name, unsupported family, or files that cannot be read.
     """
@@ -167,6 +178,7 @@ def load_model(
     if config.model_type != model_class.config_class.model_type:
         wanted = model_class.config_class.model_type
         raise InputError(f"{name}: model_type {config.model_type!r} is not a supported family; supported: {wanted}")
+    own = copy.deepcopy(config)
     for field, value in changes.items():
         setattr(config, field, value)
     with torch.random.fork_rng(devices=[]):
@@ -174,23 +186,54 @@ def load_model(
         if random_weights or name in ARCHITECTURES:
             model = model_class(config)
         else:
-            model = _loading(name, lambda source: _from_pretrained(model_class, source, config))
+            model, unread = _loading(name, lambda source: _from_pretrained(model_class, source, config))
+            said = _settle_head(name, model, unread, own) if "id2label" in changes else ""
+            if said and not quiet:
+                say_once(f"{name}: {said}")
     model.name_or_path = name
     return model
 
 
-def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> PreTrainedModel:
+def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> tuple[PreTrainedModel, set[str]]:
+    """The model, and the names of its parameters that the checkpoint lacks or has in other sizes."""
     model, report = model_class.from_pretrained(
         source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
     )
-    prefix = f"{model.base_model_prefix}."
-    lost = sorted(key for key in report["missing_keys"] if key.startswith(prefix))
-    lost += sorted(str(item[0]) for item in report["mismatched_keys"] if str(item[0]).startswith(prefix))
+    unread = set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
+    lost = sorted(key for key in unread if key.startswith(f"{model.base_model_prefix}."))
     if lost:
         raise InputError(
             f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
         )
-    return model
+    return model, unread
+
+
+def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) -> str:
+    """Put the rows of a trained head's last layer where their answers are now; returns what there is to say of it.
+
+    ``own`` is the checkpoint's configuration. A head whose other layers the checkpoint lacks stays as it was drawn.
+    """
+    layer, names, wanted = last_layer(model), label_names(own), label_names(model.config)
+    if layer is None or names == wanted:
+        return ""
+    last = {key for key, value in model.named_parameters() if value is layer.weight or value is layer.bias}
+    if any(key.startswith("classifier.") for key in unread - last):
+        return ""
+    if not names:
+        rest = (
+            f"it starts fresh for {len(wanted)} of them" if unread & last else "they are taken as the data's, in order"
+        )
+        return f"the labels of its head have no names; {rest}"
+    source = model
+    if unread & last:
+        source, unread = _loading(name, lambda path: _from_pretrained(type(model), path, own))
+    other = last_layer(source)
+    if other is None or unread & last:
+        return ""
+    rows = rows_by_name(names, wanted)
+    carry_rows(layer, other, rows, model.config.initializer_range)
+    rest = f"; it starts fresh for the other {len(wanted) - len(rows)}" if len(rows) < len(wanted) else ""
+    return f"its head knows {len(rows)} of {len(wanted)} answers{rest}"
 
 
 def load_processor(name: str) -> Any:

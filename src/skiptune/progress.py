@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sized
+from functools import cache
 from typing import Any, TypeVar
 
 from rich.console import Console
@@ -14,6 +15,12 @@ from .distributed import rank
 
 console = Console(stderr=True, quiet=rank() > 0)
 T = TypeVar("T")
+
+
+@cache
+def say_once(text: str) -> None:
+    """Print a line, the first time that it is said."""
+    console.print(text)
 
 
 def make_bar() -> Progress:

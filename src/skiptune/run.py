@@ -30,11 +30,12 @@ from .errors import InputError
 from .evaluation import evaluate
 from .families.registry import family_of
 from .insertion import blocks_of, check_plan, choose, insert, prune, remove_dead_blocks, unfreeze
+from .labels import label_names
 from .latency import compare_latency
-from .models import load_model, load_processor
+from .models import load_config, load_model, load_processor
 from .plan import Plan
 from .plots import comparison_plot
-from .progress import console
+from .progress import console, say_once
 from .recipe import Recipe
 from .report import write_report
 from .runtime import best_device, versions
@@ -74,7 +75,12 @@ class Run:
     @cached_property
     def task(self) -> Task:
         processor, data = load_processor(self.recipe.model), self.recipe.data
-        task = TASKS[self.recipe.task].from_records(processor, self.data.train, data.least_answer_count)
+        known = label_names(load_config(self.recipe.model))
+        task = TASKS[self.recipe.task].from_data(processor, self.data, data.least_answer_count, known)
+        if known and task.settings().get("answers") == list(known):
+            say_once(
+                f"{self.recipe.model}: its head knows all answers of the data and keeps its {len(known):,} answers"
+            )
         most = {} if data.most_bad is None else {"most_bad": data.most_bad}
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task

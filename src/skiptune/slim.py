@@ -242,7 +242,8 @@ def _load_on_base(
 ) -> PreTrainedModel:
     name = base or content["base"]
     model_class, _ = _MODEL_CLASSES[content["architecture"]]
-    model = load_model(name, model_class, **_changes(content["base_config"], load_config(name).to_dict()))
+    changes = _changes(content["base_config"], load_config(name).to_dict())
+    model = load_model(name, model_class, quiet=True, **changes)  # the head comes with the adapters
     insert(model, config)
     remove_dead_blocks(model, plan)
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}

@@ -40,23 +40,21 @@ def read_arrow(
 def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
     """Answers in the order of the labels that the tables carry: that of the question-answering head trained on them.
 
+    Labels that occur in no table are left out; those behind them move up. Empty if a table carries no labels.
+
     Raises:
-        InputError: a label has two answers, or some labels occur in no table.
+        InputError: a label has two answers.
     """
     names: dict[int, str] = {}
-    for path in paths:
-        for rows in _slices(str(path), ("answers", "answer_labels")):
-            for row in rows:
-                for answers, labels in zip(row["answers"] or (), row["answer_labels"] or (), strict=False):
-                    for answer, label in zip(answers, labels, strict=False):
-                        if names.setdefault(int(label), answer) != answer:
-                            raise InputError(f"{path}: label {label} is both {names[label]!r} and {answer!r}")
-    missing = sorted(set(range(max(names, default=0) + 1)) - names.keys())
-    if missing:
-        raise InputError(
-            f"answer_labels: {len(missing)} labels have no answer, e.g. {missing[0]}; "
-            "give all the tables that were made together"
-        )
+    columns = ("answers", "answer_labels")
+    for path in map(str, paths):
+        if not set(columns) <= set(open_table(path).column_names):
+            return []
+        for row in (row for rows in _slices(path, columns) for row in rows):
+            for answers, labels in zip(row["answers"] or (), row["answer_labels"] or (), strict=False):
+                for answer, label in zip(answers or (), labels or (), strict=False):
+                    if names.setdefault(int(label), answer) != answer:
+                        raise InputError(f"{path}: label {label} is both {names[label]!r} and {answer!r}")
     return [names[label] for label in sorted(names)]
 
 

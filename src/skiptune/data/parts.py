@@ -12,12 +12,15 @@ import numpy as np
 from ..checks import Problems, is_text, nearest
 from ..config import Config, is_number
 from ..errors import InputError
+from .arrow import released_vocabulary
 from .easy_vqa import read_easy_vqa
 from .records import Record, Records, split_by_image
 from .sources import SOURCES, Files
 
 PARTS = ("train", "validation", "test")
 _EMBEDDED = "easy-vqa"
+#: What is tested on stays the same whatever the run's seed, so that runs over seeds can be compared.
+_TEST_SEED = 0
 #: Fields of a part beside its path; those of the other parts begin with the part's name.
 _FILES = ("images", "annotations", "split")
 #: Part → the split of it that a Karpathy file has.
@@ -41,11 +44,15 @@ class DataConfig(Config):
             without ``validation``, ``validation_share`` of the training images is cut off.
         validation_share: share of the *images* held out.
         test, test_images, test_annotations, test_split: the same of the part that is touched once, at the end.
+        test_share: without ``test``, such a share of the training images is cut off for it, before validation's and
+            the same whatever the seed; ``None``: there is no test part.
         columns: our field → the ``dataset``'s column, for those named otherwise.
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
         max_train, max_validation, max_test: use only that many records of a part, drawn at random. Recall is measured
             over all pairs of an image and a text, so its time grows with the square.
-        least_answer_count: answers given less often in training are not in the vocabulary; 9 is usual for VQAv2.
+        least_answer_count: answers given less often are not in the vocabulary; 9 is usual for VQAv2. Counted in
+            training alone, so that held-out answers do not leak; for ``vqav2`` also in a ``validation`` file, as is
+            usual for the 3,129 labels. Tables of ``arrow`` that carry labels were counted already.
     """
 
     name: str = _EMBEDDED
@@ -62,6 +69,7 @@ class DataConfig(Config):
     test_images: str | None = None
     test_annotations: str | None = None
     test_split: str | None = None
+    test_share: float | None = None
     columns: dict[str, str] = field(default_factory=dict)
     most_bad: float | None = None
     max_train: int | None = None
@@ -86,13 +94,26 @@ class DataConfig(Config):
             problems.check(not given, f"{', '.join(given)}: files are read with another name, e.g. jsonl")
         elif self.name in tuple(SOURCES):
             self._check_fields(problems)
-        share, bad = self.validation_share, self.most_bad
-        problems.check(is_number(share, 0, 1) and 0 < share < 1, f"validation_share: {share!r} is not between 0 and 1")
+        self._check_shares(problems)
+        bad = self.most_bad
         problems.check(bad is None or is_number(bad, 0, 1), f"most_bad: {bad!r} is not a share between 0 and 1")
         for name in (*(f"max_{part}" for part in PARTS), "least_answer_count"):
             value = getattr(self, name)
             ok = (value is None and name != "least_answer_count") or is_number(value, 1, whole=True)
             problems.check(ok, f"{name}: {value!r} is not a whole number ≥ 1")
+
+    def _check_shares(self, problems: Problems) -> None:
+        for name in ("validation_share", "test_share"):
+            share = getattr(self, name)
+            good = is_number(share, 0, 1) and 0 < share < 1
+            good = good or (name == "test_share" and share is None)
+            problems.check(good, f"{name}: {share!r} is not between 0 and 1")
+        if self.test_share is None:
+            return
+        given = [name for name in ("test", "test_split") if getattr(self, name)]
+        problems.check(not given, f"test_share: there is {' and '.join(given)} already; leave one of them out")
+        own = self.name in (_EMBEDDED, "karpathy")
+        problems.check(not own, f"test_share: name: {self.name} has a test part of its own; leave it out")
 
     def _check_path(self, problems: Problems, part: str) -> None:
         value = getattr(self, part)
@@ -141,12 +162,21 @@ class DataConfig(Config):
 
 @dataclass
 class Data:
-    """The three parts, and what was wrong with rows that were left out."""
+    """The three parts, what was wrong with rows that were left out, and where a vocabulary of answers comes from.
+
+    Attributes:
+        train, validation, test: the parts; ``test`` may be empty.
+        bad_rows: what was wrong, by part.
+        counted: the parts whose answers are counted for a vocabulary.
+        answers: the answers in the order of the labels that the files carry; empty if they carry none.
+    """
 
     train: Sequence[Record]
     validation: Sequence[Record]
     test: Sequence[Record]
     bad_rows: dict[str, list[str]]
+    counted: tuple[Sequence[Record], ...]
+    answers: tuple[str, ...] = ()
 
 
 def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
@@ -154,7 +184,8 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
 
     Args:
         config: what to read.
-        seed: of the validation part and of what ``max_train`` and its like draw.
+        seed: of the validation part and of what ``max_train`` and ``max_validation`` draw; the test part does not
+            depend on it.
         log: folder for files that name every bad row.
 
     Raises:
@@ -167,19 +198,34 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
                 found[part] = read_easy_vqa(part)
         elif files := config.files(part, log):
             found[part] = SOURCES[config.name].read(files)
-    train = found["train"]
-    if "validation" in found:
-        validation = found["validation"]
-    else:
-        train, validation = split_by_image(train, config.validation_share, seed)
-    parts = {"train": train, "validation": validation, **({"test": found["test"]} if "test" in found else {})}
+    parts = dict(found)
+    if config.test_share is not None:
+        parts["train"], parts["test"] = split_by_image(parts["train"], config.test_share, _TEST_SEED, "test")
+    if "validation" not in parts:
+        parts["train"], parts["validation"] = split_by_image(parts["train"], config.validation_share, seed)
     for part, records in parts.items():
         most = getattr(config, f"max_{part}")
         if most is not None and most < len(records):
-            rows = np.random.default_rng(seed).permutation(len(records))[:most]
-            parts[part] = records.select(np.sort(rows))
+            draw = np.random.default_rng(_TEST_SEED if part == "test" else seed)
+            parts[part] = records.select(np.sort(draw.permutation(len(records))[:most]))
     bad = {part: records.bad for part, records in found.items()}
-    return Data(parts["train"], parts["validation"], parts.get("test", []), bad)
+    counted = ("train", "validation") if config.name == "vqav2" and "validation" in found else ("train",)
+    return Data(
+        parts["train"],
+        parts["validation"],
+        parts.get("test", []),
+        bad,
+        tuple(parts[part] for part in counted),
+        tuple(_released_answers(config)),
+    )
+
+
+def _released_answers(config: DataConfig) -> list[str]:
+    """What the labels in tables of questions stand for. Those of the test part do not count: it is touched once."""
+    if config.name != "arrow":
+        return []
+    files = (config.files(part, None) for part in ("train", "validation"))
+    return released_vocabulary([path for part in files if part is not None for path in part.path])
 
 
 def read_for_evaluation(name: str, path: str, fields: dict[str, Any], log: Path | None = None) -> Records:

@@ -31,7 +31,8 @@ def read_vqav2(
     Args:
         questions: e.g. ``v2_OpenEnded_mscoco_train2014_questions.json``.
         annotations: e.g. ``v2_mscoco_train2014_annotations.json``; ``None`` for test questions.
-        images: folder with ``COCO_train2014_000000000009.jpg``, … in it or in its folder ``train2014``.
+        images: folder with ``COCO_train2014_000000000009.jpg``, … in it or in its folder ``train2014``, or with the
+            names of 2017, ``000000000009.jpg``, … in it or in its folders ``train2017`` and ``val2017`` (``test2017``).
         split: the images' part, e.g. ``val2014``; read off the name of ``questions`` if not given.
         most_bad, log, check_images: see :func:`skiptune.data.reading.collect`.
 
@@ -42,12 +43,16 @@ def read_vqav2(
     if found is None:
         raise InputError(f"{questions}: cannot tell which images it is about; give split, e.g. split='train2014'")
     part = "".join(found.groups())
-    folder = image_folder(images)
-    folder = folder / part if (folder / part).is_dir() else folder
+    old, new = _folders(image_folder(images), part)
 
     @lru_cache(maxsize=1024)  # questions about one image are near each other
     def path_of(image: int) -> Path:
-        return folder / f"COCO_{part}_{image:012d}.jpg"
+        name = f"{image:012d}.jpg"
+        tried = [old / f"COCO_{part}_{name}", *(folder / name for folder in new)]
+        found = next((path for path in tried if path.exists()), None)
+        if found is None:
+            raise InputError(f"image: no such file: {' or '.join(map(str, tried))}")
+        return found
 
     def make(row: tuple[Any, Any]) -> list[Record]:
         question, annotation = row
@@ -69,6 +74,17 @@ def read_vqav2(
     else:
         entries = _joined(read_array(questions, "questions"), read_array(annotations, "annotations"))
     return collect(str(questions), entries, make, most_bad, log, check_images)
+
+
+def _folders(images: Path, part: str) -> tuple[Path, list[Path]]:
+    """Where images with the names of 2014 are, and those with the names of 2017.
+
+    In 2017 the images were dealt out anew to training and validation, so that either folder may hold one of 2014.
+    """
+    parts = ("test2017",) if part.startswith("test") else ("train2017", "val2017")
+    new = [images / name for name in parts if (images / name).is_dir()]
+    old = images / part if (images / part).is_dir() else images
+    return old, new or [old]
 
 
 def _joined(questions: Iterator[Any], annotations: Iterator[Any]) -> Iterator[Entry]:

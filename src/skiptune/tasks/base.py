@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..data.images import ImageStore
+from ..data.parts import Data
 from ..data.records import Record
 from ..errors import InputError
 from ..families.registry import family_of_processor
@@ -85,6 +86,11 @@ class Task(ABC):
     @abstractmethod
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Task:
         """The task as training records define it; answers given less than ``least`` times are left out."""
+
+    @classmethod
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Task:
+        """The task as the data of a run define it; ``known`` are the answers that the model's head has already."""
+        return cls.from_records(processor, data.train, least)
 
     @classmethod
     @abstractmethod

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.answers import answer_vocabulary, official_accuracy
+from ..data.parts import Data
 from ..data.records import Record
 from .base import Classification, refuse_without
 
@@ -35,11 +36,19 @@ class Vqa(Classification):
         Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
         released heads' labels.
         """
-        majorities = [record.majority for record in records if record.majority]
-        if majorities:
-            return cls(processor, answer_vocabulary(majorities, least))
-        counts = Counter(answer for record in records for answer in record.answers)
-        return cls(processor, sorted(answer for answer, count in counts.items() if count >= least))
+        return cls(processor, _vocabulary([records], least))
+
+    @classmethod
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Vqa:
+        """The task of a run: the answers of the labels that the files carry, if they do, else those counted.
+
+        Counted are training answers; for VQAv2 with a validation file also its majority answers, which is how the 3,129
+        labels were made. Held-out answers of other sets never enter the vocabulary. A head that knows all of these
+        answers keeps its own list, so that it stays as it was trained.
+        """
+        answers = data.answers or _vocabulary(data.counted, least)
+        covered = set(answers) <= set(known) and len(set(known)) == len(known)
+        return cls(processor, known if covered else answers)
 
     @torch.no_grad()
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
@@ -86,3 +95,11 @@ class Vqa(Classification):
     def probabilities(self, logits: Tensor) -> Tensor:
         """How likely each answer is to be accepted; independent of each other, as in training."""
         return logits.sigmoid()
+
+
+def _vocabulary(parts: Sequence[Sequence[Record]], least: int) -> list[str]:
+    majorities = [record.majority for records in parts for record in records if record.majority]
+    if majorities:
+        return answer_vocabulary(majorities, least)
+    counts = Counter(answer for records in parts for record in records for answer in record.answers)
+    return sorted(answer for answer, count in counts.items() if count >= least)

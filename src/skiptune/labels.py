@@ -1,0 +1,46 @@
+"""Heads that are trained already: what their labels are called, and rows of the last layer carried over by name.
+
+A row of the last layer belongs to an answer. Taken over by its number, as files are read, it would speak for whatever
+answer has that number in the new data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def label_names(config: Any) -> tuple[str, ...]:
+    """What a configuration calls its labels, in order; empty if it has transformers' ``LABEL_0``, … or none."""
+    found: Mapping[int, str] = getattr(config, "id2label", None) or {}
+    names = tuple(str(found[label]) for label in sorted(found))
+    return () if names == tuple(f"LABEL_{label}" for label in range(len(names))) else names
+
+
+def last_layer(model: nn.Module) -> nn.Linear | None:
+    """The layer of a classifier with a row a label; ``None`` for models without one, as for ranking."""
+    classifier = getattr(model, "classifier", None)
+    layers = [] if classifier is None else [part for part in classifier.modules() if isinstance(part, nn.Linear)]
+    return layers[-1] if layers else None
+
+
+def rows_by_name(names: Sequence[str], wanted: Sequence[str]) -> dict[int, int]:
+    """Place in ``wanted`` → place in ``names`` of the same name; upper and lower case count as the same."""
+    exact = {name: row for row, name in reversed(list(enumerate(names)))}
+    folded = {name.casefold(): row for name, row in reversed(exact.items())}
+    found = {place: exact.get(name, folded.get(name.casefold())) for place, name in enumerate(wanted)}
+    return {place: row for place, row in found.items() if row is not None}
+
+
+@torch.no_grad()
+def carry_rows(layer: nn.Linear, other: nn.Linear, rows: Mapping[int, int], spread: float) -> None:
+    """Give a last layer the ``rows`` of another one, and draw the rest afresh: N(0, spread), biases 0."""
+    weight, bias = other.weight.clone(), other.bias.clone()  # it may be the same layer
+    layer.weight.normal_(0.0, spread)
+    layer.bias.zero_()
+    places = list(rows)
+    layer.weight[places] = weight[list(rows.values())]
+    layer.bias[places] = bias[list(rows.values())]
