@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from .checks import Problems, is_text, nearest
 from .config import Budget, Config, SearchConfig, SkipConfig, TrainConfig, is_number
 from .data.parts import DataConfig
 from .errors import InputError
+from .families.family import Family
+from .models import load_family
 from .tasks import TASKS
+from .tasks.retrieval import RetrievalConfig
 
 #: Fields of ``data`` that are paths.
 _PATHS = (
@@ -45,11 +48,16 @@ class Recipe:
     Attributes:
         output: directory for everything the run leaves.
         model: embedded name, directory or hub id.
-        preset: ``default``, or ``paper`` for the released semantics; sections given in the recipe override it.
+        preset: ``default``, or ``paper`` for the released semantics; sections given in the recipe override it. Its
+            training settings depend on the family and the task; :func:`with_preset` puts them in, as soon as a run is
+            made of the recipe.
         start: what the final training starts from: the ``pretrained`` model with fresh adapters (the paper's
             restart) or the adapters of the ``search``.
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
+        retrieval: how that task is trained; ``None`` for the others.
+        given_training: the fields of ``train`` that the recipe itself names, until ``train`` is complete; ``None``: it
+            is.
     """
 
     output: str
@@ -64,18 +72,26 @@ class Recipe:
     search: SearchConfig = field(default_factory=SearchConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    retrieval: RetrievalConfig | None = None
+    given_training: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """Arguments of the task."""
+        return {} if self.retrieval is None else self.retrieval.to_dict()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in YAML."""
         result: dict[str, Any] = {}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            result[entry.name] = value.to_dict() if isinstance(value, Config) else value
+        for name in _FIELDS:
+            value = getattr(self, name)
+            result[name] = value.to_dict() if isinstance(value, Config) else value
         result["baselines"] = list(self.baselines)
         result["bench"]["batch_sizes"] = list(self.bench.batch_sizes)
         return result
 
 
+_FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.name != "given_training")
 _SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
     "adapters": SkipConfig,
@@ -89,7 +105,6 @@ _PRESETS: dict[str, dict[str, Config]] = {
     "paper": {
         "adapters": SkipConfig.paper(),
         "search": SearchConfig.paper(),
-        "train": TrainConfig.paper_vilt_vqa(),
     },
 }
 
@@ -98,6 +113,23 @@ def packaged_recipes() -> dict[str, Path]:
     """Recipes that come with the package, by name."""
     folder = Path(str(files("skiptune") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:
+    """The recipe with ``train`` completed: with ``preset: paper``, by the released settings of the family and task.
+
+    Args:
+        recipe: as read.
+        family: of its model; ``None``: look it up, for which the model's configuration is read.
+
+    Raises:
+        InputError: unknown model, or no family covers it.
+    """
+    if recipe.preset != "paper" or recipe.given_training is None:
+        return recipe
+    released = (family or load_family(recipe.model)).released[recipe.task]
+    training = TrainConfig.from_dict({**released, **recipe.given_training})
+    return replace(recipe, train=training, given_training=None)
 
 
 def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str | None = None) -> Recipe:
@@ -180,9 +212,8 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
 
 
 def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
-    known = [entry.name for entry in fields(Recipe)]
     for name in values:
-        problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
+        problems.check(name in _FIELDS, f"{name}: unknown field{nearest(name, _FIELDS)}")
     for name in ("output", "model"):
         value = values.get(name, None if name == "output" else "vilt-scenes")
         problems.check(is_text(value), f"{name}: {value!r} is not a text")
@@ -202,9 +233,15 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         name: _section(name, kind, values.get(name), _PRESETS.get(str(preset), {}).get(name), problems)
         for name, kind in _SECTIONS.items()
     }
+    retrieval = values.get("retrieval")
+    if task == "retrieval":
+        sections["retrieval"] = _section("retrieval", RetrievalConfig, retrieval, None, problems)
+    elif retrieval is not None:
+        problems.add(f"retrieval: settings of another task than {task!r}; leave them out")
     problems.raise_any()
     plain = {name: values[name] for name in ("output", "model", "preset", "start", "task") if name in values}
-    return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+    given = values.get("train") or {}
+    return Recipe(**plain, baselines=tuple(baselines), given_training=given, **sections)  # type: ignore[arg-type]
 
 
 def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:

@@ -35,7 +35,7 @@ from .latency import compare_latency
 from .models import load_model, load_processor
 from .plan import Plan
 from .progress import console
-from .recipe import Recipe
+from .recipe import Recipe, with_preset
 from .report import write_report
 from .runtime import best_device, versions
 from .searching.run import prepare_search, search
@@ -52,7 +52,7 @@ class Run:
     """A recipe being carried out in its output directory."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+        self.recipe = on_main(lambda: with_preset(recipe))
         self.folder = Path(recipe.output)
 
     @cached_property
@@ -65,7 +65,8 @@ class Run:
     @cached_property
     def task(self) -> Task:
         processor, data = load_processor(self.recipe.model), self.recipe.data
-        task = TASKS[self.recipe.task].from_records(processor, self.data.train, data.least_answer_count)
+        options = self.recipe.task_options
+        task = TASKS[self.recipe.task].from_records(processor, self.data.train, data.least_answer_count, **options)
         most = {} if data.most_bad is None else {"most_bad": data.most_bad}
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task
