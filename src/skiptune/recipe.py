@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
@@ -146,11 +147,15 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     if not path.is_file() and str(source) in packaged:
         path = packaged[str(source)]
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # what a run keeps: YAML takes JSON's 5e-05 for a text
+        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{source}: cannot be read ({error})") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{source}: not valid JSON: {error}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
