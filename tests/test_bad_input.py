@@ -219,7 +219,7 @@ def test_several_typos_are_reported_at_once(call: Call, tiny_recipe: Callable[..
 
 
 ODD = ([], [1], {}, {"a": 1}, -1, "text", "", None, True, float("nan"), float("inf"), 10**30, 0.5, "a\0b")
-FIELDS = [entry.name for entry in fields(Recipe)]
+FIELDS = [entry.name for entry in fields(Recipe) if entry.name != "given_training"]
 NESTED = [f"{section}.{entry.name}" for section, kind in _SECTIONS.items() for entry in fields(kind)]
 
 

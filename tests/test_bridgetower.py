@@ -217,6 +217,16 @@ def test_rank_score_starts_as_the_match_output(folders: dict[str, Path], batch: 
     assert set(fresh["missing_keys"]) == {"rank_output.weight", "rank_output.bias"}
 
 
+def test_the_matching_head_is_that_of_the_checkpoint(folders: dict[str, Path]) -> None:
+    ranking = load_model(str(folders["matching"]), "retrieval", matching_loss=True)
+    theirs = transformers_own().itm_score.fc
+    assert torch.equal(ranking.matching.weight, theirs.weight)
+    assert torch.equal(ranking.matching.bias, theirs.bias)
+    assert not any(name.startswith("itm_score") for name in ranking.state_dict())
+    with pytest.raises(InputError, match=r"has no matching\.bias, matching\.weight"):
+        load_model(str(folders["body"]), "retrieval", matching_loss=True)
+
+
 def test_slim_rank_and_reasoning_models(tmp_path: Path, batch: Batch) -> None:
     for task in ("retrieval", "nlvr2"):
         model = make(BOTTLENECK, NOISE, task)

@@ -310,6 +310,12 @@ def test_pretrained_checkpoints(family: str, command: Command, tmp_path: Path) -
     shared = {name: value for name, value in ranking.state_dict().items() if name.startswith(f"{family}.")}
     assert all(torch.equal(value, body.state_dict()[name]) for name, value in shared.items())
     assert torch.equal(ranking.rank_output.weight, golden(family, "state_dict")["itm_score.fc.weight"][1:])
+    if family == "meter":  # whose ranking model can have the matching head itself, for its loss
+        for wanted in (False, True):
+            ranking = st.load_model(str(tmp_path / "rank"), "retrieval", matching_loss=wanted)
+            assert (ranking.matching is not None) == wanted
+        assert torch.equal(ranking.matching.weight, golden(family, "state_dict")["itm_score.fc.weight"])
+        assert torch.equal(ranking.matching.bias, golden(family, "state_dict")["itm_score.fc.bias"])
     if family == "meter":  # the DAS code's start, in one field
         body = st.load_model(str(tmp_path / "body"), "vqa", text_start="token")
         assert torch.equal(body.meter.token4classifier[0, 0], body.meter.start_embedding())

@@ -257,12 +257,6 @@ class TrainConfig(Config):
     augment: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
 
-    @classmethod
-    def paper_vilt_vqa(cls) -> TrainConfig:
-        """The released ViLT settings for VQA: 1e-4, head × 10, ten epochs, effective batch 256."""
-        factors = {"head": 10.0}
-        return cls(batch_size=32, gradient_accumulation=8, learning_rate=1e-4, learning_rate_factors=factors)
-
     def validate(self, problems: Problems) -> None:
         ranges = {
             "epochs": (1e-6, 1e6, False, False),

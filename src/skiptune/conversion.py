@@ -131,7 +131,9 @@ def convert(
         sizes = sizes_of_state(layout, read.state, _hints(read.settings, heads, image_size))
         labels = _label_fields(layout.head_of[model_class], weights, answers)
         skip_config = _adapters(layout, read.state, task, skip)
-        config = layout.config_class(**sizes, **labels)
+        keep = skip_config is None and _keeps_matching(family, task, weights)
+        matching = {"matching_loss": True} if keep else {}
+        config = layout.config_class(**sizes, **labels, **matching)
         model = model_from_original(read.state, config, model_class, skip_config)
         plan = None if skip_config is None else released_plan(model, read, skip)
     processor = _processor(family, model.config, image_size or sizes["image_size"], tokenizer)
@@ -153,7 +155,7 @@ def convert(
         labels=labels.get("num_labels", 1),
         parameters=parameters,
         heads=tuple(weights.heads),
-        left_out=_left_out(layout, read.state, weights, layout.head_of[model_class], plan),
+        left_out=_left_out(layout, read.state, weights, layout.head_of[model_class], plan, keep),
         plan=plan,
         tokenizer=tokenizer is not None,
     )
@@ -272,16 +274,26 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
     return family.processor_classes[0](images, words)
 
 
+def _keeps_matching(family: Family, task: str, weights: OriginalWeights) -> bool:
+    """Whether the head for matching is kept beside the rank head, for those who train with its loss."""
+    return task == "retrieval" and family.matching and "itm" in weights.heads
+
+
 def _left_out(
-    layout: Layout, state: Mapping[str, Tensor], weights: OriginalWeights, head: str | None, plan: Plan | None
+    layout: Layout,
+    state: Mapping[str, Tensor],
+    weights: OriginalWeights,
+    head: str | None,
+    plan: Plan | None,
+    matching: bool,
 ) -> dict[str, int]:
     """What was not taken over, in words → how many tensors."""
     used = {"das_gate", "skip_num"} if plan is not None and plan.preferences is not None else set()
     reasons = (layout.reason_to_ignore(key) for key in state if key not in used)
-    made_from_itm = head == "rank" and "rank" not in weights.heads
+    uses_itm = matching or (head == "rank" and "rank" not in weights.heads)
     heads = {
         f"the {name} head": len(tensors)
         for name, tensors in weights.heads.items()
-        if name != head and not (name == "itm" and made_from_itm)
+        if name != head and not (name == "itm" and uses_itm)
     }
     return {**Counter(reason for reason in reasons if reason), **heads}

@@ -205,6 +205,12 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
         raise InputError(
             f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
         )
+    fixed = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_buffers()})
+    if fixed:  # never trained: they cannot start from anything
+        raise InputError(
+            f"{source}: the checkpoint has no {', '.join(fixed)}: no head for image-text matching. Turn matching_loss "
+            "off, or name a model that has one (skiptune convert --task retrieval keeps it)"
+        )
     return model, unread
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,10 @@ from .checks import Problems, is_text, nearest
 from .config import Budget, Config, SearchConfig, SkipConfig, TrainConfig, is_number
 from .data.parts import DataConfig
 from .errors import InputError
+from .families.family import Family
+from .models import load_family
 from .tasks import TASKS
+from .tasks.retrieval import RetrievalConfig
 
 #: Fields of ``data`` that are paths.
 _PATHS = (
@@ -46,11 +50,15 @@ class Recipe:
         output: directory for everything the run leaves.
         model: embedded name, directory or hub id.
         preset: ``default``, or ``paper`` for the released semantics, restart included; what the recipe gives overrides
-            it.
+            it. Its training settings depend on the family and the task; :func:`with_preset` puts them in, as soon as a
+            run is made of the recipe.
         start: what the final training starts from: the adapters of the ``search``, whose steps are then the first
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
+        retrieval: how that task is trained; ``None`` for the others.
+        given_training: the fields of ``train`` that the recipe itself names, until ``train`` is complete; ``None``: it
+            is.
     """
 
     output: str
@@ -65,18 +73,26 @@ class Recipe:
     search: SearchConfig = field(default_factory=SearchConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    retrieval: RetrievalConfig | None = None
+    given_training: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def task_options(self) -> dict[str, Any]:
+        """Arguments of the task."""
+        return {} if self.retrieval is None else self.retrieval.to_dict()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as in YAML."""
         result: dict[str, Any] = {}
-        for entry in fields(self):
-            value = getattr(self, entry.name)
-            result[entry.name] = value.to_dict() if isinstance(value, Config) else value
+        for name in _FIELDS:
+            value = getattr(self, name)
+            result[name] = value.to_dict() if isinstance(value, Config) else value
         result["baselines"] = list(self.baselines)
         result["bench"]["batch_sizes"] = list(self.bench.batch_sizes)
         return result
 
 
+_FIELDS = tuple(entry.name for entry in fields(Recipe) if entry.name != "given_training")
 _SECTIONS: dict[str, type[Config]] = {
     "data": DataConfig,
     "adapters": SkipConfig,
@@ -90,7 +106,6 @@ _PRESETS: dict[str, dict[str, Config]] = {
     "paper": {
         "adapters": SkipConfig.paper(),
         "search": SearchConfig.paper(),
-        "train": TrainConfig.paper_vilt_vqa(),
     },
 }
 
@@ -99,6 +114,23 @@ def packaged_recipes() -> dict[str, Path]:
     """Recipes that come with the package, by name."""
     folder = Path(str(files("skiptune") / "recipes"))
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:
+    """The recipe with ``train`` completed: with ``preset: paper``, by the released settings of the family and task.
+
+    Args:
+        recipe: as read.
+        family: of its model; ``None``: look it up, for which the model's configuration is read.
+
+    Raises:
+        InputError: unknown model, or no family covers it.
+    """
+    if recipe.preset != "paper" or recipe.given_training is None:
+        return recipe
+    released = (family or load_family(recipe.model)).released[recipe.task]
+    training = TrainConfig.from_dict({**released, **recipe.given_training})
+    return replace(recipe, train=training, given_training=None)
 
 
 def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str | None = None) -> Recipe:
@@ -115,11 +147,15 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     if not path.is_file() and str(source) in packaged:
         path = packaged[str(source)]
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        # what a run keeps: YAML takes JSON's 5e-05 for a text
+        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{source}: cannot be read ({error})") from None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{source}: not valid JSON: {error}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
@@ -181,9 +217,8 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
 
 
 def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
-    known = [entry.name for entry in fields(Recipe)]
     for name in values:
-        problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
+        problems.check(name in _FIELDS, f"{name}: unknown field{nearest(name, _FIELDS)}")
     for name in ("output", "model"):
         value = values.get(name, None if name == "output" else "vilt-scenes")
         problems.check(is_text(value), f"{name}: {value!r} is not a text")
@@ -204,9 +239,15 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         name: _section(name, kind, values.get(name), _PRESETS.get(str(preset), {}).get(name), problems)
         for name, kind in _SECTIONS.items()
     }
+    retrieval = values.get("retrieval")
+    if task == "retrieval":
+        sections["retrieval"] = _section("retrieval", RetrievalConfig, retrieval, None, problems)
+    elif retrieval is not None:
+        problems.add(f"retrieval: settings of another task than {task!r}; leave them out")
     problems.raise_any()
     plain = {name: values[name] for name in ("output", "model", "preset", "task") if name in values}
-    return Recipe(**plain, start=start, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+    plain |= {"start": start, "given_training": values.get("train") or {}}
+    return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
 
 
 def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:

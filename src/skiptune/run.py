@@ -36,7 +36,7 @@ from .models import load_config, load_model, load_processor
 from .plan import Plan
 from .plots import comparison_plot
 from .progress import console, say_once
-from .recipe import Recipe
+from .recipe import Recipe, with_preset
 from .report import write_report
 from .runtime import best_device, versions
 from .searching.budget import random_blocks
@@ -58,7 +58,7 @@ class Run:
     """A recipe being carried out in its output directory."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+        self.recipe = on_main(lambda: with_preset(recipe))
         self.folder = Path(recipe.output)
 
     @property
@@ -76,7 +76,9 @@ class Run:
     def task(self) -> Task:
         processor, data = load_processor(self.recipe.model), self.recipe.data
         known = label_names(load_config(self.recipe.model))
-        task = TASKS[self.recipe.task].from_data(processor, self.data, data.least_answer_count, known)
+        task = TASKS[self.recipe.task].from_data(
+            processor, self.data, data.least_answer_count, known, **self.recipe.task_options
+        )
         if known and task.settings().get("answers") == list(known):
             say_once(
                 f"{self.recipe.model}: its head knows all answers of the data and keeps its {len(known):,} answers"

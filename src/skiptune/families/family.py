@@ -73,6 +73,9 @@ class Family:
         sizes: of the inputs, from the model's configuration.
         model_classes: task name → class of a model with that task's head.
         pair_config: configuration fields of a model for two images a text.
+        matching: whether its ranking model can have the head for image-text matching that it starts from, by the
+            configuration's ``matching_loss``.
+        released: task name → fields of ``TrainConfig`` in the released runs.
         processor_classes: of the processor and, with Pillow, its images.
         image_processor: for a configuration, images of so many pixels a side (the shorter one, if any shape goes).
         fresh_processor: a processor for a configuration with random weights.
@@ -91,6 +94,8 @@ class Family:
     sizes: Callable[[Any], InputSizes]
     model_classes: dict[str, type[PreTrainedModel]]
     pair_config: dict[str, Any]
+    matching: bool
+    released: dict[str, dict[str, Any]]
     processor_classes: tuple[type[Any], type[Any]]
     image_processor: Callable[[Any, int], Any]
     fresh_processor: Callable[[Any], Any]

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, linear
 from transformers import PreTrainedModel
 from transformers.utils import ModelOutput
 
@@ -57,6 +57,10 @@ class TaskOutput(ModelOutput):
     image_hidden_states: States = None
 
 
+#: One side of many pairs, run through what lies below the fusion; rows are texts, or images, in each tensor.
+Encoded = tuple[Tensor, ...]
+
+
 class _OneImageHead(PreTrainedModel):
     """A classifier over ``config.num_labels`` choices, for one text an image."""
 
@@ -94,7 +98,7 @@ class _OneImageHead(PreTrainedModel):
         Raises:
             InputError: padded images, or another number of images than of texts.
         """
-        _refuse_padding(pixel_mask)
+        refuse_padding(pixel_mask)
         fused = self.fuse(input_ids, attention_mask, pixel_values, 0, output_hidden_states)
         logits = self.classifier(fused.pooled)
         loss = None if labels is None else self.compare(logits, labels)
@@ -152,7 +156,7 @@ class VisualReasoningHead(PreTrainedModel):
         Raises:
             InputError: padded images, or not two images a statement.
         """
-        _refuse_padding(pixel_mask)
+        refuse_padding(pixel_mask)
         if pixel_values is None or pixel_values.ndim != 5 or pixel_values.shape[1] != 2:
             shape = None if pixel_values is None else tuple(pixel_values.shape)
             raise InputError(f"pixel_values: {shape}; NLVR2 needs two images, (batch, 2, channels, height, width)")
@@ -164,15 +168,64 @@ class VisualReasoningHead(PreTrainedModel):
         return _classified(logits, labels, passes[0])
 
 
+class MatchingHead(nn.Module):
+    """The head for image-text matching of pre-training, as it was: two rows, "no match" and "match". Never trained.
+
+    The released METER run has it so; the gradient of its loss goes to what is trained below.
+    """
+
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.register_buffer("weight", torch.zeros(2, width))
+        self.register_buffer("bias", torch.zeros(2))
+
+    def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
+        """The mean cross-entropy over a matching and another pair of each image.
+
+        Args:
+            pooled: ``(images, texts, width)``.
+            labels: which text matches, ``(images,)``; the one after it is the other pair's.
+        """
+        rows, texts = torch.arange(len(pooled), device=pooled.device), pooled.shape[1]
+        pairs = torch.cat((pooled[rows, (labels + 1) % texts], pooled[rows, labels]))
+        return cross_entropy(
+            linear(pairs, self.weight, self.bias), rows.new_tensor([0, 1]).repeat_interleave(len(rows))
+        )
+
+
 class RankHead(PreTrainedModel):
-    """How well texts and images go together: one number a pair, compared between the texts of an image."""
+    """How well texts and images go together: one number a pair, compared between the texts of an image.
+
+    With ``config.matching_loss`` the loss of a :class:`MatchingHead` is added to that of the comparison, at equal
+    weight.
+
+    For many pairs of few texts and images, ``score(encode_texts(…), encode_images(…))`` of a family's class runs each
+    encoder once a text, and once an image; in evaluation mode it gives what ``forward`` gives for the same batches of
+    texts, bit for bit.
+    """
 
     fuse: Fuse
+    fuse_encoded: Callable[[Encoded, Encoded], Tensor]
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        self.rank_output = nn.Linear(2 * config.hidden_size, 1)
+        width = 2 * config.hidden_size
+        self.rank_output = nn.Linear(width, 1)
+        self.matching = MatchingHead(width) if getattr(config, "matching_loss", False) else None
         self.post_init()
+
+    def score(self, texts: Encoded, images: Encoded) -> Tensor:
+        """Scores ``(images, texts / images)`` of the first so many texts with the first image, and so on.
+
+        Args:
+            texts: of ``encode_texts``; as many as images, or a multiple.
+            images: of ``encode_images``.
+        """
+        scores: Tensor = self.rank_output(self.fuse_encoded(texts, images))
+        return scores.view(len(images[0]), -1)
 
     def forward(
         self,
@@ -189,7 +242,8 @@ class RankHead(PreTrainedModel):
             input_ids: ``(batch, tokens)``, or several texts an image, ``(batch, texts, tokens)``.
             attention_mask: the same shape.
             pixel_values: ``(batch, channels, height, width)``; every image is encoded once.
-            labels: which text is the true one, ``(batch,)``; the loss is cross-entropy over an image's texts.
+            labels: which text is the true one, ``(batch,)``; the loss is cross-entropy over an image's texts, and that
+                of matching where there is its head.
             output_hidden_states: also return the streams, ``(batch · texts, …)``.
             pixel_mask: what some processors add, all ones.
 
@@ -199,12 +253,16 @@ class RankHead(PreTrainedModel):
         Raises:
             InputError: padded images, or another number of images than of rows of texts.
         """
-        _refuse_padding(pixel_mask)
+        refuse_padding(pixel_mask)
         rows = len(input_ids)
         texts = input_ids.flatten(0, -2)
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)
         fused = self.fuse(texts, mask, pixel_values, 0, output_hidden_states)
-        return _classified(self.rank_output(fused.pooled).view(rows, -1), labels, fused)
+        logits = self.rank_output(fused.pooled).view(rows, -1)
+        output = _classified(logits, labels, fused)
+        if output.loss is not None and self.matching is not None:
+            output.loss = output.loss + self.matching(fused.pooled.view(rows, logits.shape[1], -1), labels)
+        return output
 
 
 def pair_up(input_ids: Tensor, images: Tensor | None) -> tuple[Tensor, int]:
@@ -230,7 +288,12 @@ def _classified(logits: Tensor, labels: Tensor | None, fused: Fused) -> TaskOutp
     return TaskOutput(loss, logits, fused.text_states, fused.image_states)
 
 
-def _refuse_padding(pixel_mask: Tensor | None) -> None:
+def refuse_padding(pixel_mask: Tensor | None) -> None:
+    """Refuse images of different size, padded to one.
+
+    Raises:
+        InputError: the mask ``(batch, height, width)`` is not all ones.
+    """
     if pixel_mask is not None and not bool(pixel_mask.all()):
         raise InputError(
             "pixel_mask: some images are padded, and this model takes padding for part of the picture; let the image "

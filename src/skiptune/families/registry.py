@@ -17,7 +17,7 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
 from ..errors import InputError
-from . import vilt
+from . import released, vilt
 from .bridgetower import (
     BridgeTowerForImageAndTextRanking,
     BridgeTowerForQuestionAnswering,
@@ -75,6 +75,8 @@ FAMILIES = (
             "entailment": ViltForVisualEntailment,
         },
         pair_config={"num_images": 2, "modality_type_vocab_size": 3},
+        matching=False,
+        released=released.VILT,
         processor_classes=(ViltProcessor, ViltImageProcessorPil),
         image_processor=vilt.image_processor,
         fresh_processor=vilt.fresh_processor,
@@ -132,6 +134,8 @@ FAMILIES = (
             "entailment": MeterForVisualEntailment,
         },
         pair_config={},
+        matching=True,
+        released=released.METER,
         processor_classes=(MeterProcessor, CLIPImageProcessorPil),
         image_processor=lambda config, side: meter_processing.square_images(side),
         fresh_processor=meter_processing.fresh_processor,
@@ -192,6 +196,8 @@ FAMILIES = (
             "entailment": BridgeTowerForVisualEntailment,
         },
         pair_config={},
+        matching=True,
+        released=released.BRIDGETOWER,
         processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
         image_processor=bridgetower_processing.image_processor,
         fresh_processor=bridgetower_processing.fresh_processor,

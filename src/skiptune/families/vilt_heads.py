@@ -11,6 +11,8 @@ from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltForImages
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.vilt.modeling_vilt import ViltPreTrainedModel
 
+from .heads import Encoded
+
 
 class ViltForVisualReasoning(ViltForImagesAndTextClassification):
     """NLVR2: transformers' class, which knows the second image by a third token type."""
@@ -92,16 +94,33 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         """
         rows, texts = len(input_ids), input_ids.flatten(0, -2)
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)
-        if pixel_mask is None and pixel_values is not None:
-            pixel_mask = torch.ones_like(pixel_values[:, 0], dtype=torch.long)
-        patches, patch_mask, _ = self.vilt.embeddings.visual_embed(pixel_values, pixel_mask, -1)
-        body = self.vilt(
-            texts,
-            mask,
-            image_embeds=patches.repeat_interleave(len(texts) // rows, dim=0),
-            pixel_mask=patch_mask.repeat_interleave(len(texts) // rows, dim=0),
-            **kwargs,
-        )
+        body = self._fuse(texts, mask, *self.encode_images(pixel_values, pixel_mask), **kwargs)
         logits = self.rank_output(body.pooler_output).view(rows, -1)
         loss = None if labels is None else cross_entropy(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=body.hidden_states)
+
+    def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
+        """The arguments, ``(texts, tokens)``: ViLT has no encoder of texts."""
+        return input_ids, attention_mask
+
+    def encode_images(self, pixel_values: Tensor | None, pixel_mask: Tensor | None = None) -> Encoded:
+        """Embedded patches ``(images, 1 + patches, width)`` and their mask; arguments as in :meth:`forward`."""
+        if pixel_mask is None and pixel_values is not None:
+            pixel_mask = torch.ones_like(pixel_values[:, 0], dtype=torch.long)
+        patches, mask, _ = self.vilt.embeddings.visual_embed(pixel_values, pixel_mask, -1)
+        return patches, mask
+
+    def score(self, texts: Encoded, images: Encoded) -> Tensor:
+        """As :meth:`skiptune.families.heads.RankHead.score`: all of the model but the patches' embedding runs here."""
+        scores: Tensor = self.rank_output(self._fuse(*texts, *images).pooler_output)
+        return scores.view(len(images[0]), -1)
+
+    def _fuse(self, texts: Tensor, mask: Tensor | None, patches: Tensor, patch_mask: Tensor, **kwargs: Any) -> Any:
+        share = len(texts) // len(patches)
+        return self.vilt(
+            texts,
+            mask,
+            image_embeds=patches.repeat_interleave(share, dim=0),
+            pixel_mask=patch_mask.repeat_interleave(share, dim=0),
+            **kwargs,
+        )

@@ -117,12 +117,16 @@ class Layout:
         return None
 
 
-def with_rank_head(heads: Mapping[str, dict[str, Tensor]]) -> dict[str, dict[str, Tensor]]:
-    """A missing rank head is the row for "match" of the image-text matching head, as the released code starts it."""
-    if "rank" in heads or "itm" not in heads:
+def with_rank_head(heads: Mapping[str, dict[str, Tensor]], matching: bool = False) -> dict[str, dict[str, Tensor]]:
+    """A missing rank head is the row for "match" of the image-text matching head, as the released code starts it.
+
+    ``matching`` puts the matching head itself beside it, as the model's ``matching``.
+    """
+    if "itm" not in heads:
         return dict(heads)
-    rank = {f"rank_output.{kind}": heads["itm"][f"itm_score.{kind}"][1:] for kind in ("weight", "bias")}
-    return {**heads, "rank": rank}
+    itm = {kind: heads["itm"][f"itm_score.{kind}"] for kind in ("weight", "bias")}
+    rank = heads.get("rank", {f"rank_output.{kind}": rows[1:] for kind, rows in itm.items()})
+    return {**heads, "rank": {**rank, **{f"matching.{kind}": rows for kind, rows in itm.items() if matching}}}
 
 
 def _split(name: str, tensor: Tensor) -> dict[str, Tensor]:

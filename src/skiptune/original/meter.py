@@ -168,7 +168,8 @@ def _prepare(config: MeterConfig) -> None:
 
 
 def _complete(weights: OriginalWeights, config: MeterConfig) -> OriginalWeights:
-    """Drop CLIP's last block and an unused start token; fill in the third token type and the rank head.
+    """Drop CLIP's last block and an unused start token; fill in the third token type and the rank head, with the
+    matching head beside it if the configuration says so.
 
     The second image's token-type row starts as a copy of the image's, the rank head as the "match" row of image-text
     matching, and the start token as RoBERTa's embedding of ``<s>``, as the released code has it.
@@ -184,7 +185,7 @@ def _complete(weights: OriginalWeights, config: MeterConfig) -> OriginalWeights:
         body[_START] = start.view(1, 1, -1)
     if config.modality_type_vocab_size == 3 and _TYPES in body and len(body[_TYPES]) == 2:
         body[_TYPES] = torch.cat((body[_TYPES], body[_TYPES][1:]))
-    return OriginalWeights(body, weights.adapters, with_rank_head(weights.heads))
+    return OriginalWeights(body, weights.adapters, with_rank_head(weights.heads, config.matching_loss))
 
 
 METER = Layout(

@@ -88,9 +88,9 @@ class Task(ABC):
         """The task as training records define it; answers given less than ``least`` times are left out."""
 
     @classmethod
-    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Task:
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Task:
         """The task as the data of a run define it; ``known`` are the answers that the model's head has already."""
-        return cls.from_records(processor, data.train, least)
+        return cls.from_records(processor, data.train, least, **options)
 
     @classmethod
     @abstractmethod

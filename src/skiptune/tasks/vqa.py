@@ -39,7 +39,7 @@ class Vqa(Classification):
         return cls(processor, _vocabulary([records], least))
 
     @classmethod
-    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = ()) -> Vqa:
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Vqa:
         """The task of a run: the answers of the labels that the files carry, if they do, else those counted.
 
         Counted are training answers; for VQAv2 with a validation file also its majority answers, which is how the 3,129

@@ -11,7 +11,16 @@ from transformers import initialization as init
 from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMHead
 
 from ..frozen import FrozenEncoders
-from ..heads import Fused, QuestionAnsweringHead, RankHead, States, VisualEntailmentHead, VisualReasoningHead
+from ..heads import (
+    Encoded,
+    Fused,
+    QuestionAnsweringHead,
+    RankHead,
+    States,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+    refuse_padding,
+)
 from .modeling import LeanBridgeTowerModel
 
 
@@ -78,26 +87,40 @@ class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
     """How well texts and images go together: one number a pair, compared between the texts of an image.
 
     transformers' ``BridgeTowerForImageAndTextRetrieval`` tells matching pairs from others, one by one. Read from such
-    a checkpoint, the score starts as its "match" output.
+    a checkpoint, the score starts as its "match" output, and a ``MatchingHead`` is its head.
     """
 
     @classmethod
-    def from_pretrained(cls, *args: Any, **kwargs: Any) -> Any:
+    def from_pretrained(cls, *args: Any, output_loading_info: bool = False, **kwargs: Any) -> Any:
         """As transformers has it."""
-        found = _RankingFromMatching.from_pretrained(*args, **kwargs)
-        model = found[0] if isinstance(found, tuple) else found
+        model, report = _RankingFromMatching.from_pretrained(*args, output_loading_info=True, **kwargs)
+        _take_matching(model, report["missing_keys"])
         del model.itm_score
         model.__class__ = cls
-        return found
+        return (model, report) if output_loading_info else model
+
+    def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
+        """The mask and the text streams that fusion reads, ``(texts, tokens, width)``, of ``(texts, tokens)`` each."""
+        return attention_mask, *self.bridgetower.encode_text(input_ids, attention_mask)
+
+    def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor | None = None) -> Encoded:
+        """The image streams that fusion reads, ``(images, patches, width)``; arguments as in :meth:`forward`."""
+        refuse_padding(pixel_mask)
+        return self.bridgetower.encode_image(pixel_values)
+
+    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Tensor:
+        """Pooled text and image ``(texts, 2 · width)``."""
+        mask, *states = texts
+        return self.bridgetower.fuse(states, mask, images)
 
 
 class _MatchingTask(BridgeTowerTask):
     """With room for the other head, which a rank head that a checkpoint lacks starts from."""
 
-    _keys_to_ignore_on_load_missing = (r"^itm_score\.",)
-
     def __init__(self, config: BridgeTowerConfig) -> None:
         super().__init__(config)
+        if not getattr(config, "matching_loss", False):
+            self._keys_to_ignore_on_load_missing = (r"^itm_score\.",)
         self.itm_score = BridgeTowerITMHead(2 * config.hidden_size)
 
     @torch.no_grad()
@@ -110,3 +133,16 @@ class _MatchingTask(BridgeTowerTask):
 
 class _RankingFromMatching(RankHead, _MatchingTask):
     """What is read from a checkpoint."""
+
+
+@torch.no_grad()
+def _take_matching(model: Any, missing: Any) -> None:
+    """Give a ``MatchingHead`` that a checkpoint lacks the weights of transformers' head, if those are in it."""
+    lacking = {f"{name}.{kind}" for name in ("itm_score.fc", "matching") for kind in ("weight", "bias")} & set(missing)
+    theirs = {name for name in lacking if name.startswith("itm_score")}
+    ours = lacking - theirs
+    if ours and not theirs:
+        for kind in ("weight", "bias"):
+            getattr(model.matching, kind).copy_(getattr(model.itm_score.fc, kind))
+        missing.difference_update(ours)
+    missing.difference_update(theirs)

@@ -77,13 +77,12 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         mask = None if attention_mask is None else _additive(attention_mask, images.dtype)
         if image_type is None:
             image_type = self.token_type_embeddings.weight[image_token_type_idx or 1]
-        encoded: Iterable[Streams] = self._encode(input_ids, images, mask)
+        encoded: Iterable[Streams] = zip(self._text_states(input_ids, mask), self._image_states(images), strict=True)
         if keep:
             encoded = list(encoded)
-        not_fused = 1 + len(self.text_model.encoder.layer) - self.config.num_hidden_layers
         fused: list[Streams] = []
         attentions: list[Any] = []
-        for streams, weights in self._fuse(islice(encoded, not_fused, None), image_type, share, mask, weigh):
+        for streams, weights in self._fuse(islice(encoded, self._not_fused(), None), image_type, share, mask, weigh):
             fused += [streams] if keep else []
             attentions += [weights] if weigh else []
         return BridgeTowerModelOutput(
@@ -94,6 +93,36 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             attentions=tuple(attentions) if weigh else None,
         )
 
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, ...]:
+        """The text streams that fusion layers read, ``(texts, tokens, width)`` each; arguments ``(texts, tokens)``."""
+        states = self._text_states(input_ids, _additive(attention_mask, self.dtype))
+        return tuple(islice(states, self._not_fused(), None))
+
+    def encode_image(self, pixel_values: Tensor) -> tuple[Tensor, ...]:
+        """The image streams that the fusion layers read, ``(images, patches, width)`` each."""
+        states = self._image_states(self._embed(pixel_values, interpolate=True))
+        return tuple(state.transpose(0, 1) for state in islice(states, self._not_fused(), None))
+
+    def fuse(self, texts: Iterable[Tensor], attention_mask: Tensor, images: Iterable[Tensor]) -> Tensor:
+        """Pooled text and image, ``(texts, 2 · width)``.
+
+        Args:
+            texts: of :meth:`encode_text`.
+            attention_mask: theirs.
+            images: of :meth:`encode_image`; as many as texts, or a fraction.
+        """
+        encoded = [(text, image.transpose(0, 1)) for text, image in zip(texts, images, strict=True)]
+        share = len(attention_mask) // encoded[0][1].shape[1]
+        mask, image_type = _additive(attention_mask, self.dtype), self.token_type_embeddings.weight[1]
+        for streams, _ in self._fuse(encoded, image_type, share, mask, weigh=False):  # noqa: B007
+            pass
+        pooled: Tensor = self.get_cls_features(*streams)
+        return pooled
+
+    def _not_fused(self) -> int:
+        """How many of the encoders' streams, from the embeddings on, no fusion layer reads."""
+        return 1 + len(self.text_model.encoder.layer) - int(self.config.num_hidden_layers)
+
     def _embed(self, pixel_values: Tensor, interpolate: bool) -> Tensor:
         """Patches as the vision tower has them, ``(images, patches, width)`` after its first LayerNorm."""
         with no_graph_if_frozen(self.vision_model):
@@ -101,21 +130,25 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         result: Tensor = embedded.transpose(0, 1)
         return result
 
-    def _encode(self, input_ids: Tensor, images: Tensor, mask: Tensor | None) -> Iterator[Streams]:
-        """Both encoders' streams, embedded and after every layer: ``(texts, tokens, width)``, and
-        ``(patches, images, width)`` with patches first, as the vision tower computes.
-        """
+    def _text_states(self, input_ids: Tensor, mask: Tensor | None) -> Iterator[Tensor]:
+        """The text stream ``(texts, tokens, width)``, embedded and after every layer of its encoder."""
         with no_graph_if_frozen(self.text_model):
             text = self.text_model.embeddings(input_ids=input_ids)
-        image = images.transpose(0, 1)
-        yield text, image
-        blocks = self.vision_model.visual.transformer.resblocks
-        for number, layer in enumerate(self.text_model.encoder.layer):
+        yield text
+        for layer in self.text_model.encoder.layer:
             with no_graph_if_frozen(self.text_model):
                 text = layer(text, mask)
+            yield text
+
+    def _image_states(self, images: Tensor) -> Iterator[Tensor]:
+        """The same of the image, with patches first as the vision tower computes, ``(patches, images, width)``."""
+        image = images.transpose(0, 1)
+        yield image
+        blocks = self.vision_model.visual.transformer.resblocks
+        for number in range(len(self.text_model.encoder.layer)):  # as many as fusion reads
             with no_graph_if_frozen(self.vision_model):
                 image = blocks[number](image)
-            yield text, image
+            yield image
 
     def _fuse(
         self, encoded: Iterable[Streams], image_type: Tensor, share: int, mask: Tensor | None, weigh: bool

@@ -38,6 +38,7 @@ class MeterConfig(PreTrainedConfig):
         modality_type_vocab_size: rows of the token-type table: text, image, second image (NLVR2).
         text_start: ``roberta``: the text stream starts with RoBERTa's own output, as in the original METER; ``token``:
             a trained vector overwrites its first position after the projection, as in the released DAS code.
+        matching_loss: whether a ranking model has the head for image-text matching, whose loss is added to its own.
 
     Raises:
         InputError: an unknown ``text_start``, or sizes that do not go together; all problems in one message.
@@ -59,6 +60,7 @@ class MeterConfig(PreTrainedConfig):
     max_text_length: int = 50
     modality_type_vocab_size: int = 3
     text_start: str = "roberta"
+    matching_loss: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
         if not isinstance(self.vision_config, PreTrainedConfig):

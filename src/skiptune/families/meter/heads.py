@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import Tensor
 
 from ...errors import InputError
-from ..heads import Fused, QuestionAnsweringHead, RankHead, VisualEntailmentHead, VisualReasoningHead
+from ..heads import (
+    Encoded,
+    Fused,
+    QuestionAnsweringHead,
+    RankHead,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+    refuse_padding,
+)
 from .configuration import MeterConfig
 from .modeling import MeterModel, MeterPreTrainedModel
 
@@ -55,3 +65,21 @@ class MeterForVisualReasoning(VisualReasoningHead, MeterTask):
 
 class MeterForImageAndTextRetrieval(RankHead, MeterTask):
     """How well texts and images go together: one number a pair, compared between the texts of an image."""
+
+    _keys_to_ignore_on_load_unexpected = ("token4classifier", r"^matching\.")  # of a checkpoint, if it is not wanted
+
+    def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
+        """RoBERTa's output ``(texts, tokens, width)`` and the mask; arguments ``(texts, tokens)``."""
+        return self.meter.encode_text(input_ids, attention_mask), attention_mask
+
+    def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor | None = None) -> Encoded:
+        """CLIP's output ``(images, 1 + patches, width)``; arguments as in :meth:`forward`."""
+        refuse_padding(pixel_mask)
+        return (self.meter.encode_image(pixel_values),)
+
+    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Tensor:
+        """Pooled text and image ``(texts, 2 · width)``."""
+        encoded, mask = texts
+        body: Any = self.meter.fuse(encoded, images[0], mask)
+        pooled: Tensor = body.pooler_output
+        return pooled

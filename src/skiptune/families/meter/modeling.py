@@ -120,7 +120,7 @@ class MeterPreTrainedModel(FrozenEncoders):
     base_model_prefix = "meter"
     _supports_sdpa = True
     _keys_to_ignore_on_load_missing = ("token4classifier",)  # has a start of its own, see start_embedding
-    _keys_to_ignore_on_load_unexpected = ("token4classifier",)
+    _keys_to_ignore_on_load_unexpected: tuple[str, ...] = ("token4classifier",)
     _no_split_modules = ("MeterFusionLayer", "RobertaLayer", "CLIPEncoderLayer")
 
     @torch.no_grad()
@@ -176,9 +176,25 @@ class MeterModel(MeterPreTrainedModel):
         Raises:
             InputError: no images, or a number of texts that is no multiple of that of the images.
         """
-        pixels, share = pair_up(input_ids, pixel_values)
-        encoded_text = self._encode_text(input_ids, attention_mask)
-        encoded_image = self._encode_image(pixels)
+        pixels, _ = pair_up(input_ids, pixel_values)
+        encoded = self.encode_text(input_ids, attention_mask), self.encode_image(pixels)
+        return self.fuse(*encoded, attention_mask, image_token_type, output_hidden_states)
+
+    def fuse(
+        self,
+        encoded_text: Tensor,
+        encoded_image: Tensor,
+        attention_mask: Tensor | None = None,
+        image_token_type: int = 1,
+        output_hidden_states: bool | None = None,
+    ) -> MeterOutput:
+        """What :meth:`forward` does above the encoders; further arguments as there.
+
+        Args:
+            encoded_text: of :meth:`encode_text`.
+            encoded_image: of :meth:`encode_image`; as many as texts, or a fraction.
+        """
+        encoded_image, share = pair_up(encoded_text, encoded_image)
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
         if share > 1:
@@ -186,7 +202,7 @@ class MeterModel(MeterPreTrainedModel):
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         streams = text, image
         states = [streams] if keep else []
-        for streams in self._fuse(text, image, attention_mask):
+        for streams in self._layers(text, image, attention_mask):
             states += [streams] if keep else []
         text, image = streams
         text_states, image_states = zip(*states, strict=True) if keep else (None, None)
@@ -200,13 +216,17 @@ class MeterModel(MeterPreTrainedModel):
             image_hidden_states=image_states,
         )
 
-    def _encode_text(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """What RoBERTa gives, ``(texts, tokens, its width)``."""
         with no_graph_if_frozen(self.roberta):
             output: Tensor = self.roberta(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return output
 
-    def _encode_image(self, pixel_values: Tensor) -> Tensor:
-        """CLIP's patches after its last kept block, then its final LayerNorm over all of them, not just the first."""
+    def encode_image(self, pixel_values: Tensor) -> Tensor:
+        """CLIP's patches after its last kept block, then its final LayerNorm over all of them, not just the first.
+
+        ``(images, channels, height, width)`` to ``(images, 1 + patches, its width)``.
+        """
         with no_graph_if_frozen(self.clip):
             hidden = self.clip(pixel_values=pixel_values, interpolate_pos_encoding=True).last_hidden_state
             output: Tensor = self.clip.post_layernorm(hidden)
@@ -219,7 +239,7 @@ class MeterModel(MeterPreTrainedModel):
             text = torch.cat((self.token4classifier.expand(len(text), -1, -1), text[:, 1:]), dim=1)
         return text + self.token_type_embeddings.weight[0]
 
-    def _fuse(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def _layers(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Both streams after every fusion layer."""
         mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
         for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):

@@ -1,0 +1,50 @@
+"""Settings of the released DAS runs: fields of ``TrainConfig`` by family and by the task of a recipe.
+
+``batch_size`` times ``gradient_accumulation`` is the released batch of a step. What they leave out is as our default:
+ten epochs, weight decay 0.01, a warm-up of a tenth, then a linear fall. There is no released run of entailment; it
+takes the settings of NLVR2, the other classifier with cross-entropy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+_VILT_NLVR2: dict[str, Any] = {"batch_size": 32, "gradient_accumulation": 4, "learning_rate": 5e-4}
+VILT: dict[str, dict[str, Any]] = {
+    "vqa": {
+        "batch_size": 64,
+        "gradient_accumulation": 4,
+        "learning_rate": 1e-4,
+        "learning_rate_factors": {"head": 10.0},
+    },
+    "reasoning": _VILT_NLVR2,
+    "retrieval": {"batch_size": 8, "gradient_accumulation": 32, "learning_rate": 5e-4},
+    "entailment": _VILT_NLVR2,
+}
+
+_FACTORS = {"block_adapters": 5.0, "skip_adapters": 5.0, "head": 10.0}
+_METER_NLVR2: dict[str, Any] = {
+    "batch_size": 16,
+    "gradient_accumulation": 16,
+    "learning_rate": 5e-5,
+    "learning_rate_factors": _FACTORS,
+}
+METER: dict[str, dict[str, Any]] = {
+    "vqa": {
+        "batch_size": 16,
+        "gradient_accumulation": 32,
+        "learning_rate": 2.5e-5,
+        "learning_rate_factors": {"block_adapters": 5.0, "head": 50.0},
+    },
+    "reasoning": _METER_NLVR2,
+    "retrieval": {
+        "batch_size": 4,
+        "gradient_accumulation": 128,
+        "learning_rate": 5e-5,
+        "learning_rate_factors": _FACTORS,
+    },
+    "entailment": _METER_NLVR2,
+}
+
+#: There are no released runs of it; METER's, whose fusion layers it shares.
+BRIDGETOWER = METER
