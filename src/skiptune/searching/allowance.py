@@ -57,6 +57,10 @@ class Allowance:
             return 0
         return self._fillings[0][0] if len(self._groups[0]) == len(self.savings) else None
 
+    def met(self, chosen: Sequence[int]) -> bool:
+        """Whether skipping the blocks ``chosen`` saves enough."""
+        return math.fsum(self.savings[block] for block in chosen if self.savings[block] > 0) >= self.target
+
     def fill(self, order: Sequence[int]) -> Candidate:
         """Blocks in this order until the target is met, less those that became superfluous; in increasing order.
 
@@ -64,13 +68,13 @@ class Allowance:
         """
         chosen: list[int] = []
         for block in order:
-            if self._met(chosen):
+            if self.met(chosen):
                 break
             if self.savings[block] > 0:
                 chosen.append(block)
         for block in reversed(chosen.copy()):
             rest = [other for other in chosen if other != block]
-            if self._met(rest):
+            if self.met(rest):
                 chosen = rest
         return tuple(sorted(chosen))
 
@@ -97,9 +101,6 @@ class Allowance:
         sizes = [len(group) for group in self._groups]
         return sum(math.prod(map(math.comb, sizes, filling)) for filling in self._fillings)
 
-    def _met(self, chosen: Sequence[int]) -> bool:
-        return math.fsum(self.savings[block] for block in chosen) >= self.target
-
     @cached_property
     def _groups(self) -> list[list[int]]:
         """Blocks that save the same, from the largest saving down."""
@@ -114,14 +115,14 @@ class Allowance:
         """
 
         def extend(counts: tuple[int, ...], chosen: list[int]) -> Iterator[tuple[int, ...]]:
-            if self._met(chosen):
+            if self.met(chosen):
                 yield counts + (0,) * (len(self._groups) - len(counts))
             elif len(counts) < len(self._groups):
                 group = self._groups[len(counts)]
                 for count in range(len(group) + 1):
                     taken = chosen + group[:count]
                     yield from extend((*counts, count), taken)
-                    if self._met(taken):
+                    if self.met(taken):
                         break
 
         return list(extend((), []))

@@ -133,11 +133,10 @@ class Bandit(Strategy):
         """Sets that use all blocks equally often: a random order is cut into sets until it is used up."""
         while True:
             order = [int(block) for block in generator.permutation(self.blocks)]
-            while order:
+            while self.allowance.met(order):
                 candidate = self.allowance.fill(order)
+                yield candidate
                 order = [block for block in order if block not in candidate]
-                if sum(self.allowance.savings[block] for block in candidate) >= self.allowance.target:
-                    yield candidate
 
     def _probable(self, generator: np.random.Generator, belief: Belief) -> Iterator[Candidate]:
         """Thompson samples; where they all say the same, at last any."""

@@ -61,6 +61,6 @@ class Even(Position):
         for count in range(self.blocks):
             places = (np.arange(count) + 0.5) * self.blocks / count if count else np.zeros(0)
             chosen = tuple(int(place) for place in places)
-            if sum(self.allowance.savings[block] for block in chosen) >= self.allowance.target:
+            if self.allowance.met(chosen):
                 break
         return self.allowance.fill([*chosen, *self.order()])

@@ -34,8 +34,9 @@ class Greedy(Strategy):
     def decide(self, trial: Trial) -> None:
         gone: list[int] = []
         base = mean_losses(trial, [()], self.config.batches)[0]
-        while sum(self.allowance.savings[block] for block in gone) < self.allowance.target:
-            left = [block for block in range(self.blocks) if block not in gone]
+        useful = [block for block in range(self.blocks) if self.allowance.savings[block] > 0]
+        while not self.allowance.met(gone):
+            left = [block for block in useful if block not in gone]
             sets = [tuple(sorted((*gone, block))) for block in left]
             losses = mean_losses(trial, sets, self.config.batches)
             price = [(loss - base) / self.allowance.savings[block] for loss, block in zip(losses, left, strict=True)]
