@@ -125,7 +125,7 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     times = {key: middle(values) for key, values in taken.items()}
     training = TrainConfig(max_steps=_WHOLE, batch_size=bench.batch_size)
     when = schedule(config, training, 1, reward)
-    rounds = when.steps // when.interval - when.warmup // when.interval
+    rounds = when.rounds
     step, own = times["step"]["median_s"], times["round"]["median_s"]
     released_rounds = (3 - 1) * _WHOLE / 10 / 10
     steps = macs(bench, ours, ran, reward)

@@ -69,4 +69,4 @@ def _curves(axes: Any, rows: dict[str, Any]) -> None:
         axes.plot(curve[:, 0], curve[:, 1 + block], color=_OURS if skipped else _GREY, linewidth=2 if skipped else 1)
         if skipped:
             axes.annotate(str(block), (curve[-1, 0], curve[-1, 1 + block]), xytext=(4, 0), textcoords="offset points")
-    axes.set(xlabel="step", ylabel="preference", title="default, first seed: skipped blocks in colour")
+    axes.set(xlabel="round of comparisons", ylabel="preference", title="default, first seed: skipped blocks in colour")

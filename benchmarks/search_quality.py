@@ -77,7 +77,8 @@ def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, 
             preferences = list((plan.preferences or {}).values())
             told = ("confidence", "likely", "expected_regret")
             more: dict[str, Any] = {name: plan.details[name] for name in told if name in plan.details}
-            more["curve"] = [[entry["step"], *entry["preferences"]] for entry in plan.details["rounds"]]
+            rounds = enumerate(plan.details["rounds"], 1)
+            more["curve"] = [[number, *entry["preferences"]] for number, entry in rounds]
         else:
             skipped, preferences, ratio, more = rival(made, strategy, count, seed)
         blocks = [int(name) for name in skipped]
@@ -95,7 +96,7 @@ def rival(made: Setting, name: str, count: int, seed: int) -> tuple[list[str], l
     config = SearchConfig(strategy=name)  # type: ignore[arg-type]
     strategy = STRATEGIES[name](Allowance.of_number(len(names), count), config, seed, names)
     trial = Trial(model, names, made.rewards, made.task.collate, TRAIN.batch_size, seed)
-    strategy.decide(trial)
+    strategy.decide(trial, 1)
     ratio = 1 + trial.examples / (2 * TRAIN.batch_size * ALL_STEPS)
     return trial.named(strategy.best()), strategy.preferences, ratio, {}
 

@@ -84,14 +84,11 @@ def test_it_learns_neighbours_from_a_third_of_the_sets() -> None:
 def test_the_bandit_finds_the_best_set_and_stops_when_it_is_sure() -> None:
     world, searcher = World(), bandit()
     best = min(SETS, key=world.truth)
-    for step in range(60):
-        if searcher.settled:
-            break
-        noted = searcher.look(world, step)
-        assert len(set(map(tuple, noted["candidates"]))) == 6
-    assert searcher.settled
+    rounds = searcher.decide(world, 60)
+    assert all(len(set(map(tuple, entry["candidates"]))) == 6 for entry in rounds)
+    assert len(rounds) < 60
+    assert world.asked == 6 * len(rounds)
     assert searcher.best() == best
-    assert searcher.draw(99) == best
     found = searcher.summary()
     assert found["confidence"] >= 0.95
     assert found["likely"] == 1
@@ -117,16 +114,6 @@ def test_it_is_better_than_chance_after_few_rounds() -> None:
         regrets.append(world.truth(searcher.best()) - min(map(world.truth, SETS)))
     chance = np.mean([world.truth(one) for one in SETS]) - min(map(world.truth, SETS))
     assert np.mean(regrets) < 0.3 * chance
-
-
-def test_a_restored_bandit_goes_on_alike() -> None:
-    first, second, world = bandit(), bandit(), World()
-    for step in range(3):
-        first.look(world, step)
-    second.restore(first.state())
-    assert second.look(world, 3) == first.look(world, 3)
-    assert second.best() == first.best()
-    assert second.draw(7) == first.draw(7)
 
 
 def test_more_sets_than_can_be_thought_about() -> None:

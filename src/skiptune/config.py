@@ -156,10 +156,11 @@ class SearchConfig(Config):
         epochs: passes over the training data while the choice is open; ``None``: 30 % of the training's steps, the
             paper's share.
         max_steps: optimizer steps instead of epochs.
-        warmup_epochs: passes before the first comparison; ``None``: a third of the search.
+        warmup_epochs: of strategies that compare while they train: passes before the first comparison; ``None``: a
+            third of the search.
         cost: work spent on comparing, as a share of that of the final training; it sets the number of rounds. A step
             of training is taken to cost two forward passes over its batch, the least a backward pass can do.
-        interval: steps between rounds instead.
+        interval: of the same strategies: steps between rounds, instead of what ``cost`` leaves.
         candidates: distinct subnetworks compared in one round; the bandit takes fewer where there are fewer.
         reward_batch_size: examples in the held-out batch of a round; ``None``: as many as in the training batch of all
             processes, half as many for the bandit.

@@ -60,10 +60,14 @@ def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], sk
 
 
 def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> str:
-    """How the preferences moved from zero, one line a block; each holds from one update to the next."""
+    """How the preferences moved from zero, one line a block; each holds from one update to the next.
+
+    Rounds during the training have their step; without one, they are numbered.
+    """
     with matplotlib.rc_context(_STYLE):
         figure, axes = _figure()
-        steps = [0, *(entry["step"] for entry in rounds)]
+        stepped = all("step" in entry for entry in rounds)
+        steps = [0, *(entry["step"] if stepped else number for number, entry in enumerate(rounds, 1))]
         states = set()
         for k in sorted(range(len(blocks)), key=lambda k: blocks[k] in skipped):  # skipped ones on top
             name, values = blocks[k], [0.0, *(entry["preferences"][k] for entry in rounds)]
@@ -71,7 +75,8 @@ def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skip
             label = state if state not in states else None
             states.add(state)
             axes.plot(steps, values, dash, color=color, linewidth=width, drawstyle="steps-post", label=label)
-        axes.set(xlabel="optimizer step of the search", ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
+        label = "optimizer step of the search" if stepped else "round of comparisons"
+        axes.set(xlabel=label, ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         named = [k for k, name in enumerate(blocks) if name in skipped or len(blocks) <= _LABELS_FIT]
         _name_lines(axes, {_plain(blocks[k]): rounds[-1]["preferences"][k] for k in named}, set(map(_plain, skipped)))

@@ -84,6 +84,6 @@ class SearchCallback(TrainerCallback, ExportableState):
     def _after_draw(self, state: TrainerState) -> None:
         self.draws += 1
         due = self.draws > self.warmup and self.draws % self.interval == 0
-        if self.strategy.looks and due and not self.strategy.settled:
+        if self.strategy.looks and due:
             noted = self.strategy.look(self.trial, self.draws)
             self.rounds.append({"step": state.global_step, **noted, "preferences": list(self.strategy.preferences)})

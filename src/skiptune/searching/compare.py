@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from ..plan import Plan
 from ..progress import track
 from ..tasks.base import Task, on_device
 from ..training import load_trained, read_trained, trained_state
-from .run import prepare_search, search
+from .run import prepare_search, schedule, search
 from .shared import evaluate_each
 from .strategies import STRATEGIES
 from .trial import Trial
@@ -108,12 +109,14 @@ class Comparison:
         config = self._config(name)
         strategy = prepare_search(model, self.budget, config, self.training.seed, self.folder)
         names = tuple(blocks_of(model))
-        batch = config.reward_batch_size or self.training.batch_size
+        batch = config.reward_batch_size or math.ceil(self.training.batch_size * strategy.batch_share)
         trial = Trial(model, names, self.valid, self.task.collate, batch, self.training.seed)
-        strategy.decide(trial)
+        times = schedule(config, self.training, len(self.train), batch)
+        noted = strategy.decide(trial, times.rounds)
         skipped = tuple(trial.named(strategy.best()))
         warm = read_json(self.folder / "warm.json")
-        details = {"steps": warm["steps"], "seconds": warm["seconds"], "comparisons": trial.account()}
+        took = {"steps": warm["steps"], "seconds": warm["seconds"], "comparisons": trial.account()}
+        details = {**took, "rounds": noted, **strategy.summary()}
         preferences = dict(zip(names, strategy.preferences, strict=True))
         return Plan(family_of(model).name, names, skipped, name, preferences, details)
 

@@ -105,7 +105,7 @@ def search(
             callbacks=[callback],
             note=callback.note,
         )
-    strategy.decide(trial)
+    rounds = callback.rounds + strategy.decide(trial, times.rounds)
     if not keep_adapters:
         load_trained(model, before)
     choose(model, ())
@@ -114,7 +114,7 @@ def search(
         "steps": outcome["steps"],
         "of": times.whole,
         "comparisons": trial.account(),
-        "rounds": callback.rounds,
+        "rounds": rounds,
         "history": outcome["history"],
         **strategy.summary(),
     }
@@ -147,12 +147,14 @@ class Schedule:
     Attributes:
         steps: optimizer steps of the search.
         whole: of search and training together.
-        warmup: draws before the first round.
-        interval: draws between rounds.
+        rounds: of comparisons.
+        warmup: draws before the first of them, for strategies that compare while they train.
+        interval: draws from one to the next.
     """
 
     steps: int
     whole: int
+    rounds: int
     warmup: int
     interval: int
 
@@ -169,9 +171,7 @@ def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batc
         share = config.warmup_epochs / config.epochs
     per_step = training.gradient_accumulation if config.draw == "micro_batch" else 1
     warmup, draws = math.ceil(share * steps * per_step), steps * per_step
-    interval = config.interval
-    if interval is None:
-        batch = training.batch_size * training.gradient_accumulation * processes()
-        rounds = config.cost * _STEP * whole * batch / (config.candidates * reward_batch)
-        interval = max(1, round((draws - warmup) / max(1.0, rounds)))
-    return Schedule(steps, whole, warmup, interval)
+    batch = training.batch_size * training.gradient_accumulation * processes()
+    rounds = max(1, int(config.cost * _STEP * whole * batch / (config.candidates * reward_batch)))
+    interval = config.interval or max(1, round((draws - warmup) / rounds))
+    return Schedule(steps, whole, rounds, warmup, interval)

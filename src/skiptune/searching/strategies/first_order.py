@@ -24,7 +24,7 @@ class FirstOrder(Strategy):
 
     name = "first_order"
 
-    def decide(self, trial: Trial) -> None:
+    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         trial.choose(())
         total = torch.zeros(self.blocks)
         with trial.evaluating(), _recorded(trial.model):
@@ -32,6 +32,7 @@ class FirstOrder(Strategy):
                 total += self._importance(trial, number)
                 trial.count(2)  # a backward pass takes about as long as a forward pass
         self.settle((total / self.config.batches).tolist())
+        return []
 
     def _importance(self, trial: Trial, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""

@@ -20,8 +20,9 @@ class Influence(Strategy):
 
     name = "influence"
 
-    def decide(self, trial: Trial) -> None:
+    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         self.settle([sum(values) / len(values) for values in self._measured(trial)])
+        return []
 
     def _measured(self, trial: Trial) -> list[list[float]]:
         found: list[list[float]] = [[] for _ in range(self.blocks)]

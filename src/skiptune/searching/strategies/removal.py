@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..allowance import Candidate
 from ..trial import Trial
 from .strategy import Strategy
@@ -18,9 +20,10 @@ class LeaveOneOut(Strategy):
 
     name = "leave_one_out"
 
-    def decide(self, trial: Trial) -> None:
+    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         whole, *without = mean_losses(trial, [(), *((block,) for block in range(self.blocks))], self.config.batches)
         self.settle([loss - whole for loss in without])
+        return []
 
 
 class Greedy(Strategy):
@@ -31,7 +34,7 @@ class Greedy(Strategy):
 
     name = "greedy"
 
-    def decide(self, trial: Trial) -> None:
+    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         gone: list[int] = []
         base = mean_losses(trial, [()], self.config.batches)[0]
         useful = [block for block in range(self.blocks) if self.allowance.savings[block] > 0]
@@ -47,3 +50,4 @@ class Greedy(Strategy):
             float(-gone.index(block) if block in gone else -self.blocks) for block in range(self.blocks)
         ]
         self.choice = self.allowance.fill(gone)
+        return []

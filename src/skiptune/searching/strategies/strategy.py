@@ -14,8 +14,9 @@ from ..trial import Trial
 class Strategy:
     """A way to choose the blocks to skip.
 
-    While adapters train, :meth:`draw` says on which subnetwork. After the warm-up, :meth:`look` is called now and then
-    to compare subnetworks on held-out records; at the end :meth:`decide` is, once. Then :meth:`best` is the choice.
+    While adapters train, :meth:`draw` says on which subnetwork. Strategies that look meanwhile compare subnetworks on
+    held-out records now and then, by :meth:`look`; all are asked to :meth:`decide` at the end, once. Then :meth:`best`
+    is the choice.
     All randomness comes from private generators seeded by ``(seed, step, …)``: the same whatever else draws, and after
     a resume.
 
@@ -43,11 +44,6 @@ class Strategy:
         self.preferences = [0.0] * self.blocks
         self.choice: Candidate = ()
 
-    @property
-    def settled(self) -> bool:
-        """Whether the choice is clear before the search is over, so that nothing more need be compared."""
-        return False
-
     def check(self) -> None:
         """Refuse settings that cannot work, before any training.
 
@@ -63,8 +59,11 @@ class Strategy:
         """Compare some subnetworks; returns what to note of it, as JSON values."""
         raise NotImplementedError
 
-    def decide(self, trial: Trial) -> None:
-        """Come to a choice, from what was seen or by looking now."""
+    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
+        """Come to a choice, from what was seen or by looking now: at most ``rounds`` times, where the strategy goes by
+        rounds. Returns what to note of each round, as :meth:`look` does.
+        """
+        return []
 
     def best(self) -> Candidate:
         """The blocks to skip, in increasing order."""
