@@ -35,18 +35,17 @@ from skiptune.insertion import blocks_of
 from skiptune.plan import Plan
 from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
 from skiptune.searching.allowance import Allowance
-from skiptune.searching.run import search
+from skiptune.searching.run import schedule, search
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.trial import Trial
 from skiptune.training import fit
 
 RESULTS = Path(__file__).parent / "results"
-#: What is compared; ``default`` and ``paper`` compare during the training, the others after the common warm-up.
-ONLINE = {
-    "default": SearchConfig(max_steps=SEARCH_STEPS),
-    "paper": replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step"),
-}
+#: Strategies by their name here. All but the paper's choose once, after the warm-up that they share.
+STRATEGY = {"default": "bandit", "paper": "policy"}
 RIVALS = ("random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy")
+NAMES = (*STRATEGY, *RIVALS)
+PAPER = replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step")
 FINAL_SEEDS = (0, 1, 2)
 
 
@@ -60,45 +59,47 @@ def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 
 def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, Any]:
-    """What a strategy skips, and what that cost relative to the training alone."""
+    """What a strategy skips, and the work of search and training over that of the training alone; a training step is
+    two forward passes' work.
+    """
 
     def make() -> dict[str, Any]:
         made = setting(dataset)
-        if strategy in ONLINE:
-            model, training = made.model(seed), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
-            config, restart = ONLINE[strategy], strategy == "paper"
-            plan = search(
-                model, made.task, made.train, made.rewards, Budget(num_skip=count), config, training,
-                keep_adapters=not restart,
-            )  # fmt: skip
-            took, skipped = plan.details["comparisons"], list(plan.skipped)
-            step = (plan.details["seconds"] - took["seconds"]) / plan.steps
-            ratio = 1 + (took["seconds"] / step + restart * SEARCH_STEPS) / ALL_STEPS
-            preferences = list((plan.preferences or {}).values())
-            told = ("confidence", "likely", "expected_regret")
-            more: dict[str, Any] = {name: plan.details[name] for name in told if name in plan.details}
-            rounds = enumerate(plan.details["rounds"], 1)
-            more["curve"] = [[number, *entry["preferences"]] for number, entry in rounds]
-        else:
-            skipped, preferences, ratio, more = rival(made, strategy, count, seed)
-        blocks = [int(name) for name in skipped]
-        return {"skipped": blocks, "preferences": preferences, "cost_ratio": ratio, **more}
+        return released(made, count, seed) if strategy == "paper" else warmed(made, strategy, count, seed)
 
     return kept(RUNS / dataset / "plans" / f"{count}-{strategy}-{seed}.json", make)
 
 
-def rival(made: Setting, name: str, count: int, seed: int) -> tuple[list[str], list[float], float, dict[str, Any]]:
-    """A strategy that chooses once, from the warmed-up adapters of its seed; a training step's work is two forward
-    passes.
-    """
+def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
+    """The paper's policy, which compares while it trains, and whose training starts again."""
+    model, training = made.model(seed), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+    parts = made.task, made.train, made.rewards
+    plan = search(model, *parts, Budget(num_skip=count), PAPER, training, keep_adapters=False)
+    examples = plan.details["comparisons"]["examples"]
+    return {
+        "skipped": [int(name) for name in plan.skipped],
+        "preferences": list((plan.preferences or {}).values()),
+        "cost_ratio": 1 + SEARCH_STEPS / ALL_STEPS + examples / (2 * TRAIN.batch_size * ALL_STEPS),
+    }
+
+
+def warmed(made: Setting, name: str, count: int, seed: int) -> dict[str, Any]:
+    """A strategy that chooses once, from the warmed-up adapters of its seed."""
     model = warm_up(made, count, seed)
     names = tuple(blocks_of(model))
-    config = SearchConfig(strategy=name)  # type: ignore[arg-type]
-    strategy = STRATEGIES[name](Allowance.of_number(len(names), count), config, seed, names)
-    trial = Trial(model, names, made.rewards, made.task.collate, TRAIN.batch_size, seed)
-    strategy.decide(trial, 1)
-    ratio = 1 + trial.examples / (2 * TRAIN.batch_size * ALL_STEPS)
-    return trial.named(strategy.best()), strategy.preferences, ratio, {}
+    config = SearchConfig(strategy=STRATEGY.get(name, name), max_steps=SEARCH_STEPS)  # type: ignore[arg-type]
+    strategy = STRATEGIES[config.strategy](Allowance.of_number(len(names), count), config, seed, names)
+    batch = round(TRAIN.batch_size * strategy.batch_share)
+    trial = Trial(model, names, made.rewards, made.task.collate, batch, seed)
+    rounds = schedule(config, replace(TRAIN, max_steps=ALL_STEPS), len(made.train), batch).rounds
+    noted = strategy.decide(trial, rounds)
+    return {
+        "skipped": list(strategy.best()),
+        "preferences": strategy.preferences,
+        "cost_ratio": 1 + trial.examples / (2 * TRAIN.batch_size * ALL_STEPS),
+        "curve": [[number, *entry["preferences"]] for number, entry in enumerate(noted, 1)],
+        **strategy.summary(),
+    }
 
 
 def trained(dataset: str, blocks: tuple[int, ...], seed: int) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
     skipped = np.array([[block in one for block in range(12)] for one in sets])
     value = np.array([losses[~skipped[:, block]].mean() - losses[skipped[:, block]].mean() for block in range(12)])
     rows = {}
-    for name in (*ONLINE, *RIVALS):
+    for name in NAMES:
         plans = [read_plan(dataset, count, name, seed) for seed in range(seeds)]
         plans = [plan for plan in plans if plan]
         if not plans:
@@ -282,7 +283,7 @@ def main() -> None:
         each = [(dataset, count) for count in options.skip for dataset in options.datasets]
         warm = [("plan", *one, "influence", seed) for one in each for seed in range(options.seeds)]
         carry_out(warm)  # leaves the warmed-up adapters that other jobs need
-        names = [name for name in (*ONLINE, *RIVALS) if name != "influence"]
+        names = [name for name in NAMES if name != "influence"]
         carry_out([("plan", *one, name, seed) for one in each for seed in range(options.seeds) for name in names])
         for seed in FINAL_SEEDS:
             jobs = []
@@ -290,9 +291,9 @@ def main() -> None:
                 for count in options.train_skip:
                     plans = [
                         tuple(plan["skipped"])
-                        for name in (*ONLINE, *RIVALS)
+                        for name in NAMES
                         for number in range(options.seeds)
-                        if (name in ONLINE or number < 1) and (plan := read_plan(dataset, count, name, number))
+                        if (name in STRATEGY or number < 1) and (plan := read_plan(dataset, count, name, number))
                     ]
                     unique = dict.fromkeys([*plans, *random_plans(count, options.random)])
                     jobs += [("trained", dataset, plan, seed) for plan in unique]
