@@ -14,7 +14,7 @@ from transformers.trainer_callback import ExportableState
 from ..config import SearchConfig
 from ..data.records import Record
 from ..distributed import alike, share_out
-from ..errors import RunError
+from ..errors import InputError, RunError
 from ..insertion import choose
 from .policy import Candidate, Policy
 from .reward import Standardized, exp_loss
@@ -23,11 +23,11 @@ from .reward import Standardized, exp_loss
 class SearchCallback(TrainerCallback, ExportableState):
     """Steps 1 and 2 of the search (METHOD: policy gradient on a k-armed bandit).
 
-    Its whole state travels in ``trainer_state.json``; on resume it is taken from there. Departures from the released
-    code: rewards are measured in eval mode, on held-out batches that rotate and are shared by the candidates of a
-    round, with private generators; a subnetwork is drawn an optimizer step rather than a micro-batch unless
-    ``SearchConfig.draw`` says otherwise; several processes draw the same, share out the candidates and hold the same
-    preferences.
+    Its whole state travels in ``trainer_state.json``; on resume it is taken from there, also by another number of
+    processes. Departures from the released code: rewards are measured in eval mode, on held-out batches that rotate and
+    are shared by the candidates of a round, with private generators; a subnetwork is drawn an optimizer step rather
+    than a micro-batch unless ``SearchConfig.draw`` says otherwise; several processes draw the same, share out the
+    candidates and hold the same preferences.
 
     Args:
         model: the model that is trained.
@@ -57,7 +57,7 @@ class SearchCallback(TrainerCallback, ExportableState):
         self.heldout, self.collate, self.warmup_steps = heldout, collate, warmup_steps
         self.batch_size, self.seed = min(batch_size, len(heldout)), seed
         self.reward = Standardized()
-        self.draws = 0
+        self.draws, self.micro_batches = 0, 1
         self.rounds: list[dict[str, Any]] = []
 
     def note(self) -> str:
@@ -71,18 +71,32 @@ class SearchCallback(TrainerCallback, ExportableState):
             "spread": self.reward.spread,
             "draws": self.draws,
             "rounds": self.rounds,
+            "batch_size": self.batch_size,
+            "micro_batches": self.micro_batches,
         }
         return {"args": {}, "attributes": attributes}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self.micro_batches = args.gradient_accumulation_steps
         saved = state.stateful_callbacks.get(type(self).__name__)
         if state.global_step and isinstance(saved, dict) and "attributes" in saved:
             attributes = saved["attributes"]
             self.policy.preferences = torch.tensor(attributes["preferences"], dtype=torch.float32)
             self.reward.spread = attributes["spread"]
             self.draws, self.rounds = attributes["draws"], list(attributes["rounds"])
+            self.batch_size = attributes["batch_size"]
+            self._refuse_other_draws(attributes["micro_batches"])
+
+    def _refuse_other_draws(self, before: int) -> None:
+        if self.config.draw == "micro_batch" and before != self.micro_batches:
+            raise alike(
+                InputError(
+                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with {before} "
+                    "micro-batches a step, each of which draws a subnetwork (search.draw); set it to that again"
+                )
+            )
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
