@@ -114,7 +114,7 @@ def main() -> None:
     quiet_libraries()
     keep_freed_memory()
     torch.set_num_threads(options.threads)
-    train, valid = split_by_image(read_easy_vqa()["train"], 0.1, seed=0)
+    train, valid = split_by_image(read_easy_vqa("train"), 0.1, seed=0)
     train, valid = list(train), list(valid)[: options.validation]
     task = Vqa.from_records(load_processor(_MODEL), train)
     common = {

@@ -182,7 +182,7 @@ def test_what_cannot_be_fitted_or_was_not_is_refused(make, records: list[Record]
     model, task = make()
     with pytest.raises(InputError, match="no records"):
         fit_skip_adapters(model, task, [])
-    with pytest.raises(InputError, match="call skiptune.fit_skip_adapters"):
+    with pytest.raises(InputError, match="needs data; call skiptune"):
         fit(model, task, records, TrainConfig(max_steps=1))
     bare, _ = make(block_adapter="none")
     with pytest.raises(InputError, match="no skip adapters"):

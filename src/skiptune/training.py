@@ -130,6 +130,13 @@ class SkipTrainer(Trainer):
         self._micro_batches = len(batches)
         return batches, items
 
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """One pass; none after the last step, where the Trainer, resumed there, would take another one."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
+
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
         """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows.
 
