@@ -34,6 +34,7 @@ benchmarks: install
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/meter_step.py
 	$(BIN)/python benchmarks/reading.py
+	$(BIN)/python benchmarks/adapter_start.py
 
 clean:
 	rm -rf $(VENV) build dist runs

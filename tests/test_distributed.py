@@ -15,16 +15,24 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
-from skiptune import InputError
+from skiptune import InputError, TrainConfig
+from skiptune.checkpoints import newest_checkpoint, save_checkpoint
 from skiptune.distributed import alike, on_main, processes, rank
 from skiptune.errors import PeerError
-from skiptune.training import SharedBatches, newest_checkpoint
+from skiptune.training import SharedBatches
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")
 ACCELERATE = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
               "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port")  # fmt: skip
+
+
+SKIPTUNE = (sys.executable, "-m", "skiptune.cli")
+
+
+def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*SKIPTUNE, *arguments], capture_output=True, text=True, timeout=200)
 
 
 def free_port() -> str:
@@ -43,13 +51,38 @@ def start_both(*arguments: str) -> list[subprocess.Popen[bytes]]:
     shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     return [
         subprocess.Popen(
-            [sys.executable, "-m", "skiptune.cli", *arguments],
+            [*SKIPTUNE, *arguments],
             env={**os.environ, **shared, "RANK": str(number), "LOCAL_RANK": str(number)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
         for number in range(2)
     ]
+
+
+def kill_once_searching(processes: list[subprocess.Popen[bytes]], folder: Path, victims: slice) -> None:
+    """``kill -9`` after the first checkpoint of a search; all end."""
+    deadline = time.monotonic() + 120
+    while not list((folder / "checkpoints" / "search").glob("checkpoint-*/trainer_state.json")):
+        assert time.monotonic() < deadline
+        assert all(process.poll() is None for process in processes)
+        time.sleep(0.005)
+    for process in processes[victims]:
+        process.send_signal(signal.SIGKILL)
+    for process in processes:
+        assert process.wait(timeout=60) != 0
+    assert not (folder / "plan.json").exists()
+
+
+def ends_as(by_two: Path, folder: Path) -> None:
+    """The same plan and, to rounding, preferences and weights."""
+    found, expected = (json.loads((where / "plan.json").read_text()) for where in (folder, by_two))
+    assert found["skipped"] == expected["skipped"]
+    assert found["preferences"] == pytest.approx(expected["preferences"], rel=1e-3)
+    weights, wanted = (load_file(where / "searched.safetensors") for where in (folder, by_two))
+    assert weights.keys() == wanted.keys()
+    for key, value in wanted.items():
+        torch.testing.assert_close(weights[key], value, rtol=1e-4, atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +100,7 @@ def by_two(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_two_processes_are_one_with_the_same_global_batch(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"])
-    done = subprocess.run([sys.executable, "-m", "skiptune.cli", "train", str(recipe)], capture_output=True, text=True)
+    done = skiptune("train", str(recipe))
     assert done.returncode == 0, done.stderr
     alone = recipe.with_name("recipe-run")
     one, two = (json.loads((folder / "plan.json").read_text()) for folder in (alone, by_two))
@@ -95,23 +128,34 @@ def test_a_run_by_two_is_whole(by_two: Path) -> None:
 def test_both_killed_and_run_again_by_accelerate_end_the_same(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"], train={"batch_size": 4})
     folder = recipe.with_name("recipe-run")
-    both = start_both("train", str(recipe))
-    deadline = time.monotonic() + 120
-    while not list((folder / "checkpoints" / "search").glob("checkpoint-*/trainer_state.json")):
-        assert time.monotonic() < deadline
-        assert all(process.poll() is None for process in both)
-        time.sleep(0.005)
-    for process in both:
-        process.send_signal(signal.SIGKILL)
-    for process in both:
-        process.wait()
-    assert not (folder / "plan.json").exists()
+    kill_once_searching(start_both("train", str(recipe)), folder, slice(2))
     done = launch(ACCELERATE, "train", str(recipe))
     assert done.returncode == 0, done.stderr
     plans = [json.loads((where / "plan.json").read_text()) for where in (folder, by_two)]
     assert plans[0]["preferences"] == plans[1]["preferences"]
     for name in ("searched.safetensors", "trained.safetensors"):
         assert (folder / name).read_bytes() == (by_two / name).read_bytes()
+
+
+@pytest.mark.parametrize("micro_batches", [1, 2])
+def test_one_goes_on_where_the_second_of_two_was_killed(
+    micro_batches: int, by_two: Path, tiny_recipe: Callable[..., Path]
+) -> None:
+    recipe = tiny_recipe(baselines=["random"], train={"batch_size": 4})
+    kill_once_searching(start_both("search", str(recipe)), recipe.with_name("recipe-run"), slice(1, 2))
+    changes = {"batch_size": 8 // micro_batches, "gradient_accumulation": micro_batches}
+    done = skiptune("search", str(tiny_recipe(baselines=["random"], train=changes)))
+    assert done.returncode == 0, done.stderr
+    ends_as(by_two, recipe.with_name("recipe-run"))
+
+
+def test_two_go_on_where_one_was_killed(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
+    recipe = tiny_recipe(baselines=["random"])
+    alone = subprocess.Popen([*SKIPTUNE, "search", str(recipe)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    kill_once_searching([alone], recipe.with_name("recipe-run"), slice(1))
+    done = launch(TORCHRUN, "search", str(tiny_recipe(baselines=["random"], train={"batch_size": 4})))
+    assert done.returncode == 0, done.stderr
+    ends_as(by_two, recipe.with_name("recipe-run"))
 
 
 def test_a_mistake_is_said_once(tiny_recipe: Callable[..., Path]) -> None:
@@ -138,11 +182,14 @@ def test_rows_are_shared_out_without_loss() -> None:
     assert shares == [[[0, 2], [4, 6], [8]], [[1, 3], [5, 7], [8]]]
 
 
-def checkpoint(folder: Path, step: int, states: list[str]) -> Path:
+FOUR, EIGHT = TrainConfig(batch_size=4), TrainConfig(batch_size=8)
+
+
+def checkpoint(folder: Path, step: int, states: list[str], config: TrainConfig = FOUR) -> Path:
     path = folder / f"checkpoint-{step}"
     path.mkdir()
     (path / "trainer_state.json").write_text(json.dumps({"global_step": step}))
-    save_file({"a": torch.zeros(1)}, path / "trained.safetensors")
+    save_checkpoint(path, {"a": torch.zeros(1)}, config)
     for name in states:
         torch.save({}, path / name)
     return path
@@ -152,16 +199,27 @@ def checkpoint(folder: Path, step: int, states: list[str]) -> Path:
 def test_only_a_checkpoint_that_both_finished_is_resumed(tmp_path: Path) -> None:
     checkpoint(tmp_path, 3, ["rng_state_0.pth", "rng_state_1.pth"])
     half = checkpoint(tmp_path, 6, ["rng_state_0.pth"])
-    assert newest_checkpoint(tmp_path) == str(tmp_path / "checkpoint-3")
+    assert newest_checkpoint(tmp_path, FOUR) == str(tmp_path / "checkpoint-3")
     (half / "rng_state_1.pth").write_bytes((half / "rng_state_0.pth").read_bytes()[:50])
-    assert newest_checkpoint(tmp_path) == str(tmp_path / "checkpoint-3")
+    assert newest_checkpoint(tmp_path, FOUR) == str(tmp_path / "checkpoint-3")
 
 
-@pytest.mark.usefixtures("second_of_two")
-def test_a_checkpoint_of_one_process_is_refused_by_two(tmp_path: Path) -> None:
-    checkpoint(tmp_path, 3, ["rng_state.pth"])
-    with pytest.raises(InputError, match="another number of processes"):
-        newest_checkpoint(tmp_path)
+def test_another_number_of_processes_needs_the_same_examples_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = str(checkpoint(tmp_path, 3, ["rng_state.pth"], EIGHT))
+    for name, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0"}.items():
+        monkeypatch.setenv(name, value)
+    assert newest_checkpoint(tmp_path, FOUR) == found
+    with pytest.raises(InputError, match=r"8 examples a step.*are 16.*set train.batch_size to 4"):
+        newest_checkpoint(tmp_path, EIGHT)
+    with pytest.raises(InputError, match="so that their product is 8"):
+        newest_checkpoint(tmp_path, TrainConfig(batch_size=4, gradient_accumulation=3))
+    half = checkpoint(tmp_path, 6, ["rng_state_0.pth"], FOUR)
+    monkeypatch.delenv("LOCAL_RANK")
+    assert newest_checkpoint(tmp_path, EIGHT) == found
+    torch.save({}, half / "rng_state_1.pth")
+    assert newest_checkpoint(tmp_path, EIGHT) == str(half)
 
 
 @pytest.mark.usefixtures("second_of_two")

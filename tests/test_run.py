@@ -57,6 +57,16 @@ def test_steps_work_on_a_finished_run(finished: Path, data_folder: Path, tmp_pat
     assert skiptune("report", str(finished)).returncode == 0
 
 
+def test_the_batch_may_be_split_up_another_way_but_not_change(finished: Path) -> None:
+    recipe = str(finished.with_name("tiny.yaml"))
+    refused = skiptune("train", recipe, "--set", "train.batch_size=4")
+    assert refused.returncode != 0
+    assert "8 examples a step" in refused.stderr
+    assert "set train.batch_size to 8" in refused.stderr
+    split = ("--set", "train.batch_size=4", "--set", "train.gradient_accumulation=2")
+    assert skiptune("train", recipe, *split).returncode == 0
+
+
 @pytest.mark.parametrize("step", ["search", "train"])
 def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"])

@@ -17,7 +17,7 @@ from skiptune.searching.run import schedule
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.strategies.policy import Policy
 from skiptune.searching.strategies.reward import Standardized
-from skiptune.training import Stretch
+from skiptune.training import Stretch, trained_state
 
 SEARCH = SearchConfig(max_steps=9, interval=2, candidates=3)
 TRAIN = TrainConfig(batch_size=8, learning_rate=1e-3)
@@ -62,6 +62,30 @@ def test_accumulation_gives_the_same_plan(make_model, task, parts) -> None:
     assert [r["candidates"] for r in plans[0].details["rounds"]] == [
         r["candidates"] for r in plans[1].details["rounds"]
     ]
+
+
+def test_micro_batches_of_uneven_size_are_one_batch(make_model, task, parts) -> None:
+    """21 records: the last step of an epoch has 5, which are 4 and 1 in micro-batches of 4."""
+    trained = []
+    for config in (TRAIN, TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)):
+        model = make_model(SkipConfig())
+        losses = fit(model, task, parts[0][:21], replace(config, max_steps=6))["history"]
+        trained.append((trained_state(model), [entry["loss"] for entry in losses]))
+    assert trained[0][1] == pytest.approx(trained[1][1], rel=1e-4)
+    for name, value in trained[0][0].items():
+        torch.testing.assert_close(trained[1][0][name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_a_search_goes_on_with_another_split_of_its_batch(make_model, task, parts, tmp_path) -> None:
+    split = TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)
+    whole = search(make_model(SkipConfig()), task, *parts, TWO, SEARCH, TRAIN, tmp_path)
+    again = search(make_model(SkipConfig()), task, *parts, TWO, SEARCH, split, tmp_path)
+    assert again.details["steps"] == whole.details["steps"] == 9  # there was nothing left to do
+    assert again.details["rounds"] == whole.details["rounds"]
+    each = replace(SEARCH, draw="micro_batch")
+    search(make_model(SkipConfig()), task, *parts, TWO, each, split, tmp_path / "each")
+    with pytest.raises(InputError, match=r"gradient_accumulation: 1, but this search began with 2"):
+        search(make_model(SkipConfig()), task, *parts, TWO, each, TRAIN, tmp_path / "each")
 
 
 def test_nan_stops_the_training(make_model, task, parts) -> None:

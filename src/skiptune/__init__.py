@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         MeterModel,
         MeterProcessor,
     )
+    from .fitting import fit_skip_adapters
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
     from .models import load_model, load_processor
@@ -72,6 +73,7 @@ _NAMES_BY_MODULE = {
     ),
     ".slim": ("export", "load", "load_task"),
     ".training": ("fit",),
+    ".fitting": ("fit_skip_adapters",),
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
@@ -124,6 +126,7 @@ __all__ = [
     "evaluate",
     "export",
     "fit",
+    "fit_skip_adapters",
     "insert",
     "load",
     "load_model",

@@ -6,8 +6,9 @@ by assigning ``__class__``: no parameter moves, state-dict keys, hooks and outpu
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, ClassVar, cast
 
+import torch
 from torch import Tensor, nn
 
 from .adapters import BottleneckAdapter
@@ -21,12 +22,15 @@ class SkippableBlock(nn.Module):
         skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity.
         skipped: whether the forward pass steps over this block.
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
+        mask_position: which positional argument of ``forward`` tells the padding of the block's own stream, that is
+            argument 0; ``None``: it has none.
     """
 
     block_adapters: nn.ModuleList | None
     skip_adapter: BottleneckAdapter | None
     skipped: bool = False
     removed: bool = False
+    mask_position: ClassVar[int | None] = None
 
     @classmethod
     def adopt(cls, block: nn.Module) -> None:
@@ -51,6 +55,17 @@ class SkippableBlock(nn.Module):
     def add_adapter(self, y: Tensor, x: Tensor, sublayer: int) -> Tensor:
         """``y + A(x)``, for a sub-layer whose LayerNorm comes before the adapter; ``y`` without adapters."""
         return y if self.block_adapters is None else y + self.block_adapters[sublayer](x)
+
+    def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
+        """True where the stream is no padding, ``(batch, tokens)``, from the arguments of ``forward``; ``None``: all.
+
+        The models' masks are for attention, ``(batch, 1, 1 or tokens, tokens)``: booleans, or 0 where there is no
+        padding and a very negative number elsewhere.
+        """
+        if self.mask_position is None or len(given) <= self.mask_position or given[self.mask_position] is None:
+            return None
+        mask: Tensor = given[self.mask_position][:, 0, 0]
+        return mask if mask.dtype == torch.bool else mask == 0
 
     def remove_weights(self) -> None:
         """Drop everything but the skip adapter; from now on the block is always stepped over."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
-from .adapters import Init
 from .checks import Problems, nearest
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
@@ -16,6 +15,7 @@ StrategyName = Literal[
     "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy"
 ]
 Scope = Literal["fusion", "global"]
+Start = Literal["zero", "paper", "fit"]
 C = TypeVar("C", bound="Config")
 _INF = float("inf")
 _LARGEST = 2**31 - 1  # what libraries take for a count or a size
@@ -87,7 +87,9 @@ class SkipConfig(Config):
         block_width: bottleneck of a block adapter; ``None``: an eighth of the model's width (96 at 768, the paper's).
         skip_width: bottleneck of a skip adapter; ``None``: block width × adapters a block, so that the adapters of a
             skipped block cost as much as those of a kept one.
-        init: ``zero`` changes no output on insertion; ``paper`` is the released initialisation.
+        init: ``zero`` changes no output on insertion, and a skipped block passes its stream through; ``paper`` is the
+            released initialisation; ``fit`` is ``zero`` for block adapters, while skip adapters start as the linear
+            maps nearest to their blocks: a run sees to that, elsewhere call :func:`skiptune.fit_skip_adapters`.
         lora_rank: rank of LoRA on kept blocks.
         lora_alpha: LoRA's scale numerator; ``None``: twice the rank.
         scope: ``fusion``: the blocks that see both modalities can be skipped; ``global``: the layers of the encoders
@@ -97,7 +99,7 @@ class SkipConfig(Config):
     block_adapter: BlockAdapter = "bottleneck"
     block_width: int | None = None
     skip_width: int | None = None
-    init: Init = "zero"
+    init: Start = "zero"
     lora_rank: int = 16
     lora_alpha: int | None = None
     scope: Scope = "fusion"
@@ -110,7 +112,7 @@ class SkipConfig(Config):
 
     def validate(self, problems: Problems) -> None:
         _check_choice(problems, self, "block_adapter", get_args(BlockAdapter))
-        _check_choice(problems, self, "init", get_args(Init))
+        _check_choice(problems, self, "init", get_args(Start))
         _check_choice(problems, self, "scope", get_args(Scope))
         widths = {"block_width": (1, 65536, True, True), "skip_width": (1, 65536, True, True)}
         ranks = {"lora_rank": (1, 4096, True, False), "lora_alpha": (1, 65536, True, True)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from .adapters import BottleneckAdapter
+from .adapters import BottleneckAdapter, Init
 from .blocks import SkippableBlock
 from .config import GROUPS, SkipConfig
 from .errors import InputError
@@ -20,9 +20,9 @@ from .plan import Plan, check_skipped
 def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, merged: bool = False) -> nn.Module:
     """Make every block skippable, add adapters, freeze all that is not trained. In place; returns ``model``.
 
-    With ``init="zero"`` (the default) no output changes, not by a bit. Trained afterwards: adapters, poolers,
-    token-type embeddings and the task head (paper, section 3.2). Adapter weights come from a private generator seeded
-    by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
+    With ``init="zero"`` (the default) or ``"fit"`` no output changes, not by a bit. Trained afterwards: adapters,
+    poolers, token-type embeddings and the task head (paper, section 3.2). Adapter weights come from a private generator
+    seeded by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
 
     Raises:
         InputError: the model's family is not supported or has no encoders for ``scope="global"``, or adapters were
@@ -65,10 +65,11 @@ def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: B
         return
     example = next(block.parameters())
     block_width, skip_width = adapter_widths(config, width, kind.skip_factor)
+    init: Init = "paper" if config.init == "paper" else "zero"  # a fit needs data and comes later
     if config.block_adapter == "bottleneck" and kind.sublayers:
-        adapters = [BottleneckAdapter(width, block_width, config.init) for _ in range(kind.sublayers)]
+        adapters = [BottleneckAdapter(width, block_width, init) for _ in range(kind.sublayers)]
         block.block_adapters = nn.ModuleList(adapters).to(example)
-    block.skip_adapter = BottleneckAdapter(width, skip_width, config.init).to(example)
+    block.skip_adapter = BottleneckAdapter(width, skip_width, init).to(example)
 
 
 def adapter_widths(config: SkipConfig, width: int, skip_factor: int) -> tuple[int, int]:

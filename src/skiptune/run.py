@@ -7,9 +7,11 @@ else is done, and every file written, by the first one.
 from __future__ import annotations
 
 import copy
+import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,8 +21,9 @@ import torch
 from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
+from .checkpoints import examples_a_step, refuse_other_batch
 from .checks import read_json, write_atomically, write_json
-from .config import SkipConfig
+from .config import SkipConfig, is_number
 from .cost import cost_table, count_parameters, example_inputs
 from .data.damaged import Damaged
 from .data.parts import Data, read_parts
@@ -29,7 +32,8 @@ from .distributed import alike, on_main, rank
 from .errors import InputError
 from .evaluation import evaluate
 from .families.registry import family_of
-from .insertion import blocks_of, check_plan, choose, insert, prune, remove_dead_blocks, unfreeze
+from .fitting import fit_skip_adapters
+from .insertion import blocks_of, check_plan, choose, insert, parameter_groups, prune, remove_dead_blocks, unfreeze
 from .labels import label_names
 from .latency import compare_latency
 from .models import load_config, load_model, load_processor
@@ -45,10 +49,12 @@ from .searching.run import prepare_search, schedule, search
 from .searching.strategies import STRATEGIES
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
-from .training import fit, load_trained, read_trained, trained_state
+from .training import fit, load_tensors, load_trained, read_trained, trained_state
 from .version import __version__
 
 _SAMPLES = 12
+_BATCH = "batch.json"
+_STARTS = "adapter_start.safetensors"
 #: What of a plan's details the report tells.
 _OF_SEARCH = ("rounds", "comparisons", "confidence", "expected_regret", "spread", "likely", "sets")
 T = TypeVar("T")
@@ -103,7 +109,8 @@ class Run:
             self._check_steps()
             if not (self.folder / "plan.json").is_file():
                 recipe, folder = self.recipe, self._search_folder
-                prepare_search(self.fresh_model(), recipe.budget, recipe.search, recipe.train.seed, folder)
+                model = self.fresh_model(started=False)
+                prepare_search(model, recipe.budget, recipe.search, recipe.train.seed, folder)
 
         on_main(check)
 
@@ -132,22 +139,47 @@ class Run:
         on_main(lambda: write_report(self.folder, results))
         return results
 
-    def fresh_model(self) -> PreTrainedModel:
-        """The pre-trained model with new adapters: the same weights at every call."""
+    def fresh_model(self, started: bool = True) -> PreTrainedModel:
+        """The pre-trained model with new adapters: the same weights at every call.
+
+        ``started=False`` leaves out a start of the skip adapters that costs a pass over data.
+        """
         recipe, seed = self.recipe, self.recipe.train.seed
         model = load_model(recipe.model, self.task.model_class, seed=seed, **self.task.model_changes())
         self._start_head(model)
         insert(model, recipe.adapters, seed=seed)
+        if started and recipe.adapters.init == "fit":
+            self.adapter_start()
+            path = self.folder / _STARTS
+            load_tensors(parameter_groups(model)["skip_adapters"], on_main(lambda: read_trained(path)), str(path))
         return model
 
     def _start_head(self, model: PreTrainedModel) -> None:
         if self.recipe.preset != "paper":
             self.task.start_head(model, self.data.train)
 
+    def adapter_start(self) -> dict[str, Any]:
+        """For ``init: fit``: skip adapters fitted to their blocks, once for the whole run.
+
+        Returns:
+            ``relative_error`` by block, as of :func:`fit_skip_adapters`.
+        """
+
+        def make(model: PreTrainedModel) -> dict[str, Any]:
+            seed = self.recipe.train.seed
+            errors = fit_skip_adapters(model.to(best_device()), self.task, self.data.train, seed=seed)
+            fitted = parameter_groups(model)["skip_adapters"]
+            state = {name: p.detach().cpu().contiguous() for name, p in fitted.items()}
+            write_atomically(self.folder / _STARTS, lambda temporary: save_file(state, temporary))
+            return {"relative_error": errors}
+
+        return self._step("adapter_start.json", lambda: self.fresh_model(started=False), make)
+
     def search(self) -> Plan:
         """Step 1: the plan, in ``plan.json``."""
         path = self.folder / "plan.json"
         if not on_main(path.is_file):
+            reward_batch = on_main(self._check_batch)
             model = self.fresh_model()
             recipe, folder = self.recipe, self._search_folder
             plan = search(
@@ -156,7 +188,7 @@ class Run:
                 self.data.train,
                 self.data.validation,
                 recipe.budget,
-                recipe.search,
+                replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch),
                 recipe.train,
                 folder,
                 keep_adapters=recipe.start == "search",
@@ -189,6 +221,7 @@ class Run:
         model = self.fresh_model()
         check_plan(model, plan)
         if not on_main(path.is_file):
+            on_main(self._check_batch)
             if self.recipe.start == "search":
                 self._load_tensors(self.folder / "searched.safetensors", model)
             done = plan.steps if self.recipe.start == "search" else 0
@@ -202,6 +235,7 @@ class Run:
         """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
 
         def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
+            on_main(self._check_batch)
             model, plan = self.fresh_model(), self.search()
             if name == "full":
                 model = load_model(
@@ -258,7 +292,7 @@ class Run:
             slim = load(folder)
             original = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
             family_of(original).adopt(original)
-            unskipped = self.fresh_model()
+            unskipped = self.fresh_model(started=False)
             unskipped = prune(unskipped, Plan(family_of(original).name, tuple(blocks_of(unskipped)), ()))
             models = {"original": original, "unskipped": unskipped, "slim": slim}
             for model in models.values():
@@ -313,6 +347,7 @@ class Run:
                 **{k: v for k, v in evaluation.items() if k != "samples"},
             },
             "samples": evaluation["samples"],
+            "adapter_start": self.adapter_start() if self.recipe.adapters.init == "fit" else None,
             "baselines": baselines,
             "operations": cost["macs_g"],
             "relative_macs": cost["relative_macs"],
@@ -389,6 +424,9 @@ class Run:
             found = read_json(path)
             if not isinstance(found, dict):
                 raise InputError(f"{path}: not the recipe of a run; edited? Remove it to go on with this one")
+            if (self.folder / _BATCH).is_file() and wanted.get("train") != found.get("train"):
+                self._check_batch()
+                wanted, found = without_batch(wanted), without_batch(found)
             names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
             if names:
                 raise InputError(
@@ -403,6 +441,33 @@ class Run:
         except OSError as error:
             raise InputError(f"output: {self.folder} cannot be made ({error.strerror}); name another one") from None
         write_json(path, wanted)
+        whole = examples_a_step(self.recipe.train)
+        share = STRATEGIES[self.recipe.search.strategy].batch_share
+        reward_batch = math.ceil(whole // self.recipe.train.gradient_accumulation * share)
+        batch = {"examples_a_step": whole, "reward_batch_size": reward_batch}
+        write_json(self.folder / _BATCH, batch)
+
+    def _check_batch(self) -> int | None:
+        """Before any training: the search, the training and its yardsticks see as many examples a step, whatever the
+        number of processes. Returns the size of the held-out batches the run began with, if that is known."""
+        path = self.folder / _BATCH
+        if not path.is_file():
+            return None
+        content = read_json(path)
+        names = ("examples_a_step", "reward_batch_size")
+        if not isinstance(content, dict) or not all(is_number(content.get(name), 1, whole=True) for name in names):
+            raise InputError(f"{path}: not the batch of a run; edited? Remove it to go on with the recipe's own")
+        refuse_other_batch(str(self.folder), content["examples_a_step"], self.recipe.train)
+        return int(content["reward_batch_size"])
+
+
+def without_batch(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe's values but for those that say how a batch is split up, as far as that changes nothing."""
+    train, search = recipe.get("train"), recipe.get("search")
+    if not isinstance(train, dict) or not isinstance(search, dict):
+        return recipe
+    split = ("batch_size",) if search.get("draw") == "micro_batch" else ("batch_size", "gradient_accumulation")
+    return {**recipe, "train": {name: value for name, value in train.items() if name not in split}}
 
 
 def read_log(path: Path) -> dict[str, Any]:

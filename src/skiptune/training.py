@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
-import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,23 +16,24 @@ import numpy as np
 import torch
 from accelerate.data_loader import DataLoaderShard, SeedableRandomSampler
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils.data import BatchSampler, DataLoader, Dataset, Sampler
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from .checkpoints import TRAINED, examples_a_step, newest_checkpoint, save_checkpoint
 from .config import TrainConfig
 from .data.augment import RandAugment, vary
 from .data.records import Record
 from .distributed import add_up, alike, on_main, processes, rank
 from .errors import InputError, RunError
+from .fitting import check_fitted
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
 from .progress import TrainingBar, silence
 from .tasks.base import Task
 
-_TRAINED = "trained.safetensors"
 _BETAS = (0.9, 0.98)
 
 
@@ -112,7 +111,10 @@ class Stretch:
 class SkipTrainer(Trainer):
     """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN.
 
-    Several processes train as one would with all their batches put together, to rounding.
+    Several processes train as one would with all their batches put together, to rounding; so do several micro-batches.
+    A job may go on with another number of processes. Beside dropout nothing here draws from the global generators,
+    whose states are then left as a new job seeds them; with dropout (METER and BridgeTower have it, ViLT does not)
+    other numbers of processes mean other masks.
     """
 
     def __init__(self, *args: Any, config: TrainConfig, stretch: Stretch, **kwargs: Any) -> None:
@@ -121,6 +123,7 @@ class SkipTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.skiptune_config, self.stretch = config, stretch
         self.model_accepts_loss_kwargs = False
+        self._step_rows, self._micro_batches = 0.0, 1
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
         """A linear rise and a linear fall to zero, over all of a training of which this may be a stretch only."""
@@ -151,8 +154,23 @@ class SkipTrainer(Trainer):
         )
         return shared
 
+    def get_batch_samples(self, *args: Any) -> tuple[list[dict[str, Tensor]], Any]:
+        """The micro-batches of a step; notes how many rows they have, over all processes."""
+        batches: list[dict[str, Tensor]]
+        batches, items = super().get_batch_samples(*args)
+        self._step_rows = add_up([sum(len(batch["labels"]) for batch in batches)])[0]
+        self._micro_batches = len(batches)
+        return batches, items
+
+    def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
+        """One pass; none after the last step, where the Trainer, resumed there, would take another one."""
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        else:
+            super()._run_epoch(*args, **kwargs)
+
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """The loss of a micro-batch, scaled so that its mean over processes is the mean over their rows.
+        """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows.
 
         Raises:
             RunError: the loss is not finite in some process; nothing is saved after that.
@@ -166,15 +184,15 @@ class SkipTrainer(Trainer):
                 f"({self.args.learning_rate:g}) or its factors, or look at the data of that step"
             )
             raise alike(error)
-        return loss * (count * processes() / rows) if processes() > 1 else loss
+        return loss * (count * processes() * self._micro_batches / self._step_rows)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_file(trained_state(self.model), folder / _TRAINED)
+        save_checkpoint(folder, trained_state(self.model), self.skiptune_config)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
-        load_trained(model or self.model, load_file(Path(resume_from_checkpoint) / _TRAINED))
+        load_trained(model or self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
 
 
 def optimizer_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
@@ -197,7 +215,6 @@ def trained_state(model: nn.Module) -> dict[str, Tensor]:
     return {name: p.detach().clone().contiguous() for name, p in model.named_parameters() if p.requires_grad}
 
 
-@torch.no_grad()
 def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trained parameters") -> None:
     """Copy ``state``, which came from ``source``, into the trainable parameters; all of it or nothing.
 
@@ -205,7 +222,12 @@ def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trai
         InputError: the names and sizes are not exactly those of the model's trainable parameters, or a value is not
             finite.
     """
-    own = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    load_tensors({name: p for name, p in model.named_parameters() if p.requires_grad}, state, source)
+
+
+@torch.no_grad()
+def load_tensors(own: dict[str, nn.Parameter], state: dict[str, Tensor], source: str) -> None:
+    """As :func:`load_trained`, into the parameters ``own``."""
     if own.keys() != state.keys():
         missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
         raise InputError(f"{source}: does not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
@@ -229,36 +251,9 @@ def read_trained(path: Path) -> dict[str, Tensor]:
     return state
 
 
-def newest_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that every process wrote to its end. The Trainer's first process writes its state file
-    last, the others only the state of their random generators.
-
-    Raises:
-        InputError: more processes wrote it than there are now.
-    """
-    own = ["rng_state.pth"] if processes() == 1 else [f"rng_state_{number}.pth" for number in range(processes())]
-    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
-    for path in found:
-        try:
-            step = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
-            load_file(path / _TRAINED)
-        except Exception:  # an interrupted write can leave anything behind
-            continue
-        foreign = {file.name for file in path.glob("rng_state*.pth")} - set(own)
-        if foreign:
-            raise InputError(
-                f"{path}: written by another number of processes than this job's {processes()}, whose results would "
-                "differ; start as many as before, or remove it"
-            )
-        if step == int(path.name.rpartition("-")[2]) and all(zipfile.is_zipfile(path / name) for name in own):
-            return str(path)
-    return None
-
-
 def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: int | None) -> int:
     """Optimizer steps of a training on ``rows`` records."""
-    per_step = config.batch_size * config.gradient_accumulation * processes()
-    return max_steps or math.ceil(epochs * rows / per_step)
+    return max_steps or math.ceil(epochs * rows / examples_a_step(config))
 
 
 def training_arguments(config: TrainConfig, folder: Path, stretch: Stretch) -> Any:
@@ -310,6 +305,7 @@ def train_loop(
     """
     if not records:
         raise InputError("there are no training records")
+    check_fitted(model)
     stretch = Stretch(done, steps, done + steps if of is None else of, config.warmup_ratio)
     with preserved_random_state():
         return _train(model, task, records, config, folder, TrainingBar(title, note), stretch, callbacks)
@@ -339,7 +335,7 @@ def _train(
     )
     silence(trainer)
     try:
-        trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder)))
+        trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder, config)))
     finally:
         bar.close()
     history = [

@@ -30,6 +30,7 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
     stream before its LayerNorm.
     """
 
+    mask_position = 1
     # transformers' own children, which it does not annotate
     attention: Any
     intermediate: Any

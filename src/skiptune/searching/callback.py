@@ -8,6 +8,8 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from ..config import Draw
+from ..distributed import alike
+from ..errors import InputError
 from ..insertion import choose
 from .strategies.strategy import Strategy
 from .trial import Trial
@@ -16,7 +18,8 @@ from .trial import Trial
 class SearchCallback(TrainerCallback, ExportableState):
     """Steps 1 and 2 of the search (METHOD: policy gradient on a k-armed bandit), whatever the strategy.
 
-    Its whole state travels in ``trainer_state.json``; on resume it is taken from there. A subnetwork is drawn an
+    Its whole state travels in ``trainer_state.json``; on resume it is taken from there, also by
+    another number of processes. A subnetwork is drawn an
     optimizer step, a departure from the released code, unless ``draw`` says ``micro_batch``. Several processes draw
     the same, share out the candidates of a round and hold the same preferences.
 
@@ -31,7 +34,7 @@ class SearchCallback(TrainerCallback, ExportableState):
     def __init__(self, strategy: Strategy, trial: Trial, warmup: int, interval: int, draw: Draw) -> None:
         self.strategy, self.trial = strategy, trial
         self.warmup, self.interval, self.draw = warmup, interval, draw
-        self.draws = 0
+        self.draws, self.micro_batches = 0, 1
         self.rounds: list[dict[str, Any]] = []
 
     def note(self) -> str:
@@ -45,18 +48,32 @@ class SearchCallback(TrainerCallback, ExportableState):
             "account": self.trial.account(),
             "draws": self.draws,
             "rounds": self.rounds,
+            "batch_size": self.trial.batch_size,
+            "micro_batches": self.micro_batches,
         }
         return {"args": {}, "attributes": attributes}
 
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
+        self.micro_batches = args.gradient_accumulation_steps
         saved = state.stateful_callbacks.get(type(self).__name__)
         if state.global_step and isinstance(saved, dict) and "attributes" in saved:
             attributes = saved["attributes"]
             self.strategy.restore(attributes["strategy"])
             self.trial.restore(attributes["account"])
             self.draws, self.rounds = attributes["draws"], list(attributes["rounds"])
+            self.trial.batch_size = attributes["batch_size"]
+            self._refuse_other_draws(attributes["micro_batches"])
+
+    def _refuse_other_draws(self, before: int) -> None:
+        if self.draw == "micro_batch" and before != self.micro_batches:
+            raise alike(
+                InputError(
+                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with {before} "
+                    "micro-batches a step, each of which draws a subnetwork (search.draw); set it to that again"
+                )
+            )
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any

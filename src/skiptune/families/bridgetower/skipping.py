@@ -77,6 +77,7 @@ class SkippableCrossLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowe
     ``LN(W2 gelu(W1 h) + h) + A2(h)``, whose adapter comes after the LayerNorm. All as in METER's.
     """
 
+    mask_position = 2
     # transformers' own children, which it does not annotate
     attention: Any
     crossattention: Any
@@ -123,6 +124,8 @@ def _add_and_norm(output: Any, context: Tensor, x: Tensor, block: SkippableBlock
 
 class SkippableTextLayer(SkippableBlock, BridgeTowerTextLayer):
     """The text encoder's own layer, or skipped: ``x + A_skip(x)``. It has no block adapters."""
+
+    mask_position = 1
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Map ``(batch, tokens, width)`` to the same shape; further arguments as transformers' class has them.

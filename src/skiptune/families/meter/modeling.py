@@ -56,6 +56,8 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
     ``LN(W2 gelu(W1 h) + h) + A2(h)``, whose adapter comes after the LayerNorm.
     """
 
+    mask_position = 2
+
     def __init__(self, config: MeterConfig) -> None:
         super().__init__()
         self.start_without_adapters()

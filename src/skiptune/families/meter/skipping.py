@@ -15,6 +15,8 @@ from .modeling import meter_of
 class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
     """RoBERTa's own layer, or skipped: ``x + A_skip(x)``. It has no block adapters."""
 
+    mask_position = 1
+
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         """Map ``(batch, tokens, width)`` to the same shape; further arguments as transformers' class has them."""
         if self.skipped:
