@@ -69,9 +69,7 @@ class Run:
         known = label_names(load_config(self.recipe.model))
         task = TASKS[self.recipe.task].from_data(processor, self.data, data.least_answer_count, known)
         if known and task.settings().get("answers") == list(known):
-            say_once(
-                f"{self.recipe.model}: its head knows all answers of the data and keeps its {len(known):,} answers"
-            )
+            say_once(f"{self.recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
         most = {} if data.most_bad is None else {"most_bad": data.most_bad}
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task
