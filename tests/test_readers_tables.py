@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import os
 import pickle
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -264,3 +268,48 @@ def test_splits_keep_images_of_the_same_content_together(tmp_path: Path) -> None
         check_disjoint({"train": kept, "validation": heldout})
         apart += len({path.name for path in heldout.pictures()} & {"x.png", "y.png"}) == 1  # type: ignore[union-attr]
     assert apart
+
+
+_WRITER = """
+import os, signal, sys, time
+from pathlib import Path
+from skiptune.data import table
+from skiptune.data.records import Record, Records
+table._IN_MEMORY = 0
+records = Records.of([Record(Path("a.png"), "a question")])
+print(records.table.path.parent, flush=True)
+if sys.argv[1] == "wait":
+    time.sleep(60)
+if sys.argv[1] == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_swept_by_the_next(tmp_path: Path) -> None:
+    """Tables of one that is still alive stay, and a process that ends as it should leaves nothing."""
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+
+    def start(what: str) -> tuple[subprocess.Popen[str], Path]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", _WRITER, what], env=environment, stdout=subprocess.PIPE, text=True
+        )
+        assert process.stdout is not None
+        with process.stdout as said:
+            return process, Path(said.readline().strip())
+
+    alive, kept = start("wait")
+    try:
+        killed, left = start("die")
+        assert killed.wait() == -signal.SIGKILL
+        assert left.parent == tmp_path
+        assert list(left.glob("*.arrow"))
+        ended, _ = start("end")
+        assert ended.wait() == 0
+        assert not left.exists()
+        assert list(kept.glob("*.arrow"))
+    finally:
+        alive.kill()
+        alive.wait()
+    ended, _ = start("end")
+    assert ended.wait() == 0
+    assert list(tmp_path.iterdir()) == []

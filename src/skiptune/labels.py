@@ -29,8 +29,8 @@ def last_layer(model: nn.Module) -> nn.Linear | None:
 
 def rows_by_name(names: Sequence[str], wanted: Sequence[str]) -> dict[int, int]:
     """Place in ``wanted`` → place in ``names`` of the same name; upper and lower case count as the same."""
-    exact = {name: row for row, name in reversed(list(enumerate(names)))}
-    folded = {name.casefold(): row for name, row in reversed(exact.items())}
+    pairs = [(name, row) for row, name in enumerate(names)][::-1]  # of several alike the first counts
+    exact, folded = dict(pairs), {name.casefold(): row for name, row in pairs}
     found = {place: exact.get(name, folded.get(name.casefold())) for place, name in enumerate(wanted)}
     return {place: row for place, row in found.items() if row is not None}
 

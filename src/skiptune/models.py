@@ -226,9 +226,7 @@ def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) 
     if any(key.startswith("classifier.") for key in unread - last):
         return ""
     if not names:
-        rest = (
-            f"it starts fresh for {len(wanted)} of them" if unread & last else "they are taken as the data's, in order"
-        )
+        rest = f"it starts fresh for {len(wanted)} answers" if unread & last else "taken in the order of the data"
         return f"the labels of its head have no names; {rest}"
     source = model
     if unread & last:

@@ -86,9 +86,7 @@ class Run:
             processor, self.data, data.least_answer_count, known, **self.recipe.task_options
         )
         if known and task.settings().get("answers") == list(known):
-            say_once(
-                f"{self.recipe.model}: its head knows all answers of the data and keeps its {len(known):,} answers"
-            )
+            say_once(f"{self.recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
         most = {} if data.most_bad is None else {"most_bad": data.most_bad}
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task
