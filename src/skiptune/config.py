@@ -229,7 +229,7 @@ class TrainConfig(Config):
     """Optimisation, used by the search and by the final training alike.
 
     Attributes:
-        epochs: passes over the training data (the search has its own).
+        epochs: passes over the training data, those of the search included unless the training starts afresh.
         max_steps: optimizer steps instead of epochs.
         batch_size: examples a micro-batch and process; several processes multiply it.
         gradient_accumulation: micro-batches an optimizer step.
