@@ -41,8 +41,9 @@ from skiptune.searching.trial import Trial
 from skiptune.training import fit
 
 RESULTS = Path(__file__).parent / "results"
-#: Strategies by their name here. All but the paper's choose once, after the warm-up that they share.
-STRATEGY = {"default": "bandit", "paper": "policy"}
+#: Strategies by their name here. All but the paper's choose once, after the warm-up that the landscape was recorded
+#: with; seeds change what they draw and look at. ``default_own`` has a warm-up of its own for every seed.
+STRATEGY = {"default": "bandit", "paper": "policy", "default_own": "bandit"}
 RIVALS = ("random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy")
 NAMES = (*STRATEGY, *RIVALS)
 PAPER = replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step")
@@ -72,7 +73,7 @@ def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, 
 
 def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
     """The paper's policy, which compares while it trains, and whose training starts again."""
-    model, training = made.model(seed), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+    model, training = made.model(0), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
     parts = made.task, made.train, made.rewards
     plan = search(model, *parts, Budget(num_skip=count), PAPER, training, keep_adapters=False)
     examples = plan.details["comparisons"]["examples"]
@@ -84,8 +85,8 @@ def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
 
 
 def warmed(made: Setting, name: str, count: int, seed: int) -> dict[str, Any]:
-    """A strategy that chooses once, from the warmed-up adapters of its seed."""
-    model = warm_up(made, count, seed)
+    """A strategy that chooses once, from warmed-up adapters."""
+    model = warm_up(made, count, seed if name == "default_own" else 0)
     names = tuple(blocks_of(model))
     config = SearchConfig(strategy=STRATEGY.get(name, name), max_steps=SEARCH_STEPS)  # type: ignore[arg-type]
     strategy = STRATEGIES[config.strategy](Allowance.of_number(len(names), count), config, seed, names)
@@ -281,10 +282,7 @@ def main() -> None:
                 summarize(options, command)
 
         each = [(dataset, count) for count in options.skip for dataset in options.datasets]
-        warm = [("plan", *one, "influence", seed) for one in each for seed in range(options.seeds)]
-        carry_out(warm)  # leaves the warmed-up adapters that other jobs need
-        names = [name for name in NAMES if name != "influence"]
-        carry_out([("plan", *one, name, seed) for one in each for seed in range(options.seeds) for name in names])
+        carry_out([("plan", *one, name, seed) for name in NAMES for one in each for seed in range(options.seeds)])
         for seed in FINAL_SEEDS:
             jobs = []
             for dataset in options.datasets:
@@ -293,7 +291,8 @@ def main() -> None:
                         tuple(plan["skipped"])
                         for name in NAMES
                         for number in range(options.seeds)
-                        if (name in STRATEGY or number < 1) and (plan := read_plan(dataset, count, name, number))
+                        if (name in ("default", "paper") or number < 1)
+                        and (plan := read_plan(dataset, count, name, number))
                     ]
                     unique = dict.fromkeys([*plans, *random_plans(count, options.random)])
                     jobs += [("trained", dataset, plan, seed) for plan in unique]
