@@ -1,6 +1,7 @@
 """Memory and time of METER at full size: one training step and one search round, with adapters in.
 
     python benchmarks/meter_step.py [--model meter-b16] [--batch 8] [--image 384] [--text 50] [--repeats 3]
+        [--measures step round times]
 
 Random weights. Each measure is a process of its own, whose peak resident memory counts. ``ratio`` is to the released
 code's 8.1 GiB for the same step (batch 8, 384 pixels, 50 tokens).
@@ -10,7 +11,8 @@ code's 8.1 GiB for the same step (batch 8, 384 pixels, 50 tokens).
 ``bound``, what has to be computed in any case, timed by parts: both encoders forward without a graph, the fusion
 forward, and backward to its adapters and inputs, without dropout and so without computing attention twice. Ratios are
 the step's to theirs, turn by turn: median, lowest and highest. Its seconds are of the processor, on one thread, so that
-what else runs on the machine counts little. Writes ``benchmarks/results/meter_step.json``.
+what else runs on the machine counts little. Writes ``benchmarks/results/meter_step.json``; measures that are not asked
+for stay in it as they are.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ import torch
 from torch import Tensor
 
 import skiptune as st
-from skiptune.checks import write_json
+from skiptune.checks import read_json, write_json
 from skiptune.cost import example_inputs
 from skiptune.families.meter import modeling
 from skiptune.runtime import versions
@@ -66,7 +68,8 @@ def one(measure: str, options: argparse.Namespace) -> dict[str, Any]:
                 st.choose(model, names[candidate : candidate + 4])
                 model(**inputs)
     seconds = time.perf_counter() - started
-    return {"peak_gib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, "seconds": seconds}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return {"peak_gib": peak, "seconds": seconds, "threads": torch.get_num_threads()}
 
 
 def times(model: Any, inputs: dict[str, Tensor], repeats: int) -> dict[str, Any]:
@@ -87,7 +90,7 @@ def times(model: Any, inputs: dict[str, Tensor], repeats: int) -> dict[str, Any]
     for name in ("recorded", "bound"):
         ratios = [ours / other for ours, other in zip(totals["step"], totals[name], strict=True)]
         found[f"step_to_{name}"] = spread(ratios)
-    return {**found, "repeats": repeats, "load_average": os.getloadavg()[0]}
+    return {**found, "repeats": repeats, "batch": len(inputs["labels"]), "load_average": os.getloadavg()[0]}
 
 
 def spread_of_parts(rows: list[dict[str, float]]) -> dict[str, dict[str, float]]:
@@ -152,26 +155,30 @@ def main() -> None:
     parser.add_argument("--image", type=int, default=384)
     parser.add_argument("--text", type=int, default=50)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--measures", nargs="+", choices=MEASURES, default=MEASURES)
     parser.add_argument("--one", choices=MEASURES, help=argparse.SUPPRESS)
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "meter_step.json")
     options = parser.parse_args()
     if options.one:
         print(json.dumps(one(options.one, options)))
         return
-    found = {}
-    for measure in MEASURES:
+    found = read_json(options.output) if options.output.is_file() else {}
+    about = {"command": shlex.join(["python", "benchmarks/meter_step.py", *sys.argv[1:]]), "versions": versions()}
+    for measure in options.measures:
         command = [sys.executable, __file__, *sys.argv[1:], "--one", measure]
         done = subprocess.run(command, check=True, capture_output=True, text=True)
-        found[measure] = json.loads(done.stdout.splitlines()[-1])
-    found["step"]["ratio"] = found["step"]["peak_gib"] / RELEASED_GIB
-    command_line = shlex.join(["python", "benchmarks/meter_step.py", *sys.argv[1:]])
-    about = {"threads": torch.get_num_threads(), "command": command_line, "versions": versions()}
-    write_json(options.output, {**found, **about})
-    for measure in ("step", "round"):
-        print(f"{measure:<6}{found[measure]['peak_gib']:.2f} GiB  {found[measure]['seconds']:.1f} s")
-    for name in ("recorded", "bound"):
-        ratio = found["times"][f"step_to_{name}"]
-        print(f"step to {name:<9}{ratio['median']:.2f} × ({ratio['low']:.2f} to {ratio['high']:.2f})")
+        found[measure] = {**json.loads(done.stdout.splitlines()[-1]), **about}
+    if "step" in options.measures:
+        found["step"]["ratio"] = found["step"]["peak_gib"] / RELEASED_GIB
+    write_json(options.output, found)
+    for measure in options.measures:
+        row = found[measure]
+        if measure != "times":
+            print(f"{measure:<6}{row['peak_gib']:.2f} GiB  {row['seconds']:.1f} s")
+            continue
+        for name in ("recorded", "bound"):
+            ratio = row[f"step_to_{name}"]
+            print(f"step to {name:<9}{ratio['median']:.2f} × ({ratio['low']:.2f} to {ratio['high']:.2f})")
 
 
 if __name__ == "__main__":
