@@ -108,7 +108,7 @@ def test_a_converted_head_goes_through_a_run(family: str, covered: bool, data_fo
         output=str(tmp_path / "out"),
         model=str(model),
         search={"max_steps": 2, "interval": 1, "candidates": 2},
-        train={"max_steps": 1, "batch_size": 4, "learning_rate": 0.0},
+        train={"max_steps": 3, "batch_size": 4, "learning_rate": 0.0},
     )
     done = skiptune("run", str(recipe))
     assert done.returncode == 0, done.stderr

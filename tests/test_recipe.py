@@ -110,6 +110,13 @@ def test_a_family_without_a_matching_head_is_refused_before_any_work(tmp_path: P
     draw_square(tmp_path / "1.png", 1)
     (tmp_path / "t.jsonl").write_text("".join(f'{{"image": "{k}.png", "captions": ["a {k}"]}}\n' for k in range(2)))
     data = {"name": "jsonl", "train": "t.jsonl", "images": ".", "validation_share": 0.5}
-    path = write(tmp_path / "r.yaml", model="vilt-tiny", task="retrieval", data=data, retrieval={"matching_loss": True})
+    path = write(
+        tmp_path / "r.yaml",
+        model="vilt-tiny",
+        task="retrieval",
+        data=data,
+        retrieval={"matching_loss": True},
+        train={"epochs": 9, "batch_size": 1},
+    )
     with pytest.raises(InputError, match="vilt's ranking model has no head"):
         Run(read_recipe(path)).check()

@@ -105,6 +105,8 @@ def search(
             callbacks=[callback],
             note=callback.note,
         )
+    # a search that began with another split of the batch keeps the size of its held-out batches
+    times = schedule(config, training, len(train), trial.batch_size)
     rounds = callback.rounds + strategy.decide(trial, times.rounds)
     if not keep_adapters:
         load_trained(model, before)
