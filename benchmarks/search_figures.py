@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 #: Colours that colour-blind people can tell apart (Okabe and Ito), ours first.
 _OURS, _PAPER, _OTHERS, _GREY = "#D55E00", "#0072B2", "#009E73", "#999999"
@@ -67,6 +68,8 @@ def _curves(axes: Any, rows: dict[str, Any]) -> None:
     for block in range(curve.shape[1] - 1):
         skipped = block in row["plans"][0]
         axes.plot(curve[:, 0], curve[:, 1 + block], color=_OURS if skipped else _GREY, linewidth=2 if skipped else 1)
-        if skipped:
-            axes.annotate(str(block), (curve[-1, 0], curve[-1, 1 + block]), xytext=(4, 0), textcoords="offset points")
-    axes.set(xlabel="round of comparisons", ylabel="preference", title="default, first seed: skipped blocks in colour")
+    for name, line in (("skipped", {"color": _OURS, "linewidth": 2}), ("kept", {"color": _GREY, "linewidth": 1})):
+        axes.plot([], [], label=name, **line)
+    axes.legend(frameon=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="round of comparisons", ylabel="preference", title="blocks in default's first search")
