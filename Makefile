@@ -35,6 +35,8 @@ benchmarks: install
 	$(BIN)/python benchmarks/meter_step.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/adapter_start.py
+	$(BIN)/python benchmarks/search_cost.py
+	$(BIN)/python benchmarks/search_quality.py
 
 clean:
 	rm -rf $(VENV) build dist runs

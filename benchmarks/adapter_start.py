@@ -82,7 +82,7 @@ def one_run(
     watch.look(0)
     config = TrainConfig(max_steps=steps, batch_size=32, learning_rate=2e-3, warmup_ratio=0.05, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        train_loop(model, task, train, config, Path(folder), f"{plan} {start} {seed}", 1, steps, [watch])
+        train_loop(model, task, train, config, Path(folder), f"{plan} {start} {seed}", steps, callbacks=[watch])
     row = {"start": start, "plan": plan, "seed": seed, "validation": {str(k): v for k, v in watch.found.items()}}
     return row if errors is None else {**row, "relative_error": errors, "fit_seconds": fitting}
 

@@ -40,6 +40,7 @@ from skiptune.checks import read_json, write_json
 from skiptune.cost import example_inputs
 from skiptune.families.meter import modeling
 from skiptune.runtime import versions
+from skiptune.searching.shared import evaluate_each
 
 RELEASED_GIB = 8.1
 ANSWERS = 3129
@@ -63,10 +64,9 @@ def one(measure: str, options: argparse.Namespace) -> dict[str, Any]:
     else:
         model.eval()
         names = list(st.blocks_of(model))
-        with torch.no_grad():
-            for candidate in range(CANDIDATES):
-                st.choose(model, names[candidate : candidate + 4])
-                model(**inputs)
+        sets = [names[candidate : candidate + 4] for candidate in range(CANDIDATES)]
+        for _ in evaluate_each(model, sets, inputs):
+            pass
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     return {"peak_gib": peak, "seconds": seconds, "threads": torch.get_num_threads()}
