@@ -127,3 +127,12 @@ def test_more_sets_than_can_be_thought_about() -> None:
         searcher.look(world, step)
     assert sum(allowance.savings[block] for block in searcher.best()) >= 12
     assert len(searcher.preferences) == 29
+
+
+def test_many_rounds_become_larger_ones() -> None:
+    world, searcher = World(noise=5.0), bandit()
+    numbers: list[int] = []
+    losses = world.losses
+    world.losses = lambda candidates, number: (numbers.append(number), losses(candidates, number))[1]  # type: ignore[method-assign]
+    assert len(searcher.decide(world, 130)) == 43
+    assert numbers == list(range(129))

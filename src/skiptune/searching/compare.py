@@ -62,6 +62,9 @@ class Comparison:
         ``loss`` is the yardstick's, ``regret`` how far it lies above the best of all, ``subnetworks`` and ``seconds``
         what was compared for it, ``cost`` that time as a share of what the whole training takes.
         """
+        fresh = self.make()
+        for name in names:  # refuses what cannot work before any of them begins
+            prepare_search(fresh, self.budget, self._config(name), self.training.seed, self.folder)
         warm = self._warm()
         plans = {name: self._plan(name) for name in names}
         losses = self._judge(warm, [plan.skipped for plan in plans.values()])

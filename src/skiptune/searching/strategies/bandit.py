@@ -19,11 +19,15 @@ from ...progress import track
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
 from .belief import Belief, Kernel, believe, stacks
+from .removal import mean_losses
 from .strategy import Strategy
 
 #: Sets that are thought about at a time; where there are more, so many drawn at random, and those near the best.
 _POOL = 1000
 _SAMPLES = 400
+#: Rounds that are enough: where there may be more, each compares on more batches, since thinking about n losses takes
+#: time of the order of n³.
+_ROUNDS = 40
 #: Confidence in the best set at which nothing more is compared.
 _SURE = 0.95
 
@@ -47,15 +51,17 @@ class Bandit(Strategy):
         self._belief: Belief | None = None
 
     def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        noted = []
-        for number in track(range(max(1, rounds)), "comparing"):
+        noted: list[dict[str, Any]] = []
+        batches = max(1, rounds // _ROUNDS)
+        for number in track(range(max(1, rounds // batches)), "comparing"):
             if self.confidence < _SURE:
-                noted.append(self.look(trial, number))
+                noted.append(self.look(trial, number, batches))
         return noted
 
-    def look(self, trial: Trial, step: int) -> dict[str, Any]:
+    def look(self, trial: Trial, step: int, batches: int = 1) -> dict[str, Any]:
+        """One round, each of its losses a mean over so many held-out batches."""
         candidates = self._candidates(step)
-        losses = trial.losses(candidates, step)
+        losses = mean_losses(trial, candidates, range(step * batches, (step + 1) * batches))
         self.rounds.append((candidates, losses))
         self._think(step)
         return {

@@ -108,27 +108,31 @@ def believe(kernel: Kernel, pool: list[Candidate], rounds: Sequence[tuple[list[C
     The scale of all effects and that of the noise are those of the highest marginal likelihood.
     """
     sets = [candidate for candidates, _ in rounds for candidate in candidates]
-    centred = np.zeros((len(sets), len(sets)))
-    start = 0
-    for candidates, _ in rounds:
-        stop = start + len(candidates)
-        centred[start:stop, start:stop] = np.eye(len(candidates)) - 1 / len(candidates)
-        start = stop
-    losses = centred @ np.array([loss for _, found in rounds for loss in found])
-    inner = centred @ kernel(sets, sets) @ centred
-    likeliest = max((_fit(inner + noise * centred, losses) for noise in _NOISES), key=lambda fit: fit[0])
-    _, scale, basis, values, losses_there = likeliest
-    seen = kernel(pool, sets) @ centred @ basis
-    covariance = scale * (kernel(pool, pool) - (seen / values) @ seen.T)
+    contrasts = _contrasts([len(candidates) for candidates, _ in rounds])
+    values, basis = np.linalg.eigh(contrasts.T @ kernel(sets, sets) @ contrasts)
+    basis = contrasts @ basis
+    there = basis.T @ np.array([loss for _, found in rounds for loss in found])
+    _, variances, scale = max((_fit(values.clip(0) + noise, there) for noise in _NOISES), key=lambda fit: fit[0])
+    seen = kernel(pool, sets) @ basis
+    covariance = scale * (kernel(pool, pool) - (seen / variances) @ seen.T)
     root = np.linalg.cholesky(covariance + 1e-6 * max(scale, _TINY) * np.eye(len(pool))).astype(np.float64)
-    return Belief(pool, seen @ (losses_there / values), root)
+    return Belief(pool, seen @ (there / variances), root)
 
 
-def _fit(covariance: Array, losses: Array) -> tuple[float, float, Array, Array, Array]:
-    """Log likelihood at the best scale, that scale, and an eigenbasis of what differs within rounds."""
-    values, basis = np.linalg.eigh(covariance)
-    kept = values > 1e-6
-    values, basis = values[kept], basis[:, kept]
-    there = basis.T @ losses
-    scale = max(float((there**2 / values).mean()), _TINY**2)
-    return -0.5 * len(values) * np.log(scale) - 0.5 * float(np.log(values).sum()), scale, basis, values, there
+def _contrasts(sizes: Sequence[int]) -> Array:
+    """An orthonormal basis of the differences within rounds of these sizes ``(candidates, candidates − rounds)``."""
+    found = np.zeros((sum(sizes), sum(sizes) - len(sizes)))
+    row = column = 0
+    for size in sizes:
+        basis, *_ = np.linalg.svd(np.eye(size) - 1 / size)
+        found[row : row + size, column : column + size - 1] = basis[:, : size - 1]
+        row, column = row + size, column + size - 1
+    return found
+
+
+def _fit(variances: Array, there: Array) -> tuple[float, Array, float]:
+    """Log likelihood of independent ``there`` at the best scale of their ``variances``, these, and that scale."""
+    if not len(there):  # a single candidate: nothing to compare
+        return 0.0, variances, 0.0
+    scale = max(float((there**2 / variances).mean()), _TINY**2)
+    return -0.5 * len(there) * np.log(scale) - 0.5 * float(np.log(variances).sum()), variances, scale

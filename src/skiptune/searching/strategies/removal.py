@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..allowance import Candidate
@@ -9,10 +10,10 @@ from ..trial import Trial
 from .strategy import Strategy
 
 
-def mean_losses(trial: Trial, candidates: list[Candidate], batches: int) -> list[float]:
-    """Of every candidate over the first held-out batches."""
-    rows = [trial.losses(candidates, number) for number in range(batches)]
-    return [sum(column) / batches for column in zip(*rows, strict=True)]
+def mean_losses(trial: Trial, candidates: list[Candidate], batches: Sequence[int]) -> list[float]:
+    """Of every candidate over some held-out batches."""
+    rows = [trial.losses(candidates, number) for number in batches]
+    return [sum(column) / len(batches) for column in zip(*rows, strict=True)]
 
 
 class LeaveOneOut(Strategy):
@@ -21,7 +22,9 @@ class LeaveOneOut(Strategy):
     name = "leave_one_out"
 
     def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        whole, *without = mean_losses(trial, [(), *((block,) for block in range(self.blocks))], self.config.batches)
+        whole, *without = mean_losses(
+            trial, [(), *((block,) for block in range(self.blocks))], range(self.config.batches)
+        )
         self.settle([loss - whole for loss in without])
         return []
 
@@ -36,12 +39,12 @@ class Greedy(Strategy):
 
     def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         gone: list[int] = []
-        base = mean_losses(trial, [()], self.config.batches)[0]
+        base = mean_losses(trial, [()], range(self.config.batches))[0]
         useful = [block for block in range(self.blocks) if self.allowance.savings[block] > 0]
         while not self.allowance.met(gone):
             left = [block for block in useful if block not in gone]
             sets = [tuple(sorted((*gone, block))) for block in left]
-            losses = mean_losses(trial, sets, self.config.batches)
+            losses = mean_losses(trial, sets, range(self.config.batches))
             price = [(loss - base) / self.allowance.savings[block] for loss, block in zip(losses, left, strict=True)]
             turn = price.index(min(price))
             gone.append(left[turn])
