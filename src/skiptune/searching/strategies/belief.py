@@ -1,10 +1,11 @@
 """What is believed of the loss of every set of skipped blocks: a Gaussian process over sets.
 
-Skipping two blocks hurts more, or less, than the sum of both: of the differences between the embedded model's subnetworks
-single blocks explain 38 % on easy-VQA and 62 % on DAQUAR, with pairs it is 85 % and 84 % (least squares on
-``benchmarks/results/search_landscape.json``). Blocks close to each other go together worst. So a set's loss is modelled as the sum of an effect of every block in it, one of every distance between two of them, one of every pair and
-one of the set itself, all independent normal variables beforehand. Losses of one round share a batch: their mean is
-free, only their differences say anything.
+Skipping two blocks hurts more, or less, than the sum of both: of the differences between subnetworks of the embedded
+model, single blocks explain 38 % on easy-VQA and 62 % on DAQUAR, with pairs it is 85 % and 84 % (least squares on
+``benchmarks/results/search_landscape.json``). Blocks close to each other go together worst. So a set's loss is modelled
+as the sum of an effect of every block in it, one of every distance between two of them, one of every pair and one of
+the set itself, all independent normal variables beforehand. Losses of one round share a batch: their mean is free, only
+their differences say anything.
 """
 
 from __future__ import annotations
