@@ -7,7 +7,6 @@ else is done, and every file written, by the first one.
 from __future__ import annotations
 
 import copy
-import math
 import shutil
 import time
 from collections.abc import Callable, Sequence
@@ -45,7 +44,7 @@ from .report import write_report
 from .runtime import best_device, versions
 from .searching.budget import random_blocks
 from .searching.compare import Comparison
-from .searching.run import prepare_search, schedule, search
+from .searching.run import prepare_search, reward_batch_size, schedule, search
 from .searching.strategies import STRATEGIES
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
@@ -439,11 +438,11 @@ class Run:
         except OSError as error:
             raise InputError(f"output: {self.folder} cannot be made ({error.strerror}); name another one") from None
         write_json(path, wanted)
-        whole = examples_a_step(self.recipe.train)
-        share = STRATEGIES[self.recipe.search.strategy].batch_share
-        reward_batch = math.ceil(whole // self.recipe.train.gradient_accumulation * share)
-        batch = {"examples_a_step": whole, "reward_batch_size": reward_batch}
-        write_json(self.folder / _BATCH, batch)
+        whole, reward_batch = (
+            examples_a_step(self.recipe.train),
+            reward_batch_size(self.recipe.search, self.recipe.train),
+        )
+        write_json(self.folder / _BATCH, {"examples_a_step": whole, "reward_batch_size": reward_batch})
 
     def _check_batch(self) -> int | None:
         """Before any training: the search, the training and its yardsticks see as many examples a step, whatever the

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from ..plan import Plan
 from ..progress import track
 from ..tasks.base import Task, on_device
 from ..training import load_trained, read_trained, trained_state
-from .run import prepare_search, schedule, search
+from .run import prepare_search, reward_batch_size, schedule, search
 from .shared import evaluate_each
 from .strategies import STRATEGIES
 from .trial import Trial
@@ -66,7 +65,7 @@ class Comparison:
         for name in names:  # refuses what cannot work before any of them begins
             prepare_search(fresh, self.budget, self._config(name), self.training.seed, self.folder)
         warm = self._warm()
-        plans = {name: self._plan(name) for name in names}
+        plans = {name: self._plan(name, warm) for name in names}
         losses = self._judge(warm, [plan.skipped for plan in plans.values()])
         rows = [
             {"strategy": name, "skipped": list(plan.skipped), "loss": loss, **self._cost(plan)}
@@ -82,20 +81,20 @@ class Comparison:
         path, model = self.folder / "warm.safetensors", self.make()
         if not path.is_file():
             plan = self._search(model, "influence", self.folder / "warm")  # looks once, at the end
+            took = {"seconds": plan.details["seconds"], "steps": plan.steps, "of": plan.details["of"]}
+            write_json(self.folder / "warm.json", took)  # first: the adapters say that the warm-up is done
             write_atomically(path, lambda partial: save_file(trained_state(model), partial))
-            seconds = plan.details["seconds"]
-            write_json(self.folder / "warm.json", {"seconds": seconds, "steps": plan.steps, "of": plan.details["of"]})
         load_trained(model, read_trained(path), str(path))
         return model
 
-    def _plan(self, name: str) -> Plan:
+    def _plan(self, name: str, warm: nn.Module) -> Plan:
         path = self.folder / f"{name}.json"
         if not path.is_file():
             kind = STRATEGIES[name]
             if kind.looks or not kind.trains:
                 plan = self._search(self.make(), name, self.folder / name)
             else:
-                plan = self._decide(name)
+                plan = self._decide(name, warm)
             plan.save(path)
         return Plan.load(path)
 
@@ -106,13 +105,12 @@ class Comparison:
     def _config(self, name: str) -> SearchConfig:
         return SearchConfig.from_dict({**self.config.to_dict(), "strategy": name})
 
-    def _decide(self, name: str) -> Plan:
-        """The choice of a strategy that looks once, from the shared warm-up."""
-        model = self._warm()
+    def _decide(self, name: str, model: nn.Module) -> Plan:
+        """The choice of a strategy that looks once, on the warmed-up ``model``."""
         config = self._config(name)
         strategy = prepare_search(model, self.budget, config, self.training.seed, self.folder)
         names = tuple(blocks_of(model))
-        batch = config.reward_batch_size or math.ceil(self.training.batch_size * strategy.batch_share)
+        batch = reward_batch_size(config, self.training)
         trial = Trial(model, names, self.valid, self.task.collate, batch, self.training.seed)
         times = schedule(config, self.training, len(self.train), batch)
         noted = strategy.decide(trial, times.rounds)

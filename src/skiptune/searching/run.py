@@ -86,8 +86,7 @@ def search(
     if not strategy.trains:
         skipped = tuple(names[block] for block in strategy.best())
         return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
-    usual = math.ceil(training.batch_size * processes() * strategy.batch_share)
-    reward_batch = config.reward_batch_size or usual
+    reward_batch = reward_batch_size(config, training)
     trial = Trial(model, names, valid, task.collate, reward_batch, training.seed)
     times = schedule(config, training, len(train), reward_batch)
     callback = SearchCallback(strategy, trial, times.warmup, times.interval, config.draw)
@@ -140,6 +139,12 @@ def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed:
     if allowance.number != 0:
         strategy.check()
     return strategy
+
+
+def reward_batch_size(config: SearchConfig, training: TrainConfig) -> int:
+    """Examples in a held-out batch: as set, else the strategy's share of the training batch of all processes."""
+    share = STRATEGIES[config.strategy].batch_share
+    return config.reward_batch_size or math.ceil(training.batch_size * processes() * share)
 
 
 @dataclass(frozen=True)
