@@ -20,9 +20,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import PreTrainedModel
 
-from .checkpoints import examples_a_step, refuse_other_batch
 from .checks import read_json, write_atomically, write_json
-from .config import SkipConfig, is_number
+from .config import SkipConfig
 from .cost import cost_table, count_parameters, example_inputs
 from .data.damaged import Damaged
 from .data.parts import Data, read_parts
@@ -41,10 +40,11 @@ from .plots import comparison_plot
 from .progress import console, say_once
 from .recipe import Recipe, with_preset
 from .report import write_report
+from .run_folder import check_batch, claim
 from .runtime import best_device, versions
 from .searching.budget import random_blocks
 from .searching.compare import Comparison
-from .searching.run import prepare_search, reward_batch_size, schedule, search
+from .searching.run import prepare_search, schedule, search
 from .searching.strategies import STRATEGIES
 from .slim import export, load
 from .tasks import TASKS, Evaluation, Task
@@ -52,7 +52,6 @@ from .training import fit, load_tensors, load_trained, read_trained, trained_sta
 from .version import __version__
 
 _SAMPLES = 12
-_BATCH = "batch.json"
 _STARTS = "adapter_start.safetensors"
 #: What of a plan's details the report tells.
 _OF_SEARCH = ("rounds", "comparisons", "confidence", "expected_regret", "spread", "likely", "sets")
@@ -98,7 +97,7 @@ class Run:
         """
 
         def check() -> None:
-            self._check_output()
+            claim(self.folder, self.recipe)
             parts = {"train": self.data.train, "validation": self.data.validation, "test": self.data.test}
             for records in parts.values():
                 TASKS[self.recipe.task].check(records)
@@ -176,7 +175,7 @@ class Run:
         """Step 1: the plan, in ``plan.json``."""
         path = self.folder / "plan.json"
         if not on_main(path.is_file):
-            reward_batch = on_main(self._check_batch)
+            reward_batch = on_main(lambda: check_batch(self.folder, self.recipe.train))
             model = self.fresh_model()
             recipe, folder = self.recipe, self._search_folder
             plan = search(
@@ -218,7 +217,7 @@ class Run:
         model = self.fresh_model()
         check_plan(model, plan)
         if not on_main(path.is_file):
-            on_main(self._check_batch)
+            on_main(lambda: check_batch(self.folder, self.recipe.train))
             if self.recipe.start == "search":
                 self._load_tensors(self.folder / "searched.safetensors", model)
             done = plan.steps if self.recipe.start == "search" else 0
@@ -232,7 +231,7 @@ class Run:
         """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
 
         def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
-            on_main(self._check_batch)
+            on_main(lambda: check_batch(self.folder, self.recipe.train))
             model, plan = self.fresh_model(), self.search()
             if name == "full":
                 model = load_model(
@@ -410,61 +409,6 @@ class Run:
 
     def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
         load_trained(model, on_main(lambda: read_trained(path)), source=str(path))
-
-    def _check_output(self) -> None:
-        """Start a run or go on with the same one; never mix two."""
-        path = self.folder / "recipe.json"
-        wanted = self.recipe.to_dict()
-        if self.folder.exists() and not self.folder.is_dir():
-            raise InputError(f"output: {self.folder} is a file; name a directory")
-        if path.is_file():
-            found = read_json(path)
-            if not isinstance(found, dict):
-                raise InputError(f"{path}: not the recipe of a run; edited? Remove it to go on with this one")
-            if (self.folder / _BATCH).is_file() and wanted.get("train") != found.get("train"):
-                self._check_batch()
-                wanted, found = without_batch(wanted), without_batch(found)
-            names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
-            if names:
-                raise InputError(
-                    f"output: {self.folder} holds a run with another {', '.join(names)}; "
-                    "name another output, or remove that directory"
-                )
-            return
-        if self.folder.is_dir() and any(self.folder.iterdir()):
-            raise InputError(f"output: {self.folder} is not empty and not a run; name another directory")
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"output: {self.folder} cannot be made ({error.strerror}); name another one") from None
-        write_json(path, wanted)
-        whole, reward_batch = (
-            examples_a_step(self.recipe.train),
-            reward_batch_size(self.recipe.search, self.recipe.train),
-        )
-        write_json(self.folder / _BATCH, {"examples_a_step": whole, "reward_batch_size": reward_batch})
-
-    def _check_batch(self) -> int | None:
-        """Before any training: the search, the training and its yardsticks see as many examples a step, whatever the
-        number of processes. Returns the size of the held-out batches the run began with, if that is known."""
-        path = self.folder / _BATCH
-        if not path.is_file():
-            return None
-        content = read_json(path)
-        names = ("examples_a_step", "reward_batch_size")
-        if not isinstance(content, dict) or not all(is_number(content.get(name), 1, whole=True) for name in names):
-            raise InputError(f"{path}: not the batch of a run; edited? Remove it to go on with the recipe's own")
-        refuse_other_batch(str(self.folder), content["examples_a_step"], self.recipe.train)
-        return int(content["reward_batch_size"])
-
-
-def without_batch(recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe's values but for those that say how a batch is split up, as far as that changes nothing."""
-    train, search = recipe.get("train"), recipe.get("search")
-    if not isinstance(train, dict) or not isinstance(search, dict):
-        return recipe
-    split = ("batch_size",) if search.get("draw") == "micro_batch" else ("batch_size", "gradient_accumulation")
-    return {**recipe, "train": {name: value for name, value in train.items() if name not in split}}
 
 
 def read_log(path: Path) -> dict[str, Any]:
