@@ -121,7 +121,7 @@ def test_full_disk_keeps_the_earlier_export(make_model, batch, tmp_path: Path, m
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(slim_module, "save_file", full)
+    monkeypatch.setattr(slim_module, "write_tensors", full)
     with pytest.raises(RunError, match="could not be written"):
         export(model, tmp_path / "slim", plan)
     assert torch.equal(logits(load(tmp_path / "slim"), batch), logits(model, batch))
