@@ -10,10 +10,12 @@ Everything comes from the ``config.json`` beside it. Of its ``extra`` the card k
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from .errors import InputError
 from .hub import others_have
 from .models import ARCHITECTURES, EMBEDDED
 
@@ -33,7 +35,18 @@ _EMBEDDED_LICENSE = "apache-2.0"
 
 
 def model_card(content: dict[str, Any], name: str) -> str:
-    """The text of ``README.md`` with its metadata, for the configuration of a slim model called ``name``."""
+    """The text of ``README.md`` with its metadata, for the configuration of a slim model called ``name``.
+
+    Raises:
+        InputError: its ``extra`` holds something else under the names above.
+    """
+    try:
+        return _model_card(content, name)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{name}: what was measured cannot go into a model card ({error!r}); edited?") from error
+
+
+def _model_card(content: dict[str, Any], name: str) -> str:
     parts = [
         f"# {name}",
         _introduction(content),
@@ -93,16 +106,15 @@ def _results(content: dict[str, Any]) -> list[EvalResult]:
 
 def _introduction(content: dict[str, Any]) -> str:
     plan = content["plan"]
-    what = _TASKS.get(_task(content), "a task of its owner's")
+    what = _TASKS.get(_task(content), "a task that is not recorded")
     count = f"{content['parameters']:,} parameters remain. " if "parameters" in content else ""
     form = {
         "standalone": "It stands alone: all weights that are used are in this directory.",
         "adapters": f"Only what was trained is in this directory; the rest is read from its base, {_base(content)}.",
     }[content["form"]]
     return (
-        f"{_base(content)} adapted to {what} by [SkipTune](https://arxiv.org/abs/2309.01479): "
-        f"{len(plan['skipped'])} of its {len(plan['blocks'])} blocks are gone, small adapters in their place. "
-        f"{count}{form}"
+        f"Made for {what} by SkipTune from {_base(content)}: {len(plan['skipped'])} of {len(plan['blocks'])} blocks "
+        f"are gone, with small adapters in their place ([method](https://arxiv.org/abs/2309.01479)). {count}{form}"
     )
 
 
@@ -198,6 +210,6 @@ def _base(content: dict[str, Any]) -> str:
     )
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, tuple("---" for _ in head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
-from huggingface_hub.utils import validate_repo_id
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
 from .errors import InputError, RunError
 from .models import EMBEDDED
@@ -14,6 +14,7 @@ from .slim_config import WEIGHTS, read_config
 
 #: All that a slim model is made of. Nothing here can be run.
 ALLOWED = ("*.safetensors", "*.json", "*.txt", "*.md")
+_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
 def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, token: str | None = None) -> str:
@@ -82,11 +83,7 @@ def local_folder(name: str | Path) -> Path:
 
 def is_hub_id(name: str) -> bool:
     """Whether ``name`` can be the id of a repository, ``user/name``, and is no path."""
-    try:
-        validate_repo_id(name)
-    except HFValidationError:
-        return False
-    return name.count("/") == 1 and not name.startswith((".", "~", "/"))
+    return _ID.fullmatch(name) is not None
 
 
 def others_have(base: str) -> bool:

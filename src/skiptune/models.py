@@ -232,7 +232,7 @@ def load_pruned(
     for field, value in changes.items():
         setattr(config, field, value)
 
-    class Pruned(model_class):  # type: ignore[valid-type, misc]
+    class Pruned(model_class):
         """``from_pretrained`` fills whatever its class has made."""
 
         def __init__(self, config: Any) -> None:
@@ -316,5 +316,5 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
     for name, tensor in sorted(tensors, key=lambda item: item[0]):
         value = tensor.detach().cpu().contiguous()
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
-        digest.update(memoryview(value.reshape(-1).view(torch.uint8).numpy()))
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

@@ -100,15 +100,17 @@ def export(
         "extra": extra or {},
     }
 
+    directory = Path(directory)
+    name = directory.name
+
     def write(folder: Path) -> None:
         folder.mkdir()
         content["header_sha256"] = write_tensors(folder / WEIGHTS, state)
         if task is not None:
             task.processor.save_pretrained(folder)
         write_json(folder / CONFIG, content)
-        write_text(folder / _CARD, model_card(content, directory.name))
+        write_text(folder / _CARD, model_card(content, name))
 
-    directory = Path(directory)
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory}: a file is in the way; name a directory")
     if directory.is_dir() and any(directory.iterdir()) and not (directory / CONFIG).is_file():

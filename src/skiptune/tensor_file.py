@@ -104,4 +104,4 @@ def _header(path: Path) -> bytes:
 def _bytes_of(value: Tensor) -> memoryview:
     """The tensor's bytes; nothing is copied but what lies scattered or on another device."""
     flat = value.detach().cpu().contiguous().reshape(-1)
-    return memoryview(flat.view(torch.uint8).numpy())
+    return flat.view(torch.uint8).numpy().data
