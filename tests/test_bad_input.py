@@ -374,7 +374,7 @@ def test_a_report_of_damaged_results_keeps_the_earlier_one(edit: str, call: Call
     assert card.read_bytes() == earlier
 
 
-@pytest.mark.parametrize("field", ["base_config", "skip_config", "plan", "weights_sha256", "architecture"])
+@pytest.mark.parametrize("field", ["base_config", "skip_config", "plan", "header_sha256", "architecture"])
 @pytest.mark.parametrize("value", [None, {"hidden_size": "wide"}, {"block_width": 7}, "x", 3])
 def test_an_edited_slim_configuration_is_refused(field: str, value: object, call: Call, run_copy, data_folder) -> None:
     path = run_copy / "out" / "slim" / "config.json"

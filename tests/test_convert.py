@@ -548,7 +548,7 @@ def test_a_full_disk_leaves_nothing(adapters: bool, command: Command, tmp_path: 
 
     state = state_of("vilt", adapters, ("vqa",))
     path = write_checkpoint(tmp_path / "a.ckpt", "vilt", state, skip_module=[1] if adapters else [])
-    monkeypatch.setattr(*(slim_module, "save_file") if adapters else (PreTrainedModel, "save_pretrained"), full)
+    monkeypatch.setattr(*(slim_module, "write_tensors") if adapters else (PreTrainedModel, "save_pretrained"), full)
     code, _, complaint = command("convert", path, tmp_path / "out")
     assert code == 1
     assert "could not be written" in complaint

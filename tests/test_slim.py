@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,11 +13,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import PreTrainedModel, ViltForQuestionAnswering
 
+import two_streams
 from skiptune import InputError, Plan, RunError, SkipConfig, Vqa, blocks_of, choose, export, insert, load, load_model
 from skiptune import slim as slim_module
+from two_streams import make
 
 BOTTLENECK, LORA = SkipConfig(), SkipConfig(block_adapter="lora", lora_rank=4)
 
@@ -92,16 +97,23 @@ def test_plain_transformers_refuses_a_slim_directory(make_model, tmp_path: Path)
         ViltForQuestionAnswering.from_pretrained(tmp_path / "slim")
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "no weights", "config text", "config field", "no config"])
+DAMAGES = ("truncate", "longer", "header", "other export", "no weights", "config text", "config field", "no config")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_files_are_refused(damage: str, make_model, tmp_path: Path) -> None:
     folder = export(adapted(make_model)[0], tmp_path / "slim")
     weights, config = folder / "slim.safetensors", folder / "config.json"
     data = bytearray(weights.read_bytes())
     if damage == "truncate":
         weights.write_bytes(data[: len(data) // 2])
-    elif damage == "flip":
-        data[-1] ^= 1
-        weights.write_bytes(data)
+    elif damage == "longer":
+        weights.write_bytes(data + b"0" * 64)
+    elif damage == "header":
+        weights.write_bytes(data.replace(b'"format":"pt"', b'"format":"np"'))
+    elif damage == "other export":  # same names and sizes, other weights
+        export(make_model(BOTTLENECK, noise=0.1), tmp_path / "slim-2", adapted(make_model)[1])
+        weights.write_bytes((tmp_path / "slim-2" / "slim.safetensors").read_bytes())
     elif damage == "no weights":
         weights.unlink()
     elif damage == "config text":
@@ -114,6 +126,93 @@ def test_damaged_files_are_refused(damage: str, make_model, tmp_path: Path) -> N
         load(folder)
 
 
+def test_changed_bytes_are_found_by_reading_all(make_model, batch, tmp_path: Path) -> None:
+    model, plan = adapted(make_model)
+    folder = export(model, tmp_path / "slim", plan)
+    assert torch.equal(logits(load(folder, verify=True), batch), logits(model, batch))
+    data = bytearray((folder / "slim.safetensors").read_bytes())
+    data[-1] ^= 1
+    (folder / "slim.safetensors").write_bytes(data)
+    load(folder)  # the header is right, and no more is read
+    with pytest.raises(InputError, match="SHA-256"):
+        load(folder, verify=True)
+
+
+def test_directories_of_the_first_format_are_read_in_full(make_model, batch, tmp_path: Path) -> None:
+    model, plan = adapted(make_model)
+    folder = export(model, tmp_path / "slim", plan)
+    weights, config = folder / "slim.safetensors", folder / "config.json"
+    save_file(load_file(weights), weights, metadata={"format": "pt"})
+    content = json.loads(config.read_text())
+    del content["header_sha256"]
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    config.write_text(json.dumps({**content, "format": 1, "weights_sha256": digest}))
+    assert torch.equal(logits(load(folder), batch), logits(model, batch))
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(InputError, match="SHA-256"):
+        load(folder)
+
+
+def test_skipped_blocks_of_the_base_are_neither_read_nor_checked(
+    base_folder: Path, batch, task, tmp_path: Path
+) -> None:
+    base = shutil.copytree(base_folder, tmp_path / "base")
+    model = insert(load_model(str(base), ViltForQuestionAnswering, **task.model_changes())).eval()
+    plan = Plan("vilt", tuple(blocks_of(model)), ("1", "2"))
+    choose(model, plan.skipped)
+    folder = export(model, tmp_path / "slim", plan, form="adapters")
+    expected = logits(model, batch)
+    weights = load_file(base / "model.safetensors")
+    kept = {name: value.clone() for name, value in weights.items() if not name.startswith("vilt.encoder.layer.1.")}
+    save_file(kept, base / "model.safetensors", metadata={"format": "pt"})
+    assert torch.equal(logits(load(folder), batch), expected)
+    kept.pop("vilt.encoder.layer.0.output.dense.weight")
+    save_file(kept, base / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(InputError, match=r"lacks 1 frozen weights .*layer\.0\.output\.dense\.weight"):
+        load(folder)
+
+
+@pytest.mark.parametrize("form", ["standalone", "adapters"])
+@pytest.mark.parametrize("family", ["meter", "bridgetower"])
+def test_merged_lora_of_two_streams(family: str, form: str, tmp_path: Path) -> None:
+    make(family).save_pretrained(tmp_path / "base")
+    model = insert(load_model(str(tmp_path / "base"), "vqa"), two_streams.LORA)
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    unmerged, folder = model.eval(), tmp_path / "slim"
+    choose(unmerged, ["text.0", "image.2"])
+    export(unmerged, folder, form=form)
+    found, inputs = load(folder), two_streams.make_batch()
+    assert not any("lora" in name for name, _ in found.named_parameters())
+    expected, ours = logits(unmerged, inputs), logits(found, inputs)
+    assert not torch.allclose(expected, logits(make(family), inputs), rtol=1e-2), "LoRA did nothing"
+    assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
+
+
+def test_loading_and_predicting_need_no_code_of_training(make_model, task: Vqa, data_folder, tmp_path: Path) -> None:
+    for config, form in ((BOTTLENECK, "standalone"), (LORA, "adapters")):
+        model, plan = adapted(make_model, config)
+        export(model, tmp_path / form, plan, task, form=form, base="vilt-tiny")
+        code = (
+            "import sys, skiptune as st; m = st.load(sys.argv[1]); t = st.load_task(sys.argv[1], m);"
+            "print(st.predict(m, t, sys.argv[2], 'colour?')[0]['answer']); print(*sys.modules, sep='\\n')"
+        )
+        image = str(data_folder / "images" / "0.png")
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(tmp_path / form), image], check=True, capture_output=True, text=True
+        )
+        answer, *modules = done.stdout.splitlines()
+        assert answer in task.answers
+        ours = [f"skiptune.{name}" for name in ("training", "searching", "training_bar", "run", "fitting", "plots")]
+        others = ["transformers.trainer", "transformers.training_args", "peft", "matplotlib", "datasets"]
+        assert not {*ours, *others} & set(modules)
+
+
 def test_full_disk_keeps_the_earlier_export(make_model, batch, tmp_path: Path, monkeypatch) -> None:
     model, plan = adapted(make_model)
     export(model, tmp_path / "slim", plan)
@@ -121,7 +220,7 @@ def test_full_disk_keeps_the_earlier_export(make_model, batch, tmp_path: Path, m
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(slim_module, "save_file", full)
+    monkeypatch.setattr(slim_module, "write_tensors", full)
     with pytest.raises(RunError, match="could not be written"):
         export(model, tmp_path / "slim", plan)
     assert torch.equal(logits(load(tmp_path / "slim"), batch), logits(model, batch))

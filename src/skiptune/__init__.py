@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         MeterProcessor,
     )
     from .fitting import fit_skip_adapters
+    from .hub import push_to_hub
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
     from .models import load_model, load_processor
@@ -74,6 +75,7 @@ _NAMES_BY_MODULE = {
     ".slim": ("export", "load", "load_task"),
     ".training": ("fit",),
     ".fitting": ("fit_skip_adapters",),
+    ".hub": ("push_to_hub",),
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
@@ -136,6 +138,7 @@ __all__ = [
     "parameter_groups",
     "predict",
     "prune",
+    "push_to_hub",
     "read_easy_vqa",
     "read_jsonl",
     "read_recipe",

@@ -117,7 +117,7 @@ def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = 
 
 @app.command()
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
+    model: Annotated[str, typer.Argument(help="A slim model's directory or hub id, or a run's directory.")],
     data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")],
     images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None,
     data_format: Annotated[str, typer.Option("--format", help="What the file is: a data.name of recipes.")] = "jsonl",
@@ -141,7 +141,7 @@ def evaluate(
     if images is None and name in SOURCES and "images" in SOURCES[name].needs:
         raise InputError("--images: the folder of the images is missing")
     folder = _slim_folder(model)
-    slim = load(folder, base).to(best_device())
+    slim = load(folder, base, verify=True).to(best_device())
     records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
     report_bad_rows({data: records.bad})
     task = load_task(folder, slim)
@@ -165,8 +165,12 @@ def export(
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")],
     output: Annotated[Path, typer.Argument(help="Directory to write.")],
     form: Annotated[str, typer.Option(help="standalone, or adapters (a few MB beside the base model).")] = "standalone",
+    base: Annotated[str | None, typer.Option(help="The base's name or hub id, for --form adapters.")] = None,
+    push: Annotated[str | None, typer.Option(metavar="REPO_ID", help="Upload it to the hub as user/name.")] = None,
+    private: Annotated[bool, typer.Option("--private", help="With --push: a repository that only you see.")] = False,
 ) -> None:
-    """Write the slim model of a run in either form."""
+    """Write the slim model of a run in either form, with a model card; --push uploads it."""
+    from .hub import push_to_hub
     from .run import Run
     from .slim import export as write
 
@@ -175,9 +179,12 @@ def export(
     runner = Run(_recipe_of(run_folder))
     if not (run_folder / "trained.safetensors").is_file():
         raise InputError(f"{run_folder}: training is not finished; run its recipe first")
-    folder = write(runner.train(), output, runner.search(), runner.task, form=form)  # type: ignore[arg-type]
+    plan, extra = runner.search(), runner.measured()
+    folder = write(runner.train(), output, plan, runner.task, form, base, extra)  # type: ignore[arg-type]
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
+    if push is not None:
+        typer.echo(push_to_hub(folder, push, private or None))
 
 
 @app.command()
@@ -219,7 +226,7 @@ def convert(
 
 @app.command()
 def predict(
-    model: Annotated[str, typer.Argument(help="A slim model's directory, or a run's.")],
+    model: Annotated[str, typer.Argument(help="A slim model's directory or hub id, or a run's directory.")],
     image: Annotated[Path, typer.Argument(help="An image file.")],
     question: Annotated[str, typer.Argument(help="A question, statement, hypothesis or caption about it.")],
     image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None,
@@ -361,9 +368,10 @@ def _recipe_of(folder: Path) -> Recipe:
 
 def _slim_folder(name: str) -> Path:
     """A slim model's directory; a run's directory stands for its slim model."""
+    from .hub import local_folder
     from .slim import is_slim
 
-    folder = Path(name)
+    folder = local_folder(name)
     for candidate in (folder, folder / "slim"):
         if is_slim(candidate):
             return candidate

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from .config import SkipConfig
+
+#: What is between the name of a wrapped layer and the rest of a name, in PEFT's state dictionaries.
+LORA = ".lora_"
+_DOWN, _UP = ".lora_A.default.weight", ".lora_B.default.weight"
 
 
 def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...]]], config: SkipConfig) -> None:
@@ -18,8 +23,12 @@ def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...
 
     names = {id(module): name for name, module in model.named_modules()}
     wrapped = [f"{names[id(block)]}.{layer}" for block, layers in targets for layer in layers]
-    alpha = config.lora_alpha or 2 * config.lora_rank
+    alpha = _alpha(config)
     inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
+
+
+def _alpha(config: SkipConfig) -> int:
+    return config.lora_alpha or 2 * config.lora_rank
 
 
 def merge_lora(model: nn.Module) -> nn.Module:
@@ -29,7 +38,7 @@ def merge_lora(model: nn.Module) -> nn.Module:
 
 def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
     """Put the linear layers that LoRA wraps back, in place, without what LoRA learnt unless it is merged first."""
-    if not any(".lora_" in name for name, _ in model.named_parameters()):
+    if not any(LORA in name for name, _ in model.named_parameters()):
         return model
     from peft.tuners.tuners_utils import BaseTunerLayer
 
@@ -42,3 +51,22 @@ def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
     if hasattr(model, "peft_config"):
         del model.peft_config
     return model
+
+
+@torch.no_grad()
+def fold_lora(model: nn.Module, state: Mapping[str, Tensor], config: SkipConfig) -> None:
+    """Add LoRA's products to the weights of plain layers, in place: what :func:`merge_lora` computes, from the names
+    and tensors that PEFT saves and without loading PEFT. Nothing happens without such names.
+    """
+    scale = _alpha(config) / config.lora_rank
+    for name, down in state.items():
+        if name.endswith(_DOWN):
+            layer = name.removesuffix(_DOWN)
+            weight = model.get_parameter(f"{layer}.weight")
+            weight += (state[layer + _UP] @ down) * scale
+
+
+def name_in_lora(name: str, wrapped: Iterable[str]) -> str:
+    """The name of a parameter while the layers ``wrapped`` are in LoRA: PEFT puts one more module around them."""
+    layer, _, own = name.rpartition(".")
+    return f"{layer}.base_layer.{own}" if layer in wrapped else name

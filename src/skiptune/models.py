@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, BridgeTowerConfig, PreTrainedModel, ViltConfig
+from transformers.utils import logging
 
 from .checks import nearest
 from .errors import InputError
@@ -214,6 +215,49 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
     return model, unread
 
 
+def load_pruned(
+    name: str, model_class: type[PreTrainedModel], take_out: Callable[[PreTrainedModel], None], **changes: Any
+) -> tuple[PreTrainedModel, set[str]]:
+    """A checkpoint's model without what ``take_out`` removes from the structure: it is neither allocated nor read.
+
+    ``take_out`` gets the model before it has weights. ``changes`` are configuration fields. In float32, with nothing
+    said about parameters that the checkpoint has no weights for: these are drawn, and returned by name.
+
+    Raises:
+        InputError: unknown name, another family, or files that cannot be read.
+    """
+    config = load_config(name)
+    if config.model_type != model_class.config_class.model_type:
+        raise InputError(f"{name}: model_type {config.model_type!r}, expected {model_class.config_class.model_type!r}")
+    for field, value in changes.items():
+        setattr(config, field, value)
+
+    class Pruned(model_class):
+        """``from_pretrained`` fills whatever its class has made."""
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            take_out(self)
+
+    def read(source: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+        found: tuple[PreTrainedModel, dict[str, Any]] = Pruned.from_pretrained(
+            source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        return found
+
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()  # that blocks are missing is the point
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model, report = _loading(name, read)
+    finally:
+        logging.set_verbosity(said)
+    model.__class__ = model_class
+    model.name_or_path = name
+    return model, set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
+
+
 def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) -> str:
     """Put the rows of a trained head's last layer where their answers are now; returns what there is to say of it.
 
@@ -272,5 +316,5 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]]) -> str:
     for name, tensor in sorted(tensors, key=lambda item: item[0]):
         value = tensor.detach().cpu().contiguous()
         digest.update(f"{name}|{value.dtype}|{tuple(value.shape)}|".encode())
-        digest.update(value.view(torch.uint8).numpy().tobytes() if value.numel() else b"")
+        digest.update(value.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()

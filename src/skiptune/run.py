@@ -46,7 +46,8 @@ from .searching.budget import random_blocks
 from .searching.compare import Comparison
 from .searching.run import prepare_search, schedule, search
 from .searching.strategies import STRATEGIES
-from .slim import export, load
+from .slim import annotate, export, load
+from .slim_config import read_config
 from .tasks import TASKS, Evaluation, Task
 from .training import fit, load_tensors, load_trained, read_trained, trained_state
 from .version import __version__
@@ -275,17 +276,37 @@ class Run:
         """Step 4: the slim model, in ``slim/``."""
         target = self.folder / "slim"
         if not on_main((target / "config.json").is_file):
-            accuracy = {name: value for name, value in self.evaluate().items() if name != "samples"}
-            extra = {"accuracy": accuracy, "seed": self.recipe.train.seed}
+            self.evaluate()
             model, plan = self.train(), self.search()
-            on_main(lambda: export(model, target, plan, self.task, extra=extra))
+            on_main(lambda: export(model, target, plan, self.task, extra=self.measured()))
         return target
+
+    def measured(self) -> dict[str, Any]:
+        """What is known by now of the slim model, for its configuration and its card."""
+
+        def content(name: str) -> dict[str, Any]:
+            path = self.folder / name
+            found = read_json(path) if path.is_file() else {}
+            if not isinstance(found, dict):
+                raise InputError(f"{path}: not what this step leaves; edited? Remove it to do the step again")
+            return {key: value for key, value in found.items() if key not in ("samples", "step_seconds")}
+
+        found: dict[str, Any] = {"data": self.recipe.data.name, "seed": self.recipe.train.seed}
+        found["accuracy"] = content("evaluation.json")
+        baselines = {name: content(f"baselines/{name}.json") for name in self.recipe.baselines}
+        parts = ("validation", "test")
+        found["baselines"] = {
+            name: {part: row[part] for part in parts if row.get(part)} for name, row in baselines.items() if row
+        }
+        if latency := content("latency.json"):
+            found |= {"latency": latency, "image_size": list(self.input_size()[0])}
+        return found
 
     def latency(self) -> dict[str, Any]:
         """Step 5: original, unskipped with adapters, and slim, interleaved on the CPU or GPU of this machine."""
 
         def make(folder: Path) -> dict[str, Any]:
-            slim = load(folder)
+            slim = load(folder, verify=True)
             original = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
             family_of(original).adopt(original)
             unskipped = self.fresh_model(started=False)
@@ -306,7 +327,15 @@ class Run:
             device = str(next(slim.parameters()).device)
             return {"batches": rows, "threads": torch.get_num_threads(), "device": device, "text_length": length}
 
-        return self._step("latency.json", self.export, make)
+        found = self._step("latency.json", self.export, make)
+        on_main(self._tell_latency)
+        return found
+
+    def _tell_latency(self) -> None:
+        """The slim model's card was written before anything was timed."""
+        slim = self.folder / "slim"
+        if "latency" not in read_config(slim).get("extra", {}):
+            annotate(slim, self.measured())
 
     def input_size(self) -> tuple[tuple[int, int], int]:
         """(height, width) and text length of the first validation batch: what costs and latency are stated for."""

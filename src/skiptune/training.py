@@ -31,8 +31,8 @@ from .errors import InputError, RunError
 from .fitting import check_fitted
 from .insertion import check_plan, choose, parameter_groups
 from .plan import Plan
-from .progress import TrainingBar, silence
 from .tasks.base import Task
+from .training_bar import TrainingBar, silence
 
 _BETAS = (0.9, 0.98)
 

@@ -15,7 +15,7 @@ from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcesso
 from transformers.trainer_utils import get_last_checkpoint
 
 from ..checks import read_json, write_atomically, write_json
-from ..progress import TrainingBar, silence
+from ..training_bar import TrainingBar, silence
 from .model import ViltForPretraining, score
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vocabulary import make_tokenizer

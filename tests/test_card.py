@@ -1,0 +1,92 @@
+"""Model cards: metadata that the hub reads, what was measured, and plain words about what was not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import ModelCard
+
+from skiptune import InputError, Plan, SkipConfig, Vqa, blocks_of, export
+from skiptune.slim import annotate
+
+PART = {"accuracy": 0.875, "loss": 0.25, "count": 1234, "unknown_answers": 3}
+LATENCY = {
+    "batches": {"1": {"original": {"median_s": 0.1, "ratio": 1.0}, "slim": {"median_s": 0.07, "ratio": 0.7}}},
+    "threads": 2,
+    "device": "cpu",
+    "text_length": 40,
+}
+EXTRA = {
+    "data": "vqav2",
+    "seed": 7,
+    "accuracy": {"validation": {**PART, "accuracy": 0.8}, "test": PART},
+    "baselines": {"unskipped": {"test": {**PART, "accuracy": 0.9}}},
+}
+
+
+def exported(make_model: Any, task: Vqa | None, folder: Path, **options: Any) -> Path:
+    model = make_model(SkipConfig())
+    return export(model, folder, Plan("vilt", tuple(blocks_of(model)), ("1", "2"), "bandit"), task, **options)
+
+
+def test_a_card_with_everything(make_model: Any, task: Vqa, tmp_path: Path) -> None:
+    folder = exported(make_model, task, tmp_path / "kitchen", base="dandelin/vilt-b32-mlm", extra=EXTRA)
+    card = ModelCard.load(folder / "README.md")
+    data = card.data.to_dict()
+    assert data["library_name"] == "skiptune"
+    assert data["pipeline_tag"] == "visual-question-answering"
+    assert data["base_model"] == "dandelin/vilt-b32-mlm"
+    assert data["datasets"] == ["vqav2"]
+    assert {"skiptune", "vilt", "vqa"} <= set(data["tags"])
+    assert "license" not in data
+    (result,) = card.data.eval_results
+    assert (result.metric_type, result.metric_value, result.dataset_split) == ("accuracy", 0.875, "test")
+    assert card.data.model_name == "kitchen"
+    text = card.text
+    for said in ("2 of 4 blocks", "| skipped | 1, 2 |", "| chosen by | bandit |", "| seed | 7 |", "| torch |"):
+        assert said in text
+    assert "| this model | test | accuracy | 87.50% | 1,234 |" in text
+    assert "| nothing skipped, same adapters | test | accuracy | 90.00% | 1,234 |" in text
+    assert "Latency\n\nNot measured" in text
+    assert "this card does not know" in text
+
+
+def test_latency_is_added_when_it_is_known(make_model: Any, task: Vqa, tmp_path: Path) -> None:
+    folder = exported(make_model, task, tmp_path / "slim", extra=EXTRA)
+    annotate(folder, {"latency": LATENCY, "image_size": [384, 640]})
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert "| this model | 1 | 70.0 ms | 0.70× |" in text
+    assert "cpu, 2 threads, 40 tokens of text, images of 384 × 640 pixels" in text
+    content = json.loads((folder / "config.json").read_text())
+    assert content["extra"] == {**EXTRA, "latency": LATENCY, "image_size": [384, 640]}
+
+
+def test_a_card_of_what_nobody_measured(make_model: Any, tmp_path: Path) -> None:
+    base = tmp_path / "secret" / "base"
+    base.mkdir(parents=True)
+    folder = exported(make_model, None, tmp_path / "slim", base=str(base), form="adapters")
+    card = ModelCard.load(folder / "README.md")
+    data = card.data.to_dict()
+    assert not {"base_model", "datasets", "model-index", "pipeline_tag", "license"} & data.keys()
+    assert card.text.count("Not measured when this was exported.") == 2
+    assert "secret" not in card.text, "a path of this machine"
+    assert "not recorded" in card.text
+
+
+def test_the_embedded_models_licence_is_known(make_model: Any, task: Vqa, tmp_path: Path) -> None:
+    folder = exported(make_model, task, tmp_path / "slim", base="vilt-scenes")
+    data = ModelCard.load(folder / "README.md").data.to_dict()
+    assert data["license"] == "apache-2.0"
+    assert "base_model" not in data
+
+
+@pytest.mark.parametrize(
+    "extra", [{"accuracy": 3}, {"latency": {"batches": {"1": {"slim": {}}}}}, {"accuracy": {"test": 1}}]
+)
+def test_measures_of_another_shape_are_refused(extra: dict[str, Any], make_model: Any, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="model card"):
+        exported(make_model, None, tmp_path / "slim", extra=extra)
+    assert not (tmp_path / "slim").exists()
