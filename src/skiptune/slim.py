@@ -122,20 +122,14 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
             trained on (the message gives both fingerprints).
     """
     folder = Path(directory)
-    content = _read_config(folder)
-    weights = folder / _WEIGHTS
-    if not weights.is_file():
-        raise InputError(f"{weights}: no such file; the export is not complete")
-    if _sha256(weights) != content["weights_sha256"]:
-        raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")
+    content, weights = open_export(folder)
     try:
         # in memory of their own: at the odd addresses of a mapped file some kernels round differently
         state = {name: value.clone() for name, value in load_file(weights).items()}
     except SafetensorError as error:
         raise InputError(f"{weights}: cannot be read ({error})") from None
     try:
-        plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
-        config = SkipConfig.from_dict(content["skip_config"])
+        config, plan = adapters_and_plan(content)
         read = _load_standalone if content["form"] == "standalone" else _load_on_base
         model = read(content, config, plan, state, base)
     except InputError as error:
@@ -144,6 +138,50 @@ def load(directory: str | Path, base: str | None = None) -> PreTrainedModel:
     model.slim_content = content
     model.requires_grad_(False)
     return model.eval()
+
+
+def open_export(folder: Path) -> tuple[dict[str, Any], Path]:
+    """The configuration of a slim directory, and the file of its weights.
+
+    Raises:
+        InputError: not a slim model, or truncated or edited files.
+    """
+    content, weights = _read_config(folder), folder / _WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file; the export is not complete")
+    if _sha256(weights) != content["weights_sha256"]:
+        raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")
+    return content, weights
+
+
+def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
+    """What a slim model's configuration says was inserted and skipped.
+
+    Raises:
+        InputError: one of them is not valid.
+    """
+    plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
+    return SkipConfig.from_dict(content["skip_config"]), plan
+
+
+def family_of_export(content: dict[str, Any]) -> Family:
+    """The family of a slim model."""
+    return _MODEL_CLASSES[content["architecture"]][1]
+
+
+def model_without_weights(content: dict[str, Any]) -> PreTrainedModel:
+    """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
+
+    Raises:
+        InputError: its configuration describes none.
+    """
+    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
+    model_class, family = _MODEL_CLASSES[content["architecture"]]
+    try:
+        with init_empty_weights(include_buffers=False):
+            return model_class(family.config_class(**base_config))
+    except Exception as error:  # an edited configuration can break any line of the model
+        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
 
 
 def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
@@ -216,13 +254,7 @@ def _load_standalone(
     """Build the pruned structure without allocating weights, then take the tensors from the file."""
     if base is not None:
         raise InputError("it stands alone and takes no base")
-    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
-    model_class, family = _MODEL_CLASSES[content["architecture"]]
-    try:
-        with init_empty_weights(include_buffers=False):
-            model: PreTrainedModel = model_class(family.config_class(**base_config))
-    except Exception as error:  # an edited configuration can break any line of the model
-        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
+    model = model_without_weights(content)
     insert(model, config, merged=True)
     prune(model, plan)
     own, found = ({name: value.shape for name, value in values.items()} for values in (model.state_dict(), state))
