@@ -16,17 +16,21 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.utils import logging
 
 from .checks import nearest
 from .config import SkipConfig
 from .errors import InputError
 from .evaluation import predict
+from .families.family import Family
 from .models import load_family, load_model
 from .sharing import slim_on_shared
 from .slim import adapters_and_plan, family_of_export, is_slim, load_task, open_export
 from .tasks import Task
 
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
+#: Where torch's own memory begins. At other addresses, as in a file that is mapped, some kernels round differently.
+_ALIGNMENT = 64
 #: Making modules without weights changes torch's classes for that time, for all threads.
 _ONE_AT_A_TIME = threading.RLock()
 
@@ -61,10 +65,11 @@ class SharedBase:
         if is_slim(self.name):
             raise InputError(f"{self.name}: a slim model, whose skipped blocks are gone; name the base it belongs to")
         self.family = load_family(self.name)
-        # any class will do: its head is not kept
-        model = load_model(self.name, self.family.model_class("vqa"), quiet=True).requires_grad_(False)
-        body = self.family.base_prefix
+        model, body = _any_model(self.name, self.family), self.family.base_prefix
         self._weights = {name: value for name, value in model.named_parameters() if name.startswith(body)}
+        for value in self._weights.values():
+            if value.data_ptr() % _ALIGNMENT:
+                value.data = value.data.clone()
         self._buffers = {name: value for name, value in model.named_buffers() if name.startswith(body)}
         self._attached: dict[str, _Attached] = {}
         self._processors: dict[str, Any] = {}
@@ -84,7 +89,8 @@ class SharedBase:
         """Add the slim model in ``directory`` under ``name``, and return it.
 
         Its frozen weights become those of the base; only adapters, head and small parts are read. Both forms of
-        :func:`skiptune.export` go, except for a stand-alone one that LoRA was merged into.
+        :func:`skiptune.export` go, except for a stand-alone one that LoRA was merged into. Other threads may ask
+        questions meanwhile, but not make or load models.
 
         Raises:
             InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
@@ -213,6 +219,16 @@ class SharedBase:
         task.images.memory_limit = 0  # questions are about ever new images
         task.tokenize(["?"])  # sets padding and truncation, which tokenizers must not do while another thread uses them
         return task
+
+
+def _any_model(name: str, family: Family) -> PreTrainedModel:
+    """A model with the body of ``name`` and some head, which is not to be used; nothing is said about it."""
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        return load_model(name, family.model_class("vqa"), quiet=True).requires_grad_(False)
+    finally:
+        logging.set_verbosity(said)
 
 
 def _replace(tensors: dict[str, Any], move: Callable[[Tensor], Tensor]) -> None:

@@ -11,6 +11,7 @@ from accelerate import init_empty_weights
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from .config import SkipConfig
 from .errors import InputError
@@ -48,7 +49,7 @@ def slim_on_shared(
     """
     model = model_without_weights(content)
     before = {id(value): (name, value) for name, value in model.named_parameters()}  # LoRA will change names
-    with init_empty_weights(include_buffers=False):
+    with no_init_weights(), init_empty_weights(include_buffers=False):
         insert(model, config)
     remove_dead_blocks(model, plan)
     wanted: dict[str, Tensor] = model.state_dict(keep_vars=True)

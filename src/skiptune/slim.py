@@ -18,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import AutoTokenizer, PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from .checks import Problems, read_json, write_atomically, write_json
 from .config import SkipConfig
@@ -178,7 +179,7 @@ def model_without_weights(content: dict[str, Any]) -> PreTrainedModel:
     base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
     model_class, family = _MODEL_CLASSES[content["architecture"]]
     try:
-        with init_empty_weights(include_buffers=False):
+        with no_init_weights(), init_empty_weights(include_buffers=False):
             return model_class(family.config_class(**base_config))
     except Exception as error:  # an edited configuration can break any line of the model
         raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
