@@ -31,6 +31,7 @@ full: install
 
 benchmarks: install
 	$(BIN)/python benchmarks/latency.py
+	$(BIN)/python benchmarks/many_tasks.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/meter_step.py
 	$(BIN)/python benchmarks/reading.py

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from .recipe import Recipe, read_recipe
     from .run import Run
     from .searching.run import search
+    from .shared_base import SharedBase
     from .slim import export, load, load_task
     from .tasks import Entailment, Evaluation, Reasoning, Retrieval, Task, Vqa
     from .training import fit
@@ -72,6 +73,7 @@ _NAMES_BY_MODULE = {
         "MeterModel",
         "MeterProcessor",
     ),
+    ".shared_base": ("SharedBase",),
     ".slim": ("export", "load", "load_task"),
     ".training": ("fit",),
     ".fitting": ("fit_skip_adapters",),
@@ -112,6 +114,7 @@ __all__ = [
     "Run",
     "RunError",
     "SearchConfig",
+    "SharedBase",
     "SkipConfig",
     "Task",
     "TrainConfig",

@@ -63,7 +63,7 @@ def fold_lora(model: nn.Module, state: Mapping[str, Tensor], config: SkipConfig)
         if name.endswith(_DOWN):
             layer = name.removesuffix(_DOWN)
             weight = model.get_parameter(f"{layer}.weight")
-            weight += (state[layer + _UP] @ down) * scale
+            weight.add_((state[layer + _UP] @ down) * scale)
 
 
 def name_in_lora(name: str, wrapped: Iterable[str]) -> str:

@@ -150,15 +150,10 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
             trained on (the message gives both fingerprints).
     """
     folder = local_folder(directory)
-    content = read_config(folder)
-    weights = folder / WEIGHTS
-    if not weights.is_file():
-        raise InputError(f"{weights}: no such file; the export is not complete")
-    _check_weights(weights, content, verify)
+    content, weights = open_export(folder, verify)
     state = map_tensors(weights)
     try:
-        plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
-        config = SkipConfig.from_dict(content["skip_config"])
+        config, plan = adapters_and_plan(content)
         if content["form"] == "standalone" and base is not None:
             raise InputError("it stands alone and takes no base")
         model = (
@@ -172,6 +167,29 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
     model.slim_content = content
     model.requires_grad_(False)
     return model.eval()
+
+
+def open_export(folder: Path, verify: bool = False) -> tuple[dict[str, Any], Path]:
+    """The configuration of a slim directory, and the file of its weights, checked as :func:`load` says.
+
+    Raises:
+        InputError: not a slim model, or truncated or edited files.
+    """
+    content, weights = read_config(folder), folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file; the export is not complete")
+    _check_weights(weights, content, verify)
+    return content, weights
+
+
+def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
+    """What a slim model's configuration says was inserted and skipped.
+
+    Raises:
+        InputError: one of them is not valid.
+    """
+    plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
+    return SkipConfig.from_dict(content["skip_config"]), plan
 
 
 def _check_weights(weights: Path, content: dict[str, Any], verify: bool) -> None:

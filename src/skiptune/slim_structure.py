@@ -11,6 +11,7 @@ from typing import Any
 from accelerate import init_empty_weights
 from torch import Tensor
 from transformers import PreTrainedModel
+from transformers.initialization import no_init_weights
 
 from .config import SkipConfig
 from .errors import InputError
@@ -29,13 +30,8 @@ def load_standalone(
     Raises:
         InputError: the configuration describes no model, or the weights are those of another.
     """
-    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
-    model_class, family = MODEL_CLASSES[content["architecture"]]
+    model = model_without_weights(content)
     with init_empty_weights(include_buffers=False):
-        try:
-            model: PreTrainedModel = model_class(family.config_class(**base_config))
-        except Exception as error:  # an edited configuration can break any line of the model
-            raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
         insert(model, config, merged=True)
         remove_dead_blocks(model, plan)
     own = {name: value.shape for name, value in model.state_dict().items()}
@@ -43,6 +39,21 @@ def load_standalone(
     model.load_state_dict(state, strict=True, assign=True)
     model.tie_weights()
     return model
+
+
+def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
+    """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
+
+    Raises:
+        InputError: its configuration describes none.
+    """
+    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
+    model_class, family = MODEL_CLASSES[content["architecture"]]
+    try:
+        with no_init_weights(), init_empty_weights(include_buffers=False):
+            return model_class(family.config_class(**base_config))
+    except Exception as error:  # an edited configuration can break any line of the model
+        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
 
 
 def load_on_base(
