@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .benchmark import BenchConfig, bench
     from .config import Budget, SearchConfig, SkipConfig, TrainConfig
     from .conversion import convert
     from .cost import block_savings, cost_table, count_macs, count_parameters
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from .training import fit
 
 _NAMES_BY_MODULE = {
+    ".benchmark": ("BenchConfig", "bench"),
     ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
     ".conversion": ("convert",),
     ".cost": ("block_savings", "cost_table", "count_macs", "count_parameters"),
@@ -87,6 +89,7 @@ _NAMES_BY_MODULE = {
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
+    "BenchConfig",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
@@ -115,6 +118,7 @@ __all__ = [
     "TrainConfig",
     "Vqa",
     "__version__",
+    "bench",
     "block_savings",
     "blocks_of",
     "choose",
