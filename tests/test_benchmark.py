@@ -53,8 +53,9 @@ def test_a_line_names_a_model(slim: Path, tmp_path: Path) -> None:
         ("vilt-tiny:skip=0:skip=1", "skip: given twice"),
         ("vilt-tiny:skip=0:plan=plan.json", "skip and plan: give one"),
         ("vilt-tiny:adapters=lroa", "did you mean 'lora'"),
+        ("vilt-tiny:kernels=mkl", "kernels: 'mkl'; valid: torch, onednn"),
         ("vilt-tiny:base=vilt-tiny", "is no slim model"),
-        ("SLIM:skip=0", "takes no option but base"),
+        ("SLIM:skip=0", "whose blocks are settled"),
     ],
 )
 def test_a_line_that_names_none(slim: Path, text: str, said: str) -> None:
@@ -129,7 +130,8 @@ def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
 
 
 def test_command_writes_table_numbers_and_figure(slim: Path, tmp_path: Path) -> None:
-    models = ["vilt-tiny", "vilt-tiny", "vilt-tiny:adapters=lora", "vilt-tiny:skip=0,3", str(slim)]
+    skipping = "vilt-tiny:skip=0,3:kernels=onednn"
+    models = ["vilt-tiny", "vilt-tiny", "vilt-tiny:adapters=lora", skipping, f"{slim}:kernels=onednn"]
     options = ["--labels", "5", "--repeats", "2", "--warmup", "0", "--batch-sizes", "1,2", "--no-memory", "--json"]
     done = CliRunner().invoke(app, ["bench", *models, *options, "-o", str(tmp_path / "out")], catch_exceptions=False)
     found = json.loads(done.stdout)

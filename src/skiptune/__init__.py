@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         MeterProcessor,
     )
     from .fitting import fit_skip_adapters
+    from .fusion import prepare_for_inference
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
     from .models import load_model, load_processor
@@ -76,6 +77,7 @@ _NAMES_BY_MODULE = {
     ".slim": ("export", "load", "load_task"),
     ".training": ("fit",),
     ".fitting": ("fit_skip_adapters",),
+    ".fusion": ("prepare_for_inference",),
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
@@ -139,6 +141,7 @@ __all__ = [
     "model_from_original",
     "parameter_groups",
     "predict",
+    "prepare_for_inference",
     "prune",
     "read_easy_vqa",
     "read_jsonl",

@@ -13,12 +13,14 @@ from .checks import Problems, nearest
 from .config import SkipConfig
 from .errors import InputError
 from .families.registry import family_of
+from .fusion import Packed, PackedLinear, prepare_for_inference
 from .insertion import blocks_of, insert, prune
-from .models import load_model, source_of
+from .models import ARCHITECTURES, load_model, source_of
 from .plan import Plan, check_skipped
 from .slim import is_slim, load
 
-_KEYS = ("skip", "plan", "adapters", "scope", "base")
+_KEYS = ("skip", "plan", "adapters", "scope", "base", "kernels")
+_KERNELS = ("torch", "onednn")
 _EXAMPLE = "e.g. vilt-b32:skip=0,1,2,3:adapters=lora"
 
 
@@ -34,6 +36,7 @@ class BenchModel:
         skipped: names of the blocks that are gone.
         config: of the adapters in the others, which start at zero: time does not depend on what they learn.
         base: another place of a slim model's base.
+        kernels: ``onednn``: prepared by :func:`skiptune.prepare_for_inference`; ``torch``: not.
     """
 
     text: str
@@ -43,6 +46,7 @@ class BenchModel:
     skipped: tuple[str, ...] = ()
     config: SkipConfig | None = None
     base: str | None = None
+    kernels: str = "torch"
 
     @property
     def same_outputs(self) -> tuple[str, tuple[str, ...]] | None:
@@ -51,10 +55,11 @@ class BenchModel:
 
 
 def parse_model(text: str) -> BenchModel:
-    """Read ``NAME[:skip=0,1][:plan=FILE][:adapters=bottleneck|lora|none][:scope=fusion|global][:base=BASE]``.
+    """Read ``NAME[:KEY=VALUE]…``, with ``skip=0,1`` or ``plan=FILE``, ``adapters=bottleneck|lora|none``,
+    ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
 
-    ``NAME`` is a slim directory, a finished run's, or a model by any kind of name. Without options it is taken as it
-    is; ``adapters`` is ``bottleneck`` if only blocks are named.
+    ``NAME`` is a slim directory, a finished run's, or a model by any kind of name. Without options, ``kernels`` aside,
+    it is taken as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
 
     Raises:
         InputError: an unknown or repeated option, options that do not go together, or no such model; all problems in
@@ -75,27 +80,27 @@ def parse_model(text: str) -> BenchModel:
             options[key] = value.strip()
     slim = next((folder for folder in (Path(name), Path(name) / "slim") if is_slim(folder)), None)
     for key in options:
-        if slim is not None and key != "base":
-            problems.add(f"{key}: {slim} is a slim model and takes no option but base; name its base model instead")
+        if slim is not None and key not in ("base", "kernels"):
+            problems.add(f"{key}: {slim} is a slim model, whose blocks are settled; name its base model instead")
         elif slim is None and key == "base":
             problems.add(f"base: {name} is no slim model; only those have a base")
     problems.check(len(options.keys() & {"skip", "plan"}) < 2, "skip and plan: give one of them")
+    kernels = options.pop("kernels", "torch")
+    problems.check(kernels in _KERNELS, f"kernels: {kernels!r}{nearest(kernels, _KERNELS)}")
     problems.raise_any()
     if slim is not None:
-        return BenchModel(text, str(slim), slim=True, plain=False, base=options.get("base"))
+        return BenchModel(text, str(slim), slim=True, plain=False, base=options.get("base"), kernels=kernels)
     _check_source(name)
     if not options:
-        return BenchModel(text, name)
+        return BenchModel(text, name, kernels=kernels)
     config = {"block_adapter": options.get("adapters", "bottleneck"), "scope": options.get("scope", "fusion")}
     skipped = tuple(block.strip() for block in options.get("skip", "").split(",") if block.strip())
     if "plan" in options:
         skipped = Plan.load(options["plan"]).skipped
-    return BenchModel(text, name, plain=False, skipped=skipped, config=SkipConfig.from_dict(config))
+    return BenchModel(text, name, plain=False, skipped=skipped, config=SkipConfig.from_dict(config), kernels=kernels)
 
 
 def _check_source(name: str) -> None:
-    from .models import ARCHITECTURES
-
     if name not in ARCHITECTURES:
         source_of(name)
 
@@ -106,9 +111,24 @@ class Builder:
     def __init__(self, labels: int, dtype: Any = None, device: str = "cpu") -> None:
         self._labels, self._dtype, self._device = labels, dtype, device
         self._bases: dict[str, nn.Module] = {}
+        self._packed: Packed = {}
+
+    def prepare(self, spec: BenchModel, model: nn.Module) -> None:
+        """Give a built model the kernels that it is to be measured with, in place.
+
+        Raises:
+            InputError: it cannot have them.
+        """
+        if spec.kernels == "torch":
+            return
+        prepare_for_inference(model, self._packed)
+        if not any(isinstance(module, PackedLinear) for module in model.modules()):
+            raise InputError(
+                f"{spec.text}: kernels=onednn needs float32 on a CPU, and a torch with oneDNN's operations"
+            )
 
     def build(self, model: BenchModel) -> nn.Module:
-        """The model, ready for inference.
+        """The model for inference, with torch's kernels.
 
         Raises:
             InputError: unknown blocks, or a model that cannot be loaded.
@@ -134,7 +154,7 @@ class Builder:
 
 
 def describe(spec: BenchModel, model: nn.Module) -> dict[str, Any]:
-    """What a result row says of a built model: family, skipped blocks and kind of adapters."""
+    """What a result row says of a built model: family, skipped blocks, kinds of adapters and kernels."""
     config = getattr(model, "skip_config", None)
     skipped = list(spec.skipped)
     if spec.slim:
@@ -144,4 +164,5 @@ def describe(spec: BenchModel, model: nn.Module) -> dict[str, Any]:
         "family": family_of(model).name,
         "skipped": skipped,
         "adapters": "none" if config is None else config.block_adapter,
+        "kernels": spec.kernels,
     }

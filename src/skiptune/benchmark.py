@@ -86,10 +86,10 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str,
     Returns:
         ``rows``, one a model and batch size: ``median_s``, ``p10_s``, ``p90_s`` and ``throughput`` (rows a second);
         ``ratio`` to the first model and its ``ratio_interval``; ``macs_g``, of one batch; ``realised``, the share of
-        the saved multiply-accumulates that is saved in time, against ``realised_to``: the model of the same base and
-        adapters with nothing skipped if there is one, else the first. ``models``: ``load_s``, ``load_peak_bytes``,
-        ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the spread does not allow to claim.
-        ``settings``, ``versions``.
+        the saved multiply-accumulates that is saved in time, against ``realised_to``: the model of the same base,
+        adapters and kernels with nothing skipped if there is one, else the first. ``models``: ``load_s``,
+        ``load_peak_bytes``, ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the spread does not allow
+        to claim. ``settings``, ``versions``.
 
     Raises:
         InputError: models or settings that make no sense.
@@ -101,7 +101,11 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str,
         builder = Builder(config.labels, DTYPES[config.dtype], config.device)
         built = {name: builder.build(spec) for name, spec in specs.items()}
         settings = _settings(config, next(iter(built.values())))
-        rows = [row for batch in config.batch_sizes for row in _rows(specs, built, settings, batch)]
+        with ShapesOnly():
+            macs = {name: count_macs(model, _inputs(name, model, settings, 1)) for name, model in built.items()}
+        for name, spec in specs.items():
+            builder.prepare(spec, built[name])
+        rows = [row for batch in config.batch_sizes for row in _rows(specs, built, macs, settings, batch)]
     del built, builder  # room for those that are measured alone
     alone = [{"model": name, **measure_alone(spec.text, settings)} for name, spec in specs.items() if config.memory]
     return {"rows": rows, "models": alone, "warnings": unsafe(rows), "settings": settings, "versions": versions()}
@@ -134,7 +138,11 @@ def _settings(config: BenchConfig, first: nn.Module) -> dict[str, Any]:
 
 
 def _rows(
-    specs: Mapping[str, BenchModel], built: Mapping[str, nn.Module], settings: Mapping[str, Any], batch: int
+    specs: Mapping[str, BenchModel],
+    built: Mapping[str, nn.Module],
+    macs: Mapping[str, float],
+    settings: Mapping[str, Any],
+    batch: int,
 ) -> list[dict[str, Any]]:
     """Check and time all models at one batch size."""
     inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
@@ -144,12 +152,11 @@ def _rows(
             alike.setdefault(spec.same_outputs, {})[name] = built[name]
     for group in alike.values():
         check_equal(group, inputs, _TOLERANCES[settings["dtype"]])
-    with ShapesOnly():
-        macs = {name: count_macs(model, inputs[name]) for name, model in built.items()}
     seconds = take_turns(built, inputs, settings["repeats"], settings["warmup"], f"batch {batch}")
     described = {name: {**describe(specs[name], model), "model": name} for name, model in built.items()}
     unskipped = {name: _unskipped(name, specs, described) for name in specs}
-    return summarize(described, seconds, macs, unskipped, settings, batch)
+    work = {name: batch * value for name, value in macs.items()}
+    return summarize(described, seconds, work, unskipped, settings, batch)
 
 
 def summarize(
@@ -255,7 +262,8 @@ def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, dict[str, 
 def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, Mapping[str, Any]]) -> str:
     """The model that a model's savings are counted from."""
     for other, row in described.items():
-        same = specs[other].source == specs[name].source and row["adapters"] == described[name]["adapters"]
+        alike = all(row[key] == described[name][key] for key in ("adapters", "kernels"))
+        same = alike and specs[other].source == specs[name].source
         if same and not specs[other].plain and not row["skipped"]:
             return other
     return next(iter(specs))

@@ -317,7 +317,8 @@ def bench(
     """Time models side by side: latency, throughput, memory, load time, and how much of the ideal saving is realised.
 
     Options of a MODEL: skip=BLOCKS or plan=FILE, adapters=bottleneck, lora (merged) or none, scope=fusion or global;
-    base=MODEL for a slim model without its base. Without options a model is timed as it is loaded.
+    base=MODEL for a slim model without its base; kernels=onednn for a model prepared for inference on a CPU. Without
+    options a model is timed as it is loaded.
     """
     from .bench_report import markdown, print_bench, write_bench
     from .benchmark import BenchConfig
