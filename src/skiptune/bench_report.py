@@ -10,6 +10,7 @@ from typing import Any
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from rich.console import Console
 from rich.table import Table
 
@@ -105,13 +106,13 @@ def draw(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     batches = list(dict.fromkeys(row["batch"] for row in rows))
     most = max(sum(row["batch"] == batch for row in rows) for batch in batches)
     with matplotlib.rc_context(PLOT_STYLE):
-        figure = Figure((7.2, len(batches) * (0.9 + 0.28 * most)), layout="constrained")
+        figure = Figure((8.0, 0.3 + len(batches) * (0.9 + 0.28 * most)), layout="constrained")
         panels = figure.subplots(len(batches), squeeze=False)[:, 0]
         for axes, batch in zip(panels, batches, strict=True):
             _panel(axes, [row for row in rows if row["batch"] == batch])
             axes.set_title(f"batch of {batch}")
-        _explain(panels[0], rows)
-        panels[-1].set_xlabel("milliseconds of a forward pass (10 % to 90 % of the rounds), × the first model")
+        _explain(figure, rows)
+        panels[-1].set_xlabel("milliseconds (10 % to 90 % of the rounds), × first model")
         figure.savefig(path, format="png", dpi=150)
 
 
@@ -122,23 +123,22 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
         color, shape = _KINDS[row["adapters"]]
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
         axes.plot([middle], [place], color=color, marker=shape, markersize=6, linestyle="none")
-        text = f"{middle:.3g} ms" + (f"  ×{row['ratio']:.2f}" if place else "")
+        text = f"{middle:.{0 if middle >= 100 else 1}f} ms" + (f"  ×{row['ratio']:.2f}" if place else "")
         axes.text(high + 0.03 * longest, place, text, va="center", color=INK)
     axes.set_yticks(range(len(rows)), [plain(_short(row["model"])) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, 1.3 * longest)
+    axes.set_xlim(0, 1.5 * longest)
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
 
 
-def _explain(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _explain(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
     """Which mark is which kind of adapters, where there are several."""
     kinds = [kind for kind in _KINDS if any(row["adapters"] == kind for row in rows)]
     if len(kinds) < 2:
         return
-    for kind in kinds:
-        axes.plot([], [], color=_KINDS[kind][0], marker=_KINDS[kind][1], linestyle="none", label=_NAMES[kind])
-    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=len(kinds), borderaxespad=0)
+    marks = [Line2D([], [], color=_KINDS[kind][0], marker=_KINDS[kind][1], linestyle="none") for kind in kinds]
+    figure.legend(marks, [_NAMES[kind] for kind in kinds], loc="outside lower right", ncols=len(kinds))
 
 
 def _short(name: str, longest: int = 44) -> str:

@@ -87,9 +87,9 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str,
         ``rows``, one a model and batch size: ``median_s``, ``p10_s``, ``p90_s`` and ``throughput`` (rows a second);
         ``ratio`` to the first model and its ``ratio_interval``; ``macs_g``, of one batch; ``realised``, the share of
         the saved multiply-accumulates that is saved in time, against ``realised_to``: the model of the same base,
-        adapters and kernels with nothing skipped if there is one, else the first. ``models``: ``load_s``,
-        ``load_peak_bytes``, ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the spread does not allow
-        to claim. ``settings``, ``versions``.
+        adapters and kernels with nothing skipped if there is one, else the first if its kernels are the same.
+        ``models``: ``load_s``, ``load_peak_bytes``, ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the
+        spread does not allow to claim. ``settings``, ``versions``.
 
     Raises:
         InputError: models or settings that make no sense.
@@ -163,7 +163,7 @@ def summarize(
     described: Mapping[str, Mapping[str, Any]],
     seconds: Mapping[str, Sequence[float]],
     macs: Mapping[str, float],
-    unskipped: Mapping[str, str],
+    unskipped: Mapping[str, str | None],
     settings: Mapping[str, Any],
     batch: int,
 ) -> list[dict[str, Any]]:
@@ -172,9 +172,9 @@ def summarize(
     rows = []
     for name, taken in seconds.items():
         against_first, whole = ratios(taken, seconds[first]), unskipped[name]
-        saved = 1 - macs[name] / macs[whole]
+        saved = 0.0 if whole is None else 1 - macs[name] / macs[whole]
         realised = interval = None
-        if saved > 1e-9:
+        if whole is not None and saved > 1e-9:
             against_whole = ratios(taken, seconds[whole])
             realised = (1 - statistics.median(against_whole)) / saved
             low, high = median_interval(against_whole)
@@ -259,14 +259,15 @@ def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, dict[str, 
             raise RunError(f"{name}: its outputs differ from {reference}'s by {difference:.1e}; nothing was timed")
 
 
-def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, Mapping[str, Any]]) -> str:
-    """The model that a model's savings are counted from."""
+def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The model that a model's savings are counted from; ``None``: only with other kernels, which save time too."""
+    own = described[name]
     for other, row in described.items():
-        alike = all(row[key] == described[name][key] for key in ("adapters", "kernels"))
-        same = alike and specs[other].source == specs[name].source
-        if same and not specs[other].plain and not row["skipped"]:
+        alike = all(row[key] == own[key] for key in ("adapters", "kernels"))
+        if alike and specs[other].source == specs[name].source and not specs[other].plain and not row["skipped"]:
             return other
-    return next(iter(specs))
+    first = next(iter(specs))
+    return first if described[first]["kernels"] == own["kernels"] else None
 
 
 def _inputs(name: str, model: nn.Module, settings: Mapping[str, Any], batch: int) -> dict[str, Any]:

@@ -45,7 +45,6 @@ def prepare_for_inference(model: nn.Module, packed: Packed | None = None) -> nn.
     model.eval()
     if not is_available():
         return model
-    packed = {} if packed is None else packed
     for module in list(model.modules()):
         for first, activation, second in _ACTIVATED:
             _fuse_activation(module, first, activation, second, packed)
@@ -78,19 +77,21 @@ class PackedLinear(nn.Linear):
     activation: str
 
     @classmethod
-    def adopt(cls, linear: nn.Linear, packed: Packed, scale: float = 1.0, bias_scale: float = 1.0) -> None:
+    def adopt(cls, linear: nn.Linear, packed: Packed | None, scale: float = 1.0, bias_scale: float = 1.0) -> None:
         """Turn ``linear`` into a packed one, in place, with a scaled weight and bias; not if it is of another type or
         elsewhere."""
         weight = linear.weight
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             return
-        key = weight.data_ptr()
-        if key not in packed:  # the weight stays beside it: an address means nothing once it is free
+        found = None if packed is None else packed.get(weight.data_ptr())
+        if found is None:
             kept = weight.detach()
-            packed[key] = (kept, torch.ops.mkldnn._reorder_linear_weight(kept * scale if scale != 1 else kept))
+            found = kept, torch.ops.mkldnn._reorder_linear_weight(kept * scale if scale != 1 else kept)
+        if packed is not None:  # the weight stays there: its address means nothing once it is free
+            packed[weight.data_ptr()] = found
         linear.__class__ = cls
         layer = cast(PackedLinear, linear)
-        layer.packed, layer.activation = packed[key][1], "none"
+        layer.packed, layer.activation = found[1], "none"
         layer.register_parameter("weight", None)
         if layer.bias is not None and bias_scale != 1:
             layer.bias = nn.Parameter(layer.bias.detach() * bias_scale, requires_grad=False)
@@ -133,7 +134,7 @@ class FusedAdapter(BottleneckAdapter):
         return self.up.added_to(y, self.down(self.layer_norm(x)))
 
 
-def _fuse_activation(module: nn.Module, first: str, activation: str, second: str | None, packed: Packed) -> None:
+def _fuse_activation(module: nn.Module, first: str, activation: str, second: str | None, packed: Packed | None) -> None:
     """Make an activation part of the linear layer ``first`` before it.
 
     CLIP's, ``x · sigmoid(1.702 x)``, is ``swish(1.702 x) / 1.702``: its factors go into the layers around it.
