@@ -1,124 +1,165 @@
-"""Latency of ViLT-B/32 with 0 to 6 blocks skipped, against transformers' own forward pass.
+"""Latency of ViLT-B/32 and METER with blocks skipped, against the original models.
 
-    python benchmarks/latency.py [--batches 1 32] [--repeats 10] [--output benchmarks/results/latency.json]
+    python benchmarks/latency.py [--models vilt meter] [--quick] [--output benchmarks/results/latency.json]
 
-Random weights: time does not depend on them. All models are timed in turns in one process, and their outputs are
-compared before anything is timed. ``ratio`` is to transformers' model, round by round; ``realised`` is the share of
-the saved multiply-accumulates, against the unskipped model with the same adapters, that is saved in time too.
+Random weights: time does not depend on them. All models of one input size are timed in turns in one process, after
+their outputs were compared where they must be equal. The original of ViLT is transformers' own model, of METER ours
+without adapters: transformers has none. Rows go into ``rows`` of the output, in place of those of the same model, size
+and batch. ``ratio`` is to the original, round by round; ``realised`` is the share of the saved multiply-accumulates,
+against the unskipped model with the same adapters, that is saved in time too; ``skipped`` counts what ``blocks`` names.
+
+``rows`` holds the original models and ours as prepared for inference (``kernels`` ``onednn``, see
+``skiptune.prepare_for_inference``); ``torch_kernels`` holds ours without that preparation, timed in the same rounds, so
+that what skipping saves and what other kernels save can be told apart. ``profile`` says what each block costs: G
+multiply-accumulates, and seconds here, that skipping it saves.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import shlex
 import sys
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import ViltForQuestionAnswering
 
 import skiptune as st
-from skiptune.checks import write_json
-from skiptune.cost import count_macs, example_inputs
-from skiptune.families import vilt
+from skiptune.checks import read_json, write_json
+from skiptune.cost import count_blocks, example_inputs
+from skiptune.latency import time_blocks
 from skiptune.runtime import keep_freed_memory, versions
 
-ANSWERS = 3129
+ADAPTERS = ("bottleneck", "lora")
+TOKENS = {"vilt-b32": 40, "meter-b16": 50}
+#: Model, image size, batch, rounds; and rounds of a quick run.
+RUNS = (
+    ("vilt-b32", (384, 384), 1, 24, 6),
+    ("vilt-b32", (384, 640), 1, 16, 6),
+    ("vilt-b32", (384, 384), 8, 10, 3),
+    ("meter-b16", (288, 288), 1, 14, 4),
+    ("meter-b16", (384, 384), 1, 12, 3),
+)
+COUNTS = (0, 1, 2, 4, 6)  # ViLT's first blocks
+TWO_AND_TWO = ("text.0", "text.1", "image.0", "image.1")
+GLOBAL_SAVING = 0.35
 
 
-def build(skipped: list[int]) -> dict[str, tuple[torch.nn.Module, dict[str, Any]]]:
-    """Models by name with what describes them in a result row."""
-    transformers = st.load_model("vilt-b32", ViltForQuestionAnswering, num_labels=ANSWERS)
-    original = copy.deepcopy(transformers)
-    vilt.adopt(original)
-    models = {
-        "transformers": (transformers, {"skipped": 0, "adapters": "none"}),
-        "ours": (original, {"skipped": 0, "adapters": "none"}),
-    }
-    for adapters in ("bottleneck", "lora"):
-        adapted = st.insert(copy.deepcopy(transformers), st.SkipConfig(block_adapter=adapters))
-        blocks = tuple(st.blocks_of(adapted))
-        for count in skipped:
-            plan = st.Plan("vilt", blocks, blocks[:count])
-            slim = st.prune(copy.deepcopy(adapted), plan)
-            models[f"{adapters}-{count}"] = (slim, {"skipped": count, "adapters": adapters})
-    return models
+def plans(model: str, image: tuple[int, int], adapters: str) -> list[tuple[str, tuple[str, ...]]]:
+    """Scope and skipped blocks of what is measured."""
+    if model == "vilt-b32":
+        return [("fusion", tuple(map(str, range(count)))) for count in COUNTS]
+    found = [("fusion", ()), ("fusion", TWO_AND_TWO)]
+    return [*found, ("global", global_plan(model, image, adapters))]
 
 
-@torch.inference_mode()
-def check_outputs(models: dict[str, tuple[torch.nn.Module, dict[str, Any]]], inputs: dict[str, Any]) -> None:
-    """Ours and fresh adapters (zero-initialised) compute what transformers computes, to 1e-5 relative."""
-    reference = models["transformers"][0].eval()(**inputs).logits
-    for name, (model, row) in models.items():
-        if row["skipped"] == 0:
-            difference = (model.eval()(**inputs).logits - reference).abs().max() / reference.abs().max()
-            if difference > 1e-5:
-                raise SystemExit(f"{name}: outputs differ from transformers' by {difference:.1e} relative")
+def global_plan(model: str, image: tuple[int, int], adapters: str) -> tuple[str, ...]:
+    """The first blocks, taken from the four stacks in turn, that save 35 % of the original's operations."""
+    config = st.SkipConfig.from_dict({"block_adapter": adapters, "scope": "global"})
+    adapted = st.insert(st.load_model(model, "vqa", num_labels=3129), config, merged=True)
+    costs = count_blocks(adapted, example_inputs(adapted, image, TOKENS[model]))
+    names = sorted(costs.savings, key=lambda name: int(name.rpartition(".")[2]))  # sorting keeps the stacks' order
+    left, skipped = costs.adapted, []
+    for name in names:
+        if left <= (1 - GLOBAL_SAVING) * costs.original:
+            break
+        left -= costs.savings[name]
+        skipped.append(name)
+    return tuple(name for name in costs.savings if name in skipped)
 
 
-def measure(image: tuple[int, int], text: int, batch: int, skipped: list[int], repeats: int) -> list[dict[str, Any]]:
-    """One row a model at one input size."""
-    models = build(skipped)
-    inputs = example_inputs(models["ours"][0], image, text, batch)
-    check_outputs(models, inputs)
-    macs = {name: count_macs(model, inputs) for name, (model, _) in models.items() if name != "transformers"}
-    macs["transformers"] = macs["ours"]
-    times = st.compare_latency(
-        {name: model for name, (model, _) in models.items()}, inputs, repeats, title=f"batch {batch}"
+def measure(model: str, image: tuple[int, int], batch: int, repeats: int) -> list[dict[str, Any]]:
+    """Rows of all models of one size."""
+    texts = [model, *(f"{model}:adapters=none:kernels={kernels}" for kernels in ("torch", "onednn"))]
+    for adapters in ADAPTERS:
+        for scope, skipped in plans(model, image, adapters):
+            for kernels in ("torch", "onednn"):
+                options = [f"adapters={adapters}", f"scope={scope}", f"kernels={kernels}"]
+                texts.append(":".join([model, *([f"skip={','.join(skipped)}"] if skipped else []), *options]))
+    config = st.BenchConfig(
+        batch_sizes=(batch,), image_size=image, text_length=TOKENS[model], repeats=repeats, warmup=2, memory=False
     )
-    rows = []
-    for name, (_, row) in models.items():
-        whole = f"{row['adapters']}-0"
-        saved = 1 - macs[name] / macs[whole] if row["skipped"] else 0.0
-        realised = (1 - times[name]["ratio"] / times[whole]["ratio"]) / saved if saved else None
-        rows.append(
-            {
-                "model": "vilt-b32",
-                "implementation": "transformers" if name == "transformers" else "skiptune",
-                "image": f"{image[0]}x{image[1]}",
-                "text": text,
-                "batch": batch,
-                "device": "cpu",
-                "dtype": "float32",
-                "threads": torch.get_num_threads(),
-                **row,
-                **times[name],
-                "macs_g": macs[name],
-                "realised": realised,
-            }
-        )
-    return rows
+    found = st.bench(texts, config)
+    for warning in found["warnings"]:
+        print(f"warning: {warning}", file=sys.stderr)
+    original = "transformers" if model == "vilt-b32" else "skiptune"
+    return [
+        {
+            **row,
+            "model": model,
+            "implementation": original if row["model"] == model else "skiptune",
+            "original": row["model"] == model,
+            "skipped": len(row["skipped"]),
+            "blocks": row["skipped"],
+            "scope": "global" if "scope=global" in row["model"] else "fusion",
+        }
+        for row in found["rows"]
+    ]
+
+
+def profile(model: str, image: tuple[int, int], repeats: int) -> dict[str, Any]:
+    """What each block costs, batch 1, bottleneck adapters."""
+    scope = "fusion" if model == "vilt-b32" else "global"
+    adapted = st.insert(st.load_model(model, "vqa", num_labels=3129), st.SkipConfig(scope=scope))
+    inputs = example_inputs(adapted, image, TOKENS[model])
+    macs, seconds = count_blocks(adapted, inputs), time_blocks(adapted, inputs, repeats)
+    return {
+        "model": model,
+        "image": f"{image[0]}x{image[1]}",
+        "text": TOKENS[model],
+        "original": {"macs_g": macs.original, "seconds": seconds.original},
+        "adapted": {"macs_g": macs.adapted, "seconds": seconds.adapted},
+        "saved_by": {name: {"macs_g": macs.savings[name], "seconds": seconds.savings[name]} for name in macs.savings},
+    }
+
+
+def merge(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """``new`` in place of the rows about the same model, size and batch."""
+    keys = ("model", "image", "text", "batch", "device", "dtype", "threads")
+
+    def key(row: dict[str, Any]) -> tuple[Any, ...]:
+        return tuple(row.get(name) for name in keys)
+
+    again = {key(row) for row in new}
+    return [row for row in old if key(row) not in again] + new
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32])
-    parser.add_argument("--skipped", type=int, nargs="+", default=[0, 1, 2, 4, 6])
-    parser.add_argument("--image", type=int, nargs=2, default=[384, 384], metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--text", type=int, default=40)
-    parser.add_argument(
-        "--repeats", type=int, nargs="+", default=[20, 5], help="one for every batch size, or one for all"
-    )
+    parser.add_argument("--models", nargs="+", choices=("vilt", "meter"), default=["vilt", "meter"])
+    parser.add_argument("--quick", action="store_true", help="few rounds; good for ratios to a few per cent")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "latency.json")
     options = parser.parse_args()
     keep_freed_memory()
-    repeats = (
-        options.repeats if len(options.repeats) == len(options.batches) else options.repeats * len(options.batches)
-    )
-    rows = []
-    for batch, count in zip(options.batches, repeats, strict=False):
-        rows += measure(tuple(options.image), options.text, batch, options.skipped, count)
-        command = shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]])
-        write_json(options.output, {"rows": rows, "command": command, "versions": versions()})
+    content: dict[str, Any] = read_json(options.output) if options.output.is_file() else {}
+    content = {key: content.get(key, []) for key in ("rows", "torch_kernels", "profile")}
+    content["command"] = shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]])
+    content["versions"] = versions()
+    for model, image, batch, full, quick in RUNS:
+        if model.partition("-")[0] not in options.models:
+            continue
+        rows = measure(model, image, batch, quick if options.quick else full)
+        ours = [row for row in rows if row["kernels"] == "torch" and not row["original"]]
+        content["rows"] = merge(content["rows"], [row for row in rows if row not in ours])
+        content["torch_kernels"] = merge(content["torch_kernels"], ours)
+        if batch == 1:
+            content["profile"] = merge(content["profile"], [profile(model, image, 2 if options.quick else 8)])
+        write_json(options.output, content)
+        show(rows)
+
+
+def show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        realised = f"{row['realised']:.2f}" if row["realised"] is not None else "-"
+        realised = "-" if row["realised"] is None else f"{row['realised']:.2f}"
+        low, high = row["ratio_interval"]
         print(
-            f"{row['implementation']:<13}batch {row['batch']:<4}{row['adapters']:<11}skipped {row['skipped']}  "
-            f"{row['median_s'] * 1e3:8.1f} ms  ratio {row['ratio']:.3f}  {row['macs_g']:.2f} G  realised {realised}"
+            f"{row['model']:<10}{row['image']:<8} batch {row['batch']:<2} {row['implementation']:<13}"
+            f"{row['kernels']:<7}{row['adapters']:<11}{row['scope']:<7}skipped {row['skipped']:<2}"
+            f"{row['median_s'] * 1e3:8.1f} ms  ratio {row['ratio']:.3f} ({low:.3f}–{high:.3f})  "
+            f"{row['macs_g']:7.2f} G  realised {realised}"
         )
 
 
 if __name__ == "__main__":
+    torch.set_grad_enabled(False)
     main()

@@ -19,6 +19,7 @@ from typer.main import get_command
 
 from conftest import COLOURS, draw_square, write_recipe
 from skiptune import read_recipe
+from skiptune.bench_models import parse_model
 from skiptune.cli import app
 from skiptune.recipe import packaged_recipes
 
@@ -84,6 +85,9 @@ def test_the_readme_names_commands_and_python() -> None:
 def test_commands_of_the_readme(line: str, reader: Path) -> None:
     if re.search(r"[A-Z]{3,}|\.ckpt", line):  # a placeholder, e.g. OUTPUT, or a checkpoint that the reader has
         parse(line)
+    elif line.startswith("skiptune bench"):  # models of full size
+        parse(line)
+        assert all(parse_model(name) for name in shlex.split(line)[2:4] if name.startswith("vilt"))
     elif line.startswith(SLOW):
         parse(line)
         name = (shlex.split(line)[2:] or ["easy-vqa"])[0]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .version import __version__
 
 if TYPE_CHECKING:
+    from .benchmark import BenchConfig, bench
     from .config import Budget, SearchConfig, SkipConfig, TrainConfig
     from .conversion import convert
     from .cost import block_savings, cost_table, count_macs, count_parameters
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         MeterProcessor,
     )
     from .fitting import fit_skip_adapters
+    from .fusion import prepare_for_inference
     from .hub import push_to_hub
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
     from .training import fit
 
 _NAMES_BY_MODULE = {
+    ".benchmark": ("BenchConfig", "bench"),
     ".config": ("Budget", "SearchConfig", "SkipConfig", "TrainConfig"),
     ".conversion": ("convert",),
     ".cost": ("block_savings", "cost_table", "count_macs", "count_parameters"),
@@ -78,6 +81,7 @@ _NAMES_BY_MODULE = {
     ".training": ("fit",),
     ".fitting": ("fit_skip_adapters",),
     ".hub": ("push_to_hub",),
+    ".fusion": ("prepare_for_inference",),
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
@@ -91,6 +95,7 @@ _NAMES_BY_MODULE = {
 _MODULE_OF = {name: module for module, names in _NAMES_BY_MODULE.items() for name in names}
 
 __all__ = [
+    "BenchConfig",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
@@ -120,6 +125,7 @@ __all__ = [
     "TrainConfig",
     "Vqa",
     "__version__",
+    "bench",
     "block_savings",
     "blocks_of",
     "choose",
@@ -140,6 +146,7 @@ __all__ = [
     "model_from_original",
     "parameter_groups",
     "predict",
+    "prepare_for_inference",
     "prune",
     "push_to_hub",
     "read_easy_vqa",

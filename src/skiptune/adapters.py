@@ -43,3 +43,8 @@ class BottleneckAdapter(nn.Module):
         narrow = nn.functional.relu(self.down(self.layer_norm(x)))
         result: Tensor = self.up(narrow)
         return result
+
+    def added_to(self, y: Tensor, x: Tensor) -> Tensor:
+        """``y + A(x)``."""
+        result: Tensor = y + self(x)
+        return result

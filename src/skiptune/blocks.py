@@ -46,7 +46,7 @@ class SkippableBlock(nn.Module):
 
     def step_over(self, x: Tensor) -> Tensor:
         """``x + A_skip(x)``, what takes the block's place (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
-        return x if self.skip_adapter is None else x + self.skip_adapter(x)
+        return x if self.skip_adapter is None else self.skip_adapter.added_to(x, x)
 
     def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
         """``x + sublayer_output + A(x)``, both streams ``(batch, tokens, width)`` (paper, equation 3)."""
@@ -54,7 +54,9 @@ class SkippableBlock(nn.Module):
 
     def add_adapter(self, y: Tensor, x: Tensor, sublayer: int) -> Tensor:
         """``y + A(x)``, for a sub-layer whose LayerNorm comes before the adapter; ``y`` without adapters."""
-        return y if self.block_adapters is None else y + self.block_adapters[sublayer](x)
+        if self.block_adapters is None:
+            return y
+        return cast(BottleneckAdapter, self.block_adapters[sublayer]).added_to(y, x)
 
     def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
         """True where the stream is no padding, ``(batch, tokens)``, from the arguments of ``forward``; ``None``: all.

@@ -292,6 +292,71 @@ def cost(
 
 
 @app.command()
+def bench(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="MODEL...",
+            help="A slim model's or run's directory, or a model's name; with options: vilt-b32:skip=0,1:adapters=lora. "
+            "The first is what the others are compared with.",
+        ),
+    ],
+    batch_sizes: Annotated[str, typer.Option(help="Rows of a batch, e.g. 1,8,32.")] = "1",
+    image_size: Annotated[
+        str | None, typer.Option(help="HEIGHTxWIDTH in pixels; the first model's by default.")
+    ] = None,
+    text_length: Annotated[int | None, typer.Option(help="Tokens of text; the first model's by default.")] = None,
+    repeats: Annotated[int, typer.Option(help="Rounds that count.")] = 20,
+    warmup: Annotated[int, typer.Option(help="Rounds before them that do not.")] = 3,
+    threads: Annotated[int | None, typer.Option(help="Threads of torch; its own number by default.")] = None,
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16.")] = "float32",
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    labels: Annotated[int, typer.Option(help="Answers of the head, for models that are not slim.")] = 3129,
+    memory: Annotated[
+        bool, typer.Option(help="Load each model in a process of its own, for load time, memory.")
+    ] = True,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Directory for bench.json, bench.md and bench.png.")
+    ] = None,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Time models side by side: latency, throughput, memory, load time, and how much of the ideal saving is realised.
+
+    Options of a MODEL: skip=BLOCKS or plan=FILE, adapters=bottleneck, lora (merged) or none, scope=fusion or global;
+    base=MODEL for a slim model without its base; kernels=onednn for a model prepared for inference on a CPU. Without
+    options a model is timed as it is loaded.
+    """
+    from .bench_report import markdown, print_bench, write_bench
+    from .benchmark import BenchConfig
+    from .benchmark import bench as measure
+
+    if as_markdown and as_json:
+        raise InputError("--markdown and --json: give one of them")
+    config = BenchConfig(
+        batch_sizes=tuple(_parse_counts("--batch-sizes", batch_sizes)),
+        image_size=_parse_size(image_size) if image_size else None,
+        text_length=text_length,
+        repeats=repeats,
+        warmup=warmup,
+        threads=threads,
+        dtype=dtype,
+        device=device,
+        labels=labels,
+        memory=memory,
+    )
+    result = measure(models, config)
+    if output is not None:
+        write_bench(output, result)
+    if as_json:
+        typer.echo(json.dumps(result))
+    elif as_markdown:
+        typer.echo(markdown(result), nl=False)
+    else:
+        print_bench(result)
+
+
+@app.command()
 def models(as_json: JsonOption = False) -> None:
     """List embedded models, architectures for costs and timings, and packaged recipes."""
     from .models import ARCHITECTURES, EMBEDDED, embedded_path
@@ -414,6 +479,13 @@ def _parse_size(text: str) -> tuple[int, int]:
     if not (times and height.isdigit() and width.isdigit()):
         raise InputError(f"--image-size: {text!r} is not HEIGHTxWIDTH, e.g. 384x384")
     return int(height), int(width)
+
+
+def _parse_counts(option: str, text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise InputError(f"{option}: {text!r} are not whole numbers with commas between them, e.g. 1,8,32")
+    return [int(part) for part in parts]
 
 
 def _summary(results: dict[str, Any]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from .progress import track
 from .runtime import best_device
 
 
-@torch.inference_mode()
 def compare_latency(
     models: Mapping[str, nn.Module],
     inputs: Mapping[str, Any],
@@ -36,6 +35,26 @@ def compare_latency(
     Raises:
         InputError: fewer than two repeats.
     """
+    seconds = take_turns(models, dict.fromkeys(models, inputs), repeats, warmup, title)
+    first = next(iter(seconds.values()))
+    return {
+        name: {**spread(taken), "ratio": statistics.median(ratios(taken, first))} for name, taken in seconds.items()
+    }
+
+
+@torch.inference_mode()
+def take_turns(
+    models: Mapping[str, nn.Module],
+    inputs: Mapping[str, Mapping[str, Any]],
+    repeats: int,
+    warmup: int,
+    title: str = "timing",
+) -> dict[str, list[float]]:
+    """Seconds of one forward pass in every round, by model; ``inputs`` by model too.
+
+    Raises:
+        InputError: fewer than two repeats.
+    """
     if repeats < 2:
         raise InputError(f"repeats: {repeats}; at least 2 are needed to see a spread")
     names = list(models)
@@ -45,19 +64,21 @@ def compare_latency(
     for turn in track(range(warmup + repeats), title):
         order = names if turn % 2 == 0 else names[::-1]
         for name in order:
-            taken = _time(models[name], inputs)
+            taken = _time(models[name], inputs[name])
             if turn >= warmup:
                 seconds[name].append(taken)
-    first = seconds[names[0]]
-    return {
-        name: {
-            "median_s": statistics.median(taken),
-            "p10_s": statistics.quantiles(taken, n=10)[0],
-            "p90_s": statistics.quantiles(taken, n=10)[-1],
-            "ratio": statistics.median(own / other for own, other in zip(taken, first, strict=True)),
-        }
-        for name, taken in seconds.items()
-    }
+    return seconds
+
+
+def spread(taken: Sequence[float]) -> dict[str, float]:
+    """``median_s``, ``p10_s`` and ``p90_s`` of the rounds."""
+    tenths = statistics.quantiles(taken, n=10, method="inclusive")
+    return {"median_s": statistics.median(taken), "p10_s": tenths[0], "p90_s": tenths[-1]}
+
+
+def ratios(taken: Sequence[float], other: Sequence[float]) -> list[float]:
+    """Of two models in the same round: what slows the machine down for a while slows both."""
+    return [own / base for own, base in zip(taken, other, strict=True)]
 
 
 def time_blocks(model: nn.Module, inputs: dict[str, Any], repeats: int = 10, warmup: int = 2) -> BlockCosts:
@@ -88,9 +109,22 @@ def time_blocks(model: nn.Module, inputs: dict[str, Any], repeats: int = 10, war
 
 
 def _time(model: nn.Module, inputs: Mapping[str, Any]) -> float:
-    started = _clock()
+    if next(model.parameters()).is_cuda:
+        return _time_on_gpu(model, inputs)
+    started = time.perf_counter()
     model(**inputs)
-    return _clock() - started
+    return time.perf_counter() - started
+
+
+def _time_on_gpu(model: nn.Module, inputs: Mapping[str, Any]) -> float:
+    """Between two events on an idle GPU: gaps in which it waits for the launch of kernels count."""
+    started, ended = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    started.record()
+    model(**inputs)
+    ended.record()
+    torch.cuda.synchronize()
+    return float(started.elapsed_time(ended)) / 1e3
 
 
 def _clock() -> float:

@@ -25,7 +25,7 @@ _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 _SIZE = (5.6, 2.9)  # inches; half the page
 _FONT = 9
 _LABELS_FIT = 16  # labels of one line each beside a figure of that height
-_STYLE: Any = {
+PLOT_STYLE: Any = {
     "font.size": _FONT,
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -42,7 +42,7 @@ _STYLE: Any = {
 
 def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], skipped: Sequence[str]) -> str:
     """Bars of the final preferences in model order; skipped blocks hatched and named in the legend."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
         for state, color, hatch in (("kept", BLUE, ""), ("skipped", VERMILLION, "////")):
             places = [k for k, name in enumerate(blocks) if (name in skipped) == (state == "skipped")]
@@ -50,7 +50,7 @@ def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], sk
             if places:
                 axes.bar(places, heights, 0.75, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=state)
         crowded = len(blocks) > _LABELS_FIT or max(map(len, blocks)) > 3
-        axes.set_xticks(range(len(blocks)), [_plain(name) for name in blocks], rotation=90 if crowded else 0)
+        axes.set_xticks(range(len(blocks)), [plain(name) for name in blocks], rotation=90 if crowded else 0)
         if len(blocks) > 2 * _LABELS_FIT:
             axes.tick_params(axis="x", labelsize=max(4, _FONT * 2 * _LABELS_FIT / len(blocks)))
         axes.axhline(0, color=INK, linewidth=0.8)
@@ -64,7 +64,7 @@ def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skip
 
     Rounds during the training have their step; without one, they are numbered.
     """
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
         stepped = all("step" in entry for entry in rounds)
         steps = [0, *(entry["step"] if stepped else number for number, entry in enumerate(rounds, 1))]
@@ -79,14 +79,14 @@ def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skip
         axes.set(xlabel=label, ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         named = [k for k, name in enumerate(blocks) if name in skipped or len(blocks) <= _LABELS_FIT]
-        _name_lines(axes, {_plain(blocks[k]): rounds[-1]["preferences"][k] for k in named}, set(map(_plain, skipped)))
+        _name_lines(axes, {plain(blocks[k]): rounds[-1]["preferences"][k] for k in named}, set(map(plain, skipped)))
         _legend_above(axes)
         return _image(figure)
 
 
 def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
     """Logged training losses by step; the scale is logarithmic when they fall a long way."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
         for name, history in histories.items():
             steps, losses = ([entry[key] for entry in history] for key in ("step", "loss"))
@@ -109,10 +109,10 @@ def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
 
 def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Save a PNG: how far each strategy's plan lies above the best of all, the best on top, with what it cost."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        labels = [f"{_plain(row['strategy'])} (+{row['cost']:.0%})" for row in rows]
+        labels = [f"{plain(row['strategy'])} (+{row['cost']:.0%})" for row in rows]
         axes.barh(range(len(rows)), [row["regret"] for row in rows], color=INK, height=0.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.invert_yaxis()
@@ -123,7 +123,7 @@ def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def latency_plot(batches: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
     """Milliseconds of a forward pass, one panel a batch size: medians as bars, 10th to 90th percentile as whiskers."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(PLOT_STYLE):
         height = max(_SIZE[1], 0.3 + 1.3 * len(batches))
         figure = Figure((_SIZE[0], height), layout="constrained")
         panels = figure.subplots(len(batches), squeeze=False)[:, 0]
@@ -207,7 +207,7 @@ def _legend_above(axes: Axes) -> None:
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """A name that matplotlib does not take for mathematics."""
     return name.replace("$", r"\$")
 

@@ -65,6 +65,7 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
         self.self_attention = MeterAttention(config)
         self.cross_attention = MeterAttention(config)
         self.intermediate = nn.Linear(width, config.intermediate_size)
+        self.activation = nn.GELU()
         self.output = nn.Linear(config.intermediate_size, width)
         self.layer_norm = nn.LayerNorm(width, eps=config.layer_norm_eps)
         self.dropout = nn.Dropout(config.hidden_dropout_prob)
@@ -78,7 +79,7 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
             return self.step_over(x)
         x = self.self_attention.layer_norm(self.adapt(x, self.self_attention(x, x, mask), 0))
         x = self.cross_attention.layer_norm(self.adapt(x, self.cross_attention(x, other, other_mask), 1))
-        forwarded = self.dropout(self.output(nn.functional.gelu(self.intermediate(x))))
+        forwarded = self.dropout(self.output(self.activation(self.intermediate(x))))
         return self.add_adapter(self.layer_norm(forwarded + x), x, 2)
 
 
