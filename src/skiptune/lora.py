@@ -1,6 +1,4 @@
-"""PEFT's layers in place of linear ones of kept blocks, LoRA above all; merged away at export, so that they cost nothing
-at inference.
-"""
+"""PEFT's layers in place of linear ones of kept blocks, LoRA above all; merged at export, so inference pays nothing."""
 
 from __future__ import annotations
 

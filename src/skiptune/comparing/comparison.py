@@ -74,8 +74,8 @@ class MethodComparison:
         found = Estimate(self.run, self.threads)
         total = said(found.total(self.missing, self.processes))
         console.print(
-            f"{len(self.jobs)} trainings of {found.steps} steps, {len(self.results)} of them done; the others take about "
-            f"{total}, {self.processes} at a time with {self.threads} thread(s) each"
+            f"{len(self.jobs)} trainings of {found.steps} steps, {len(self.results)} of them done; the others take "
+            f"about {total}, {self.processes} at a time with {self.threads} thread(s) each"
         )
         return found
 
@@ -96,8 +96,8 @@ class MethodComparison:
         if self.failed:
             lines = "".join(f"\n  - {job.name}, seed {job.seed}: {why}" for job, why in self.failed.items())
             raise RunError(
-                f"{len(self.failed)} of {len(self.jobs)} trainings failed; the others are in {self.folder / 'compare.md'}. "
-                f"Run the same command again to try them again.{lines}"
+                f"{len(self.failed)} of {len(self.jobs)} trainings failed; the others are in "
+                f"{self.folder / 'compare.md'}. Run the same command again to try them again.{lines}"
             )
         return rows
 

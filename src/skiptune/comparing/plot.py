@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ _BLUE, _VERMILLION, _PURPLE, _GREEN, _ORANGE, _SKY = "#0072B2", "#D55E00", "#CC7
 _GREY, _INK = "#767676", "#222222"
 _SIZE, _DPI, _FONT = (8.6, 5.6), 150, 8.5
 _MARGIN = 0.12  # of the axes' range, on every side
+_SPACING = 4.0  # pixels
 _FRONT = (0, (2, 2))
 _STYLE: Any = {
     "font.size": _FONT,
@@ -136,18 +138,18 @@ def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
                 axes.errorbar(x, y, row["metric_se"], color=look.color, linewidth=0.9, capsize=2, zorder=2)
             size = area(row["trainable_percent"])
             axes.scatter(x, y, size, color=look.color, marker=look.marker, edgecolor="white", linewidth=0.6, zorder=3)
-    _draw_front(axes, rows)
+    _draw_front(axes, rows, floor)
 
 
-def _draw_front(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _draw_front(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
     """Steps through the rows than which none is both faster and better."""
-    best, front = -math.inf, []
+    best, front = -math.inf, list[tuple[float, float]]()
     for row in sorted(rows, key=lambda row: (row["latency_s"], -row["metric_mean"])):
         if row["metric_mean"] > best:
             best = row["metric_mean"]
-            front.append((1e3 * row["latency_s"], best))
-    x, y = zip(*front, strict=True)
-    axes.step(x, y, where="post", color=_GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
+            x, y = _place(axes, row, floor)
+            front += [(x, front[-1][1]), (x, y)] if front else [(x, y)]
+    axes.plot(*zip(*front, strict=True), color=_GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
 
 
 def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -166,9 +168,9 @@ def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> N
 
 
 def _label(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float, canvas: FigureCanvasAgg) -> None:
-    renderer: Any = canvas.get_renderer()
+    renderer: Any = canvas.get_renderer()  # type: ignore[no-untyped-call]
     scale = _DPI / 72
-    texts, points, bars = [], [], []
+    texts, points, bars = [], [], _along(axes)
     for row in rows:
         look = look_of(row)
         name = f"{row['skipped']:g}" if look.numbered else row["title"]
@@ -186,11 +188,24 @@ def _label(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float, canvas: 
     within = Box(window.x0, window.y0, window.x1, window.y1)
     back = axes.transData.inverted()
     for text, point, box in zip(texts, points, place(points, within, bars), strict=True):
-        text.set_position(back.transform(((box.left + box.right) / 2, (box.bottom + box.top) / 2)))
+        middle = back.transform(((box.left + box.right) / 2, (box.bottom + box.top) / 2))
+        text.set_position((float(middle[0]), float(middle[1])))
         end = box.nearest(point.x, point.y)
         if math.dist(end, (point.x, point.y)) > point.radius + 8:
             (x0, x1), (y0, y1) = zip(*back.transform([(point.x, point.y), end]), strict=True)
             axes.plot([x0, x1], [y0, y1], color=_GREY, linewidth=0.5, zorder=1.5)
+
+
+def _along(axes: Axes) -> list[Box]:
+    """Small boxes along the lines between points, in pixels, for labels to stay off."""
+    found = []
+    for line in axes.lines:
+        places = axes.transData.transform(line.get_xydata()).tolist()
+        for (x0, y0), (x1, y1) in pairwise(places):
+            count = 1 + int(math.dist((x0, y0), (x1, y1)) / _SPACING)
+            parts = (k / count for k in range(count + 1))
+            found += [Box.around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 3, 3) for part in parts]
+    return found
 
 
 def _plain(name: str) -> str:

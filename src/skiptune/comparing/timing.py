@@ -37,7 +37,7 @@ def timed(run: Run, results: Results, size: tuple[int, int], length: int) -> dic
         length: tokens of text.
     """
     path = run.folder / "compare" / "latency.json"
-    chosen = {structure(result): (job, result) for job, result in reversed(results.items())}
+    chosen = {structure(result): (job, result) for job, result in reversed(list(results.items()))}
     bench = run.recipe.bench
     setting = {
         "structures": sorted(chosen),
