@@ -16,8 +16,6 @@ import shutil
 import sys
 from pathlib import Path
 
-from skiptune.comparing.comparison import MethodComparison
-from skiptune.recipe import read_recipe
 from skiptune.runtime import keep_freed_memory, quiet_libraries
 
 HERE = Path(__file__).parent
@@ -52,8 +50,11 @@ def main() -> None:
     recipe, files, changes = TASKS[options.task]
     changes = [*changes, *(f"data.{name}={options.data / options.task / file}" for name, file in files.items())]
     changes += [f"model={options.model}"] if options.model else []
-    quiet_libraries()
+    quiet_libraries()  # before they are imported
     keep_freed_memory()
+    from skiptune.comparing.comparison import MethodComparison
+    from skiptune.recipe import read_recipe
+
     output = str(options.runs or Path("runs") / f"compare-{options.task}")
     command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])
     comparison = MethodComparison(read_recipe(recipe, [*changes, *options.changes], output), options.jobs, command)

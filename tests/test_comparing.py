@@ -201,6 +201,22 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
     assert (found["macs_g"] < macs) == (name != "shallow-prompts")
 
 
+@pytest.mark.parametrize("model", ["meter-tiny", "bridgetower-tiny"])
+@pytest.mark.parametrize("name", ["das-bottleneck", "heuristic-lora", "deep-prompts"])
+def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
+    model: str, name: str, tiny_recipe: Callable[..., Path], tmp_path: Path
+) -> None:
+    recipe = read_recipe(tiny_recipe(**SHORT, model=model, compare={"levels": [-0.1]}))
+    job = jobs_of(recipe, budgets_of(recipe, 6), [name])[-1]
+    write_json(tmp_path / "recipe.json", plain(job_recipe(recipe, job)))
+    write_json(tmp_path / "job.json", {"method": name, "image_size": [48, 48], "text_length": 40, "threads": 1})
+    found = work(tmp_path)
+    assert job.budget == {"das-bottleneck": Budget(macs=-0.1), "heuristic-lora": Budget(num_skip=2)}.get(name)
+    original = insert(Run(recipe).plain_model(), NO_ADAPTERS)
+    macs = count_macs(original, example_inputs(original, (48, 48), 40))
+    assert (found["macs_g"] < macs) == METHODS[name].skips
+
+
 def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]) -> None:
     given = {"methods": ["full", "ia3"], "seeds": [0], "levels": []}
     broken = recipe_of(tiny_recipe, **given, learning_rate_factors={"full": 2e9})
