@@ -25,7 +25,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "daquar": (
         str(HERE.parent / "recipes" / "daquar.yaml"),
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
-        ["train.epochs=4"],
+        ["train.epochs=3"],
     ),
     "flickr8k": (
         str(HERE.parent / "recipes" / "flickr8k.yaml"),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from ..checks import write_atomically, write_json, write_text
@@ -184,12 +182,3 @@ class MethodComparison:
 
         given = {"image_size": list(self.size), "text_length": self.length, "threads": self.threads}
         carry_out(self.recipe, waiting, self.processes, given, report)
-
-
-def compare_methods(recipe: Recipe, jobs: int = 1, command: str = "", output: Path | None = None) -> Path:
-    """Carry a comparison out in ``output`` or the recipe's directory; returns the path of its ``compare.json``."""
-    if output is not None:
-        recipe = replace(recipe, output=str(output))
-    comparison = MethodComparison(recipe, jobs, command)
-    comparison.all()
-    return comparison.folder / "compare.json"

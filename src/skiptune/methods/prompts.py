@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..adapters import Prompts
+from ..errors import InputError
 from ..families.family import Family
 from ..families.registry import family_of
 from ..insertion import blocks_of, freeze_body
@@ -27,9 +28,11 @@ class ShallowPrompts(Method):
         return f"{family.name} adds a stream of its encoders at every fusion layer, so that no token can be added"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        family = family_of(model)
+        add_prompts = family.add_prompts
+        if add_prompts is None:
+            raise InputError(f"{self.name}: {self.refusal(family)}")
         super().prepare(model, setup)
-        add_prompts = family_of(model).add_prompts
-        assert add_prompts is not None
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(setup.seed)
             add_prompts(model, setup.prompt_length)
