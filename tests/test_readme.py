@@ -30,7 +30,7 @@ INLINE = re.findall(r"`(skiptune [^`]+)`", README)
 RECIPES = [*packaged_recipes().values(), *sorted((ROOT / "recipes").rglob("*.yaml"))]
 
 #: What a reader has that the tests make small. A command that starts with one of these takes minutes.
-SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune pretrain")
+SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")
 
 
 def commands() -> list[str]:

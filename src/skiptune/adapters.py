@@ -1,9 +1,11 @@
-"""The bottleneck adapter of the paper, used beside the sub-layers of a kept block and in place of a skipped one."""
+"""What can be added to a block: the paper's bottleneck adapter, beside the sub-layers of a kept block and in place of a
+skipped one, and the additions of rival methods, a scaled parallel adapter and learnt tokens."""
 
 from __future__ import annotations
 
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 
 Init = Literal["zero", "paper"]
@@ -48,3 +50,48 @@ class BottleneckAdapter(nn.Module):
         """``y + A(x)``."""
         result: Tensor = y + self(x)
         return result
+
+
+class ParallelAdapter(nn.Module):
+    """``s · W_up · ReLU(W_down · x)`` with biases, beside the feed-forward network and reading what that reads (He et
+    al., "Towards a Unified View of Parameter-Efficient Transfer Learning", 2022; s = 4 there).
+
+    Takes and returns ``(..., width)``. Starts as LoRA does, with W_up at zero: inserting it changes no output.
+    """
+
+    def __init__(self, width: int, bottleneck: int, scale: float = 4.0) -> None:
+        super().__init__()
+        self.scale = scale
+        self.down = nn.Linear(width, bottleneck)
+        self.up = nn.Linear(bottleneck, width)
+        nn.init.kaiming_uniform_(self.down.weight, a=5**0.5)
+        for zero in (self.down.bias, self.up.weight, self.up.bias):
+            nn.init.zeros_(zero)
+
+    def forward(self, x: Tensor) -> Tensor:
+        result: Tensor = self.scale * self.up(nn.functional.relu(self.down(x)))
+        return result
+
+
+class Prompts(nn.Module):
+    """Learnt tokens that a stream attends to as if they were its own (Jia et al., "Visual Prompt Tuning", 2022).
+
+    They come behind the stream's tokens, so that heads still find the first token first; attention is blind to order.
+    """
+
+    def __init__(self, width: int, length: int) -> None:
+        super().__init__()
+        self.tokens = nn.Parameter(torch.empty(length, width))
+        nn.init.normal_(self.tokens, std=_PAPER_STD)
+
+    def behind(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """``x`` ``(batch, tokens, width)`` with the prompts behind it, and its mask with room for them.
+
+        ``mask``: for attention, ``(batch, 1, 1 or tokens, tokens)``, booleans or numbers to add; ``None``: no padding.
+        """
+        longer = torch.cat((x, self.tokens.expand(len(x), -1, -1)), dim=1)
+        if mask is None:
+            return longer, None
+        mask = mask[..., :1, :]  # all rows are alike
+        seen = (mask.new_ones if mask.dtype == torch.bool else mask.new_zeros)((*mask.shape[:-1], len(self.tokens)))
+        return longer, torch.cat((mask, seen), dim=-1)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from .adapters import BottleneckAdapter
+from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 
 
 class SkippableBlock(nn.Module):
@@ -20,6 +20,8 @@ class SkippableBlock(nn.Module):
     Attributes:
         block_adapters: one adapter a sub-layer, added in parallel while the block is kept; ``None`` without adapters.
         skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity.
+        parallel_adapter: beside the feed-forward network, inside its residual connection; ``None``: not there.
+        prompts: tokens that the block's self-attention reads beside its stream; ``None``: none.
         skipped: whether the forward pass steps over this block.
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
         mask_position: which positional argument of ``forward`` tells the padding of the block's own stream, that is
@@ -28,6 +30,8 @@ class SkippableBlock(nn.Module):
 
     block_adapters: nn.ModuleList | None
     skip_adapter: BottleneckAdapter | None
+    parallel_adapter: ParallelAdapter | None
+    prompts: Prompts | None
     skipped: bool = False
     removed: bool = False
     mask_position: ClassVar[int | None] = None
@@ -41,8 +45,8 @@ class SkippableBlock(nn.Module):
 
     def start_without_adapters(self) -> None:
         """Make room for adapters; for a family whose own blocks are skippable, called by their ``__init__``."""
-        self.register_module("block_adapters", None)
-        self.register_module("skip_adapter", None)
+        for name in ("block_adapters", "skip_adapter", "parallel_adapter", "prompts"):
+            self.register_module(name, None)
 
     def step_over(self, x: Tensor) -> Tensor:
         """``x + A_skip(x)``, what takes the block's place (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
@@ -57,6 +61,10 @@ class SkippableBlock(nn.Module):
         if self.block_adapters is None:
             return y
         return cast(BottleneckAdapter, self.block_adapters[sublayer]).added_to(y, x)
+
+    def beside(self, forwarded: Tensor, x: Tensor) -> Tensor:
+        """What the feed-forward network made of ``x``, plus what its parallel adapter does."""
+        return forwarded if self.parallel_adapter is None else forwarded + self.parallel_adapter(x)
 
     def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
         """True where the stream is no padding, ``(batch, tokens)``, from the arguments of ``forward``; ``None``: all.

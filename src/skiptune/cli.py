@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -103,6 +104,36 @@ def search(
         typer.echo(json.dumps({"skipped": plan.skipped, "preferences": plan.preferences, "details": plan.details}))
     elif rank() == 0:
         typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
+
+
+@app.command()
+def compare(
+    recipe: RecipeArgument,
+    output: OutputOption = None,
+    set: SetOption = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time; they share the cores.")] = 1,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say how long it would take.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the usual ways of tuning side by side, on the same data, steps and seeds: one table, one plot.
+
+    Full tuning, head only, BitFit, LoRA, (IA)³, prompts, adapters, and skipping by search, at random and by the best
+    heuristic; the recipe's compare section says which, and on which seeds. Every training is kept: run the same command
+    again after an interruption.
+    """
+    from .comparing.comparison import MethodComparison
+
+    command = shlex.join(["skiptune", *sys.argv[1:]])
+    comparison = MethodComparison(_recipe(recipe, output, set), jobs, command)
+    if estimate:
+        comparison.estimate()
+        return
+    rows = comparison.all()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    typer.echo((comparison.folder / "compare.md").read_text(encoding="utf-8"))
+    typer.echo(f"plot: {comparison.folder / 'compare.png'}")
 
 
 @app.command()

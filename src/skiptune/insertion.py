@@ -7,13 +7,13 @@ from collections.abc import Iterable
 import torch
 from torch import nn
 
-from .adapters import BottleneckAdapter, Init
+from .adapters import BottleneckAdapter, Init, ParallelAdapter, Prompts
 from .blocks import SkippableBlock
 from .config import GROUPS, SkipConfig
 from .errors import InputError
 from .families.family import BlockKind, Family
 from .families.registry import family_of
-from .lora import add_lora, merge_lora
+from .lora import add_lora, is_of_peft, merge_lora
 from .plan import Plan, check_skipped
 
 
@@ -42,11 +42,16 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
             _add_adapters(block, config, kind.width(model.config), kind)
         if config.block_adapter == "lora" and not merged:
             add_lora(model, [(block, family.kind_of(block).lora_targets) for block in blocks], config)
+    freeze_body(model)
+    model.skip_config = config  # type: ignore[assignment]
+    return model
+
+
+def freeze_body(model: nn.Module) -> None:
+    """Train adapters and all that was added, the small parts and the head, and nothing else."""
     for group, parameters in parameter_groups(model).items():
         for parameter in parameters.values():
             parameter.requires_grad_(group != "body")
-    model.skip_config = config  # type: ignore[assignment]
-    return model
 
 
 def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
@@ -149,7 +154,8 @@ def check_plan(model: nn.Module, plan: Plan) -> None:
 
 
 def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
-    """All parameters by group: ``block_adapters`` (LoRA too), ``skip_adapters``, ``small_parts``, ``head``, ``body``.
+    """All parameters by group: ``block_adapters`` (LoRA too, and what rival methods add), ``skip_adapters``,
+    ``small_parts``, ``head``, ``body``.
 
     Membership is declared by the adapter modules and by the family's table, not guessed from names.
     """
@@ -162,13 +168,16 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
         ):
             for parameter in module.parameters() if module is not None else ():
                 owner[id(parameter)] = group
+    for module in model.modules():
+        if isinstance(module, ParallelAdapter | Prompts):
+            owner.update({id(parameter): "block_adapters" for parameter in module.parameters()})
     groups: dict[str, dict[str, nn.Parameter]] = {group: {} for group in GROUPS}
     bare = not hasattr(model, family.base_prefix.rstrip("."))
     for name, parameter in model.named_parameters():
         full = family.base_prefix + name if bare else name
         if id(parameter) in owner:
             group = owner[id(parameter)]
-        elif ".lora_" in full:
+        elif is_of_peft(full):
             group = "block_adapters"
         elif full.startswith(family.small_parts):
             group = "small_parts"

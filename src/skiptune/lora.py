@@ -1,4 +1,4 @@
-"""LoRA on the linear layers of kept blocks, from PEFT; merged away at export, so it costs nothing at inference."""
+"""PEFT's layers in place of linear ones of kept blocks, LoRA above all; merged at export, so inference pays nothing."""
 
 from __future__ import annotations
 
@@ -31,14 +31,19 @@ def _alpha(config: SkipConfig) -> int:
     return config.lora_alpha or 2 * config.lora_rank
 
 
+def is_of_peft(name: str) -> bool:
+    """Whether a parameter of this name is one that PEFT added."""
+    return LORA in name or ".ia3_" in name
+
+
 def merge_lora(model: nn.Module) -> nn.Module:
-    """Fold every LoRA layer into the linear layer it wraps, in place. Nothing happens without LoRA."""
+    """Fold every layer of PEFT's into the linear layer it wraps, in place. Nothing happens without such."""
     return unwrap_lora(model, merge=True)
 
 
 def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
-    """Put the linear layers that LoRA wraps back, in place, without what LoRA learnt unless it is merged first."""
-    if not any(LORA in name for name, _ in model.named_parameters()):
+    """Put the linear layers that PEFT's wrap back, in place, without what those learnt unless it is merged first."""
+    if not any(is_of_peft(name) for name, _ in model.named_parameters()):
         return model
     from peft.tuners.tuners_utils import BaseTunerLayer
 

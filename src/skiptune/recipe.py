@@ -16,6 +16,7 @@ from .config import Budget, Config, SearchConfig, SkipConfig, TrainConfig, is_nu
 from .data.parts import DataConfig
 from .errors import InputError
 from .families.family import Family
+from .methods.table import CompareConfig
 from .models import load_family
 from .tasks import TASKS
 from .tasks.retrieval import RetrievalConfig
@@ -56,6 +57,7 @@ class Recipe:
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
+        compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval: how that task is trained; ``None`` for the others.
         given_training: the fields of ``train`` that the recipe itself names, until ``train`` is complete; ``None``: it
             is.
@@ -73,6 +75,7 @@ class Recipe:
     search: SearchConfig = field(default_factory=SearchConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
     bench: BenchConfig = field(default_factory=BenchConfig)
+    compare: CompareConfig = field(default_factory=CompareConfig)
     retrieval: RetrievalConfig | None = None
     given_training: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
@@ -89,6 +92,7 @@ class Recipe:
             result[name] = value.to_dict() if isinstance(value, Config) else value
         result["baselines"] = list(self.baselines)
         result["bench"]["batch_sizes"] = list(self.bench.batch_sizes)
+        result["compare"] = {k: list(v) if isinstance(v, tuple) else v for k, v in result["compare"].items()}
         return result
 
 
@@ -100,6 +104,7 @@ _SECTIONS: dict[str, type[Config]] = {
     "search": SearchConfig,
     "train": TrainConfig,
     "bench": BenchConfig,
+    "compare": CompareConfig,
 }
 _PRESETS: dict[str, dict[str, Config]] = {
     "default": {},

@@ -141,19 +141,22 @@ class Run:
 
         ``started=False`` leaves out a start of the skip adapters that costs a pass over data.
         """
-        recipe, seed = self.recipe, self.recipe.train.seed
-        model = load_model(recipe.model, self.task.model_class, seed=seed, **self.task.model_changes())
-        self._start_head(model)
-        insert(model, recipe.adapters, seed=seed)
+        recipe = self.recipe
+        model = self.plain_model()
+        insert(model, recipe.adapters, seed=recipe.train.seed)
         if started and recipe.adapters.init == "fit":
             self.adapter_start()
             path = self.folder / _STARTS
             load_tensors(parameter_groups(model)["skip_adapters"], on_main(lambda: read_trained(path)), str(path))
         return model
 
-    def _start_head(self, model: PreTrainedModel) -> None:
+    def plain_model(self) -> PreTrainedModel:
+        """The pre-trained model with the task's head, and nothing inserted: the same weights at every call."""
+        name, seed = self.recipe.model, self.recipe.train.seed
+        model = load_model(name, self.task.model_class, seed=seed, **self.task.model_changes())
         if self.recipe.preset != "paper":
             self.task.start_head(model, self.data.train)
+        return model
 
     def adapter_start(self) -> dict[str, Any]:
         """For ``init: fit``: skip adapters fitted to their blocks, once for the whole run.
@@ -235,13 +238,7 @@ class Run:
             on_main(lambda: check_batch(self.folder, self.recipe.train))
             model, plan = self.fresh_model(), self.search()
             if name == "full":
-                model = load_model(
-                    self.recipe.model,
-                    self.task.model_class,
-                    seed=self.recipe.train.seed,
-                    **self.task.model_changes(),
-                )
-                self._start_head(model)
+                model = self.plain_model()
                 insert(model, SkipConfig(block_adapter="none", scope=self.recipe.adapters.scope))
                 unfreeze(model)
             skipped = random_blocks(plan, self.recipe.train.seed) if name == "random" else ()

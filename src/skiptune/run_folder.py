@@ -50,7 +50,8 @@ def _refuse_other(folder: Path, wanted: dict[str, Any], found: Any, training: Tr
     if (folder / _BATCH).is_file() and wanted.get("train") != found.get("train"):
         check_batch(folder, training)
         wanted, found = without_batch(wanted), without_batch(found)
-    names = sorted(name for name in wanted if name != "output" and found.get(name) != wanted[name])
+    free = ("output", "compare")  # what is compared may grow
+    names = sorted(name for name in wanted if name not in free and found.get(name) != wanted[name])
     if names:
         raise InputError(
             f"output: {folder} holds a run with another {', '.join(names)}; "

@@ -45,6 +45,8 @@ class BlockKind:
         sublayers: block adapters a block; 0: it is never adapted, only skipped.
         skip_factor: default width of the skip adapter, in block-adapter widths.
         lora_targets: names, inside the block, of the linear layers that get LoRA.
+        scaled_targets: of those whose outputs (IA)³ scales: keys and values of every attention.
+        narrowing: of the linear layer that ends the feed-forward network, whose inputs (IA)³ scales; empty: no such.
     """
 
     block_class: type[SkippableBlock]
@@ -52,6 +54,8 @@ class BlockKind:
     sublayers: int
     skip_factor: int
     lora_targets: tuple[str, ...]
+    scaled_targets: tuple[str, ...] = ()
+    narrowing: str = ""
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,8 @@ class Family:
             are no such layers.
         blocks: names and modules of the skippable blocks, in model order.
         below: modules that see no skippable block's output; subnetworks evaluated on one batch run them once.
+        add_prompts: puts so many learnt tokens before the first block, which go through all blocks, in place; ``None``:
+            its blocks' streams must keep their length.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
         base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
         config_class: transformers' configuration.
@@ -88,6 +94,7 @@ class Family:
     adopt_encoders: Callable[[nn.Module], None] | None
     blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
     below: Callable[[nn.Module], list[nn.Module]]
+    add_prompts: Callable[[nn.Module, int], None] | None
     small_parts: tuple[str, ...]
     base_prefix: str
     config_class: type[Any]

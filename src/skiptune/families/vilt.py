@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoTokenizer, ViltConfig, ViltProcessor
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
-from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltLayer, ViltModel
+from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltEncoder, ViltLayer, ViltModel
 
+from ..adapters import Prompts
 from ..blocks import SkippableBlock
 from ..errors import InputError
 from .attention import attend
@@ -44,30 +45,50 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
         """Map ``(batch, tokens, width)`` to a 1-tuple of the same shape; attention weights follow if asked for.
 
         Raises:
-            InputError: ``output_attentions`` together with a skipped block, which attends to nothing.
+            InputError: ``output_attentions`` with a skipped block, which attends to nothing, or one with prompts.
         """
+        if output_attentions and (self.skipped or self.prompts is not None):
+            what = "skipped block" if self.skipped else "block with prompts"
+            raise InputError(f"output_attentions=True: a {what} has no attention weights; leave it off")
         if self.skipped:
-            if output_attentions:
-                raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
             return (self.step_over(hidden_states),)
         normed = self.layernorm_before(hidden_states)
         attended, *weights = (
             self.attention(normed, attention_mask, output_attentions=True)
             if output_attentions
-            else (self._attend(normed, attention_mask),)
+            else (self._attend(normed, hidden_states, attention_mask),)
         )
         hidden_states = self.adapt(hidden_states, attended, 0)
-        forwarded = self.output.dropout(self.output.dense(self.intermediate(self.layernorm_after(hidden_states))))
+        normed = self.layernorm_after(hidden_states)
+        forwarded = self.beside(self.output.dropout(self.output.dense(self.intermediate(normed))), normed)
         return (self.adapt(hidden_states, forwarded, 1), *weights)
 
-    def _attend(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def _attend(self, x: Tensor, stream: Tensor, mask: Tensor | None) -> Tensor:
+        """Attention of ``x``, the normed ``stream``, to itself, and to prompts that are normed as the stream is."""
         attention, output = self.attention.attention, self.attention.output
         dropout = attention.dropout.p if self.training else 0.0
+        other = x
+        if self.prompts is not None:
+            other, mask = self.prompts.behind(stream, mask)
+            other = self.layernorm_before(other)
         context = attend(
-            attention.query, attention.key, attention.value, x, x, attention.attention_head_size, mask, dropout
+            attention.query, attention.key, attention.value, x, other, attention.attention_head_size, mask, dropout
         )
         result: Tensor = output.dropout(output.dense(context))
         return result
+
+
+class PromptedViltEncoder(ViltEncoder):
+    """ViLT's blocks with learnt tokens behind the stream that enters the first one; what they become is dropped."""
+
+    prompts: Prompts
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **kwargs: Any) -> Any:
+        """As transformers' class: ``(batch, tokens, width)`` to the same shape."""
+        longer, mask = self.prompts.behind(hidden_states, attention_mask)
+        found = super().forward(longer, attention_mask=mask, **{**kwargs, "return_dict": True})
+        found.last_hidden_state = found.last_hidden_state[:, : hidden_states.shape[1]]
+        return found
 
 
 class RasterViltEmbeddings(ViltEmbeddings):
@@ -147,6 +168,13 @@ def adopt(model: nn.Module) -> None:
         vilt.embeddings.__class__ = RasterViltEmbeddings
     for block in vilt.encoder.layer:
         SkippableViltLayer.adopt(block)
+
+
+def add_prompts(model: nn.Module, length: int) -> None:
+    """Put ``length`` learnt tokens before the first block, in place; they go through all of them."""
+    vilt = vilt_of(model)
+    vilt.encoder.__class__ = PromptedViltEncoder
+    vilt.encoder.prompts = Prompts(vilt.config.hidden_size, length)
 
 
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:

@@ -76,6 +76,11 @@ class Comparison:
         write_json(self.folder / "compare.json", {"rows": rows, "budget": self.budget.to_dict()})
         return rows
 
+    @property
+    def warm_steps(self) -> int:
+        """Optimizer steps of the shared warm-up, once it is done."""
+        return int(read_json(self.folder / "warm.json")["steps"])
+
     def _warm(self) -> nn.Module:
         """The model with adapters trained on evenly drawn subnetworks."""
         path, model = self.folder / "warm.safetensors", self.make()

@@ -63,6 +63,8 @@ class Task(ABC):
     metric: ClassVar[str]
     #: What one record is called in reports.
     unit: ClassVar[str]
+    #: The power of the number of records by which the time of an evaluation grows.
+    growth: ClassVar[int] = 1
 
     def __init__(self, processor: Any) -> None:
         self.processor = processor

@@ -73,6 +73,7 @@ class Retrieval(Task):
     name = "retrieval"
     metric = "mean_recall"
     unit = "images"
+    growth = 2
 
     def __init__(
         self,

@@ -104,16 +104,24 @@ class SkippableCrossLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowe
             InputError: ``output_attentions`` together with a skipped layer, which attends to nothing.
         """
         x = hidden_states
-        if self.skipped:
+        if self.skipped or self.prompts is not None:
             _refuse_weights(output_attentions)
+        if self.skipped:
             return self.step_over(x), None, None
-        context, weights = self.attention.self(x, attention_mask=attention_mask, output_attentions=output_attentions)
+        weights: Tensor | None = None
+        if self.prompts is None:
+            context, weights = self.attention.self(
+                x, attention_mask=attention_mask, output_attentions=output_attentions
+            )
+        else:
+            context = _attend(self.attention.self, x, *self.prompts.behind(x, attention_mask))
         x = _add_and_norm(self.attention.output, context, x, self, 0)
         context, other_weights = self.crossattention.self(
             x, encoder_hidden_states, attention_mask=encoder_attention_mask, output_attentions=output_attentions
         )
         x = _add_and_norm(self.crossattention.output, context, x, self, 1)
-        return self.add_adapter(self.output(self.intermediate(x), x), x, 2), weights, other_weights
+        forwarded = self.beside(self.output.dropout(self.output.dense(self.intermediate(x))), x)
+        return self.add_adapter(self.output.LayerNorm(forwarded + x), x, 2), weights, other_weights
 
 
 def _add_and_norm(output: Any, context: Tensor, x: Tensor, block: SkippableBlock, sublayer: int) -> Tensor:

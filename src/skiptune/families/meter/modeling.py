@@ -16,6 +16,7 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
+from ...adapters import Prompts
 from ...blocks import SkippableBlock
 from ..attention import attend
 from ..frozen import FrozenEncoders, no_graph_if_frozen
@@ -77,9 +78,10 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
         """
         if self.skipped:
             return self.step_over(x)
-        x = self.self_attention.layer_norm(self.adapt(x, self.self_attention(x, x, mask), 0))
+        own, own_mask = (x, mask) if self.prompts is None else self.prompts.behind(x, mask)
+        x = self.self_attention.layer_norm(self.adapt(x, self.self_attention(x, own, own_mask), 0))
         x = self.cross_attention.layer_norm(self.adapt(x, self.cross_attention(x, other, other_mask), 1))
-        forwarded = self.dropout(self.output(self.activation(self.intermediate(x))))
+        forwarded = self.beside(self.dropout(self.output(self.activation(self.intermediate(x)))), x)
         return self.add_adapter(self.layer_norm(forwarded + x), x, 2)
 
 
@@ -249,6 +251,22 @@ class MeterModel(MeterPreTrainedModel):
             # both read the streams of the layer below
             text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
             yield text, image
+
+
+class PromptedMeterModel(MeterModel):
+    """METER with learnt tokens behind both streams that enter the fusion; what they become is dropped."""
+
+    text_prompts: Prompts
+    image_prompts: Prompts
+
+    def _layers(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        tokens, patches = text.shape[1], image.shape[1]
+        text, _ = self.text_prompts.behind(text, None)
+        image, _ = self.image_prompts.behind(image, None)
+        if attention_mask is not None:
+            attention_mask = nn.functional.pad(attention_mask, (0, text.shape[1] - tokens), value=1)
+        for longer_text, longer_image in super()._layers(text, image, attention_mask):
+            yield longer_text[:, :tokens], longer_image[:, :patches]
 
 
 def meter_of(model: Any) -> MeterModel:

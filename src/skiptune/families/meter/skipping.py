@@ -8,8 +8,9 @@ from torch import Tensor, nn
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
+from ...adapters import Prompts
 from ...blocks import SkippableBlock
-from .modeling import meter_of
+from .modeling import PromptedMeterModel, meter_of
 
 
 class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
@@ -47,6 +48,13 @@ def adopt_encoders(model: nn.Module) -> None:
         SkippableRobertaLayer.adopt(layer)
     for layer in meter.clip.encoder.layers:
         SkippableClipLayer.adopt(layer)
+
+
+def add_prompts(model: nn.Module, length: int) -> None:
+    """Put ``length`` learnt tokens before the first fusion layer of each stream, in place; they go through them all."""
+    meter = meter_of(model)
+    meter.__class__ = PromptedMeterModel
+    meter.text_prompts, meter.image_prompts = (Prompts(meter.config.hidden_size, length) for _ in range(2))
 
 
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:

@@ -1,0 +1,73 @@
+"""All ways of tuning side by side on one task: ``skiptune compare`` with the task's recipe.
+
+    python benchmarks/compare.py TASK [--data ../shared/data] [--model NAME] [--jobs 2] [--set train.max_steps=100]
+
+TASK is easy-vqa, daquar, flickr8k or nlvr. Files of the last three lie in ``DATA/TASK``. Every training is kept below
+``runs/compare-TASK``; run it again to go on. Writes ``benchmarks/results/compare_TASK.json`` and its table and plot.
+``--estimate`` only says how long it takes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+from skiptune.runtime import keep_freed_memory, quiet_libraries
+
+HERE = Path(__file__).parent
+#: Task → recipe, the files of its data, and what makes the whole comparison short enough for two cores.
+TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
+    "easy-vqa": ("easy-vqa-demo", {}, ["train.max_steps=240", "data.max_test=3000"]),
+    "daquar": (
+        str(HERE.parent / "recipes" / "daquar.yaml"),
+        {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
+        ["train.epochs=3"],
+    ),
+    "flickr8k": (
+        str(HERE.parent / "recipes" / "flickr8k.yaml"),
+        {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
+        [],
+    ),
+    "nlvr": (str(HERE.parent / "recipes" / "nlvr.yaml"), {"train": "dev.jsonl", "images": "images"}, []),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", choices=TASKS)
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--model", help="instead of the recipe's")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--set", action="append", default=[], dest="changes")
+    parser.add_argument("--estimate", action="store_true")
+    parser.add_argument("--runs", type=Path, help="instead of runs/compare-TASK")
+    parser.add_argument("--output", type=Path, help="instead of benchmarks/results/compare_TASK.json")
+    options = parser.parse_args()
+    recipe, files, changes = TASKS[options.task]
+    changes = [*changes, *(f"data.{name}={options.data / options.task / file}" for name, file in files.items())]
+    changes += [f"model={options.model}"] if options.model else []
+    quiet_libraries()  # before they are imported
+    keep_freed_memory()
+    from skiptune.comparing.comparison import MethodComparison
+    from skiptune.recipe import read_recipe
+
+    output = str(options.runs or Path("runs") / f"compare-{options.task}")
+    command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])
+    comparison = MethodComparison(read_recipe(recipe, [*changes, *options.changes], output), options.jobs, command)
+    if options.estimate:
+        comparison.estimate()
+        return
+    comparison.all()
+    target = options.output or HERE / "results" / f"compare_{options.task}.json"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    for kind in (".json", ".md", ".png"):
+        shutil.copy(comparison.folder / f"compare{kind}", target.with_suffix(kind))
+    print(target.with_suffix(".md").read_text(encoding="utf-8"))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,184 @@
+"""A comparison of methods from start to end: what is missing is trained, then all is timed, and written down."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from ..checks import write_atomically, write_json, write_text
+from ..config import Budget
+from ..errors import InputError, RunError
+from ..families.registry import family_of
+from ..insertion import blocks_of
+from ..methods.table import METHODS
+from ..progress import console
+from ..recipe import Recipe
+from ..run import Run
+from ..runtime import best_device, versions
+from ..searching.run import prepare_search
+from .estimate import Estimate, said
+from .jobs import Job, budgets_of, finished, jobs_of
+from .page import page
+from .plot import pareto_plot
+from .pool import carry_out
+from .table import Latency, paired, rows_of
+from .timing import timed
+
+_NOTES = (
+    "trainable_percent: trained parameters without the task head, of all of the original's.",
+    "macs_g: one forward pass of the slim form (LoRA and (IA)3 merged) at batch 1 and the sizes under input.",
+    "latency_s: median forward pass of the slim form at the first batch size, models in turns in one process.",
+    "train_s: wall time of search and training, in one process of so many threads.",
+    "peak_gib: most memory of that process until the training ended: on a CPU resident memory, libraries and data "
+    "included; on a GPU what torch allocated.",
+    "Rows of one form and cost share one timing.",
+)
+
+
+class MethodComparison:
+    """The methods of a recipe's ``compare`` section side by side.
+
+    Every job leaves a file of its own below ``compare/`` in the recipe's output; those that are there are not done
+    again. ``compare.json``, ``compare.md`` and ``compare.png`` are written anew after each.
+
+    Args:
+        recipe: what to compare and how to train.
+        jobs: processes at a time, among which the processor's cores are shared out.
+        command: what was typed, to be written down.
+
+    Raises:
+        InputError: something cannot work, or results of other settings are in the way.
+    """
+
+    def __init__(self, recipe: Recipe, jobs: int = 1, command: str = "") -> None:
+        self.run, self.processes, self.command = Run(recipe), jobs, command
+        self.recipe, self.folder = self.run.recipe, self.run.folder
+        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.run.check()
+        self.left_out, self.jobs = self._plan()
+        self.results = finished(self.recipe, self.jobs)
+        self.failed: dict[Job, str] = {}
+        self.latency: Latency = {}
+        self.size, self.length = self.run.input_size()
+
+    @property
+    def missing(self) -> list[Job]:
+        """Jobs that are not done yet."""
+        return [job for job in self.jobs if job not in self.results]
+
+    def estimate(self) -> Estimate:
+        """Measures how long the missing jobs will take, and says so."""
+        found = Estimate(self.run, self.threads)
+        total = said(found.total(self.missing, self.processes))
+        console.print(
+            f"{len(self.jobs)} trainings of {found.steps} steps, {len(self.results)} of them done; the others take "
+            f"about {total}, {self.processes} at a time with {self.threads} thread(s) each"
+        )
+        return found
+
+    def all(self) -> list[dict[str, Any]]:
+        """Do what is missing; returns the rows.
+
+        Raises:
+            RunError: some jobs failed. The others' rows are written all the same.
+        """
+        if self.missing:
+            self._train(self.estimate())
+        if not self.results:
+            raise RunError(
+                f"all {len(self.failed)} trainings failed; the first one: {next(iter(self.failed.values()))}"
+            )
+        self.latency = timed(self.run, self.results, self.size, self.length)
+        rows = self.write()
+        if self.failed:
+            lines = "".join(f"\n  - {job.name}, seed {job.seed}: {why}" for job, why in self.failed.items())
+            raise RunError(
+                f"{len(self.failed)} of {len(self.jobs)} trainings failed; the others are in "
+                f"{self.folder / 'compare.md'}. Run the same command again to try them again.{lines}"
+            )
+        return rows
+
+    def write(self) -> list[dict[str, Any]]:
+        """Write down what there is so far; returns the rows."""
+        rows = rows_of(self.results, self.latency)
+        any_result = next(iter(self.results.values()))
+        recipe = self.recipe
+        content = {
+            "rows": rows,
+            "paired": paired(rows),
+            "left_out": self.left_out,
+            "failed": [{"name": job.name, "seed": job.seed, "reason": why} for job, why in self.failed.items()],
+            "jobs": {"done": len(self.results), "of": len(self.jobs)},
+            "metric": {"name": any_result["metric_name"], "part": any_result["part"], "unit": self.run.task.unit},
+            "model": recipe.model,
+            "task": recipe.task,
+            "blocks": any_result["blocks"],
+            "input": {"image_size": list(self.size), "text_length": self.length},
+            "records": {part: len(getattr(self.run.data, part)) for part in ("train", "validation", "test")},
+            "training": {**recipe.train.to_dict(), "steps": any_result["steps"], "seed": "see rows"},
+            "adapters": recipe.adapters.to_dict(),
+            "compare": recipe.to_dict()["compare"],
+            "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result["threads"]},
+            "batch_sizes": list(recipe.bench.batch_sizes),
+            "notes": list(_NOTES),
+            "command": self.command,
+            "versions": versions(),
+        }
+        write_json(self.folder / "compare.json", content)
+        write_text(self.folder / "compare.md", page(content))
+        if self.latency:
+            write_atomically(self.folder / "compare.png", lambda partial: pareto_plot(partial, content))
+        return rows
+
+    def _plan(self) -> tuple[dict[str, str], list[Job]]:
+        """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
+        recipe = self.recipe
+        model = self.run.fresh_model(started=False)
+        family, blocks = family_of(model), len(blocks_of(model))
+        refusals = {name: METHODS[name].refusal(family) for name in recipe.compare.methods}
+        left_out = {name: why for name, why in refusals.items() if why is not None}
+        for name, why in left_out.items():
+            console.print(f"left out: {name}: {why}")
+        usable = [name for name in recipe.compare.methods if name not in left_out]
+        if not usable:
+            raise InputError("compare.methods: none of them can be used with this model")
+        budgets = budgets_of(recipe, blocks)
+        if any(METHODS[name].skips for name in usable):
+            for budget in budgets:
+                self._check_budget(model, budget)
+        return left_out, jobs_of(recipe, budgets, usable)
+
+    def _check_budget(self, model: Any, budget: Budget) -> None:
+        if budget.latency is not None:
+            return  # the run's own check has timed it
+        try:
+            prepare_search(model, budget, self.recipe.search, self.recipe.train.seed, None)
+        except InputError as error:
+            raise InputError(f"compare.levels: {error}") from None
+
+    def _train(self, estimate: Estimate) -> None:
+        waiting = self.missing
+        expected = {job: estimate.seconds(job) for job in waiting}
+        started, ended = time.perf_counter(), list[Job]()
+
+        def report(job: Job, seconds: float, why: str | None) -> None:
+            ended.append(job)
+            if why is None:
+                self.results = {**self.results, **finished(self.recipe, [job])}
+                self.write()
+                said_of = f"{self.results[job]['metric']:.2%}"
+            else:
+                self.failed[job] = why
+                said_of = f"failed: {why.splitlines()[0]}"
+            share = sum(expected[one] for one in ended) / sum(expected.values())
+            left = (time.perf_counter() - started) * (1 / share - 1)
+            console.print(
+                f"[{len(ended)} of {len(waiting)}] {job.name}, seed {job.seed}: {said_of} ({said(seconds)}; "
+                f"about {said(left)} left)",
+                markup=False,
+                highlight=False,
+            )
+
+        given = {"image_size": list(self.size), "text_length": self.length, "threads": self.threads}
+        carry_out(self.recipe, waiting, self.processes, given, report)

@@ -1,0 +1,82 @@
+"""How long a comparison takes, from a few steps of training and a small evaluation on this machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import torch
+
+from ..evaluation import evaluate
+from ..insertion import unfreeze
+from ..methods.table import METHODS
+from ..run import Run
+from ..searching.run import schedule
+from ..training import fit
+from .jobs import Job
+
+_STEPS = 4
+_RECORDS = 32
+_START = 15.0  # seconds: a new process, its imports, data and model
+#: Methods whose gradients go through the whole body, encoders included.
+_WHOLE = ("full", "bitfit")
+
+
+class Estimate:
+    """Seconds of single jobs.
+
+    Args:
+        run: of the comparison's recipe.
+        threads: of each process.
+    """
+
+    def __init__(self, run: Run, threads: int) -> None:
+        self.run = run
+        before = torch.get_num_threads()
+        torch.set_num_threads(threads)
+        try:
+            self.steps = schedule(run.recipe.search, run.recipe.train, len(run.data.train), 1).whole
+            self.step, self.whole_step, self.evaluation = self._measure()
+        finally:
+            torch.set_num_threads(before)
+
+    def seconds(self, job: Job) -> float:
+        """What the job should take, plans taken to save nothing."""
+        step = self.whole_step if job.method in _WHOLE else self.step
+        comparing = 1 + self.run.recipe.search.cost * METHODS[job.method].skips
+        return _START + step * self.steps * comparing + self.evaluation
+
+    def total(self, jobs: Sequence[Job], processes: int) -> float:
+        """Of all jobs, so many at a time."""
+        return sum(self.seconds(job) for job in jobs) / max(1, min(processes, len(jobs)))
+
+    def _measure(self) -> tuple[float, float, float]:
+        run = self.run
+        model: Any = run.fresh_model(started=False)
+        step = self._step(model)
+        part: Any = run.data.test or run.data.validation
+        few = [part[row] for row in range(min(_RECORDS, len(part)))]
+        began = time.perf_counter()
+        evaluate(model, run.task, few, title="measuring")
+        evaluation = (time.perf_counter() - began) * (len(part) / len(few)) ** run.task.growth
+        unfreeze(model)
+        return step, self._step(model), evaluation
+
+    def _step(self, model: Any) -> float:
+        """Seconds of one step, the first ones aside."""
+        recipe = self.run.recipe
+        short = replace(recipe.train, max_steps=1, save_steps=10 * _STEPS, learning_rate=0.0)
+        model.skip_config = replace(model.skip_config, init="zero")  # nothing is learnt here
+        once = fit(model, self.run.task, self.run.data.train, short)["seconds"]
+        several = fit(model, self.run.task, self.run.data.train, replace(short, max_steps=1 + _STEPS))["seconds"]
+        return max(0.0, float(several - once)) / _STEPS or float(once)
+
+
+def said(seconds: float) -> str:
+    """``42 s``, ``12 min``, ``1 h 40 min``."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

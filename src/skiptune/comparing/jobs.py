@@ -1,0 +1,136 @@
+"""What a comparison consists of: one job for every method, budget and seed, each with a directory of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ..checks import Problems, read_json
+from ..config import Budget
+from ..methods.skipping import Skipping
+from ..methods.table import METHODS, CompareConfig
+from ..recipe import Recipe
+
+RESULT, FAILURE = "result.json", "failure.txt"
+_MOST_SKIPPED = 6
+#: What of a recipe has no bearing on the result of one job.
+_FREE = ("output", "bench", "baselines")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training.
+
+    Attributes:
+        method: its name in the table.
+        budget: of methods that skip blocks.
+        seed: of data order, new weights, validation part and plans.
+    """
+
+    method: str
+    budget: Budget | None
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of the row: the method's, with the budget."""
+        return self.method if self.budget is None else f"{self.method}-{label(self.budget)}"
+
+    def folder(self, output: Path) -> Path:
+        """Where its files are."""
+        return output / "compare" / self.name / str(self.seed)
+
+
+def label(budget: Budget) -> str:
+    """A short name, fit for a directory: ``4``, ``macs-0.25``."""
+    if budget.num_skip is not None:
+        return str(budget.num_skip)
+    return f"macs{budget.macs:g}" if budget.macs is not None else f"latency{budget.latency:g}"
+
+
+def budgets_of(recipe: Recipe, blocks: int) -> list[Budget]:
+    """The recipe's own, and those of its ``levels``."""
+    levels = recipe.compare.levels
+    if levels is None:
+        levels = tuple(range(1, min(_MOST_SKIPPED + 1, blocks))) if recipe.budget.num_skip is not None else ()
+    found = [Budget(num_skip=int(level)) if level > 0 else Budget(macs=level) for level in levels]
+    return [recipe.budget, *(budget for budget in found if budget != recipe.budget)]
+
+
+def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[str]) -> list[Job]:
+    """All of them, seed by seed, so that what is there early is a whole table; further budgets come last.
+
+    Args:
+        recipe: complete.
+        budgets: of :func:`budgets_of`, the recipe's own first.
+        methods: those of the recipe that can be used.
+    """
+    found = [
+        Job(name, recipe.budget if METHODS[name].skips else None, seed)
+        for seed in recipe.compare.seeds
+        for name in methods
+    ]
+    sweeping = [name for name in methods if METHODS[name].sweeps]
+    seeds = recipe.compare.sweep_seeds
+    return found + [Job(name, budget, seed) for seed in seeds for budget in budgets[1:] for name in sweeping]
+
+
+def job_recipe(recipe: Recipe, job: Job) -> Recipe:
+    """The recipe of one job: its seed, its budget, its learning rates, and what kept blocks get."""
+    method, compare = METHODS[job.method], recipe.compare
+    factors = method.learning_rate_factors(
+        recipe.train.learning_rate_factors, compare.learning_rate_factors.get(job.method)
+    )
+    adapters = recipe.adapters
+    if isinstance(method, Skipping):
+        adapters = replace(adapters, block_adapter=method.kind)
+    return replace(
+        recipe,
+        output=str(job.folder(Path(recipe.output))),
+        baselines=(),
+        adapters=adapters,
+        budget=job.budget or recipe.budget,
+        train=replace(recipe.train, seed=job.seed, learning_rate_factors=factors),
+        compare=CompareConfig(
+            methods=(job.method,),
+            seeds=(job.seed,),
+            sweep_seeds=(),
+            prompt_length=compare.prompt_length,
+            parallel_width=compare.parallel_width,
+            parallel_scale=compare.parallel_scale,
+        ),
+    )
+
+
+def plain(recipe: Recipe) -> dict[str, Any]:
+    """A job's recipe as it is kept."""
+    values: dict[str, Any] = json.loads(json.dumps(recipe.to_dict()))
+    return values
+
+
+def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, dict[str, Any]]:
+    """The results that are there.
+
+    Raises:
+        InputError: some are of other settings, or edited; all of them in one message.
+    """
+    problems = Problems("results of other settings are in the way; remove these directories or name another output")
+    found: dict[Job, dict[str, Any]] = {}
+    for job in jobs:
+        folder = job.folder(Path(recipe.output))
+        path = folder / RESULT
+        if not path.is_file():
+            continue
+        content, wanted = read_json(path), plain(job_recipe(recipe, job))
+        kept = content.get("recipe") if isinstance(content, dict) else None
+        if not isinstance(kept, dict):
+            problems.add(f"{path}: not the result of a job; edited?")
+            continue
+        other = sorted(name for name in wanted if name not in _FREE and kept.get(name) != wanted[name])
+        problems.check(not other, f"{folder}: another {', '.join(other)}")
+        found[job] = content
+    problems.raise_any()
+    return found

@@ -1,0 +1,90 @@
+"""The table of a comparison in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_HEAD = (
+    "method",
+    "skipped",
+    "trained",
+    "G operations",
+    "latency, ms",
+    "training, s",
+    "peak memory, GiB",
+)
+
+
+def page(content: Mapping[str, Any]) -> str:
+    """Of what is written to ``compare.json``."""
+    metric = content["metric"]
+    metric_name = f"{metric['part']} {metric['name']}, %"
+    head = [*_HEAD, metric_name]
+    lines = [
+        f"# {content['model']}, {content['task']}: {content['jobs']['done']} of {content['jobs']['of']} trainings",
+        "",
+        _line(head),
+        _line(["---", *["---:"] * (len(head) - 1)]),
+        *(_line(_cells(row)) for row in content["rows"]),
+        "",
+        "Metric: mean ± standard deviation over seeds, whose number is in brackets. Learning rates (peak): "
+        + "; ".join(_rates(content["rows"]))
+        + ".",
+        "",
+        *_tests(content["paired"]),
+        *(f"- Left out: {name}: {why}" for name, why in content["left_out"].items()),
+        *(f"- Failed: {one['name']}, seed {one['seed']}: {one['reason']}" for one in content["failed"]),
+        *(f"- {note}" for note in content["notes"]),
+        "",
+        f"Batch {content['batch_sizes'][0]}, {content['machine']['device']}, "
+        f"{content['training']['steps']} steps of {content['training']['batch_size']} examples. "
+        f"Command: `{content['command']}`",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _cells(row: Mapping[str, Any]) -> list[str]:
+    spread = "" if row["metric_sd"] is None else f" ± {row['metric_sd']:.2f}"
+    latency = "" if row["latency_s"] is None else f"{1e3 * row['latency_s']:.2f}"
+    return [
+        row["title"],
+        f"{row['skipped']:g}",
+        f"{row['trainable_percent']:.2f} %",
+        f"{row['macs_g']:.4g}",
+        latency,
+        f"{row['train_s']:.0f}",
+        f"{row['peak_gib']:.2f}",
+        f"{row['metric_mean']:.2f}{spread} ({row['seeds']})",
+    ]
+
+
+def _rates(rows: list[Mapping[str, Any]]) -> list[str]:
+    """Each method's own learning rate, methods of one rate together."""
+    by_rate: dict[str, list[str]] = {}
+    for row in rows:
+        rate = ", ".join(dict.fromkeys(f"{value:g}" for value in row["learning_rates"].values()))
+        if row["method"] not in by_rate.setdefault(rate, []):
+            by_rate[rate].append(row["method"])
+    return [f"{rate} for {', '.join(names)}" for rate, names in by_rate.items()]
+
+
+def _tests(tests: list[Mapping[str, Any]]) -> list[str]:
+    told = [test for test in tests if test["pairs"] > 1]
+    if not told:
+        return []
+    head = ("searched", "against", "pairs", "difference, points", "t", "p (t)", "p (sign flip)")
+    lines = [_line(head), _line(["---", "---", *["---:"] * 5])]
+    for test in told:
+        numbers = [_number(test[name], form) for name, form in (("t", ".2f"), ("p_t", ".3f"), ("p_sign_flip", ".3f"))]
+        difference = f"{test['mean']:+.2f} ± {test['se']:.2f}"
+        lines.append(_line([test["searched"], test["rival"], str(test["pairs"]), difference, *numbers]))
+    return [*lines, "", "Differences: mean ± standard error over pairs of one seed.", ""]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
+
+
+def _line(cells: list[str] | tuple[str, ...]) -> str:
+    return f"| {' | '.join(cells)} |"

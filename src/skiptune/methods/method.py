@@ -1,0 +1,117 @@
+"""What a way to tune a model is: it adds and freezes parts, and may choose blocks to skip."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from torch import nn
+
+from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
+from ..data.records import Record
+from ..families.family import Family
+from ..families.registry import family_of
+from ..insertion import blocks_of, insert, prune
+from ..plan import Plan
+from ..tasks.base import Task
+
+NO_ADAPTERS = SkipConfig(block_adapter="none")
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The sizes of what methods add.
+
+    Attributes:
+        adapters: widths, ranks and starts of adapters and LoRA; which kind of them is the method's own affair.
+        prompt_length: learnt tokens, in each place that gets some.
+        parallel_width: bottleneck of scaled parallel adapters; ``None``: as many parameters as the block adapters of
+            ``adapters`` would have in a block.
+        parallel_scale: what they multiply their output by.
+        seed: of all that is drawn.
+    """
+
+    adapters: SkipConfig
+    prompt_length: int = 16
+    parallel_width: int | None = None
+    parallel_scale: float = 4.0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a choice of blocks may need: the arguments of :func:`skiptune.search`.
+
+    Attributes:
+        make: the prepared model, with the same weights at every call.
+        start: ``search`` or ``pretrained``, as in a recipe: whether what adapters learn before the choice is kept.
+        folder: for what is left on the way.
+    """
+
+    make: Callable[[], nn.Module]
+    task: Task
+    train: Sequence[Record]
+    valid: Sequence[Record]
+    budget: Budget
+    search: SearchConfig
+    training: TrainConfig
+    start: str
+    folder: Path
+
+
+class Method:
+    """A way to tune.
+
+    The head is trained by all of them; the small parts (poolers, token-type embeddings), as in a run, by all but
+    ``head``.
+
+    Attributes:
+        name: in recipes, tables and directories.
+        title: for people.
+        skips: whether it chooses blocks to skip, within a budget.
+        sweeps: of those, whether it is of interest for every budget, not only for the recipe's own.
+        form: what runs at inference beside the plan: methods of one form and cost run at one speed. ``plain`` ones run
+            as the original does.
+        own: parameter groups whose learning rate is the method's own.
+        rate: factor of the recipe's learning rate for these groups; ``None``: as the recipe says.
+    """
+
+    name: str
+    title: str
+    skips: ClassVar[bool] = False
+    sweeps: ClassVar[bool] = False
+    form: str = "plain"
+    own: tuple[str, ...] = ("block_adapters",)
+    rate: float | None = None
+
+    def refusal(self, family: Family) -> str | None:
+        """Why it cannot be used with models of ``family``; ``None``: it can."""
+        return None
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        """Add what the method trains to a pre-trained model with its head, and freeze the rest. In place.
+
+        Changes no output by more than rounding, prompts aside. Returns ``model``.
+        """
+        insert(model, NO_ADAPTERS, setup.seed)
+        return model
+
+    def choose(self, model: nn.Module, work: Work) -> Plan:
+        """The blocks to skip; ``model``, prepared, is trained by ``plan.steps`` steps of the training on the way."""
+        return nothing_skipped(model)
+
+    def slim(self, model: nn.Module, plan: Plan) -> nn.Module:
+        """The form for inference, in place: skipped blocks gone, what can be merged is merged. Returns ``model``."""
+        return prune(model, plan)
+
+    def learning_rate_factors(self, recipe: Mapping[str, float], given: float | None = None) -> dict[str, float]:
+        """Of all parameter groups: ``given`` or the method's for its own groups, else those of the ``recipe``."""
+        rate = self.rate if given is None else given
+        return {**recipe, **({} if rate is None else dict.fromkeys(self.own, rate))}
+
+
+def nothing_skipped(model: nn.Module) -> Plan:
+    """The plan that keeps all blocks."""
+    return Plan(family_of(model).name, tuple(blocks_of(model)), (), "none")

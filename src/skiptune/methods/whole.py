@@ -1,0 +1,45 @@
+"""Methods that add nothing: the whole model is tuned, or its head only, or its biases (Ben Zaken et al., 2022)."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..insertion import parameter_groups, unfreeze
+from .method import Method, Setup
+
+
+class Full(Method):
+    """All parameters, at a tenth of the learning rate: they are pre-trained, adapters start from nothing."""
+
+    name, title = "full", "full tuning"
+    own, rate = ("body", "small_parts"), 0.1
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        unfreeze(super().prepare(model, setup))
+        return model
+
+
+class HeadOnly(Method):
+    """The task head and nothing else, poolers frozen too."""
+
+    name, title = "head", "head only"
+    own = ("head",)
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        super().prepare(model, setup)
+        for parameter in parameter_groups(model)["small_parts"].values():
+            parameter.requires_grad_(False)
+        return model
+
+
+class BitFit(Method):
+    """All biases of the body, encoders and LayerNorms included."""
+
+    name, title = "bitfit", "BitFit"
+    own, rate = ("body",), 1.0
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        super().prepare(model, setup)
+        for name, parameter in parameter_groups(model)["body"].items():
+            parameter.requires_grad_(name.rpartition(".")[2].endswith("bias"))
+        return model
