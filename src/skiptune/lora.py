@@ -67,8 +67,7 @@ def fold_lora(model: nn.Module, state: Mapping[str, Tensor], config: SkipConfig)
     for name, down in state.items():
         if name.endswith(_DOWN):
             layer = name.removesuffix(_DOWN)
-            weight = model.get_parameter(f"{layer}.weight")
-            weight.add_((state[layer + _UP] @ down) * scale)
+            model.get_parameter(f"{layer}.weight").addmm_(state[layer + _UP], down, alpha=scale)
 
 
 def name_in_lora(name: str, wrapped: Iterable[str]) -> str:
