@@ -328,9 +328,7 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
 @app.command()
 def pretrain(
     output: Annotated[Path, typer.Argument(help="Directory for checkpoints and the final model.")],
-    share: Annotated[
-        float, typer.Option(min=0.0, max=100.0, help="Scenes: share of the usual pairs, e.g. 0.01.")
-    ] = 1.0,
+    share: Annotated[float, typer.Option(min=0.0, max=100.0, help="Scenes: share of the usual pairs.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     recipe: Annotated[str, typer.Option(help="scenes: vilt-scenes from nothing; photos: meter-photos.")] = "scenes",
     photos: Annotated[Path | None, typer.Option(help="Photos: JSON-lines file of images with captions.")] = None,

@@ -40,8 +40,8 @@ class MeterConfig(PreTrainedConfig):
         modality_type_vocab_size: rows of the token-type table: text, image, second image (NLVR2).
         text_start: ``roberta``: the text stream starts with RoBERTa's own output, as in the original METER; ``token``:
             a trained vector overwrites its first position after the projection, as in the released DAS code.
-        vision_stem: ``patches``: the image encoder starts with one linear map a patch, as CLIP's; ``efficientnet-lite0``:
-            with a small convolutional network, see :mod:`.stem`; patches are 32 pixels then.
+        vision_stem: how the image encoder starts; ``patches``: with one linear map a patch, as CLIP does;
+            ``efficientnet-lite0``: with a small convolutional network, see :mod:`.stem`; patches are 32 pixels then.
         matching_loss: whether a ranking model has the head for image-text matching, whose loss is added to its own.
 
     Raises:

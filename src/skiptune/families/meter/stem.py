@@ -11,8 +11,15 @@ import torch
 from torch import Tensor, nn
 
 #: kernel, stride, expansion, channels, blocks of every stage.
-STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3), (5, 1, 6, 112, 3), (5, 2, 6, 192, 4))
-STAGES = (*STAGES, (3, 1, 6, 320, 1))
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
 FIRST, HEAD, STRIDE = 32, 1280, 32
 #: The maps that tokens are made of: channels, and the side of a token in pixels of the map.
 MAPS = ((40, 4), (112, 2), (320, 1))

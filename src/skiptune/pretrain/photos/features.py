@@ -37,7 +37,7 @@ class Features:
         """The three maps ``(rows, channels, side, side)`` of the given pictures' given views."""
         rows = torch.from_numpy(self.values[pictures, views]).to(device).float()
         sizes = [channels * side**2 for (channels, _), side in zip(MAPS, self.sides, strict=True)]
-        parts = rows.split(sizes, dim=1)
+        parts = torch.split(rows, sizes, dim=1)
         fine, middle, coarse = (
             part.view(len(rows), channels, side, side)
             for part, (channels, _), side in zip(parts, MAPS, self.sides, strict=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image
 from transformers import BertTokenizer
 
 from ...data.jsonl import read_jsonl
@@ -80,12 +81,12 @@ def prepare(
     """Compute the features of all pictures into ``folder``, or find them there."""
 
     def features(name: str, records: Records, views: int) -> Features:
-        def picture(row: int):  # type: ignore[no-untyped-def]
+        def picture(row: int) -> Image.Image:
             return decode(records[row].image)
 
         return compute(folder / f"{name}.npy", len(records), picture, trunk, config.image_size, views, config.seed)
 
-    def scene(number: int):  # type: ignore[no-untyped-def]
+    def scene(number: int) -> Image.Image:
         return draw(scene_of(config.seed, number))
 
     scenes = None

@@ -75,7 +75,7 @@ def _itm(model: MeterForPretraining, material: Material) -> float:
         rows = np.arange(at, min(at + _BATCH, count))
         image = model.encode_image(material.heldout.take(rows, 0 * rows, model.device))
         for owners, true in ((rows, 1), (others[rows], 0)):
-            ids, mask = tokenize(material.tokenizer, [captions[k][0] for k in owners])
+            ids, mask = tokenize(material.tokenizer, [captions[int(k)][0] for k in owners])
             ids, mask = ids.to(model.device), mask.to(model.device)
             logits = model.match(model.meter.encode_text(ids, mask), mask, image)
             right += int((logits.argmax(1) == true).sum())

@@ -97,7 +97,7 @@ def start_texts(model: MeterModel, weights: dict[str, Tensor], kept: list[int]) 
         elif name == "embeddings.token_type_embeddings.weight":
             new[name] = weights[name][:1]
         else:
-            new[name] = weights[name] if name in weights else value
+            new[name] = weights.get(name, value)
     model.roberta.load_state_dict(new)
 
 

@@ -99,11 +99,10 @@ def scene_losses(model: MeterForPretraining, batch: Batch, scenes: Features) -> 
     image = model.encode_image(scenes.take(batch.pictures, batch.views, model.device))
     true = batch.matches.to(model.device)
     logits = model.match(model.meter.encode_text(ids, mask), mask, image)
-    rows = true.bool()
-    return {
-        "scene matching": cross_entropy(logits, true),
-        "scene words": _words(model, hidden[rows], mask[rows], image[rows], labels[rows]),
-    }
+    losses, rows = {"scene matching": cross_entropy(logits, true)}, true.bool()
+    if bool(rows.any()):
+        losses["scene words"] = _words(model, hidden[rows], mask[rows], image[rows], labels[rows])
+    return losses
 
 
 def _words(model: MeterForPretraining, hidden: Tensor, mask: Tensor, image: Tensor, labels: Tensor) -> Tensor:
@@ -155,7 +154,7 @@ class Training:
     def _step(self, done: float) -> dict[str, float]:
         config, material = self.config, self.material
         seed = (config.seed, self.step)
-        torch.manual_seed(hash(seed) % 2**63)  # dropout and the choice of false pairs, the same when gone on with
+        torch.manual_seed(hash(seed) % 2**63)  # the choice of false pairs: the same when gone on with
         self.model.train()
         self.model.stem.eval()
         rate = rates(config, done)
@@ -170,7 +169,7 @@ class Training:
             else:
                 losses = photo_losses(self.model, material.photo_batch(config.batch_size, seed), material.photos)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(losses.values())).sum().backward()
+        torch.autograd.backward(torch.stack(list(losses.values())).sum())
         torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.grad is not None], 1.0)
         self.optimizer.step()
         self.step += 1
