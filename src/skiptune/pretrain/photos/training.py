@@ -148,7 +148,7 @@ class Training:
                         **self.material.glance(self.model),
                     }
                     self.history.append(now)
-                    bar.console.print("  ".join(f"{k} {v:.3f}".replace(".000", "") for k, v in now.items()))
+                    bar.console.print("  ".join(f"{k} {v:.4g}" for k, v in now.items()))
                     write_atomically(self.folder, self._save)
 
     def _step(self, done: float) -> dict[str, float]:
