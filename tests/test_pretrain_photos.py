@@ -46,6 +46,7 @@ TINY = PhotoConfig(
     scene_every=2,
     contrast_batch=4,
     batch_size=4,
+    fused=3,
     minutes=0.01,
     contrast_share=0.3,
 )

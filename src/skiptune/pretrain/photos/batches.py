@@ -16,7 +16,7 @@ from ..pairs import NAMING
 from ..scenes import Scene, make_scene
 
 #: Pieces of a caption that training reads; few are longer, and the longest sets the cost of its batch.
-LONGEST = 24
+LONGEST = 20
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ class PhotoConfig:
         learning_rate, text_rate: highest ones, of what starts from nothing and of MiniLM's layers.
         warmup: share of a stage in which learning rates rise.
         mask_share: of the pieces of a caption that are masked.
+        contrast_batch, batch_size: photos of a step of the first and of the second stage.
+        fused: rows of a step that go through the fusion; as many false pairs again.
         save_minutes: between checkpoints.
     """
 
@@ -45,6 +47,7 @@ class PhotoConfig:
     contrast_share: float = 0.2
     contrast_batch: int = 128
     batch_size: int = 64
+    fused: int = 32
     learning_rate: float = 6e-4
     text_rate: float = 5e-5
     weight_decay: float = 0.05

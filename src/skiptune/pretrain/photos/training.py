@@ -66,22 +66,24 @@ def contrast_losses(model: MeterForPretraining, batch: Batch, photos: Features) 
     return {"contrast": model.contrast(model.similarity(text, mask, image))}
 
 
-def photo_losses(model: MeterForPretraining, batch: Batch, photos: Features) -> dict[str, Tensor]:
+def photo_losses(model: MeterForPretraining, batch: Batch, photos: Features, fused: int) -> dict[str, Tensor]:
     """All three objectives; false pairs are ones that the encoders take for likely.
 
-    Half of the rows get another text, the others another picture. Words are masked in the first half of the rows.
+    The contrast is over all rows, matching over the first ``fused`` ones: half of them get another text, the others
+    another picture. Words are masked in the last ``fused`` rows.
     """
     ids, mask, hidden, labels = batch.texts(model.device)
     image = model.encode_image(photos.take(batch.pictures, batch.views, model.device))
     text = model.meter.encode_text(ids, mask)
     similarity = model.similarity(text, mask, image)
-    size, half = len(ids), len(ids) // 2
+    fused = min(fused, len(ids))
+    half = fused // 2
     with torch.no_grad():
-        own = torch.eye(size, dtype=torch.bool, device=model.device)
+        own = torch.eye(len(ids), dtype=torch.bool, device=model.device)
         likely = (_HARD * similarity.detach()).masked_fill(own, -torch.inf)
-        other_text = torch.multinomial(likely.softmax(1), 1)[:half, 0]
-        other_image = torch.multinomial(likely.T.softmax(1), 1)[half:, 0]
-    rows = torch.arange(size, device=model.device)
+        other_text = torch.multinomial(likely[:half].softmax(1), 1)[:, 0]
+        other_image = torch.multinomial(likely.T[half:fused].softmax(1), 1)[:, 0]
+    rows = torch.arange(fused, device=model.device)
     texts = torch.cat((rows, other_text, rows[half:]))
     images = torch.cat((rows, rows[:half], other_image))
     logits = model.match(text[texts], mask[texts], image[images])
@@ -89,7 +91,7 @@ def photo_losses(model: MeterForPretraining, batch: Batch, photos: Features) -> 
     return {
         "contrast": model.contrast(similarity),
         "matching": cross_entropy(logits, matches),
-        "words": _words(model, hidden[:half], mask[:half], image[:half], labels[:half]),
+        "words": _words(model, hidden[-fused:], mask[-fused:], image[-fused:], labels[-fused:]),
     }
 
 
@@ -165,9 +167,10 @@ class Training:
                 batch = material.photo_batch(config.contrast_batch, seed)
                 losses = contrast_losses(self.model, batch, material.photos)
             elif material.scenes is not None and self.step % config.scene_every == 0:
-                losses = scene_losses(self.model, material.scene_batch(config.batch_size, seed), material.scenes)
+                losses = scene_losses(self.model, material.scene_batch(2 * config.fused, seed), material.scenes)
             else:
-                losses = photo_losses(self.model, material.photo_batch(config.batch_size, seed), material.photos)
+                batch = material.photo_batch(config.batch_size, seed)
+                losses = photo_losses(self.model, batch, material.photos, config.fused)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.grad is not None], 1.0)
