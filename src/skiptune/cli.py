@@ -431,14 +431,20 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
 @app.command()
 def pretrain(
     output: Annotated[Path, typer.Argument(help="Directory for checkpoints and the final model.")],
-    share: Annotated[float, typer.Option(min=0.0, max=100.0, help="Share of the usual pairs, e.g. 0.01.")] = 1.0,
+    share: Annotated[float, typer.Option(min=0.0, max=100.0, help="Scenes: share of the usual pairs.")] = 1.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
+    recipe: Annotated[str, typer.Option(help="scenes: vilt-scenes from nothing; photos: meter-photos.")] = "scenes",
+    photos: Annotated[Path | None, typer.Option(help="Photos: JSON-lines file of images with captions.")] = None,
+    heldout: Annotated[Path | None, typer.Option(help="Photos: the like, measured on and not trained on.")] = None,
+    images: Annotated[Path | None, typer.Option(help="Photos: the folder of both files' images.")] = None,
+    words: Annotated[list[Path] | None, typer.Option(help="Photos: further files whose words to know.")] = None,
+    minutes: Annotated[float, typer.Option(min=0.0, help="Photos: of training, altogether.")] = 75.0,
 ) -> None:
-    """Pre-train the embedded model on generated scenes; run again to go on after an interruption."""
-    from .pretrain.run import PretrainConfig
-    from .pretrain.run import pretrain as work
+    """Pre-train an embedded model; run again to go on after an interruption."""
+    from .pretrain.choice import pretrain as work
 
-    typer.echo(json.dumps(work(PretrainConfig(share=share, seed=seed), output), indent=2))
+    given = {"photos": photos, "heldout": heldout, "images": images}
+    typer.echo(json.dumps(work(recipe, output, share, seed, given, words or [], minutes), indent=2))
 
 
 def _job(recipe: str, output: str | None, changes: list[str] | None) -> Run:

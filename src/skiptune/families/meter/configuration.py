@@ -7,8 +7,10 @@ from typing import Any
 from transformers import CLIPVisionConfig, PreTrainedConfig, RobertaConfig
 
 from ...checks import Problems, nearest
+from .stem import STRIDE
 
 _TEXT_STARTS = ("roberta", "token")
+_VISION_STEMS = ("patches", "efficientnet-lite0")
 
 #: CLIP ViT-B/16 without its last block, and RoBERTa-base.
 _VISION: dict[str, Any] = {"num_hidden_layers": 11, "patch_size": 16}
@@ -38,6 +40,8 @@ class MeterConfig(PreTrainedConfig):
         modality_type_vocab_size: rows of the token-type table: text, image, second image (NLVR2).
         text_start: ``roberta``: the text stream starts with RoBERTa's own output, as in the original METER; ``token``:
             a trained vector overwrites its first position after the projection, as in the released DAS code.
+        vision_stem: how the image encoder starts; ``patches``: with one linear map a patch, as CLIP does;
+            ``efficientnet-lite0``: with a small convolutional network, see :mod:`.stem`; patches are 32 pixels then.
         matching_loss: whether a ranking model has the head for image-text matching, whose loss is added to its own.
 
     Raises:
@@ -60,6 +64,7 @@ class MeterConfig(PreTrainedConfig):
     max_text_length: int = 50
     modality_type_vocab_size: int = 3
     text_start: str = "roberta"
+    vision_stem: str = "patches"
     matching_loss: bool = False
 
     def __post_init__(self, **kwargs: Any) -> None:
@@ -74,6 +79,12 @@ class MeterConfig(PreTrainedConfig):
         problems = Problems("MeterConfig is not valid")
         start, width, heads = self.text_start, self.hidden_size, self.num_attention_heads
         problems.check(start in _TEXT_STARTS, f"text_start: {start!r}{nearest(str(start), _TEXT_STARTS)}")
+        stem, patch = self.vision_stem, self.vision_config.patch_size
+        problems.check(stem in _VISION_STEMS, f"vision_stem: {stem!r}{nearest(str(stem), _VISION_STEMS)}")
+        problems.check(
+            stem != "efficientnet-lite0" or (patch == STRIDE and self.image_size % STRIDE == 0),
+            f"vision_stem: {stem} has patches of {STRIDE} pixels; patch_size={patch}, image_size={self.image_size}",
+        )
         problems.check(width % heads == 0, f"hidden_size: {width} is not a multiple of num_attention_heads={heads}")
         # RoBERTa counts positions from the one after its padding index
         longest = self.text_config.max_position_embeddings - self.text_config.pad_token_id - 1

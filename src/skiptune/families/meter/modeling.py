@@ -22,6 +22,7 @@ from ..attention import attend
 from ..frozen import FrozenEncoders, no_graph_if_frozen
 from ..heads import pair_up
 from .configuration import MeterConfig
+from .stem import ConvolutionalStem
 
 
 class MeterAttention(nn.Module):
@@ -143,6 +144,8 @@ class MeterModel(MeterPreTrainedModel):
         width, text_width = config.hidden_size, config.text_config.hidden_size
         self.roberta = RobertaModel(config.text_config, add_pooling_layer=False)
         self.clip = CLIPVisionModel(config.vision_config)
+        if config.vision_stem == "efficientnet-lite0":
+            self.clip.embeddings.patch_embedding = ConvolutionalStem(config.vision_config.hidden_size)
         self.text_projection = nn.Linear(text_width, width)
         self.image_projection = nn.Linear(config.vision_config.hidden_size, width)
         self.token_type_embeddings = nn.Embedding(config.modality_type_vocab_size, width)
