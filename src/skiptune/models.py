@@ -24,7 +24,10 @@ from .labels import carry_rows, label_names, last_layer, rows_by_name
 from .progress import say_once
 
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
-EMBEDDED = {"vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)"}
+EMBEDDED = {
+    "vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)",
+    "meter-photos": "6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photographs (160 px); research use only",
+}
 
 #: Architectures built with random weights: for costs, latencies and tests.
 ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
