@@ -111,6 +111,8 @@ class _Logits(nn.Module):
 @torch.no_grad()
 def trace(model: nn.Module, graph: Graph, path: Path, large: bool) -> None:
     """Write the graph and the weights; ``large``: these go into a file of their own, ``model.onnx.data``."""
+    from onnx_ir.passes.common import ClearMetadataAndDocStringPass
+
     inputs = graph.batches[-1]
     with _quiet():
         program = torch.onnx.export(
@@ -123,6 +125,7 @@ def trace(model: nn.Module, graph: Graph, path: Path, large: bool) -> None:
             verbose=False,
         )
         assert program is not None  # only the older exporter returns nothing
+        ClearMetadataAndDocStringPass()(program.model)  # stack traces, with the paths of this machine
         program.save(path, external_data=large)
 
 
