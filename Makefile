@@ -38,6 +38,8 @@ benchmarks: install
 	$(BIN)/python benchmarks/adapter_start.py
 	$(BIN)/python benchmarks/search_cost.py
 	$(BIN)/python benchmarks/search_quality.py
+	$(BIN)/skiptune run easy-vqa-demo
+	$(BIN)/python benchmarks/onnx_accuracy.py
 
 clean:
 	rm -rf $(VENV) build dist runs

@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from .insertion import blocks_of, choose, insert, parameter_groups, prune, skipped_blocks
     from .latency import compare_latency
     from .models import load_model, load_processor
+    from .onnx_export import export_onnx
+    from .onnx_runtime import load_onnx
     from .original import model_from_original
     from .plan import Plan
     from .recipe import Recipe, read_recipe
@@ -85,6 +87,8 @@ _NAMES_BY_MODULE = {
     ".insertion": ("blocks_of", "choose", "insert", "parameter_groups", "prune", "skipped_blocks"),
     ".latency": ("compare_latency",),
     ".models": ("load_model", "load_processor"),
+    ".onnx_export": ("export_onnx",),
+    ".onnx_runtime": ("load_onnx",),
     ".original": ("model_from_original",),
     ".plan": ("Plan",),
     ".recipe": ("Recipe", "read_recipe"),
@@ -136,11 +140,13 @@ __all__ = [
     "count_parameters",
     "evaluate",
     "export",
+    "export_onnx",
     "fit",
     "fit_skip_adapters",
     "insert",
     "load",
     "load_model",
+    "load_onnx",
     "load_processor",
     "load_task",
     "model_from_original",

@@ -61,6 +61,10 @@ SetOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="Where the base model is, for an adapters-only export.")]
+BackendOption = Annotated[
+    str | None,
+    typer.Option("--backend", help="torch, onnx or onnx-int8; by default the first of them that the directory holds."),
+]
 
 
 @app.command()
@@ -158,21 +162,23 @@ def evaluate(
     submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     base: BaseOption = None,
+    backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Measure a slim model on records with known answers, also ones it has never seen."""
+    from .backends import load_backend
     from .data.parts import read_for_evaluation
     from .data.sources import SOURCES
     from .evaluation import evaluate as measure
     from .evaluation import write_predictions, write_submission
     from .run import report_bad_rows
-    from .slim import load, load_task
+    from .slim import load_task
 
     name = "easy-vqa" if data == "easy-vqa" else data_format
     if images is None and name in SOURCES and "images" in SOURCES[name].needs:
         raise InputError("--images: the folder of the images is missing")
     folder = _slim_folder(model)
-    slim = load(folder, base, verify=True).to(best_device())
+    slim = load_backend(folder, backend, base).to(best_device())
     records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
     report_bad_rows({data: records.bad})
     task = load_task(folder, slim)
@@ -199,9 +205,21 @@ def export(
     base: Annotated[str | None, typer.Option(help="The base's name or hub id, for --form adapters.")] = None,
     push: Annotated[str | None, typer.Option(metavar="REPO_ID", help="Upload it to the hub as user/name.")] = None,
     private: Annotated[bool, typer.Option("--private", help="With --push: a repository that only you see.")] = False,
+    onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx instead; RUN may be a slim model.")] = False,
+    int8: Annotated[bool, typer.Option("--int8", help="As --onnx, and model-int8.onnx with 8-bit weights.")] = False,
 ) -> None:
-    """Write the slim model of a run in either form, with a model card; --push uploads it."""
+    """Write the slim model of a run in either form, with a model card, or as ONNX; --push uploads it.
+
+    An ONNX model is compared with torch's before it is kept. Where OUTPUT is the slim model's own directory, it comes
+    beside the torch weights.
+    """
     from .hub import push_to_hub
+
+    if onnx or int8:
+        _export_onnx(run_folder, output, form, int8, base)
+        if push is not None:
+            typer.echo(push_to_hub(output, push, private or None))
+        return
     from .run import Run
     from .slim import export as write
 
@@ -263,18 +281,20 @@ def predict(
     image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None,
     top: Annotated[int, typer.Option(min=1, help="How many answers.")] = 5,
     base: BaseOption = None,
+    backend: BackendOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Answer a question about an image, with probabilities; for retrieval, score a caption."""
+    from .backends import load_backend
     from .data.pictures import image_problem
     from .evaluation import predict as ask
-    from .slim import load, load_task
+    from .slim import load_task
 
     for path in (image, image2):
         if path is not None and (problem := image_problem(path, open_it=True)):
             raise InputError(problem)
     folder = _slim_folder(model)
-    slim = load(folder, base).to(best_device())
+    slim = load_backend(folder, backend, base).to(best_device())
     answers = ask(slim, load_task(folder, slim), image, question, top, image2)
     if as_json:
         typer.echo(json.dumps(answers))
@@ -480,6 +500,15 @@ def _slim_folder(name: str) -> Path:
     raise InputError(
         f"{name}: not a slim model and not a finished run" + ("" if folder.exists() else " (no such directory)")
     )
+
+
+def _export_onnx(source: Path, output: Path, form: str, int8: bool, base: str | None) -> None:
+    from .onnx_export import export_onnx, onnx_lines
+
+    if form != "standalone":
+        raise InputError(f"--form {form}: an ONNX model holds all weights; leave it out")
+    for line in onnx_lines(export_onnx(_slim_folder(str(source)), output, int8, base)):
+        typer.echo(line)
 
 
 def _compare(recipe: str, output: str | None, changes: list[str] | None, names: str | None, as_json: bool) -> None:

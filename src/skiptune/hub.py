@@ -13,7 +13,7 @@ from .models import EMBEDDED
 from .slim_config import WEIGHTS, read_config
 
 #: All that a slim model is made of. Nothing here can be run.
-ALLOWED = ("*.safetensors", "*.json", "*.txt", "*.md")
+ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
 _ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 

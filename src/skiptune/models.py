@@ -26,7 +26,7 @@ from .progress import say_once
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
 EMBEDDED = {
     "vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)",
-    "meter-photos": "6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photographs (160 px); research use only",
+    "meter-photos": "6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photos (160 px); research use only",
 }
 
 #: Architectures built with random weights: for costs, latencies and tests.

@@ -79,6 +79,8 @@ class Family:
         sizes: of the inputs, from the model's configuration.
         model_classes: task name → class of a model with that task's head.
         pair_config: configuration fields of a model for two images a text.
+        pads_images: whether images of different size may be padded into one batch, with a ``pixel_mask``; if not, all
+            images have one size.
         matching: whether its ranking model can have the head for image-text matching that it starts from, by the
             configuration's ``matching_loss``.
         released: task name → fields of ``TrainConfig`` in the released runs.
@@ -101,6 +103,7 @@ class Family:
     sizes: Callable[[Any], InputSizes]
     model_classes: dict[str, type[PreTrainedModel]]
     pair_config: dict[str, Any]
+    pads_images: bool
     matching: bool
     released: dict[str, dict[str, Any]]
     processor_classes: tuple[type[Any], type[Any]]

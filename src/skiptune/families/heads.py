@@ -254,7 +254,7 @@ class RankHead(PreTrainedModel):
             InputError: padded images, or another number of images than of rows of texts.
         """
         refuse_padding(pixel_mask)
-        rows = len(input_ids)
+        rows = input_ids.shape[0]  # not len(), which an export would take for a constant
         texts = input_ids.flatten(0, -2)
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)
         fused = self.fuse(texts, mask, pixel_values, 0, output_hidden_states)
@@ -271,10 +271,18 @@ def pair_up(input_ids: Tensor, images: Tensor | None) -> tuple[Tensor, int]:
     Raises:
         InputError: no images, or a number of texts that is no multiple of that of the images.
     """
-    texts, count = len(input_ids), 0 if images is None else len(images)
+    texts, count = input_ids.shape[0], 0 if images is None else images.shape[0]  # len() is a constant in an export
     if images is None or not count or texts % count:
         raise InputError(f"pixel_values: {count} images for {texts} texts; there must be as many, or a fraction")
     return images, texts // count
+
+
+def for_each_text(images: Tensor, share: int) -> Tensor:
+    """Every row ``share`` times: ``(images, …)`` to ``(images · share, …)``.
+
+    The same as ``repeat_interleave``, which cannot be exported for a number that is only known at run time.
+    """
+    return images.unsqueeze(1).expand(-1, share, *images.shape[1:]).flatten(0, 1)
 
 
 def _classifier(inputs: int, config: Any) -> nn.Sequential:

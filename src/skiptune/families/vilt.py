@@ -103,7 +103,8 @@ class RasterViltEmbeddings(ViltEmbeddings):
             Patch embeddings ``(batch, 1 + patches, width)`` after the image's class token, their mask
             ``(batch, 1 + patches)``, and patch coordinates ``(batch, patches, 2)`` with the size of the patch grid.
             ``patches`` is the largest number of unpadded patches in the batch; shorter images are filled up with
-            their first padded patches, masked.
+            their first padded patches, masked. In a compiled or exported model, whose shapes must not depend on what
+            the mask holds, it is the number of all patches; the model's outputs are the same up to rounding.
 
         Raises:
             InputError: the configuration caps the number of patches, which means drawing them at random.
@@ -116,11 +117,12 @@ class RasterViltEmbeddings(ViltEmbeddings):
                 "set it to -1 to use them all, or lower the image size"
             )
         mask = nn.functional.interpolate(pixel_mask[:, None].float(), size=(rows, columns)).long()[:, 0]
-        patches = x.flatten(2).transpose(1, 2) + self._positions(mask, width)
+        traced = torch.compiler.is_compiling()
+        patches = x.flatten(2).transpose(1, 2) + (self._any_positions(mask) if traced else self._positions(mask, width))
         grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
         mask = mask.flatten(1)
-        longest = int(mask.sum(1).max())
-        if not bool(mask.all()):
+        if not traced and not bool(mask.all()):
+            longest = int(mask.sum(1).max())
             order = mask.argsort(dim=1, descending=True, stable=True)[:, :longest]
             mask = mask.gather(1, order)
             patches = patches.gather(1, order[..., None].expand(-1, -1, width))
@@ -148,6 +150,24 @@ class RasterViltEmbeddings(ViltEmbeddings):
         ]
         flat = torch.cat(tables).flatten(2).transpose(1, 2)
         return flat if len(tables) == 1 else flat[which]
+
+    def _any_positions(self, mask: Tensor) -> Tensor:
+        """As :meth:`_positions`, by products of matrices whose shapes do not depend on what the mask holds."""
+        side = self.config.image_size // self.config.patch_size
+        learned = self.position_embeddings[0, 1:].unflatten(0, (side, side))
+        down = _resizing(mask[:, :, 0].sum(1), mask.shape[1], side)
+        across = _resizing(mask[:, 0].sum(1), mask.shape[2], side)
+        return torch.einsum("brh,hwd,bcw->brcd", down, learned, across).flatten(1, 2)
+
+
+def _resizing(wanted: Tensor, longest: int, side: int) -> Tensor:
+    """Weights of bilinear resizing with aligned corners, ``(batch, longest, side)``: from ``side`` places to ``wanted``
+    ``(batch,)``, and nothing for the rest.
+    """
+    places = torch.arange(longest, device=wanted.device)
+    read = places * (side - 1) / (wanted[:, None] - 1).clamp(min=1)
+    weights = (1 - (read[..., None] - torch.arange(side, device=wanted.device)).abs()).clamp(min=0)
+    return weights * (places < wanted[:, None])[..., None]
 
 
 def vilt_of(model: nn.Module) -> ViltModel:

@@ -11,7 +11,7 @@ from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltForImages
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.vilt.modeling_vilt import ViltPreTrainedModel
 
-from .heads import Encoded
+from .heads import Encoded, for_each_text
 
 
 class ViltForVisualReasoning(ViltForImagesAndTextClassification):
@@ -92,7 +92,7 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         Returns:
             ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text an image.
         """
-        rows, texts = len(input_ids), input_ids.flatten(0, -2)
+        rows, texts = input_ids.shape[0], input_ids.flatten(0, -2)  # len() is a constant in an export
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)
         body = self._fuse(texts, mask, *self.encode_images(pixel_values, pixel_mask), **kwargs)
         logits = self.rank_output(body.pooler_output).view(rows, -1)
@@ -116,11 +116,11 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         return scores.view(len(images[0]), -1)
 
     def _fuse(self, texts: Tensor, mask: Tensor | None, patches: Tensor, patch_mask: Tensor, **kwargs: Any) -> Any:
-        share = len(texts) // len(patches)
+        share = texts.shape[0] // patches.shape[0]
         return self.vilt(
             texts,
             mask,
-            image_embeds=patches.repeat_interleave(share, dim=0),
-            pixel_mask=patch_mask.repeat_interleave(share, dim=0),
+            image_embeds=for_each_text(patches, share),
+            pixel_mask=for_each_text(patch_mask, share),
             **kwargs,
         )

@@ -245,8 +245,8 @@ class Labelled(Classification):
 
 
 def on_device(batch: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """The batch where the model is."""
-    device = next(model.parameters()).device
+    """The batch where the model is; one without parameters is on the CPU."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
     return {name: value.to(device) for name, value in batch.items()}
 
 

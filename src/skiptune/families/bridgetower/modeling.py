@@ -18,7 +18,7 @@ from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerMode
 from transformers.utils import can_return_tuple
 
 from ..frozen import no_graph_if_frozen
-from ..heads import pair_up
+from ..heads import for_each_text, pair_up
 
 Streams = tuple[Tensor, Tensor]
 
@@ -159,7 +159,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             image = self.vision_model.visual.forward_post(image)
             image = self._transform(self.cross_modal_image_transform, number)(image) + image_type
             if share > 1:
-                image = image.repeat_interleave(share, dim=0)
+                image = for_each_text(image, share)
             text = self._transform(self.cross_modal_text_transform, number)(text) + self.token_type_embeddings.weight[0]
             text, image = self._bridge(number, text, image, streams)
             # both read the streams of the bridge

@@ -20,7 +20,7 @@ from ...adapters import Prompts
 from ...blocks import SkippableBlock
 from ..attention import attend
 from ..frozen import FrozenEncoders, no_graph_if_frozen
-from ..heads import pair_up
+from ..heads import for_each_text, pair_up
 from .configuration import MeterConfig
 from .stem import ConvolutionalStem
 
@@ -206,7 +206,7 @@ class MeterModel(MeterPreTrainedModel):
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
         if share > 1:
-            image = image.repeat_interleave(share, dim=0)
+            image = for_each_text(image, share)
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
         streams = text, image
         states = [streams] if keep else []
@@ -244,7 +244,7 @@ class MeterModel(MeterPreTrainedModel):
         """``(texts, tokens, width)`` with the start token in place and token types added."""
         text: Tensor = self.text_projection(encoded)
         if self.token4classifier is not None:
-            text = torch.cat((self.token4classifier.expand(len(text), -1, -1), text[:, 1:]), dim=1)
+            text = torch.cat((self.token4classifier.expand(text.shape[0], -1, -1), text[:, 1:]), dim=1)
         return text + self.token_type_embeddings.weight[0]
 
     def _layers(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
