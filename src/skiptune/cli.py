@@ -170,12 +170,14 @@ def export(
     private: Annotated[bool, typer.Option("--private", help="With --push: a repository that only you see.")] = False,
 ) -> None:
     """Write the slim model of a run in either form, with a model card; --push uploads it."""
-    from .hub import push_to_hub
+    from .hub import is_hub_id, push_to_hub
     from .run import Run
     from .slim import export as write
 
     if form not in ("standalone", "adapters"):
         raise InputError(f"--form: {form!r}; valid: standalone, adapters")
+    if push is not None and not is_hub_id(push):
+        raise InputError(f"--push: {push!r} is not the id of a repository; expected user/name")
     runner = Run(_recipe_of(run_folder))
     if not (run_folder / "trained.safetensors").is_file():
         raise InputError(f"{run_folder}: training is not finished; run its recipe first")
