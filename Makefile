@@ -32,6 +32,9 @@ full: install
 benchmarks: install
 	$(BIN)/python benchmarks/latency.py
 	$(BIN)/python benchmarks/many_tasks.py
+	$(BIN)/python benchmarks/slim_loading.py
+	$(BIN)/python benchmarks/kept_adapters.py
+	$(BIN)/python benchmarks/vilt_step.py
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/meter_step.py
 	$(BIN)/python benchmarks/reading.py

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -22,7 +23,7 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
 from conftest import draw_square, write_recipe
-from skiptune import InputError, SkipConfig, export, insert, load_model, read_recipe
+from skiptune import InputError, SkipConfig, export, hub, insert, load_model, read_recipe
 from skiptune.cli import main
 from skiptune.recipe import _SECTIONS, Recipe
 
@@ -382,6 +383,39 @@ def test_an_edited_slim_configuration_is_refused(field: str, value: object, call
     code, out, err = call("predict", run_copy / "out", data_folder / "images" / "0.png", "colour?")
     assert (code, out) == (2, "")
     assert "slim" in err
+
+
+def test_pushing_an_export(call: Call, run_copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    code, out, err = call("export", run_copy / "out", tmp_path / "slim", "--push", "just-a-name")
+    assert (code, out) == (2, "")
+    assert "--push: 'just-a-name' is not the id of a repository" in err
+    assert not (tmp_path / "slim").exists()
+    asked: list[dict[str, object]] = []
+
+    class Api:
+        def __init__(self, token: str | None = None) -> None:
+            pass
+
+        def create_repo(self, repo_id: str, **options: object) -> None:
+            if asked:
+                raise ConnectionError("no route to host")
+            asked.append({"repo_id": repo_id, **options})
+
+        def upload_folder(self, **options: object) -> SimpleNamespace:
+            return SimpleNamespace(commit_url="https://hub/user/name/commit/1")
+
+    monkeypatch.setattr(hub, "HfApi", Api)
+    arguments = ("export", run_copy / "out", tmp_path / "slim", "--push", "user/name", "--private")
+    code, out, _ = call(*arguments)
+    assert code == 0
+    assert out.endswith("https://hub/user/name/commit/1\n")
+    assert (asked[0]["repo_id"], asked[0]["private"]) == ("user/name", True)
+    card = (tmp_path / "slim" / "README.md").read_text(encoding="utf-8")
+    assert "| this model | test | accuracy |" in card
+    assert "| this model | 1 |" in card, "the run has timed it"
+    code, _, err = call(*arguments)
+    assert code == 1
+    assert "user/name: could not be uploaded (no route to host)" in err
 
 
 def test_the_wrong_base_is_told_by_both_fingerprints(

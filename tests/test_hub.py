@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
-from typer.testing import CliRunner
 
 from skiptune import InputError, RunError, SkipConfig, Vqa, export, hub, load, load_task, predict, push_to_hub
 from skiptune.hub import ALLOWED, is_hub_id
@@ -125,11 +124,3 @@ def test_paths_are_no_ids(name: str) -> None:
     assert not is_hub_id(name)
     with pytest.raises(InputError, match="no such file"):
         load(name or "nowhere")
-
-
-def test_on_the_command_line(asked: list[Any]) -> None:
-    from skiptune.cli import app
-
-    shown = CliRunner().invoke(app, ["export", "--help"], env={"COLUMNS": "200", "NO_COLOR": "1"}).output
-    assert "--push" in shown
-    assert "--private" in shown

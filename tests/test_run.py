@@ -41,6 +41,9 @@ def test_results_hold_what_is_promised(finished: Path) -> None:
     assert results["versions"]["torch"]
     assert not (finished / "checkpoints" / "search").exists()
     assert (finished / "report.html").stat().st_size > 1000
+    card = (finished / "slim" / "README.md").read_text(encoding="utf-8")
+    assert f"{results['metric']['test']['accuracy']:.2%}" in card
+    assert f"{results['latency']['batches']['1']['slim']['median_s'] * 1e3:.1f} ms" in card
 
 
 def test_steps_work_on_a_finished_run(finished: Path, data_folder: Path, tmp_path: Path) -> None:

@@ -213,8 +213,10 @@ def export(
     An ONNX model is compared with torch's before it is kept. Where OUTPUT is the slim model's own directory, it comes
     beside the torch weights.
     """
-    from .hub import push_to_hub
+    from .hub import is_hub_id, push_to_hub
 
+    if push is not None and not is_hub_id(push):
+        raise InputError(f"--push: {push!r} is not the id of a repository; expected user/name")
     if onnx or int8:
         _export_onnx(run_folder, output, form, int8, base)
         if push is not None:
