@@ -5,8 +5,7 @@
 
 Adapters are first trained on subnetworks drawn evenly (the warm-up that all searches share). Then all C(12, k)
 subnetworks answer the same questions, which no search ever sees; kept is the loss of every subnetwork on every
-question, whether it was right and how far its answers are from the whole model's, so that searches can be replayed
-with the noise of real batches. Resumable.
+question, and whether it was right, so that searches can be replayed with the noise of real batches. Resumable.
 """
 
 from __future__ import annotations
@@ -21,7 +20,6 @@ from time import perf_counter
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedModel
 
@@ -111,36 +109,23 @@ def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> 
 
 
 @torch.no_grad()
-def answers_of_all(made: Setting, model: PreTrainedModel, sets: list[tuple[str, ...]]) -> dict[str, np.ndarray]:
-    """``losses``, ``scores`` and ``drift`` ``(subnetworks, questions)``; the last is the divergence of the answers'
-    probabilities from those of the whole model.
-    """
-    losses, scores, drift = (np.zeros((len(sets), len(made.oracle)), dtype=np.float32) for _ in range(3))
+def answers_of_all(made: Setting, model: PreTrainedModel, sets: list[tuple[str, ...]]) -> tuple[np.ndarray, np.ndarray]:
+    """Losses and scores ``(subnetworks, questions)``."""
+    losses = np.zeros((len(sets), len(made.oracle)), dtype=np.float32)
+    scores = np.zeros_like(losses)
     ran: Counter[str] = Counter()
     order = sorted(range(len(made.oracle)), key=lambda row: len(made.oracle[row].text))  # less padding in a batch
     for start in track(range(0, len(order), BATCH), f"{len(sets)} subnetworks"):
         rows = order[start : start + BATCH]
         part = [made.oracle[row] for row in rows]
         batch = made.task.collate(part)
-        whole = next(output.logits for _, output in evaluate_each(model, [()], batch, ran))
         for number, output in evaluate_each(model, sets, batch, ran):
             each = binary_cross_entropy_with_logits(output.logits, batch["labels"], reduction="none").sum(1)
             assert abs(float(each.mean() - output.loss)) < 1e-3 * float(output.loss)
             losses[number, rows] = each.numpy()
-            drift[number, rows] = divergence(whole, output.logits).numpy()
             chosen = output.logits.argmax(1)
             scores[number, rows] = batch["labels"].gather(1, chosen[:, None])[:, 0].numpy()
-    return {"losses": losses, "scores": scores, "drift": drift}
-
-
-def divergence(whole: Tensor, part: Tensor) -> Tensor:
-    """Kullback-Leibler divergence of every answer's probability, summed: ``(questions,)`` from two ``(questions,
-    answers)`` of logits.
-    """
-    crossed, own = (
-        binary_cross_entropy_with_logits(logits, whole.sigmoid(), reduction="none").sum(1) for logits in (part, whole)
-    )
-    return crossed - own
+    return losses, scores
 
 
 def landscape(name: str, count: int, seed: int = 0) -> Path:
@@ -152,11 +137,11 @@ def landscape(name: str, count: int, seed: int = 0) -> Path:
         blocks = list(blocks_of(model))
         sets = list(combinations(blocks, count))
         started = perf_counter()
-        found = answers_of_all(made, model, sets)
+        losses, scores = answers_of_all(made, model, sets)
         seconds = perf_counter() - started
         numbers = np.array([[blocks.index(block) for block in skipped] for skipped in sets])
         with path.with_suffix(".part").open("wb") as file:
-            np.savez_compressed(file, **found, sets=numbers, blocks=len(blocks), seconds=seconds)
+            np.savez_compressed(file, losses=losses, scores=scores, sets=numbers, blocks=len(blocks), seconds=seconds)
         path.with_suffix(".part").replace(path)
     return path
 
