@@ -13,3 +13,8 @@ class RunError(RuntimeError):
 
 class PeerError(RuntimeError):
     """The failure was another process's, which says what it was; this one ends with 1 and without a word."""
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception of whatever library says first; its class where it says nothing."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

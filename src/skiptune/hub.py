@@ -8,7 +8,7 @@ from pathlib import Path
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
-from .errors import InputError, RunError
+from .errors import InputError, RunError, first_line
 from .models import EMBEDDED
 from .slim_config import WEIGHTS, read_config
 
@@ -54,7 +54,7 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
             commit_message="Slim model exported by skiptune",
         )
     except Exception as error:  # the client's own, and those of whatever it speaks HTTP with
-        reason = _first_line(error)
+        reason = first_line(error)
         raise RunError(f"{repo_id}: could not be uploaded ({reason}); logged in with `hf auth login`?") from error
     return str(done.commit_url)
 
@@ -77,7 +77,7 @@ def local_folder(name: str | Path) -> Path:
     except LocalEntryNotFoundError:
         reason = "not in the hub's cache, and the hub cannot be asked"
     except Exception as error:  # as above
-        reason = f"the hub says: {_first_line(error)}"
+        reason = f"the hub says: {first_line(error)}"
     raise InputError(f"{repo_id}: no such directory; {reason}")
 
 
@@ -89,7 +89,3 @@ def is_hub_id(name: str) -> bool:
 def others_have(base: str) -> bool:
     """Whether a base is on the hub, for all one can tell: its name is an id and no directory of this machine."""
     return is_hub_id(base) and not Path(base).exists()
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -16,7 +16,7 @@ from transformers import AutoConfig, AutoTokenizer, BridgeTowerConfig, PreTraine
 from transformers.utils import logging
 
 from .checks import nearest
-from .errors import InputError
+from .errors import InputError, first_line
 from .families.family import Family
 from .families.meter import MeterConfig
 from .families.registry import family_of_type
@@ -307,8 +307,7 @@ def _loading(name: str, load: Any) -> Any:
     except InputError:
         raise
     except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise InputError(f"{name}: could not be loaded: {first}") from error
+        raise InputError(f"{name}: could not be loaded: {first_line(error)}") from error
     except Exception as error:
         if type(error).__name__ in ("SafetensorError", "HFValidationError"):
             raise InputError(f"{name}: could not be loaded: {error}; truncated or edited file?") from error

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from .checks import Problems, read_json
-from .errors import InputError, RunError
+from .errors import InputError, RunError, first_line
 from .families.heads import Encoded, TaskOutput, refuse_padding
 
 #: Backend → file of its model.
@@ -91,7 +91,7 @@ class OnnxModel(nn.Module):
             return torch.from_numpy(self.session.run(None, given)[0])
         except Exception as error:  # onnxruntime has a class of its own for every kind
             shapes = {name: value.shape for name, value in given.items()}
-            raise RunError(f"{self.path}: onnxruntime fails on {shapes}: {_first_line(error)}") from None
+            raise RunError(f"{self.path}: onnxruntime fails on {shapes}: {first_line(error)}") from None
 
     def _check_size(self, pixels: Tensor) -> None:
         size, patch = tuple(pixels.shape[-2:]), self.description["patch_size"]
@@ -205,7 +205,7 @@ def _session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise InputError(f"{path}: onnxruntime cannot read it ({_first_line(error)}); export it again") from None
+        raise InputError(f"{path}: onnxruntime cannot read it ({first_line(error)}); export it again") from None
 
 
 def _loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -213,7 +213,3 @@ def _loss(logits: Tensor, labels: Tensor) -> Tensor:
     if labels.is_floating_point():
         return binary_cross_entropy_with_logits(logits, labels) * labels.shape[1]
     return cross_entropy(logits, labels)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 
 from .checks import write_atomically, write_json, write_text
 from .config import SkipConfig
-from .errors import InputError
+from .errors import InputError, first_line
 from .families.family import Family
 from .families.registry import family_of
 from .hub import local_folder
@@ -235,8 +235,7 @@ def load_saved_processor(folder: Path, family: Family) -> Any:
         tokenizer = AutoTokenizer.from_pretrained(folder, config=family.config_class())
         return processor(images.from_pretrained(folder), tokenizer)
     except (OSError, ValueError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise InputError(f"{folder}: no processor saved beside the slim model ({reason})") from None
+        raise InputError(f"{folder}: no processor saved beside the slim model ({first_line(error)})") from None
 
 
 def _present_plan(model: PreTrainedModel) -> Plan:

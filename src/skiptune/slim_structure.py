@@ -14,7 +14,7 @@ from transformers import PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from .config import SkipConfig
-from .errors import InputError
+from .errors import InputError, first_line
 from .insertion import insert, parameter_groups, remove_dead_blocks
 from .lora import LORA, fold_lora, name_in_lora
 from .models import ARCHITECTURES, fingerprint, load_config, load_model, load_pruned
@@ -53,7 +53,7 @@ def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
         with no_init_weights(), init_empty_weights(include_buffers=False):
             return model_class(family.config_class(**base_config))
     except Exception as error:  # an edited configuration can break any line of the model
-        raise InputError(f"base_config describes no model ({_first_line(error)}); edited?") from None
+        raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
 
 
 def load_on_base(
@@ -124,7 +124,3 @@ def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     changes = {name: value for name, value in changes.items() if not isinstance(value, dict)}
     labels = {int(label): text for label, text in trained["id2label"].items()}
     return {**changes, "num_labels": len(labels), "id2label": labels, "label2id": trained["label2id"]}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
