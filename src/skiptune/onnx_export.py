@@ -14,10 +14,10 @@ from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from .checks import write_atomically, write_json
+from .checks import file_sha256, write_atomically, write_json
 from .errors import InputError, RunError
 from .families.registry import family_of
-from .onnx_runtime import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description, require, sha256
+from .onnx_runtime import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description, require
 from .onnx_trace import Graph, Inputs, quantise, torch_logits, trace
 from .plan import Plan
 from .progress import console
@@ -153,7 +153,7 @@ def _compare(path: Path, description: dict[str, Any], batches: list[Inputs], exp
         found.append({"shapes": shapes, "relative_difference": difference})
         same += int((got.argmax(1) == wanted.argmax(1)).sum())
     return {
-        "sha256": {file.name: sha256(file) for file in (path, *path.parent.glob(f"{path.name}.data"))},
+        "sha256": {file.name: file_sha256(file) for file in (path, *path.parent.glob(f"{path.name}.data"))},
         "relative_difference": max(batch["relative_difference"] for batch in found),
         "batches": found,
         "same_choice": same,

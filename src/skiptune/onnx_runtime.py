@@ -6,7 +6,6 @@ it was from the torch model when it was made.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
@@ -18,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
-from .checks import Problems, read_json
+from .checks import Problems, file_sha256, read_json
 from .errors import InputError, RunError, first_line
 from .families.heads import Encoded, TaskOutput, refuse_padding
 
@@ -146,7 +145,7 @@ def load_onnx(folder: str | Path, backend: str = "onnx") -> OnnxModel:
         path = Path(folder) / name
         if not path.is_file():
             raise InputError(f"{path}: no such file; the export is not complete")
-        if sha256(path) != digest:
+        if file_sha256(path) != digest:
             raise InputError(f"{path}: differs from what was exported (SHA-256); truncated or edited? Export it again")
     return make(Path(folder) / ONNX_FILES[backend], description)
 
@@ -183,15 +182,6 @@ def require(*names: str) -> None:
             import_module(name)
         except ImportError:
             raise InputError(f'the library {name} is not installed; run: pip install "skiptune[onnx]"') from None
-
-
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for chunk in iter(lambda: file.read(2**20), b""):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _session(path: Path) -> Any:

@@ -10,13 +10,12 @@ no code of training.
 from __future__ import annotations
 
 import copy
-import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from transformers import PreTrainedModel
 
-from .checks import write_atomically, write_json, write_text
+from .checks import file_sha256, write_atomically, write_json, write_text
 from .config import SkipConfig
 from .errors import InputError, first_line
 from .families.family import Family
@@ -195,11 +194,7 @@ def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
 def _check_weights(weights: Path, content: dict[str, Any], verify: bool) -> None:
     """Refuse a file of weights that is not the one exported."""
     if content["format"] == 1:
-        with weights.open("rb") as file:
-            digest = hashlib.sha256()
-            for chunk in iter(lambda: file.read(2**20), b""):
-                digest.update(chunk)
-        same = digest.hexdigest() == content["weights_sha256"]
+        same = file_sha256(weights) == content["weights_sha256"]
     else:
         same = header_sha256(weights) == content["header_sha256"] and (not verify or data_is_whole(weights))
     if not same:

@@ -18,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from .checks import file_sha256
 from .errors import InputError
 
 ALIGNMENT = 64
@@ -82,16 +83,11 @@ def header_sha256(path: Path) -> str:
 def data_is_whole(path: Path) -> bool:
     """Whether the data are those that the header was written for; reads all of them."""
     header = _header(path)
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        file.seek(len(header))
-        for chunk in iter(lambda: file.read(2**20), b""):
-            digest.update(chunk)
     try:
         wanted = json.loads(header[_LENGTH_BYTES:])["__metadata__"][_DIGEST]
     except (ValueError, KeyError, TypeError):
         return False
-    return bool(wanted == digest.hexdigest())
+    return bool(wanted == file_sha256(path, len(header)))
 
 
 def _header(path: Path) -> bytes:
