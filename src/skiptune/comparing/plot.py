@@ -18,22 +18,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..plots import BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
 from .labels import Box, Point, place
 
-_BLUE, _VERMILLION, _PURPLE, _GREEN, _ORANGE, _SKY = "#0072B2", "#D55E00", "#CC79A7", "#009E73", "#E69F00", "#56B4E9"
-_GREY, _INK = "#767676", "#222222"
+_GREEN, _ORANGE = "#009E73", "#E69F00"
 _SIZE, _DPI, _FONT = (8.6, 5.6), 150, 8.5
 _MARGIN = 0.12  # of the axes' range, on every side
 _SPACING = 4.0  # pixels
 _FRONT = (0, (2, 2))
-_STYLE: Any = {
-    "font.size": _FONT,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.labelcolor": _INK,
-    "legend.frameon": False,
-}
+_STYLE: Any = {**PLOT_STYLE, "font.size": _FONT}
 
 
 @dataclass(frozen=True)
@@ -46,14 +39,14 @@ class _Look:
     numbered: bool = True
 
 
-_WHOLE = _Look("nothing skipped", _INK, "o", numbered=False)
+_WHOLE = _Look("nothing skipped", INK, "o", numbered=False)
 _LOOKS = {
-    "das-bottleneck": _Look("DAS, adapters", _BLUE, "s"),
-    "das-lora": _Look("DAS, LoRA", _VERMILLION, "^"),
-    "random-bottleneck": _Look("random plans, adapters", _PURPLE, "D"),
+    "das-bottleneck": _Look("DAS, adapters", BLUE, "s"),
+    "das-lora": _Look("DAS, LoRA", VERMILLION, "^"),
+    "random-bottleneck": _Look("random plans, adapters", PURPLE, "D"),
     "random-lora": _Look("random plans, LoRA", _ORANGE, "v"),
     "heuristic-bottleneck": _Look("best heuristic, adapters", _GREEN, "P"),
-    "heuristic-lora": _Look("best heuristic, LoRA", _SKY, "X"),
+    "heuristic-lora": _Look("best heuristic, LoRA", SKY, "X"),
 }
 
 
@@ -73,10 +66,10 @@ def pareto_plot(path: Path, content: Mapping[str, Any]) -> None:
         metric = content["metric"]
         axes.set(
             xlabel=f"latency of a forward pass, ms (batch {content['batch_sizes'][0]}, {content['machine']['device']})",
-            ylabel=f"{metric['part']} {_plain(metric['name']).replace('_', ' ')}, % (bars: standard error over seeds)",
+            ylabel=f"{metric['part']} {plain(metric['name']).replace('_', ' ')}, % (bars: standard error over seeds)",
         )
         axes.set_title(
-            f"{_plain(content['model'])}, {content['task']}; numbers: blocks skipped of {content['blocks']}",
+            f"{plain(content['model'])}, {content['task']}; numbers: blocks skipped of {content['blocks']}",
             loc="left",
             fontsize=_FONT,
         )
@@ -149,7 +142,7 @@ def _draw_front(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> 
             best = row["metric_mean"]
             x, y = _place(axes, row, floor)
             front += [(x, front[-1][1]), (x, y)] if front else [(x, y)]
-    axes.plot(*zip(*front, strict=True), color=_GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
+    axes.plot(*zip(*front, strict=True), color=GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
 
 
 def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -158,9 +151,9 @@ def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> N
         Line2D([], [], color=look.color, marker=look.marker, linestyle="", markersize=6, label=look.title)
         for look in looks
     ]
-    handles.append(Line2D([], [], color=_GREY, linestyle=_FRONT, linewidth=1.0, label="none faster and better"))
+    handles.append(Line2D([], [], color=GREY, linestyle=_FRONT, linewidth=1.0, label="none faster and better"))
     sizes = [
-        Line2D([], [], color=_GREY, marker="o", linestyle="", markersize=math.sqrt(area(value)), label=f"{value:g} %")
+        Line2D([], [], color=GREY, marker="o", linestyle="", markersize=math.sqrt(area(value)), label=f"{value:g} %")
         for value in (0.1, 1, 10, 100)
     ]
     figure.legend(handles=[*handles, *sizes], loc="outside lower center", ncols=6, fontsize=_FONT - 0.5)
@@ -193,7 +186,7 @@ def _label(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float, canvas: 
         end = box.nearest(point.x, point.y)
         if math.dist(end, (point.x, point.y)) > point.radius + 8:
             (x0, x1), (y0, y1) = zip(*back.transform([(point.x, point.y), end]), strict=True)
-            axes.plot([x0, x1], [y0, y1], color=_GREY, linewidth=0.5, zorder=1.5)
+            axes.plot([x0, x1], [y0, y1], color=GREY, linewidth=0.5, zorder=1.5)
 
 
 def _along(axes: Axes) -> list[Box]:
@@ -206,8 +199,3 @@ def _along(axes: Axes) -> list[Box]:
             parts = (k / count for k in range(count + 1))
             found += [Box.around(x0 + part * (x1 - x0), y0 + part * (y1 - y0), 3, 3) for part in parts]
     return found
-
-
-def _plain(name: str) -> str:
-    """A name that matplotlib does not take for mathematics."""
-    return name.replace("$", r"\$")
