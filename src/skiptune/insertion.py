@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import torch
 from torch import nn
 
 from .adapters import BottleneckAdapter, Init, ParallelAdapter, Prompts
@@ -15,6 +14,7 @@ from .families.family import BlockKind, Family
 from .families.registry import family_of
 from .lora import add_lora, is_of_peft, merge_lora
 from .plan import Plan, check_skipped
+from .randomness import drawn_from
 
 
 def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, merged: bool = False) -> nn.Module:
@@ -34,8 +34,7 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
         raise InputError("adapters are already in this model; insert them once, right after loading it")
     _adopt(model, family, config)
     model.requires_grad_(False)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         blocks = list(blocks_of(model).values())
         for block in blocks:
             kind = family.kind_of(block)

@@ -22,6 +22,7 @@ from .families.meter import MeterConfig
 from .families.registry import family_of_type
 from .labels import carry_rows, label_names, last_layer, rows_by_name
 from .progress import say_once
+from .randomness import drawn_from
 
 #: Embedded pre-trained models by name, with a line for ``skiptune models``.
 EMBEDDED = {
@@ -185,8 +186,7 @@ def load_model(
     own = copy.deepcopy(config)
     for field, value in changes.items():
         setattr(config, field, value)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with drawn_from(seed):
         if random_weights or name in ARCHITECTURES:
             model = model_class(config)
         else:
@@ -253,8 +253,7 @@ def load_pruned(
     said = logging.get_verbosity()
     logging.set_verbosity_error()  # that blocks are missing is the point
     try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
+        with drawn_from(0):
             model, report = _loading(name, read)
     finally:
         logging.set_verbosity(said)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import nn
 
 from ..adapters import ParallelAdapter
 from ..families.registry import family_of
 from ..insertion import adapter_widths, blocks_of, freeze_body, insert, remove_dead_blocks
+from ..randomness import drawn_from
 from .method import Method, Setup, nothing_skipped
 
 
@@ -34,8 +34,7 @@ class ParallelAdapters(Method):
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)
         family = family_of(model)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+        with drawn_from(setup.seed):
             for block in blocks_of(model).values():
                 kind = family.kind_of(block)
                 width = kind.width(model.config)

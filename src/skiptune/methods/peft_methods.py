@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import torch
 from torch import nn
 
 from ..families.family import Family
 from ..families.registry import family_of
 from ..insertion import blocks_of, freeze_body, insert, remove_dead_blocks
+from ..randomness import drawn_from
 from .method import Method, Setup, nothing_skipped
 
 
@@ -47,8 +47,7 @@ class Ia3(Method):
             kind, prefix = family.kind_of(block), names[id(block)]
             scaled += [f"{prefix}.{layer}" for layer in kind.scaled_targets]
             narrowing += [f"{prefix}.{kind.narrowing}"] if kind.narrowing else []
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+        with drawn_from(setup.seed):
             inject_adapter_in_model(
                 IA3Config(target_modules=[*scaled, *narrowing], feedforward_modules=narrowing), model
             )

@@ -6,7 +6,6 @@ no longer finds, or into a cache of keys that these models do not have. So these
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from ..adapters import Prompts
@@ -14,6 +13,7 @@ from ..errors import InputError
 from ..families.family import Family
 from ..families.registry import family_of
 from ..insertion import blocks_of, freeze_body
+from ..randomness import drawn_from
 from .method import Method, Setup
 
 
@@ -33,8 +33,7 @@ class ShallowPrompts(Method):
         if add_prompts is None:
             raise InputError(f"{self.name}: {self.refusal(family)}")
         super().prepare(model, setup)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+        with drawn_from(setup.seed):
             add_prompts(model, setup.prompt_length)
         freeze_body(model)
         return model
@@ -52,8 +51,7 @@ class DeepPrompts(Method):
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)
         family = family_of(model)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(setup.seed)
+        with drawn_from(setup.seed):
             for block in blocks_of(model).values():
                 block.prompts = Prompts(family.kind_of(block).width(model.config), setup.prompt_length)
         freeze_body(model)
