@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -203,7 +204,7 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
     model, report = model_class.from_pretrained(
         source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
     )
-    unread = set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
+    unread = _unread(report)
     lost = sorted(key for key in unread if key.startswith(f"{model.base_model_prefix}."))
     if lost:
         raise InputError(
@@ -250,16 +251,27 @@ def load_pruned(
         )
         return found
 
-    said = logging.get_verbosity()
-    logging.set_verbosity_error()  # that blocks are missing is the point
-    try:
-        with drawn_from(0):
-            model, report = _loading(name, read)
-    finally:
-        logging.set_verbosity(said)
+    with unsaid(), drawn_from(0):  # that blocks are missing is the point
+        model, report = _loading(name, read)
     model.__class__ = model_class
     model.name_or_path = name
-    return model, set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
+    return model, _unread(report)
+
+
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """While this lasts, transformers says nothing about what it loads."""
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(said)
+
+
+def _unread(report: Mapping[str, Any]) -> set[str]:
+    """Parameters that a checkpoint lacks or has in other sizes, from what transformers tells of loading it."""
+    return set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
 
 
 def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) -> str:

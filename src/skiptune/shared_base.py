@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.utils import logging
 
 from .checks import nearest
 from .config import SkipConfig
@@ -24,7 +23,7 @@ from .errors import InputError
 from .evaluation import predict
 from .families.family import Family
 from .hub import local_folder
-from .models import load_family, load_model
+from .models import load_family, load_model, unsaid
 from .sharing import slim_on_shared
 from .slim import adapters_and_plan, load_task, open_export
 from .slim_config import MODEL_CLASSES, is_slim
@@ -225,12 +224,8 @@ class SharedBase:
 
 def _any_model(name: str, family: Family) -> PreTrainedModel:
     """A model with the body of ``name`` and some head, which is not to be used; nothing is said about it."""
-    said = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
+    with unsaid():
         return load_model(name, family.model_class("vqa"), quiet=True).requires_grad_(False)
-    finally:
-        logging.set_verbosity(said)
 
 
 def _replace(tensors: dict[str, Any], move: Callable[[Tensor], Tensor]) -> None:
