@@ -22,10 +22,9 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.bench_memory import resident_bytes
 from skiptune.checks import write_json
 from skiptune.cost import example_inputs
-from skiptune.runtime import versions
+from skiptune.runtime import resident_bytes, versions
 
 RELEASED_GIB = 3.0
 ANSWERS = 3129

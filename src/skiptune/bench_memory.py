@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any
 
 from .errors import InputError, RunError
+from .runtime import resident_bytes
 
-_STATUS, _CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+_CLEAR = Path("/proc/self/clear_refs")
 
 
 def measure_alone(text: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -40,15 +41,6 @@ def measure_alone(text: str, settings: dict[str, Any]) -> dict[str, Any]:
         raise RunError(f"{text}: could not be measured in a process of its own: {said}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
-
-
-def resident_bytes(peak: bool = False) -> int | None:
-    """What this process holds in memory, or held at most."""
-    if not _STATUS.is_file():
-        return None
-    name = "VmHWM:" if peak else "VmRSS:"
-    line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith(name))
-    return int(line.split()[1]) * 1024
 
 
 def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Process-wide settings of the command line: memory allocation and quiet libraries."""
+"""The process as a whole: memory allocation, quiet libraries, and what it runs on and holds."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import os
 import platform
 import sys
 from importlib.metadata import version
+from pathlib import Path
 
+_STATUS = Path("/proc/self/status")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
 
 
@@ -31,6 +33,18 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def resident_bytes(peak: bool = False) -> int | None:
+    """What this process holds in memory, or held at most; ``None`` where the system has no ``/proc``.
+
+    The peak is not ``ru_maxrss``, which a process inherits from the one that started it.
+    """
+    if not _STATUS.is_file():
+        return None
+    name = "VmHWM:" if peak else "VmRSS:"
+    line = next(line for line in _STATUS.read_text(encoding="ascii").splitlines() if line.startswith(name))
+    return int(line.split()[1]) * 1024
 
 
 def is_disk_failure(error: BaseException) -> bool:

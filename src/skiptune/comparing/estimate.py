@@ -20,8 +20,6 @@ from .jobs import Job
 _STEPS = 4
 _RECORDS = 32
 _START = 15.0  # seconds: a new process, its imports, data and model
-#: Methods whose gradients go through the whole body, encoders included.
-_WHOLE = ("full", "bitfit")
 
 
 class Estimate:
@@ -44,8 +42,9 @@ class Estimate:
 
     def seconds(self, job: Job) -> float:
         """What the job should take, plans taken to save nothing."""
-        step = self.whole_step if job.method in _WHOLE else self.step
-        comparing = 1 + self.run.recipe.search.cost * METHODS[job.method].skips
+        method = METHODS[job.method]
+        step = self.whole_step if method.whole else self.step
+        comparing = 1 + self.run.recipe.search.cost * method.skips
         return _START + step * self.steps * comparing + self.evaluation
 
     def total(self, jobs: Sequence[Job], processes: int) -> float:

@@ -15,7 +15,14 @@ from typing import Any
 
 from ..checks import read_json, write_json, write_text
 from ..errors import InputError, RunError
-from ..runtime import best_device, is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
+from ..runtime import (
+    best_device,
+    is_disk_failure,
+    is_memory_failure,
+    keep_freed_memory,
+    quiet_libraries,
+    resident_bytes,
+)
 from .jobs import FAILURE, RESULT
 
 _PARENT_DIED = 1  # Linux: PR_SET_PDEATHSIG
@@ -95,17 +102,15 @@ def peak_gib() -> float:
     """The most memory so far, GiB: the GPU's where one is used, else resident memory of this process, libraries, data
     and all.
 
-    On Linux not ``ru_maxrss``, which a process inherits from the one that started it.
+    Without ``/proc`` it is ``ru_maxrss``.
     """
     import torch
 
     if torch.cuda.is_available():
         return torch.cuda.max_memory_allocated() / 2**30
-    status = Path("/proc/self/status")
-    if status.is_file():
-        for line in status.read_text(encoding="utf-8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) / 2**20
+    held = resident_bytes(peak=True)
+    if held is not None:
+        return held / 2**30
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 

@@ -71,6 +71,7 @@ class Method:
         name: in recipes, tables and directories.
         title: for people.
         skips: whether it chooses blocks to skip, within a budget.
+        whole: whether gradients go through the whole body, encoders included.
         sweeps: of those, whether it is of interest for every budget, not only for the recipe's own.
         form: what runs at inference beside the plan: methods of one form and cost run at one speed. ``plain`` ones run
             as the original does.
@@ -81,6 +82,7 @@ class Method:
     name: str
     title: str
     skips: ClassVar[bool] = False
+    whole: ClassVar[bool] = False
     sweeps: ClassVar[bool] = False
     form: str = "plain"
     own: tuple[str, ...] = ("block_adapters",)

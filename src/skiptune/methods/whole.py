@@ -13,6 +13,7 @@ class Full(Method):
 
     name, title = "full", "full tuning"
     own, rate = ("body", "small_parts"), 0.1
+    whole = True
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         unfreeze(super().prepare(model, setup))
@@ -37,6 +38,7 @@ class BitFit(Method):
 
     name, title = "bitfit", "BitFit"
     own, rate = ("body",), 1.0
+    whole = True
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)
