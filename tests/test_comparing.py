@@ -16,7 +16,7 @@ from skiptune import InputError, Run, RunError
 from skiptune.checks import write_json
 from skiptune.comparing.comparison import MethodComparison
 from skiptune.comparing.estimate import said
-from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of, plain
+from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
 from skiptune.comparing.labels import Box, Point, place
 from skiptune.comparing.page import page
 from skiptune.comparing.plot import area, pareto_plot
@@ -187,7 +187,7 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
 ) -> None:
     recipe = recipe_of(tiny_recipe, prompt_length=2)
     job = Job(name, Budget(num_skip=2) if METHODS[name].skips else None, 1)
-    write_json(tmp_path / "recipe.json", plain(job_recipe(recipe, job)))
+    write_json(tmp_path / "recipe.json", job_recipe(recipe, job).to_dict())
     write_json(tmp_path / "job.json", {"method": name, "image_size": [48, 48], "text_length": 8, "threads": 1})
     found = work(tmp_path)
     assert (found["steps"], found["seed"], found["part"]) == (4, 1, "test")
@@ -208,7 +208,7 @@ def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
 ) -> None:
     recipe = read_recipe(tiny_recipe(**SHORT, model=model, compare={"levels": [-0.1]}))
     job = jobs_of(recipe, budgets_of(recipe, 6), [name])[-1]
-    write_json(tmp_path / "recipe.json", plain(job_recipe(recipe, job)))
+    write_json(tmp_path / "recipe.json", job_recipe(recipe, job).to_dict())
     write_json(tmp_path / "job.json", {"method": name, "image_size": [48, 48], "text_length": 40, "threads": 1})
     found = work(tmp_path)
     assert job.budget == {"das-bottleneck": Budget(macs=-0.1), "heuristic-lora": Budget(num_skip=2)}.get(name)

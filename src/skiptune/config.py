@@ -34,7 +34,8 @@ class Config:
         """Add every problem of the fields to ``problems``."""
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain values, as JSON and YAML have them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:

@@ -91,8 +91,6 @@ class Recipe:
             value = getattr(self, name)
             result[name] = value.to_dict() if isinstance(value, Config) else value
         result["baselines"] = list(self.baselines)
-        result["bench"]["batch_sizes"] = list(self.bench.batch_sizes)
-        result["compare"] = {k: list(v) if isinstance(v, tuple) else v for k, v in result["compare"].items()}
         return result
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -105,12 +104,6 @@ def job_recipe(recipe: Recipe, job: Job) -> Recipe:
     )
 
 
-def plain(recipe: Recipe) -> dict[str, Any]:
-    """A job's recipe as it is kept."""
-    values: dict[str, Any] = json.loads(json.dumps(recipe.to_dict()))
-    return values
-
-
 def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, dict[str, Any]]:
     """The results that are there.
 
@@ -124,7 +117,7 @@ def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, dict[str, Any]]:
         path = folder / RESULT
         if not path.is_file():
             continue
-        content, wanted = read_json(path), plain(job_recipe(recipe, job))
+        content, wanted = read_json(path), job_recipe(recipe, job).to_dict()
         kept = content.get("recipe") if isinstance(content, dict) else None
         if not isinstance(kept, dict):
             problems.add(f"{path}: not the result of a job; edited?")

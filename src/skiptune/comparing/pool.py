@@ -14,7 +14,7 @@ from typing import Any
 
 from ..checks import write_json
 from ..recipe import Recipe
-from .jobs import FAILURE, RESULT, Job, job_recipe, plain
+from .jobs import FAILURE, RESULT, Job, job_recipe
 
 _POLL = 0.1  # seconds
 _LEFT = ("choice", "logs", "adapter_start.json", "adapter_start.safetensors")
@@ -65,7 +65,7 @@ def carry_out(
 def _start(recipe: Recipe, job: Job, given: dict[str, Any]) -> _Running:
     folder = job.folder(Path(recipe.output))
     (folder / FAILURE).unlink(missing_ok=True)
-    write_json(folder / "recipe.json", plain(job_recipe(recipe, job)))
+    write_json(folder / "recipe.json", job_recipe(recipe, job).to_dict())
     write_json(folder / "job.json", {**given, "method": job.method})
     threads = {name: str(given["threads"]) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (folder / "log.txt").open("wb") as log:
