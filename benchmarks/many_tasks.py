@@ -33,10 +33,11 @@ from typing import Any
 import torch
 
 import skiptune as st
+from skiptune import latency
 from skiptune.checks import write_json
 from skiptune.cost import example_inputs
 from skiptune.families.registry import family_of
-from skiptune.runtime import keep_freed_memory, versions
+from skiptune.runtime import keep_freed_memory, resident_bytes, versions
 
 #: Task → class of its head, labels, adapters. Those with LoRA come last.
 TASKS = {
@@ -71,7 +72,7 @@ def make_files(folder: Path) -> None:
 def resident() -> int:
     """Bytes of this process in memory."""
     gc.collect()
-    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return resident_bytes() or 0
 
 
 def timed(make: Callable[[], Any]) -> tuple[Any, float, int]:
@@ -170,8 +171,7 @@ def ratio(model: Any, alone: Path, inputs: Any, rounds: int) -> float:
 
 
 def spread(seconds: list[float]) -> dict[str, float]:
-    tenths = statistics.quantiles(seconds, n=10)
-    return {"median_s": statistics.median(seconds), "p10_s": tenths[0], "p90_s": tenths[-1], "count": len(seconds)}
+    return {**latency.spread(seconds), "count": len(seconds)}
 
 
 def main() -> None:
