@@ -80,6 +80,8 @@ def setting(name: str, questions: int = 1024) -> Setting:
             f"data.images={SHARED / 'daquar' / 'images'}",
             f"data.test={SHARED / 'daquar' / 'dev.jsonl'}",
             "data.validation_share=0.3",
+            "model=vilt-scenes",
+            "adapters.block_width=32",
         ]
     runner = Run(read_recipe(recipe, changes, str(RUNS / name)))
     data = runner.data

@@ -48,6 +48,8 @@ RIVALS = ("random", "first", "last", "even", "influence", "first_order", "leave_
 NAMES = (*STRATEGY, *RIVALS)
 PAPER = replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step")
 FINAL_SEEDS = (0, 1, 2)
+#: Of these strategies so many plans are trained to the end, of the others one.
+_ALL = {"default": 5, "paper": 5}
 
 
 def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -146,9 +148,9 @@ def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
     for name in NAMES:
         plans = [read_plan(dataset, count, name, seed) for seed in range(seeds)]
         plans = [plan for plan in plans if plan]
-        if not plans and name not in recorded:
+        chosen = chosen_plans(dataset, count, name, seeds)
+        if not chosen:
             continue
-        chosen = [tuple(plan["skipped"]) for plan in plans] or [tuple(plan) for plan in recorded[name]["plans"]]
         numbers = [sets.index(plan) for plan in chosen]
         regret = [best - float(accuracy[number]) for number in numbers]
         against = {
@@ -197,6 +199,18 @@ def recorded_rows(dataset: str, count: int) -> dict[str, Any]:
     path = RESULTS / "search_quality.json"
     rows = read_json(path)["datasets"].get(dataset, {}).get(str(count), {}) if path.is_file() else {}
     return rows  # type: ignore[no-any-return]
+
+
+def chosen_plans(dataset: str, count: int, name: str, seeds: int) -> list[tuple[int, ...]]:
+    """What a strategy skips, seed by seed; from the results where an earlier run's files are gone."""
+    plans = [plan["skipped"] for seed in range(seeds) if (plan := read_plan(dataset, count, name, seed))]
+    return [tuple(plan) for plan in plans or recorded_rows(dataset, count).get(name, {"plans": []})["plans"]]
+
+
+def plans_to_train(dataset: str, count: int, seeds: int, number: int) -> list[tuple[int, ...]]:
+    """Random plans, all of ours and the paper's, and the first of every rival."""
+    rivals = [plan for name in NAMES for plan in chosen_plans(dataset, count, name, seeds)[: _ALL.get(name, 1)]]
+    return list(dict.fromkeys([*rivals, *random_plans(count, number)]))
 
 
 def read_plan(dataset: str, count: int, name: str, seed: int) -> dict[str, Any] | None:
@@ -314,18 +328,12 @@ def main() -> None:
         each = [(dataset, count) for count in options.skip for dataset in options.datasets]
         carry_out([("plan", *one, name, seed) for name in NAMES for one in each for seed in range(options.seeds)])
         for seed in FINAL_SEEDS:
-            jobs = []
-            for dataset in options.datasets:
-                for count in options.train_skip:
-                    plans = [
-                        tuple(plan["skipped"])
-                        for name in NAMES
-                        for number in range(options.seeds)
-                        if (name in ("default", "paper") or number < 1)
-                        and (plan := read_plan(dataset, count, name, number))
-                    ]
-                    unique = dict.fromkeys([*plans, *random_plans(count, options.random)])
-                    jobs += [("trained", dataset, plan, seed) for plan in unique]
+            jobs = [
+                ("trained", dataset, plan, seed)
+                for dataset in options.datasets
+                for count in options.train_skip
+                for plan in plans_to_train(dataset, count, options.seeds, options.random)
+            ]
             carry_out(jobs)
     summarize(options, command)
 
