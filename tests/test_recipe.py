@@ -47,7 +47,7 @@ def test_paper_recipes_have_the_released_numbers(name: str) -> None:
     assert (recipe.search.reward, recipe.search.draw, recipe.start) == ("exp_loss", "micro_batch", "pretrained")
     assert recipe.budget.num_skip == 4
     if name == "meter-flickr30k":
-        assert recipe.task_options == {"false_texts": 15, "matching_loss": True}
+        assert recipe.task_options == {"false_texts": 15, "matching_loss": True, "shortlist": 32}
 
 
 @pytest.mark.parametrize("task", ["vqa", "reasoning", "retrieval", "entailment"])
@@ -74,7 +74,7 @@ def test_a_run_keeps_the_complete_recipe(tmp_path: Path) -> None:
     rows = [{"image": f"{k}.png", "captions": [draw_square(tmp_path / "images" / f"{k}.png", k)]} for k in range(12)]
     (tmp_path / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     data = {"name": "jsonl", "train": "train.jsonl", "images": "images", "validation_share": 0.25}
-    changes = {"retrieval": {"false_texts": 2, "matching_loss": True}, "budget": {"num_skip": 1}}
+    changes = {"retrieval": {"false_texts": 2, "matching_loss": True, "shortlist": 20}, "budget": {"num_skip": 1}}
     path = write(tmp_path / "r.yaml", preset="paper", model="meter-tiny", task="retrieval", data=data, **changes)
     run = Run(read_recipe(path))
     run.check()
@@ -90,12 +90,13 @@ def test_a_run_keeps_the_complete_recipe(tmp_path: Path) -> None:
 
 
 def test_problems_of_a_task_section_are_told_with_the_others(tmp_path: Path) -> None:
-    bad = {"false_texts": 0, "matching_loss": "yes", "false_text": 3}
+    bad = {"false_texts": 0, "matching_loss": "yes", "false_text": 3, "shortlist": 9}
     path = write(tmp_path / "r.yaml", task="retrieval", retrieval=bad, train={"epochs": -1})
     with pytest.raises(InputError) as refusal:
         read_recipe(path)
     for said in (
         "retrieval.false_texts: 0 is not a whole number in [1, 1000]",
+        "retrieval.shortlist: 9 is not a whole number of at least 10, or null",
         "retrieval.matching_loss: 'yes' is not true or false",
         "retrieval.false_text: unknown field; did you mean 'false_texts'?",
         "train.epochs: -1",

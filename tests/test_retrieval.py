@@ -99,6 +99,78 @@ def test_scores_are_those_of_the_whole_model(
     assert text is None or calls[text] == parts
 
 
+def compare_encoders(records: list[Record], shortlist: int | None = None) -> tuple[Retrieval, Any]:
+    """A model that adds the encoders' cosines to what the fusion says."""
+    task = Retrieval(load_processor("meter-tiny"), records, shortlist=shortlist)
+    model = load_model("meter-tiny", task.model_class, contrast_scale=5.0)
+    with torch.no_grad():  # a first head says next to nothing
+        model.rank_output.weight.normal_(generator=torch.Generator().manual_seed(1))
+    return task, model.eval()
+
+
+@torch.inference_mode()
+def cosines(task: Retrieval, model: Any, records: list[Record], texts: list[str]) -> np.ndarray:
+    """``(images, texts)``, one by one, by hand."""
+
+    def unit(x: torch.Tensor) -> torch.Tensor:
+        return x / x.norm()
+
+    body = model.meter
+    of_texts = [unit(body.text_projection(body.encode_text(**task.tokenize([text]))[0].mean(0))) for text in texts]
+    pictures = [task.images.batch([record.image])["pixel_values"] for record in records]
+    of_images = [unit(body.image_projection(body.encode_image(pixels)[0].mean(0))) for pixels in pictures]
+    return (torch.stack(of_images) @ torch.stack(of_texts).T).numpy()
+
+
+def test_cosines_of_the_encoders_join_the_scores(records: list[Record]) -> None:
+    task, model = compare_encoders(records)
+    texts = [text for *_, text in sorted((len(t), row, t) for row, r in enumerate(records) for t in r.captions)]
+    together = plain_scores(task, model, records, 5)
+    model.config.contrast_scale = None
+    assert not retrieval.comparable(model)
+    expected = plain_scores(task, model, records, 5) + 5.0 * cosines(task, model, records, texts)
+    np.testing.assert_allclose(together, expected, atol=1e-5)
+    model.config.contrast_scale = 5.0
+    batch = task.collate(records[:3])  # 15 texts an image at once
+    encoded = model.encode_texts(batch["input_ids"].flatten(0, 1), batch["attention_mask"].flatten(0, 1))
+    with torch.inference_mode():
+        scores = model.score(encoded, model.encode_images(batch["pixel_values"]))
+        assert torch.equal(scores, model(**batch).logits)
+
+
+@pytest.mark.parametrize("count", [2, 4, 13])
+def test_a_shortlist_ranks_the_nearest_alone(count: int, records: list[Record]) -> None:
+    """Against the whole matrices; with everything on the list, against an evaluation of all pairs."""
+    task, model = compare_encoders(records)
+    sorted_texts = sorted((len(t), row, t) for row, r in enumerate(records) for t in r.captions)
+    texts, owner = [text for *_, text in sorted_texts], np.array([row for _, row, _ in sorted_texts])
+    scores, near = plain_scores(task, model, records, 5), cosines(task, model, records, texts)
+    own = owner == np.arange(len(records))[:, None]
+    expected, best = [], None
+    for scored, close, mine in ((scores, near, own), (scores.T, near.T, own.T)):
+        listed = np.zeros_like(mine)
+        np.put_along_axis(listed, np.argsort(-close, axis=1)[:, :count], True, axis=1)
+        seen = np.where(listed, scored, -np.inf)
+        ahead = (np.where(mine, -np.inf, seen) >= np.where(mine, seen, -np.inf).max(1)[:, None]).sum(1)
+        found = (mine & listed).any(1)
+        assert count == 13 or not found.all()
+        expected += [float((found & (ahead < rank)).mean()) for rank in (1, 5, 10)]
+        best = seen.argmax(1) if best is None else best
+    task.shortlist = count
+    result = evaluate(model, task, records, batch_size=5)
+    assert list(result.metrics.values())[1:] == pytest.approx(expected)
+    assert result.predictions == tuple(texts[k] for k in best)
+    if count == 13:
+        task.shortlist = None
+        assert evaluate(model, task, records, batch_size=5).metrics == result.metrics
+
+
+def test_models_whose_encoders_cannot_be_compared_rank_all_pairs(records: list[Record]) -> None:
+    task, model = make("meter-tiny", records, shortlist=10)
+    every, _ = make("meter-tiny", records, shortlist=None)
+    assert evaluate(model, task, records).metrics == evaluate(model, every, records).metrics
+
+
 def test_ranks_from_scores_in_any_order() -> None:
     """Against the whole matrix, which is never there: rounded scores, so that there are ties."""
     rng = np.random.default_rng(0)

@@ -160,6 +160,7 @@ def evaluate(
     split: Annotated[str | None, typer.Option(help="Which part, where the file has several.")] = None,
     predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None,
     submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None,
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Retrieval: no shortlist by the encoders.")] = False,
     batch_size: Annotated[int, typer.Option(min=1)] = 64,
     base: BaseOption = None,
     backend: BackendOption = None,
@@ -173,6 +174,7 @@ def evaluate(
     from .evaluation import write_predictions, write_submission
     from .run import report_bad_rows
     from .slim import load_task
+    from .tasks.retrieval import Retrieval, comparable
 
     name = "easy-vqa" if data == "easy-vqa" else data_format
     if images is None and name in SOURCES and "images" in SOURCES[name].needs:
@@ -182,6 +184,10 @@ def evaluate(
     records = read_for_evaluation(name, data, {"images": images, "annotations": annotations, "split": split})
     report_bad_rows({data: records.bad})
     task = load_task(folder, slim)
+    if all_pairs:
+        if not isinstance(task, Retrieval):
+            raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
+        task.shortlist = None
     found = measure(slim, task, records, batch_size)
     if predictions is not None:
         write_predictions(predictions, records, found)
@@ -193,6 +199,8 @@ def evaluate(
         return
     for metric, value in found.metrics.items():
         typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
+    if isinstance(task, Retrieval) and task.shortlist is not None and comparable(slim):
+        typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
     if found.unknown:
         typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
 

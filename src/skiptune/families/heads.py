@@ -28,11 +28,13 @@ class Fused:
     Attributes:
         pooled: text then image, ``(texts, 2 · width)``.
         text_states, image_states: if asked for, the streams after every fusion layer; METER: before the first too.
+        closeness: of text and image by their encoders alone, ``(texts,)``, for a ranking model that adds it.
     """
 
     pooled: Tensor
     text_states: States
     image_states: States
+    closeness: Tensor | None = None
 
 
 #: ``fuse(input_ids, attention_mask, pixel_values, image_number, output_hidden_states)``; ``image_number`` is 1 for the
@@ -205,10 +207,16 @@ class RankHead(PreTrainedModel):
     For many pairs of few texts and images, ``score(encode_texts(…), encode_images(…))`` of a family's class runs each
     encoder once a text, and once an image; in evaluation mode it gives what ``forward`` gives for the same batches of
     texts, bit for bit.
+
+    Attributes:
+        comparable: whether the encoders' outputs can be compared without the fusion; then ``text_vectors`` and
+            ``image_vectors`` give unit vectors ``(number, width)`` of what was encoded, whose cosines are high for what
+            goes together.
     """
 
     fuse: Fuse
-    fuse_encoded: Callable[[Encoded, Encoded], Tensor]
+    fuse_encoded: Callable[[Encoded, Encoded], Fused]
+    comparable = False
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
@@ -224,8 +232,11 @@ class RankHead(PreTrainedModel):
             texts: of ``encode_texts``; as many as images, or a multiple.
             images: of ``encode_images``.
         """
-        scores: Tensor = self.rank_output(self.fuse_encoded(texts, images))
-        return scores.view(len(images[0]), -1)
+        return self._rank(self.fuse_encoded(texts, images), len(images[0]))
+
+    def _rank(self, fused: Fused, images: int) -> Tensor:
+        scores: Tensor = self.rank_output(fused.pooled).view(images, -1)
+        return scores if fused.closeness is None else scores + fused.closeness.to(scores).view(images, -1)
 
     def forward(
         self,
@@ -258,7 +269,7 @@ class RankHead(PreTrainedModel):
         texts = input_ids.flatten(0, -2)
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)
         fused = self.fuse(texts, mask, pixel_values, 0, output_hidden_states)
-        logits = self.rank_output(fused.pooled).view(rows, -1)
+        logits = self._rank(fused, rows)
         output = _classified(logits, labels, fused)
         if output.loss is not None and self.matching is not None:
             output.loss = output.loss + self.matching(fused.pooled.view(rows, logits.shape[1], -1), labels)

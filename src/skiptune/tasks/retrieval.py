@@ -29,8 +29,10 @@ from ..families.registry import family_of_processor
 from ..progress import track
 from .base import Evaluation, Task, on_device, refuse_without
 from .ranking import Ranks
+from .shortlist import Shortlist
 
 FALSE_TEXTS = 15
+SHORTLIST = 32
 _RANKS = (1, 5, 10)
 #: Bytes of encoded texts that an evaluation keeps at a time.
 _KEPT = 2**30
@@ -44,13 +46,19 @@ class RetrievalConfig(Config):
         false_texts: texts of other images that go with every image.
         matching_loss: add the loss of image-text matching, as the released run of METER does; the model has to come
             with a head for it, which a family's ranking model starts from (METER, BridgeTower).
+        shortlist: evaluate only so many pairs of every text and every image, the nearest by the encoders alone, if the
+            model's pre-training made them comparable (``meter-photos``); others are compared in all pairs. ``None``:
+            all pairs, always.
     """
 
     false_texts: int = FALSE_TEXTS
     matching_loss: bool = False
+    shortlist: int | None = SHORTLIST
 
     def validate(self, problems: Problems) -> None:
-        count, loss = self.false_texts, self.matching_loss
+        count, loss, listed = self.false_texts, self.matching_loss, self.shortlist
+        fine = listed is None or is_number(listed, max(_RANKS), whole=True)
+        problems.check(fine, f"shortlist: {listed!r} is not a whole number of at least {max(_RANKS)}, or null")
         ok = is_number(count, 1, 1000, whole=True)
         problems.check(ok, f"false_texts: {count!r} is not a whole number in [1, 1000]")
         problems.check(isinstance(loss, bool), f"matching_loss: {loss!r} is not true or false")
@@ -65,6 +73,7 @@ class Retrieval(Task):
         false_texts: how many of them go with every image.
         seed: of the choice of texts, which depends on it and on the batch alone, so that a resumed training repeats it.
         matching_loss: whether the loss of image-text matching is added.
+        shortlist: how many pairs of a text or image an evaluation looks at, see :class:`RetrievalConfig`.
 
     Raises:
         InputError: ``matching_loss`` with a family whose ranking model has no head for it.
@@ -82,9 +91,11 @@ class Retrieval(Task):
         false_texts: int = FALSE_TEXTS,
         seed: int = 0,
         matching_loss: bool = False,
+        shortlist: int | None = SHORTLIST,
     ) -> None:
         super().__init__(processor)
         self.pool, self.false_texts, self.seed, self.matching_loss = pool, false_texts, seed, matching_loss
+        self.shortlist = shortlist
         if matching_loss and not family_of_processor(processor).matching:
             raise InputError(
                 f"matching_loss: {family_of_processor(processor).name}'s ranking model has no head for image-text "
@@ -97,7 +108,7 @@ class Retrieval(Task):
         return cls(processor, records, **options)
 
     def settings(self) -> dict[str, Any]:
-        return {"false_texts": self.false_texts, "matching_loss": self.matching_loss}
+        return {"false_texts": self.false_texts, "matching_loss": self.matching_loss, "shortlist": self.shortlist}
 
     def model_changes(self) -> dict[str, Any]:
         family = family_of_processor(self.processor)
@@ -131,33 +142,72 @@ class Retrieval(Task):
         raise InputError("retrieval: false texts are captions of other images, and there are none to draw from")
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
-        """Recall at 1, 5 and 10 over all pairs of an image and a text, both ways; ``mean_recall`` is their mean.
+        """Recall at 1, 5 and 10, both ways, among all images and texts; ``mean_recall`` is their mean.
 
-        Texts go in batches of ``batch_size`` of about equal length, images one by one. What lies below the fusion runs
-        once a batch and once an image (again for every GiB of encoded texts), the rest for every pair. Memory grows
-        with images plus texts, not with their product. A tie counts against the true pair.
+        Texts go in batches of ``batch_size`` of about equal length. What lies below the fusion runs once a text and
+        once an image, the rest for every pair, or for the pairs of a shortlist. Memory grows with images plus texts,
+        not with their product. A tie counts against the true pair.
         """
-        texts = sorted(((len(text), row, text) for row, record in enumerate(records) for text in record.captions))
-        owner = np.array([row for _, row, _ in texts])
-        of_texts, of_images = Ranks(len(records), max(_RANKS)), Ranks(len(texts), max(_RANKS))
-        answer, highest = np.zeros(len(records), dtype=np.int64), np.full(len(records), -np.inf)
-        batches = self._encoded([text for *_, text in texts], model, batch_size)
-        for row, place, scores in self._all_scores(model, records, batches, f"{title}: pairs"):
-            own = owner[place] == row
-            of_texts.add(slice(row, row + 1), scores[None], own[None])
-            of_images.add(place, scores[:, None], own[:, None])
-            if scores.max() > highest[row]:
-                answer[row], highest[row] = place.start + scores.argmax(), scores.max()
-        texts_ahead, images_ahead = of_texts.ahead(), of_images.ahead()
+        sorted_texts = sorted((len(text), row, text) for row, record in enumerate(records) for text in record.captions)
+        owner, texts = np.array([row for _, row, _ in sorted_texts]), [text for *_, text in sorted_texts]
+        rank = self._all_pairs if self.shortlist is None or not comparable(model) else self._shortlisted
+        texts_ahead, images_ahead, answer = rank(model, records, texts, owner, batch_size, f"{title}: pairs")
         recalls = {
             f"{kind}_recall@{rank}": float((ahead < rank).mean())
             for kind, ahead in (("text", texts_ahead), ("image", images_ahead))
             for rank in _RANKS
         }
         metrics = {"mean_recall": sum(recalls.values()) / len(recalls), **recalls}
-        said = tuple(texts[k][2] for k in answer)
+        said = tuple(texts[k] for k in answer)
         hits = tuple(float(ahead == 0) for ahead in texts_ahead)
         return Evaluation(metrics, self._loss(model, records, batch_size), len(records), 0, said, hits)
+
+    def _all_pairs(
+        self, model: Any, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray, size: int, title: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What is ahead of every image's own texts ``(images,)`` and of every text's own image ``(texts,)``, see
+        :class:`Ranks`, and the best text of every image ``(images,)``.
+
+        Images go one by one, and are encoded again for every GiB of encoded texts.
+        """
+        of_texts, of_images = Ranks(len(records), max(_RANKS)), Ranks(len(texts), max(_RANKS))
+        answer, highest = np.zeros(len(records), dtype=np.int64), np.full(len(records), -np.inf)
+        for row, place, scores in self._all_scores(model, records, self._encoded(texts, model, size), title):
+            own = owner[place] == row
+            of_texts.add(slice(row, row + 1), scores[None], own[None])
+            of_images.add(place, scores[:, None], own[:, None])
+            if scores.max() > highest[row]:
+                answer[row], highest[row] = place.start + scores.argmax(), scores.max()
+        return of_texts.ahead(), of_images.ahead(), answer
+
+    def _shortlisted(
+        self, model: Any, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray, size: int, title: str
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """As :meth:`_all_pairs`, but each text with its nearest images and each image with its nearest texts only.
+
+        All that is encoded is kept.
+        """
+        assert self.shortlist is not None
+        encoded = [batch for kept in self._encoded(texts, model, size) for batch in kept]
+        images = self._encoded_images(model, records, size)
+        vectors = torch.cat([model.text_vectors(batch) for _, batch in encoded])
+        nearest = Shortlist.of(vectors, model.image_vectors(images), self.shortlist)
+        found = []
+        for place, batch in track(encoded, title):
+            for text, image in nearest.pairs(place, size):
+                pairs = _rows(batch, text - place.start), _rows(images, image)
+                found.append(model.score(*pairs)[:, 0].double().cpu().numpy())
+        of_images, of_texts = nearest.by_query(np.concatenate(found))
+        rows, every = np.arange(len(records)), slice(None)
+        text_ranks, image_ranks = Ranks(len(records), max(_RANKS)), Ranks(len(texts), max(_RANKS))
+        text_ranks.add(every, of_images, owner[nearest.of_images] == rows[:, None])
+        image_ranks.add(every, of_texts, nearest.of_texts == owner[:, None])
+        return text_ranks.ahead(), image_ranks.ahead(), nearest.of_images[rows, of_images.argmax(1)]
+
+    def _encoded_images(self, model: Any, records: Sequence[Record], size: int) -> Encoded:
+        parts = [records[start : start + size] for start in range(0, len(records), size)]
+        pixels = (self.images.batch([record.image for record in part]) for part in parts)
+        return _joined([model.encode_images(**on_device(batch, model)) for batch in pixels])
 
     def _encoded(self, texts: Sequence[str], model: Any, batch_size: int) -> Iterator[list[tuple[slice, Encoded]]]:
         """Encoded batches with their places in ``texts``, as many at a time as are kept."""
@@ -203,6 +253,19 @@ class Retrieval(Task):
             part = [records[row] for row in range(start, min(start + size, len(records)))]
             total += float(model(**on_device(task.collate(part), model)).loss) * len(part)
         return total / len(records)
+
+
+def comparable(model: nn.Module) -> bool:
+    """Whether texts and images can be compared by the model's encoders alone, see :class:`RankHead`."""
+    return bool(getattr(model, "comparable", False))
+
+
+def _rows(encoded: Encoded, rows: np.ndarray) -> Encoded:
+    return tuple(part[torch.from_numpy(rows).to(part.device)] for part in encoded)
+
+
+def _joined(parts: Sequence[Encoded]) -> Encoded:
+    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
 
 def _pick(rng: np.random.Generator, texts: Sequence[str]) -> str:

@@ -108,10 +108,10 @@ class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
         refuse_padding(pixel_mask)
         return self.bridgetower.encode_image(pixel_values)
 
-    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Tensor:
-        """Pooled text and image ``(texts, 2 · width)``."""
+    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
+        """Pooled text and image of what is encoded; no states."""
         mask, *states = texts
-        return self.bridgetower.fuse(states, mask, images)
+        return Fused(self.bridgetower.fuse(states, mask, images), None, None)
 
 
 class _MatchingTask(BridgeTowerTask):

@@ -7,6 +7,7 @@ from typing import Any
 from transformers import CLIPVisionConfig, PreTrainedConfig, RobertaConfig
 
 from ...checks import Problems, nearest
+from ...config import is_number
 from .stem import STRIDE
 
 _TEXT_STARTS = ("roberta", "token")
@@ -43,6 +44,9 @@ class MeterConfig(PreTrainedConfig):
         vision_stem: how the image encoder starts; ``patches``: with one linear map a patch, as CLIP does;
             ``efficientnet-lite0``: with a small convolutional network, see :mod:`.stem`; patches are 32 pixels then.
         matching_loss: whether a ranking model has the head for image-text matching, whose loss is added to its own.
+        contrast_scale: of encoders that were pre-trained by contrast: a ranking model adds so many times the cosine of
+            a text's and an image's vectors to what the fusion says, and an evaluation can shortlist by it; ``None``:
+            the encoders' outputs cannot be compared, as in the original METER.
 
     Raises:
         InputError: an unknown ``text_start``, or sizes that do not go together; all problems in one message.
@@ -66,6 +70,7 @@ class MeterConfig(PreTrainedConfig):
     text_start: str = "roberta"
     vision_stem: str = "patches"
     matching_loss: bool = False
+    contrast_scale: float | None = None
 
     def __post_init__(self, **kwargs: Any) -> None:
         if not isinstance(self.vision_config, PreTrainedConfig):
@@ -92,6 +97,8 @@ class MeterConfig(PreTrainedConfig):
             2 <= self.max_text_length <= longest,
             f"max_text_length: {self.max_text_length} is not in [2, {longest}], which RoBERTa has positions for",
         )
+        scale = self.contrast_scale
+        problems.check(scale is None or is_number(scale, 0), f"contrast_scale: {scale!r} is not a number of at least 0")
         types = self.modality_type_vocab_size
         problems.check(types >= 2, f"modality_type_vocab_size: {types}; text and image need a row each")
         problems.raise_any()

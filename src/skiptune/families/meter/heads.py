@@ -14,6 +14,7 @@ from ..heads import (
     RankHead,
     VisualEntailmentHead,
     VisualReasoningHead,
+    for_each_text,
     refuse_padding,
 )
 from .configuration import MeterConfig
@@ -77,9 +78,42 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         refuse_padding(pixel_mask)
         return (self.meter.encode_image(pixel_values),)
 
-    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Tensor:
-        """Pooled text and image ``(texts, 2 · width)``."""
+    def fuse(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        image_number: int,
+        output_hidden_states: bool | None,
+    ) -> Fused:
+        """As that of the body, with ``closeness`` where encoders can be compared."""
+        body = self.meter(input_ids, attention_mask, pixel_values, image_number + 1, output_hidden_states)
+        return self._compared(body, attention_mask)
+
+    def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
+        """As :meth:`fuse`, of what is encoded."""
         encoded, mask = texts
-        body: Any = self.meter.fuse(encoded, images[0], mask)
-        pooled: Tensor = body.pooler_output
-        return pooled
+        return self._compared(self.meter.fuse(encoded, images[0], mask), mask)
+
+    @property
+    def comparable(self) -> bool:  # type: ignore[override]
+        """Whether pre-training compared the encoders."""
+        return self.config.contrast_scale is not None
+
+    def text_vectors(self, texts: Encoded) -> Tensor:
+        """``(texts, width)``, of length 1."""
+        return self.meter.text_vector(*texts)
+
+    def image_vectors(self, images: Encoded) -> Tensor:
+        """``(images, width)``, of length 1."""
+        return self.meter.image_vector(*images)
+
+    def _compared(self, body: Any, mask: Tensor | None) -> Fused:
+        """The pooled streams, and the scaled cosine of every text and its image."""
+        fused = Fused(body.pooler_output, body.text_hidden_states, body.image_hidden_states)
+        if self.comparable:
+            texts = self.meter.text_vector(body.text_encoder_output, mask)
+            images = self.meter.image_vector(body.image_encoder_output)
+            share = texts.shape[0] // images.shape[0]
+            fused.closeness = self.config.contrast_scale * (texts * for_each_text(images, share)).sum(-1)
+        return fused

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import normalize
 from transformers import CLIPVisionModel, RobertaModel
 from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
@@ -239,6 +240,19 @@ class MeterModel(MeterPreTrainedModel):
             hidden = self.clip(pixel_values=pixel_values, interpolate_pos_encoding=True).last_hidden_state
             output: Tensor = self.clip.post_layernorm(hidden)
         return output
+
+    def text_vector(self, encoded: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """The projected mean of the tokens, of length 1, ``(texts, hidden_size)``; arguments as in :meth:`fuse`.
+
+        It means something if pre-training compared these vectors with those of images, see
+        ``MeterConfig.contrast_scale``.
+        """
+        share = torch.ones_like(encoded[..., :1]) if attention_mask is None else attention_mask[..., None].to(encoded)
+        return normalize(self.text_projection((encoded * share).sum(1) / share.sum(1)).float(), dim=-1)
+
+    def image_vector(self, encoded: Tensor) -> Tensor:
+        """The projected mean of the patches, of length 1, ``(images, hidden_size)``; see :meth:`text_vector`."""
+        return normalize(self.image_projection(encoded.mean(1)).float(), dim=-1)
 
     def _text_stream(self, encoded: Tensor) -> Tensor:
         """``(texts, tokens, width)`` with the start token in place and token types added."""

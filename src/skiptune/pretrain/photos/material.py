@@ -111,14 +111,12 @@ def vectors(
     """Unit vectors of pictures ``(pictures, width)`` and texts ``(texts, width)``, and the picture of every text."""
     device = model.device
     rows = np.arange(len(features))
-    images = [
-        model.image_vector(model.encode_image(features.take(rows[at : at + batch], 0 * rows[at : at + batch], device)))
-        for at in range(0, len(rows), batch)
-    ]
+    parts = [rows[at : at + batch] for at in range(0, len(rows), batch)]
+    images = [model.meter.image_vector(model.encode_image(features.take(part, 0 * part, device))) for part in parts]
     texts = [text for some in captions for text in some]
     owner = np.repeat(rows, [len(some) for some in captions])
     found = []
     for at in range(0, len(texts), batch):
         ids, mask = (part.to(device) for part in tokenize(material.tokenizer, texts[at : at + batch]))
-        found.append(model.text_vector(model.meter.encode_text(ids, mask), mask))
+        found.append(model.meter.text_vector(model.meter.encode_text(ids, mask), mask))
     return torch.cat(images).cpu(), torch.cat(found).cpu(), owner

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, gelu, normalize
+from torch.nn.functional import cross_entropy, gelu
 
 from ...families.meter import MeterConfig
 from ...families.meter.modeling import MeterModel, MeterPreTrainedModel
@@ -48,19 +48,14 @@ class MeterForPretraining(MeterPreTrainedModel):
         output: Tensor = clip.post_layernorm(hidden)
         return output
 
-    def text_vector(self, encoded: Tensor, mask: Tensor) -> Tensor:
-        """Of length 1, ``(texts, fusion width)``, from ``(texts, tokens, width)`` and the mask of padding."""
-        share = mask.unsqueeze(-1).to(encoded)
-        return normalize(self.meter.text_projection((encoded * share).sum(1) / share.sum(1)).float(), dim=-1)
-
-    def image_vector(self, encoded: Tensor) -> Tensor:
-        """Of length 1, ``(images, fusion width)``, from ``(images, 1 + patches, width)``."""
-        return normalize(self.meter.image_projection(encoded.mean(1)).float(), dim=-1)
+    @property
+    def contrast_scale(self) -> Tensor:
+        """What cosines are multiplied by."""
+        return self.log_scale.clamp(max=4.6).exp()
 
     def similarity(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
         """Scaled cosines ``(images, texts)`` of encoded images and texts."""
-        scale = self.log_scale.clamp(max=4.6).exp()
-        return scale * self.image_vector(image) @ self.text_vector(text, mask).T
+        return self.contrast_scale * self.meter.image_vector(image) @ self.meter.text_vector(text, mask).T
 
     def contrast(self, similarity: Tensor) -> Tensor:
         """Loss of a square of similarities whose diagonal goes together: each way, which of the batch is mine?"""

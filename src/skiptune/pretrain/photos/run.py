@@ -95,7 +95,7 @@ def make_model(config: PhotoConfig, text_weights: dict[str, torch.Tensor], kept:
 def _save(model: MeterForPretraining, tokenizer: BertTokenizer, report: dict[str, Any], folder: Path) -> None:
     """As a model for ranking, whose head starts as the difference of "match" and "no match"; float16."""
     own = copy.deepcopy(model.meter.config)
-    own.matching_loss = True
+    own.matching_loss, own.contrast_scale = True, round(model.contrast_scale.item(), 3)
     kept = MeterForImageAndTextRetrieval(own)
     kept.meter.load_state_dict(model.meter.state_dict())
     assert kept.matching is not None
