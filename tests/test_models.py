@@ -107,3 +107,12 @@ def test_fingerprints_tell_names_types_shapes_and_values_apart() -> None:
     variants = [{"a": value}, {"b": value}, {"a": value.double()}, {"a": value.view(2, 3)}, {"a": value + 1}]
     assert len({fingerprint(found.items()) for found in variants}) == len(variants)
     assert fingerprint([("a", value), ("b", value)]) == fingerprint([("b", value), ("a", value)])
+
+
+def test_fingerprints_of_a_sample_see_both_ends() -> None:
+    value = torch.arange(1000.0).view(10, 100)
+    for row, column, seen in ((0, 0, True), (9, 99, True), (0, 1, False)):
+        other = value.clone()
+        other[row, column] = -1
+        assert (fingerprint([("a", value)], 5) != fingerprint([("a", other)], 5)) == seen
+    assert fingerprint([("a", value[0])], 100) == fingerprint([("a", value[0])])

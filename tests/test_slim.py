@@ -86,9 +86,42 @@ def test_wrong_base_names_both_fingerprints(base_folder: Path, task: Vqa, tmp_pa
     export(model, tmp_path / "slim", form="adapters")
     other = load_model("vilt-tiny", ViltForQuestionAnswering, seed=5, **task.model_changes())
     other.save_pretrained(tmp_path / "other")
-    expected = json.loads((tmp_path / "slim" / "config.json").read_text())["base_fingerprint"]
-    with pytest.raises(InputError, match=rf"expected fingerprint\s+{expected}, found [0-9a-f]{{64}}"):
+    content = json.loads((tmp_path / "slim" / "config.json").read_text())
+    for verify, name in ((False, "base_sample"), (True, "base_fingerprint")):
+        with pytest.raises(InputError, match=rf"expected fingerprint\s+{content[name]}, found [0-9a-f]{{64}}"):
+            load(tmp_path / "slim", base=str(tmp_path / "other"), verify=verify)
+
+
+def test_a_byte_changed_in_the_base_is_found_with_verify(base_folder: Path, task: Vqa, tmp_path: Path) -> None:
+    """A quick look sees a few numbers of every weight; exports without it are compared in full."""
+    model = insert(load_model(str(base_folder), ViltForQuestionAnswering, **task.model_changes()))
+    export(model, tmp_path / "slim", form="adapters")
+    other = load_model(str(base_folder), ViltForQuestionAnswering, **task.model_changes())
+    with torch.no_grad():
+        other.vilt.encoder.layer[0].intermediate.dense.weight[0, 1] += 1
+    other.save_pretrained(tmp_path / "other")
+    load(tmp_path / "slim", base=str(tmp_path / "other"))
+    with pytest.raises(InputError, match="not the base it was trained on"):
+        load(tmp_path / "slim", base=str(tmp_path / "other"), verify=True)
+    path = tmp_path / "slim" / "config.json"
+    content = json.loads(path.read_text())
+    del content["base_sample"]
+    path.write_text(json.dumps(content))
+    load(tmp_path / "slim")
+    with pytest.raises(InputError, match=f"expected fingerprint {content['base_fingerprint']}"):
         load(tmp_path / "slim", base=str(tmp_path / "other"))
+
+
+def test_an_export_replaces_slim_models_alone(make_model, tmp_path: Path) -> None:
+    """Another model's directory has a config.json too."""
+    model = adapted(make_model)[0]
+    model.save_pretrained(tmp_path / "base")
+    before = sorted(tmp_path.glob("base/*"))
+    with pytest.raises(InputError, match="holds something else than a slim model; name another directory"):
+        export(model, tmp_path / "base")
+    assert sorted(tmp_path.glob("base/*")) == before
+    export(model, tmp_path / "slim")
+    export(model, tmp_path / "slim")
 
 
 def test_plain_transformers_refuses_a_slim_directory(make_model, tmp_path: Path) -> None:

@@ -16,9 +16,8 @@ from transformers.initialization import no_init_weights
 from .config import SkipConfig
 from .errors import InputError
 from .insertion import insert, remove_dead_blocks
-from .models import fingerprint
 from .plan import Plan
-from .slim_structure import model_without_weights
+from .slim_structure import model_without_weights, refuse_other_base
 
 
 def slim_on_shared(
@@ -91,11 +90,7 @@ def _refuse_other_names(wanted: Mapping[str, Tensor], found: Mapping[str, tuple[
 def _refuse_other_base(content: dict[str, Any], shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:
     """Refuse a base with other numbers; a stand-alone file's own are at hand, the other form has their fingerprint."""
     if content["form"] == "adapters":
-        expected, found = content["base_fingerprint"], fingerprint(shared.items())
-        if found != expected:
-            raise InputError(
-                f"{base_name}: not the base it was trained on; expected fingerprint {expected}, found {found}"
-            )
+        refuse_other_base(content, shared, base_name, verify=True)
         return
     other = [name for name, value in shared.items() if not torch.equal(file.get_tensor(name).to(value.device), value)]
     if other:

@@ -25,7 +25,7 @@ from .insertion import blocks_of, prune, remove_dead_blocks, skipped_blocks
 from .models import fingerprint
 from .plan import Plan
 from .runtime import versions
-from .slim_config import CONFIG, FORMAT, MODEL_TYPE, WEIGHTS, is_slim, read_config
+from .slim_config import CONFIG, FORMAT, MODEL_TYPE, SAMPLE, WEIGHTS, is_slim, read_config
 from .slim_structure import load_on_base, load_standalone
 from .tensor_file import data_is_whole, header_sha256, map_tensors, write_tensors
 from .version import __version__
@@ -91,6 +91,7 @@ def export(
         "base_config": base_config,
         "base": base,
         "base_fingerprint": fingerprint(kept_frozen.items()),
+        "base_sample": fingerprint(kept_frozen.items(), SAMPLE),
         "skip_config": config.to_dict(),
         "plan": {"family": plan.family, "blocks": list(plan.blocks), "skipped": list(plan.skipped)},
         "strategy": plan.strategy,
@@ -112,7 +113,7 @@ def export(
 
     if directory.exists() and not directory.is_dir():
         raise InputError(f"{directory}: a file is in the way; name a directory")
-    if directory.is_dir() and any(directory.iterdir()) and not (directory / CONFIG).is_file():
+    if directory.is_dir() and any(directory.iterdir()) and not is_slim(directory):
         raise InputError(f"{directory}: holds something else than a slim model; name another directory")
     write_atomically(directory, write)
     return directory
@@ -135,14 +136,15 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
     Weights stay in the file until they are used, and skipped blocks are neither read nor allocated. Checked at every
     load: the configuration; that the header of the weights' file (names, types, sizes, digest of the data) is the one
     exported and the file as long as it says, so that a truncated file, one of another export or an edited header is
-    refused; for ``adapters``, that the kept blocks of the base are, byte by byte, those that were trained on. Bytes
-    changed inside the weights' file are found with ``verify``, which reads all of it (files of version 0.2 are always
-    read in full).
+    refused; for ``adapters``, that the base has the frozen weights that were trained on, by their names, types, sizes
+    and some numbers of each, so that another model or a further trained one is refused. With ``verify`` every byte of
+    the weights' file and of the base's kept blocks is compared, which takes several times as long (what version 0.2
+    exported is always compared so).
 
     Args:
         directory: what :func:`export` wrote, or the id of a repository on the hub, ``user/name``.
         base: another place of the base model, for the ``adapters`` form.
-        verify: compare all weights with the digest taken at export.
+        verify: compare all weights with the digests taken at export.
 
     Raises:
         InputError: not a slim model, truncated or edited files, keys that do not fit, or another base than it was
@@ -158,7 +160,7 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
         model = (
             load_standalone(content, config, plan, state)
             if content["form"] == "standalone"
-            else load_on_base(content, config, plan, state, base)
+            else load_on_base(content, config, plan, state, base, verify)
         )
     except InputError as error:
         raise InputError(f"slim model {folder}: {error}") from None

@@ -17,6 +17,8 @@ MODEL_TYPE = "skiptune-slim"
 CONFIG, WEIGHTS = "config.json", "slim.safetensors"
 #: 2 names the SHA-256 of the weights' header, 1 (written by 0.2) that of the whole file.
 FORMAT, READABLE = 2, (1, 2)
+#: Numbers of every frozen weight that ``base_sample`` is taken of; exports of 0.2 have none.
+SAMPLE = 16
 #: Class name → class and family.
 MODEL_CLASSES: dict[str, tuple[type[PreTrainedModel], Family]] = {
     model_class.__name__: (model_class, family) for family in FAMILIES for model_class in family.model_classes.values()
@@ -53,6 +55,7 @@ def read_config(folder: Path) -> dict[str, Any]:
     }
     for name, kind in kinds.items():
         problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
+    problems.check(isinstance(content.get("base_sample", ""), str), "base_sample: not a str")
     problems.check(content.get("form") in ("standalone", "adapters"), f"form: {content.get('form')!r} is not known")
     known = content.get("architecture") in tuple(MODEL_CLASSES)
     problems.check(known, f"architecture: {content.get('architecture')!r} is not one of {sorted(MODEL_CLASSES)}")

@@ -19,7 +19,7 @@ from .insertion import insert, parameter_groups, remove_dead_blocks
 from .lora import LORA, fold_lora, name_in_lora
 from .models import ARCHITECTURES, fingerprint, load_config, load_model, load_pruned
 from .plan import Plan
-from .slim_config import MODEL_CLASSES
+from .slim_config import MODEL_CLASSES, SAMPLE
 
 
 def load_standalone(
@@ -57,9 +57,14 @@ def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
 
 
 def load_on_base(
-    content: Mapping[str, Any], config: SkipConfig, plan: Plan, state: dict[str, Tensor], base: str | None
+    content: Mapping[str, Any],
+    config: SkipConfig,
+    plan: Plan,
+    state: dict[str, Tensor],
+    base: str | None,
+    verify: bool,
 ) -> PreTrainedModel:
-    """The model whose trained weights are in ``state`` and whose frozen ones are its base's.
+    """The model whose trained weights are in ``state`` and whose frozen ones are its base's, all compared to ``verify``.
 
     Raises:
         InputError: the base cannot be read, or is not the one that it was trained on.
@@ -70,11 +75,7 @@ def load_on_base(
     model = _read_base(name, model_class, config, plan, set(state), changes)
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
-    found = fingerprint((name_in_lora(key, wrapped), value) for key, value in frozen.items())
-    if found != content["base_fingerprint"]:
-        raise InputError(
-            f"{name}: not the base it was trained on; expected fingerprint {content['base_fingerprint']}, found {found}"
-        )
+    refuse_other_base(content, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
     plain = {key: value for key, value in state.items() if LORA not in key}
     shapes = {key: value.shape for key, value in model.state_dict().items()}
     trained = {key for group, each in parameter_groups(model).items() if group != "body" for key in each}
@@ -83,6 +84,19 @@ def load_on_base(
     model.load_state_dict(plain, strict=False, assign=True)
     fold_lora(model, state, config)
     return model
+
+
+def refuse_other_base(content: Mapping[str, Any], frozen: Mapping[str, Tensor], name: str, verify: bool) -> None:
+    """Refuse a base whose ``frozen`` weights are not those trained on; a few numbers of each tell, or ``verify`` all.
+
+    Raises:
+        InputError: gives both fingerprints.
+    """
+    quick = not verify and "base_sample" in content
+    expected = content["base_sample" if quick else "base_fingerprint"]
+    found = fingerprint(frozen.items(), SAMPLE if quick else None)
+    if found != expected:
+        raise InputError(f"{name}: not the base it was trained on; expected fingerprint {expected}, found {found}")
 
 
 def _read_base(
