@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoTokenizer, BridgeTowerConfig, PreTrainedModel, ViltConfig
+from transformers import AutoConfig, AutoTokenizer, BridgeTowerConfig, PreTrainedConfig, PreTrainedModel, ViltConfig
+from transformers.initialization import no_init_weights
 from transformers.utils import logging
 
 from .checks import nearest
@@ -220,17 +221,21 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
 
 
 def load_pruned(
-    name: str, model_class: type[PreTrainedModel], take_out: Callable[[PreTrainedModel], None], **changes: Any
+    name: str,
+    config: PreTrainedConfig,
+    model_class: type[PreTrainedModel],
+    take_out: Callable[[PreTrainedModel], None],
+    **changes: Any,
 ) -> tuple[PreTrainedModel, set[str]]:
     """A checkpoint's model without what ``take_out`` removes from the structure: it is neither allocated nor read.
 
-    ``take_out`` gets the model before it has weights. ``changes`` are configuration fields. In float32, with nothing
-    said about parameters that the checkpoint has no weights for: these are drawn, and returned by name.
+    ``config`` is the checkpoint's, ``changes`` are fields of it. ``take_out`` gets the model before it has weights. In
+    float32, with nothing said about parameters that the checkpoint has no weights for: these are returned by name, and
+    hold anything.
 
     Raises:
-        InputError: unknown name, another family, or files that cannot be read.
+        InputError: another family, or files that cannot be read.
     """
-    config = load_config(name)
     if config.model_type != model_class.config_class.model_type:
         raise InputError(f"{name}: model_type {config.model_type!r}, expected {model_class.config_class.model_type!r}")
     for field, value in changes.items():
@@ -251,7 +256,7 @@ def load_pruned(
         )
         return found
 
-    with unsaid(), drawn_from(0):  # that blocks are missing is the point
+    with unsaid(), no_init_weights():  # that blocks are missing is the point
         model, report = _loading(name, read)
     model.__class__ = model_class
     model.name_or_path = name

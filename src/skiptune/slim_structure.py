@@ -10,7 +10,7 @@ from typing import Any
 
 from accelerate import init_empty_weights
 from torch import Tensor
-from transformers import PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 
 from .config import SkipConfig
@@ -64,15 +64,17 @@ def load_on_base(
     base: str | None,
     verify: bool,
 ) -> PreTrainedModel:
-    """The model whose trained weights are in ``state`` and whose frozen ones are its base's, all compared to ``verify``.
+    """The model whose trained weights are in ``state`` and whose frozen ones are its base's, see
+    :func:`refuse_other_base`.
 
     Raises:
         InputError: the base cannot be read, or is not the one that it was trained on.
     """
     name = base or content["base"]
     model_class, _ = MODEL_CLASSES[content["architecture"]]
-    changes = _changes(content["base_config"], load_config(name).to_dict())
-    model = _read_base(name, model_class, config, plan, set(state), changes)
+    base_config = load_config(name)
+    changes = _changes(content["base_config"], base_config.to_dict())
+    model = _read_base(name, base_config, model_class, config, plan, set(state), changes)
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
     refuse_other_base(content, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
@@ -101,6 +103,7 @@ def refuse_other_base(content: Mapping[str, Any], frozen: Mapping[str, Tensor], 
 
 def _read_base(
     name: str,
+    base_config: PreTrainedConfig,
     model_class: type[PreTrainedModel],
     config: SkipConfig,
     plan: Plan,
@@ -117,7 +120,7 @@ def _read_base(
         model = load_model(name, model_class, quiet=True, **changes)
         take_out(model)
         return model
-    model, unread = load_pruned(name, model_class, take_out, **changes)
+    model, unread = load_pruned(name, base_config, model_class, take_out, **changes)
     if lost := sorted(unread - given):
         raise InputError(f"{name}: lacks {len(lost)} frozen weights or has them in other sizes: {lost[:3]}")
     return model
