@@ -25,6 +25,7 @@ from skiptune.comparing.table import paired, rows_of
 from skiptune.comparing.work import work
 from skiptune.config import Budget
 from skiptune.cost import count_macs, example_inputs
+from skiptune.evaluation import evaluate
 from skiptune.insertion import insert
 from skiptune.methods.method import NO_ADAPTERS
 from skiptune.methods.table import METHODS, USUAL
@@ -137,10 +138,10 @@ def made_up() -> tuple[dict[Job, dict[str, Any]], dict[str, dict[str, float]]]:
 def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     results, latency = made_up()
     rows = rows_of(results, latency)
-    assert [row["name"] for row in rows][:3] == ["full", "head", "bitfit"]
+    assert [row["name"] for row in rows][:4] == ["zero-shot", "full", "head", "bitfit"]
     by_name = {row["name"]: row for row in rows}
     full = by_name["full"]
-    assert full["metric_mean"] == pytest.approx(90.5)
+    assert full["metric_mean"] == pytest.approx(90.6)
     assert full["metric_sd"] == pytest.approx(1 / math.sqrt(2))
     assert full["metric_se"] == pytest.approx(0.5)
     assert (full["trainable_percent"], full["seeds"], full["skipped"]) == (1.0, 2, 0)
@@ -243,6 +244,19 @@ def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]
 
     with pytest.raises(InputError, match=r"other settings(.|\n)*ia3.*another train"):
         MethodComparison(recipe_of(tiny_recipe, **given, learning_rate_factors={"ia3": 1}))
+
+
+def test_a_model_that_is_not_trained_is_measured_once(tiny_recipe: Callable[..., Path]) -> None:
+    recipe = recipe_of(tiny_recipe, methods=["zero-shot", "head"], seeds=[0, 1], levels=[])
+    comparison = MethodComparison(recipe, jobs=2)
+    rows = comparison.all()
+    assert [(row["name"], row["seeds"]) for row in rows] == [("zero-shot", 1), ("head", 2)]
+    assert rows[0]["trainable_percent"] == 0
+    model, data = comparison.run.plain_model(), comparison.run.data
+    assert rows[0]["metric_mean"] == 100 * evaluate(model, comparison.run.task, data.test or data.validation).headline
+    content = json.loads((comparison.folder / "compare.json").read_text())
+    assert content["training"]["steps"] > 0
+    assert "none for zero-shot" in (comparison.folder / "compare.md").read_text()
 
 
 def test_what_cannot_work_is_refused_before_any_training(tiny_recipe: Callable[..., Path]) -> None:

@@ -66,7 +66,7 @@ def test_a_prepared_model_starts_as_the_pretrained_one(family: str, name: str) -
     assert same != (name in PROMPTS)
 
 
-@pytest.mark.parametrize(("family", "name"), CASES)
+@pytest.mark.parametrize(("family", "name"), [case for case in CASES if METHODS[case[1]].trains])
 def test_everything_that_is_trained_gets_a_gradient_and_all_else_none(family: str, name: str) -> None:
     method, model = METHODS[name], prepared(family, name)
     choose(model, ())
@@ -82,6 +82,13 @@ def test_everything_that_is_trained_gets_a_gradient_and_all_else_none(family: st
     assert all(p.grad is None for p in model.parameters() if not p.requires_grad)
     wanted = {"head", *method.own} | (set() if name == "head" else {"small_parts"})
     assert trained_in(model) == wanted
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_nothing_is_trained_in_a_model_that_is_not(family: str) -> None:
+    model = prepared(family, "zero-shot")
+    assert trained_in(model) == set()
+    torch.testing.assert_close(logits(model, family), logits(make(family).eval(), family))
 
 
 @pytest.mark.parametrize(("family", "name"), CASES)

@@ -103,6 +103,7 @@ class MethodComparison:
         """Write down what there is so far; returns the rows."""
         rows = rows_of(self.results, self.latency)
         any_result = next(iter(self.results.values()))
+        steps = max(result["steps"] for result in self.results.values())
         recipe = self.recipe
         content = {
             "rows": rows,
@@ -116,7 +117,7 @@ class MethodComparison:
             "blocks": any_result["blocks"],
             "input": {"image_size": list(self.size), "text_length": self.length},
             "records": {part: len(getattr(self.run.data, part)) for part in ("train", "validation", "test")},
-            "training": {**recipe.train.to_dict(), "steps": any_result["steps"], "seed": "see rows"},
+            "training": {**recipe.train.to_dict(), "steps": steps, "seed": "see rows"},
             "adapters": recipe.adapters.to_dict(),
             "compare": recipe.to_dict()["compare"],
             "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result["threads"]},

@@ -43,7 +43,7 @@ class Estimate:
     def seconds(self, job: Job) -> float:
         """What the job should take, plans taken to save nothing."""
         method = METHODS[job.method]
-        step = self.whole_step if method.whole else self.step
+        step = (self.whole_step if method.whole else self.step) * method.trains
         comparing = 1 + self.run.recipe.search.cost * method.skips
         return _START + step * self.steps * comparing + self.evaluation
 

@@ -71,6 +71,7 @@ def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[str]) -
         Job(name, recipe.budget if METHODS[name].skips else None, seed)
         for seed in recipe.compare.seeds
         for name in methods
+        if METHODS[name].trains or seed == recipe.compare.seeds[0]
     ]
     sweeping = [name for name in methods if METHODS[name].sweeps]
     seeds = recipe.compare.sweep_seeds

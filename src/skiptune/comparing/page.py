@@ -63,7 +63,7 @@ def _rates(rows: list[Mapping[str, Any]]) -> list[str]:
     """Each method's own learning rate, methods of one rate together."""
     by_rate: dict[str, list[str]] = {}
     for row in rows:
-        rate = ", ".join(dict.fromkeys(f"{value:g}" for value in row["learning_rates"].values()))
+        rate = ", ".join(dict.fromkeys(f"{value:g}" for value in row["learning_rates"].values())) or "none"
         if row["method"] not in by_rate.setdefault(rate, []):
             by_rate[rate].append(row["method"])
     return [f"{rate} for {', '.join(names)}" for rate, names in by_rate.items()]

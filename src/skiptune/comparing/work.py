@@ -56,7 +56,9 @@ def work(folder: Path) -> dict[str, Any]:
     started = time.perf_counter()
     plan = method.choose(model, Work(make, *parts, recipe.start, folder / "choice"))
     done = plan.steps if recipe.start == "search" else 0
-    outcome = fit(model, task, data.train, recipe.train, plan, done=done)
+    steps = done
+    if method.trains:
+        steps += fit(model, task, data.train, recipe.train, plan, done=done)["steps"]
     train_s, peak = time.perf_counter() - started, peak_gib()
     counts = count_parameters(remove_dead_blocks(model, plan))
     head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)
@@ -85,7 +87,7 @@ def work(folder: Path) -> dict[str, Any]:
         "train_s": train_s,
         "evaluate_s": evaluate_s,
         "peak_gib": peak,
-        "steps": done + outcome["steps"],
+        "steps": steps,
         "search_steps": plan.steps,
         "learning_rates": own,
         "threads": job["threads"],

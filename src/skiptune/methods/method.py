@@ -64,15 +64,16 @@ class Work:
 class Method:
     """A way to tune.
 
-    The head is trained by all of them; the small parts (poolers, token-type embeddings), as in a run, by all but
-    ``head``.
+    The head is trained by all of them but ``zero-shot``; the small parts (poolers, token-type embeddings), as in a run,
+    by all but that and ``head``.
 
     Attributes:
         name: in recipes, tables and directories.
         title: for people.
         skips: whether it chooses blocks to skip, within a budget.
         whole: whether gradients go through the whole body, encoders included.
-        sweeps: of those, whether it is of interest for every budget, not only for the recipe's own.
+        trains: whether it trains anything; one seed tells all about a method that does not.
+        sweeps: of those that skip, whether it is of interest for every budget, not only for the recipe's own.
         form: what runs at inference beside the plan: methods of one form and cost run at one speed. ``plain`` ones run
             as the original does.
         own: parameter groups whose learning rate is the method's own.
@@ -83,6 +84,7 @@ class Method:
     title: str
     skips: ClassVar[bool] = False
     whole: ClassVar[bool] = False
+    trains: ClassVar[bool] = True
     sweeps: ClassVar[bool] = False
     form: str = "plain"
     own: tuple[str, ...] = ("block_adapters",)

@@ -12,11 +12,12 @@ from .method import Method, Setup
 from .peft_methods import Ia3, Lora
 from .prompts import DeepPrompts, ShallowPrompts
 from .skipping import BestHeuristic, RandomPlan, Searched
-from .whole import BitFit, Full, HeadOnly
+from .whole import BitFit, Full, HeadOnly, ZeroShot
 
 METHODS: Mapping[str, Method] = {
     method.name: method
     for method in (
+        ZeroShot(),
         Full(),
         HeadOnly(),
         BitFit(),
@@ -35,7 +36,7 @@ METHODS: Mapping[str, Method] = {
     )
 }
 #: The others are there to be named.
-USUAL = tuple(name for name in METHODS if name not in ("random-lora", "heuristic-lora"))
+USUAL = tuple(name for name in METHODS if name not in ("zero-shot", "random-lora", "heuristic-lora"))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Methods that add nothing: the whole model is tuned, or its head only, or its biases (Ben Zaken et al., 2022)."""
+"""Methods that add nothing: all of the model is tuned, or its head, its biases (Ben Zaken et al., 2022), or nothing."""
 
 from __future__ import annotations
 
@@ -18,6 +18,17 @@ class Full(Method):
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         unfreeze(super().prepare(model, setup))
         return model
+
+
+class ZeroShot(Method):
+    """The model as it is, for tasks whose head comes with it, as that of retrieval may."""
+
+    name, title = "zero-shot", "zero-shot"
+    own = ()
+    trains = False
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        return super().prepare(model, setup).requires_grad_(False)
 
 
 class HeadOnly(Method):
