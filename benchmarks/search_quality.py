@@ -152,6 +152,7 @@ def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
         if not chosen:
             continue
         numbers = [sets.index(plan) for plan in chosen]
+        ended = [end for plan in chosen if (end := final(dataset, plan)) is not None]
         regret = [best - float(accuracy[number]) for number in numbers]
         against = {
             "regret_mean": statistics.mean(regret),
@@ -159,7 +160,9 @@ def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
             "regret_to_luckiest_mean": statistics.mean(float(accuracy.max() - accuracy[number]) for number in numbers),
             "loss_regret_mean": float(np.mean([losses[number] - losses.min() for number in numbers])),
             "percentile_mean": float(np.mean([100 * (losses < losses[number]).mean() for number in numbers])),
-            "final_accuracy_mean": _mean([end for plan in chosen if (end := final(dataset, plan)) is not None]),
+            "final_accuracy_mean": _mean(ended),
+            "final_accuracy_se": _error(ended),
+            "final_plans": len(ended),
         }
         if not plans:  # recorded by an earlier run, whose files are gone
             rows[name] = {**recorded[name], **against}
