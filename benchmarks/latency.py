@@ -1,11 +1,11 @@
 """Latency of ViLT-B/32 and METER with blocks skipped, against the original models.
 
-    python benchmarks/latency.py [--models vilt meter] [--quick] [--output benchmarks/results/latency.json]
+    python benchmarks/latency.py [--models vilt meter] [--images 384x384 384x640] [--batches 1 8] [--quick]
 
 Random weights: time does not depend on them. All models of one input size are timed in turns in one process, after
 their outputs were compared where they must be equal. The original of ViLT is transformers' own model, of METER ours
 without adapters: transformers has none. Rows go into ``rows`` of the output, in place of those of the same model, size
-and batch. ``ratio`` is to the original, round by round; ``realised`` is the share of the saved multiply-accumulates,
+and batch, each with the command that measured it. ``ratio`` is to the original, round by round; ``realised`` is the share of the saved multiply-accumulates,
 against the unskipped model with the same adapters, that is saved in time too; ``skipped`` counts what ``blocks`` names.
 
 ``rows`` holds the original models and ours as prepared for inference (``kernels`` ``onednn``, see
@@ -127,18 +127,23 @@ def merge(old: list[dict[str, Any]], new: list[dict[str, Any]]) -> list[dict[str
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", nargs="+", choices=("vilt", "meter"), default=["vilt", "meter"])
+    sizes = {f"{height}x{width}": (height, width) for _, (height, width), *_ in RUNS}
+    parser.add_argument("--images", nargs="+", choices=sizes, default=list(sizes))
+    parser.add_argument("--batches", nargs="+", type=int, default=sorted({run[2] for run in RUNS}))
     parser.add_argument("--quick", action="store_true", help="few rounds; good for ratios to a few per cent")
     parser.add_argument("--output", type=Path, default=Path(__file__).parent / "results" / "latency.json")
     options = parser.parse_args()
     keep_freed_memory()
     content: dict[str, Any] = read_json(options.output) if options.output.is_file() else {}
     content = {key: content.get(key, []) for key in ("rows", "torch_kernels", "profile")}
-    content["command"] = shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]])
-    content["versions"] = versions()
+    command = shlex.join(["python", "benchmarks/latency.py", *sys.argv[1:]])
+    content |= {"command": "python benchmarks/latency.py", "versions": versions()}
+    images = [sizes[name] for name in options.images]
     for model, image, batch, full, quick in RUNS:
-        if model.partition("-")[0] not in options.models:
+        if model.partition("-")[0] not in options.models or image not in images or batch not in options.batches:
             continue
         rows = measure(model, image, batch, quick if options.quick else full)
+        rows = [{**row, "command": command} for row in rows]
         ours = [row for row in rows if row["kernels"] == "torch" and not row["original"]]
         content["rows"] = merge(content["rows"], [row for row in rows if row not in ours])
         content["torch_kernels"] = merge(content["torch_kernels"], ours)
