@@ -5,8 +5,9 @@
 Random weights: time does not depend on them. All models of one input size are timed in turns in one process, after
 their outputs were compared where they must be equal. The original of ViLT is transformers' own model, of METER ours
 without adapters: transformers has none. Rows go into ``rows`` of the output, in place of those of the same model, size
-and batch, each with the command that measured it. ``ratio`` is to the original, round by round; ``realised`` is the share of the saved multiply-accumulates,
-against the unskipped model with the same adapters, that is saved in time too; ``skipped`` counts what ``blocks`` names.
+and batch, each with the command that measured it. ``ratio`` is to the original, round by round; ``realised`` is the
+share of the saved multiply-accumulates, against the unskipped model with the same adapters, that is saved in time too;
+``skipped`` counts what ``blocks`` names.
 
 ``rows`` holds the original models and ours as prepared for inference (``kernels`` ``onednn``, see
 ``skiptune.prepare_for_inference``); ``torch_kernels`` holds ours without that preparation, timed in the same rounds, so
