@@ -29,13 +29,14 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "train.batch_size=32",
             "data.max_test=3000",
             "adapters.block_width=16",  # at most 6 % trained with 4 of 12 blocks skipped
+            "adapters.skip_width=null",
             "adapters.lora_rank=6",
         ],
     ),
     "daquar": (
         str(HERE.parent / "recipes" / "daquar.yaml"),
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
-        ["train.epochs=1", "adapters.block_width=32"],
+        ["train.epochs=1", "adapters.block_width=32", "adapters.skip_width=null"],
     ),
     "flickr8k": (
         str(HERE.parent / "recipes" / "flickr8k.yaml"),
@@ -45,6 +46,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "data.max_validation=20",
             "data.max_test=200",
             "adapters.block_width=32",
+            "adapters.skip_width=null",
             "compare.sweep_seeds=[]",
         ],
     ),

@@ -42,6 +42,7 @@ BATCH = 96
 SEARCH_STEPS, ALL_STEPS = 90, 300
 TRAIN = TrainConfig(batch_size=32, learning_rate=2e-3, warmup_ratio=0.05)
 DATASETS = ("easy-vqa", "daquar")
+ADAPTERS = "{block_adapter: bottleneck, block_width: 32}"
 
 
 @dataclass
@@ -71,17 +72,17 @@ class Setting:
 
 def setting(name: str, questions: int = 1024) -> Setting:
     """The parts of a data set: those of the recipe for easy-VQA, and DAQUAR's training part cut by image."""
-    changes = ["data.validation_share=0.1"]
+    changes = [f"adapters={ADAPTERS}", "data.validation_share=0.1"]
     recipe = "easy-vqa-demo"
     if name == "daquar":
         recipe = "recipes/daquar.yaml"
         changes = [
+            f"adapters={ADAPTERS}",
             f"data.train={SHARED / 'daquar' / 'train.jsonl'}",
             f"data.images={SHARED / 'daquar' / 'images'}",
             f"data.test={SHARED / 'daquar' / 'dev.jsonl'}",
             "data.validation_share=0.3",
             "model=vilt-scenes",
-            "adapters.block_width=32",
         ]
     runner = Run(read_recipe(recipe, changes, str(RUNS / name)))
     data = runner.data

@@ -43,6 +43,18 @@ class BenchConfig(Config):
         problems.check(is_number(self.repeats, 2, whole=True), f"repeats: {self.repeats!r} is not a whole number ≥ 2")
 
 
+#: LoRA on kept blocks where :class:`SkipConfig` has the paper's bottlenecks: with as many parameters it answers better
+#: (``benchmarks/kept_adapters.py``), and merged it costs nothing.
+ADAPTERS = SkipConfig(block_adapter="lora")
+_PRESETS: dict[str, dict[str, Config]] = {
+    "default": {"adapters": ADAPTERS},
+    "paper": {
+        "adapters": SkipConfig.paper(),
+        "search": SearchConfig.paper(),
+    },
+}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """A complete run.
@@ -70,7 +82,7 @@ class Recipe:
     task: str = "vqa"
     baselines: tuple[str, ...] = ()
     data: DataConfig = field(default_factory=DataConfig)
-    adapters: SkipConfig = field(default_factory=SkipConfig)
+    adapters: SkipConfig = ADAPTERS
     budget: Budget = field(default_factory=lambda: Budget(num_skip=4))
     search: SearchConfig = field(default_factory=SearchConfig)
     train: TrainConfig = field(default_factory=TrainConfig)
@@ -103,13 +115,6 @@ _SECTIONS: dict[str, type[Config]] = {
     "train": TrainConfig,
     "bench": BenchConfig,
     "compare": CompareConfig,
-}
-_PRESETS: dict[str, dict[str, Config]] = {
-    "default": {},
-    "paper": {
-        "adapters": SkipConfig.paper(),
-        "search": SearchConfig.paper(),
-    },
 }
 
 
