@@ -133,6 +133,7 @@ def test_python_of_the_readme(
     )
     longer = {**short, "max_steps": 6}
     monkeypatch.setattr(st, "fit", lambda *given, plan, done: fit(*given, st.TrainConfig(**longer), plan, done=done))
+    assert skiptune(reader, "skiptune export runs/garden garden --form adapters").returncode == 0
     for text in (text for kind, text in BLOCKS if kind == "python"):
         code = re.sub(r'"dandelin/[\w-]+"', repr(str(base_folder)), text)
         exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
