@@ -35,8 +35,8 @@ METHODS: Mapping[str, Method] = {
         BestHeuristic("lora"),
     )
 }
-#: The others are there to be named.
-USUAL = tuple(name for name in METHODS if name not in ("zero-shot", "random-lora", "heuristic-lora"))
+#: All that make sense for every task.
+USUAL = tuple(name for name in METHODS if name != "zero-shot")
 
 
 @dataclass(frozen=True)
