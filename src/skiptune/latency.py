@@ -109,7 +109,8 @@ def time_blocks(model: nn.Module, inputs: dict[str, Any], repeats: int = 10, war
 
 
 def _time(model: nn.Module, inputs: Mapping[str, Any]) -> float:
-    if next(model.parameters()).is_cuda:
+    first = next(model.parameters(), None)  # an ONNX model has none
+    if first is not None and first.is_cuda:
         return _time_on_gpu(model, inputs)
     started = time.perf_counter()
     model(**inputs)
