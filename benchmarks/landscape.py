@@ -72,17 +72,15 @@ class Setting:
 
 def setting(name: str, questions: int = 1024) -> Setting:
     """The parts of a data set: those of the recipe for easy-VQA, and DAQUAR's training part cut by image."""
-    changes = [f"adapters={ADAPTERS}", "data.validation_share=0.1"]
+    changes = [f"adapters={ADAPTERS}", "model=vilt-scenes", "data.validation_share=0.1"]
     recipe = "easy-vqa-demo"
     if name == "daquar":
         recipe = "recipes/daquar.yaml"
-        changes = [
-            f"adapters={ADAPTERS}",
+        changes += [
             f"data.train={SHARED / 'daquar' / 'train.jsonl'}",
             f"data.images={SHARED / 'daquar' / 'images'}",
             f"data.test={SHARED / 'daquar' / 'dev.jsonl'}",
             "data.validation_share=0.3",
-            "model=vilt-scenes",
         ]
     runner = Run(read_recipe(recipe, changes, str(RUNS / name)))
     data = runner.data

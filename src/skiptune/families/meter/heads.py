@@ -38,6 +38,10 @@ class MeterTask(MeterPreTrainedModel):
     ) -> Fused:
         """Run the body; inputs as in :meth:`MeterModel.forward`."""
         body = self.meter(input_ids, attention_mask, pixel_values, image_number + 1, output_hidden_states)
+        return self.fused(body, attention_mask)
+
+    def fused(self, body: Any, attention_mask: Tensor | None) -> Fused:
+        """What heads read of a :class:`MeterOutput`; the mask is that of its texts."""
         return Fused(body.pooler_output, body.text_hidden_states, body.image_hidden_states)
 
 
@@ -78,22 +82,10 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         refuse_padding(pixel_mask)
         return (self.meter.encode_image(pixel_values),)
 
-    def fuse(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        image_number: int,
-        output_hidden_states: bool | None,
-    ) -> Fused:
-        """As that of the body, with ``closeness`` where encoders can be compared."""
-        body = self.meter(input_ids, attention_mask, pixel_values, image_number + 1, output_hidden_states)
-        return self._compared(body, attention_mask)
-
     def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
         """As :meth:`fuse`, of what is encoded."""
         encoded, mask = texts
-        return self._compared(self.meter.fuse(encoded, images[0], mask), mask)
+        return self.fused(self.meter.fuse(encoded, images[0], mask), mask)
 
     @property
     def comparable(self) -> bool:  # type: ignore[override]
@@ -108,11 +100,11 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         """``(images, width)``, of length 1."""
         return self.meter.image_vector(*images)
 
-    def _compared(self, body: Any, mask: Tensor | None) -> Fused:
-        """The pooled streams, and the scaled cosine of every text and its image."""
-        fused = Fused(body.pooler_output, body.text_hidden_states, body.image_hidden_states)
+    def fused(self, body: Any, attention_mask: Tensor | None) -> Fused:
+        """As that of the body, with ``closeness``, the scaled cosine of every text and its image, if they compare."""
+        fused = super().fused(body, attention_mask)
         if self.comparable:
-            texts = self.meter.text_vector(body.text_encoder_output, mask)
+            texts = self.meter.text_vector(body.text_encoder_output, attention_mask)
             images = self.meter.image_vector(body.image_encoder_output)
             share = texts.shape[0] // images.shape[0]
             fused.closeness = self.config.contrast_scale * (texts * for_each_text(images, share)).sum(-1)
