@@ -189,7 +189,8 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
     recipe = recipe_of(tiny_recipe, prompt_length=2)
     job = Job(name, Budget(num_skip=2) if METHODS[name].skips else None, 1)
     write_json(tmp_path / "recipe.json", job_recipe(recipe, job).to_dict())
-    write_json(tmp_path / "job.json", {"method": name, "image_size": [48, 48], "text_length": 8, "threads": 1})
+    sizes = {"image_size": [48, 48], "text_length": 8}
+    write_json(tmp_path / "job.json", {"method": name, **sizes, "threads": 1, "encoded": str(tmp_path / "encoded")})
     found = work(tmp_path)
     assert (found["steps"], found["seed"], found["part"]) == (4, 1, "test")
     assert len(found["skipped"]) == (2 if job.budget else 0)
@@ -207,10 +208,12 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
 def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
     model: str, name: str, tiny_recipe: Callable[..., Path], tmp_path: Path
 ) -> None:
-    recipe = read_recipe(tiny_recipe(**SHORT, model=model, compare={"levels": [-0.1]}))
+    cache = 1 if model == "meter-tiny" else None
+    recipe = read_recipe(tiny_recipe(**SHORT, model=model, compare={"levels": [-0.1]}, encoder_cache=cache))
     job = jobs_of(recipe, budgets_of(recipe, 6), [name])[-1]
     write_json(tmp_path / "recipe.json", job_recipe(recipe, job).to_dict())
-    write_json(tmp_path / "job.json", {"method": name, "image_size": [48, 48], "text_length": 40, "threads": 1})
+    sizes = {"image_size": [48, 48], "text_length": 40}
+    write_json(tmp_path / "job.json", {"method": name, **sizes, "threads": 1, "encoded": str(tmp_path / "encoded")})
     found = work(tmp_path)
     assert job.budget == {"das-bottleneck": Budget(macs=-0.1), "heuristic-lora": Budget(num_skip=2)}.get(name)
     original = insert(Run(recipe).plain_model(), NO_ADAPTERS)

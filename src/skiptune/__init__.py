@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .data.easy_vqa import read_easy_vqa
     from .data.jsonl import read_jsonl
     from .data.records import Record, split_by_image
+    from .encoder_cache import EncoderCache
     from .errors import InputError, RunError
     from .evaluation import evaluate, predict
     from .families.bridgetower import (
@@ -61,6 +62,7 @@ _NAMES_BY_MODULE = {
     ".data.easy_vqa": ("read_easy_vqa",),
     ".data.jsonl": ("read_jsonl",),
     ".data.records": ("Record", "split_by_image"),
+    ".encoder_cache": ("EncoderCache",),
     ".errors": ("InputError", "RunError"),
     ".evaluation": ("evaluate", "predict"),
     ".families.bridgetower": (
@@ -105,6 +107,7 @@ __all__ = [
     "BridgeTowerForVisualEntailment",
     "BridgeTowerForVisualReasoning",
     "Budget",
+    "EncoderCache",
     "Entailment",
     "Evaluation",
     "InputError",

@@ -71,6 +71,8 @@ class Recipe:
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval: how that task is trained; ``None`` for the others.
+        encoder_cache: GiB that a file in the output may take, in which what frozen encoders say of images and texts is
+            kept from one epoch, step and method to the next (METER); ``None``: encode anew every time.
         given_training: the fields of ``train`` that the recipe itself names, until ``train`` is complete; ``None``: it
             is.
     """
@@ -89,6 +91,7 @@ class Recipe:
     bench: BenchConfig = field(default_factory=BenchConfig)
     compare: CompareConfig = field(default_factory=CompareConfig)
     retrieval: RetrievalConfig | None = None
+    encoder_cache: float | None = None
     given_training: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -252,10 +255,22 @@ def _build(values: Mapping[str, Any], problems: Problems) -> Recipe:
         sections["retrieval"] = _section("retrieval", RetrievalConfig, retrieval, None, problems)
     elif retrieval is not None:
         problems.add(f"retrieval: settings of another task than {task!r}; leave them out")
+    _check_cache(values.get("encoder_cache"), sections, problems)
     problems.raise_any()
-    plain = {name: values[name] for name in ("output", "model", "preset", "task") if name in values}
+    names = ("output", "model", "preset", "task", "encoder_cache")
+    plain = {name: values[name] for name in names if name in values}
     plain |= {"start": start, "given_training": values.get("train") or {}}
     return Recipe(**plain, baselines=tuple(baselines), **sections)  # type: ignore[arg-type]
+
+
+def _check_cache(gib: Any, sections: Mapping[str, Any], problems: Problems) -> None:
+    if gib is None:
+        return
+    problems.check(is_number(gib, 0) and gib > 0, f"encoder_cache: {gib!r} is not a number of GiB above 0, or null")
+    if getattr(sections["train"], "augment", None):
+        problems.add("encoder_cache: train.augment shows other images every time, so nothing could be kept; drop one")
+    if getattr(sections["adapters"], "scope", None) == "global":
+        problems.add("encoder_cache: with adapters.scope: global the encoders are trained too; leave it out")
 
 
 def _section(name: str, kind: type[Config], given: Any, preset: Config | None, problems: Problems) -> Config | None:

@@ -10,6 +10,7 @@ import copy
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,7 @@ from .data.damaged import Damaged
 from .data.parts import Data, read_parts
 from .data.records import Record, check_disjoint
 from .distributed import alike, on_main, rank
+from .encoder_cache import EncoderCache, encoders_of
 from .errors import InputError
 from .evaluation import evaluate
 from .families.registry import family_of
@@ -54,6 +56,8 @@ from .version import __version__
 
 _SAMPLES = 12
 _STARTS = "adapter_start.safetensors"
+#: What frozen encoders said, see :class:`EncoderCache`.
+ENCODED = "encoded.sqlite"
 #: What of a plan's details the report tells.
 _OF_SEARCH = ("rounds", "comparisons", "confidence", "expected_regret", "spread", "likely", "sets")
 T = TypeVar("T")
@@ -107,6 +111,8 @@ class Run:
             if not (self.folder / "plan.json").is_file():
                 recipe, folder = self.recipe, self._search_folder
                 model = self.fresh_model(started=False)
+                if recipe.encoder_cache is not None:
+                    encoders_of(model)
                 prepare_search(model, recipe.budget, recipe.search, recipe.train.seed, folder)
 
         on_main(check)
@@ -134,6 +140,7 @@ class Run:
         self.latency()
         results = self.results()
         on_main(lambda: write_report(self.folder, results))
+        on_main(EncoderCache(self.folder / ENCODED).remove)
         return results
 
     def fresh_model(self, started: bool = True) -> PreTrainedModel:
@@ -157,6 +164,16 @@ class Run:
         if self.recipe.preset != "paper":
             self.task.start_head(model, self.data.train)
         return model
+
+    def encoders_kept(
+        self, model: torch.nn.Module, path: Path | None = None
+    ) -> AbstractContextManager[EncoderCache | None]:
+        """While this lasts, ``model``'s frozen encoders look up what they know, if the recipe says so.
+
+        ``path`` is that of the file; ``None``: ``encoded.sqlite`` in the output directory.
+        """
+        gib = self.recipe.encoder_cache
+        return nullcontext() if gib is None else EncoderCache(path or self.folder / ENCODED, gib).attached(model)
 
     def adapter_start(self) -> dict[str, Any]:
         """For ``init: fit``: skip adapters fitted to their blocks, once for the whole run.
@@ -182,17 +199,18 @@ class Run:
             reward_batch = on_main(lambda: check_batch(self.folder, self.recipe.train))
             model = self.fresh_model()
             recipe, folder = self.recipe, self._search_folder
-            plan = search(
-                model,
-                self.task,
-                self.data.train,
-                self.data.validation,
-                recipe.budget,
-                replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch),
-                recipe.train,
-                folder,
-                keep_adapters=recipe.start == "search",
-            )
+            with self.encoders_kept(model):
+                plan = search(
+                    model,
+                    self.task,
+                    self.data.train,
+                    self.data.validation,
+                    recipe.budget,
+                    replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch),
+                    recipe.train,
+                    folder,
+                    keep_adapters=recipe.start == "search",
+                )
             self._save_tensors(self.folder / "searched.safetensors", model)
             on_main(lambda: plan.save(path))
             on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
@@ -210,6 +228,7 @@ class Run:
             recipe.search,
             recipe.train,
             folder,
+            self.encoders_kept,
         )
         rows = comparison.rows(strategies)
         write_atomically(folder / "compare.png", lambda partial: comparison_plot(partial, rows))
@@ -262,7 +281,8 @@ class Run:
 
         def make(model: PreTrainedModel) -> dict[str, Any]:
             parts = {"validation": self.data.validation, "test": self.data.test}
-            found = {name: evaluate(model, self.task, rows, title=name) for name, rows in parts.items() if rows}
+            with self.encoders_kept(model):
+                found = {name: evaluate(model, self.task, rows, title=name) for name, rows in parts.items() if rows}
             shown = "test" if "test" in found else "validation"
             samples = sample_predictions(found[shown], self.task, parts[shown], self.recipe.train.seed)
             return {**{name: result.summary() for name, result in found.items()}, "samples": samples}
@@ -399,7 +419,8 @@ class Run:
 
     def _fit(self, model: PreTrainedModel, plan: Plan, name: str, done: int = 0) -> dict[str, Any]:
         folder = self.folder / "checkpoints" / name
-        outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder, done)
+        with self.encoders_kept(model):
+            outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder, done)
         on_main(lambda: write_json(self.folder / "logs" / f"{name}.json", outcome))
         on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return outcome

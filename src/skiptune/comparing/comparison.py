@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 import time
+from pathlib import Path
 from typing import Any
 
 from ..checks import write_atomically, write_json, write_text
 from ..config import Budget
+from ..encoder_cache import EncoderCache
 from ..errors import InputError, RunError
 from ..families.registry import family_of
 from ..insertion import blocks_of
 from ..methods.table import METHODS
 from ..progress import console
 from ..recipe import Recipe
-from ..run import Run
+from ..run import ENCODED, Run
 from ..runtime import best_device, versions
 from ..searching.run import prepare_search
 from .estimate import Estimate, said
@@ -29,7 +31,8 @@ _NOTES = (
     "trainable_percent: trained parameters without the task head, of all of the original's.",
     "macs_g: one forward pass of the slim form (LoRA and (IA)3 merged) at batch 1 and the sizes under input.",
     "latency_s: median forward pass of the slim form at the first batch size, models in turns in one process.",
-    "train_s: wall time of search and training, in one process of so many threads.",
+    "train_s: wall time of search and training, in one process of so many threads; with encoder_cache, others may "
+    "have encoded its images and texts before.",
     "peak_gib: most memory of that process until the training ended: on a CPU resident memory, libraries and data "
     "included; on a GPU what torch allocated.",
     "Rows of one form and cost share one timing.",
@@ -63,6 +66,11 @@ class MethodComparison:
         self.size, self.length = self.run.input_size()
 
     @property
+    def _encoded(self) -> Path:
+        """Where all jobs keep what encoders say."""
+        return self.folder / "compare" / ENCODED
+
+    @property
     def missing(self) -> list[Job]:
         """Jobs that are not done yet."""
         return [job for job in self.jobs if job not in self.results]
@@ -89,6 +97,8 @@ class MethodComparison:
             raise RunError(
                 f"all {len(self.failed)} trainings failed; the first one: {next(iter(self.failed.values()))}"
             )
+        if not self.missing:
+            EncoderCache(self._encoded).remove()
         self.latency = timed(self.run, self.results, self.size, self.length)
         rows = self.write()
         if self.failed:
@@ -181,5 +191,10 @@ class MethodComparison:
                 highlight=False,
             )
 
-        given = {"image_size": list(self.size), "text_length": self.length, "threads": self.threads}
+        given = {
+            "image_size": list(self.size),
+            "text_length": self.length,
+            "threads": self.threads,
+            "encoded": str(self._encoded),
+        }
         carry_out(self.recipe, waiting, self.processes, given, report)

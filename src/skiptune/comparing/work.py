@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -50,22 +51,27 @@ def work(folder: Path) -> dict[str, Any]:
     def make() -> Any:
         return run.fresh_model() if method.skips else method.prepare(run.plain_model(), setup)
 
+    def kept(model: Any) -> Any:
+        return run.encoders_kept(model, Path(job["encoded"]))
+
     model = make()
     before = count_parameters(model)
     parts = task, data.train, data.validation, recipe.budget, recipe.search, recipe.train
     started = time.perf_counter()
-    plan = method.choose(model, Work(make, *parts, recipe.start, folder / "choice"))
+    plan = method.choose(model, Work(make, *parts, recipe.start, folder / "choice", kept))
     done = plan.steps if recipe.start == "search" else 0
     steps = done
     if method.trains:
-        steps += fit(model, task, data.train, recipe.train, plan, done=done)["steps"]
+        with kept(model):
+            steps += fit(model, task, data.train, recipe.train, plan, done=done)["steps"]
     train_s, peak = time.perf_counter() - started, peak_gib()
     counts = count_parameters(remove_dead_blocks(model, plan))
     head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)
     slim = method.slim(model, plan).to(best_device())
     part = "test" if data.test else "validation"
     started = time.perf_counter()
-    found = evaluate(slim, task, data.test or data.validation, title=part)
+    with nullcontext() if method.whole else kept(slim):  # all of the encoders was tuned: nobody else has such ones
+        found = evaluate(slim, task, data.test or data.validation, title=part)
     evaluate_s = time.perf_counter() - started
     macs = count_macs(slim, example_inputs(slim, tuple(job["image_size"]), job["text_length"]))
     factors = recipe.train.learning_rate_factors

@@ -59,6 +59,22 @@ class BlockKind:
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """An encoder below the blocks: what it gives for an image or a text depends on that alone.
+
+    Attributes:
+        owner: has the method that encodes.
+        method: its name. It takes ``(batch, …)`` and, if those are padded tokens, their mask ``(batch, tokens)``, and
+            gives ``(batch, rows, width)``; for tokens, a row each.
+        weights: all that it computes with.
+    """
+
+    owner: nn.Module
+    method: str
+    weights: nn.Module
+
+
+@dataclass(frozen=True)
 class Family:
     """What the rest of the package needs to know of a model family.
 
@@ -71,6 +87,8 @@ class Family:
             are no such layers.
         blocks: names and modules of the skippable blocks, in model order.
         below: modules that see no skippable block's output; subnetworks evaluated on one batch run them once.
+        encoders: those below the blocks whose outputs can be kept (:mod:`skiptune.encoder_cache`); ``None``: there are
+            none, or they would be too large.
         add_prompts: puts so many learnt tokens before the first block, which go through all blocks, in place; ``None``:
             its blocks' streams must keep their length.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
@@ -96,6 +114,7 @@ class Family:
     adopt_encoders: Callable[[nn.Module], None] | None
     blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
     below: Callable[[nn.Module], list[nn.Module]]
+    encoders: Callable[[nn.Module], list[Encoder]] | None
     add_prompts: Callable[[nn.Module, int], None] | None
     small_parts: tuple[str, ...]
     base_prefix: str

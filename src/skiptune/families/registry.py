@@ -66,6 +66,7 @@ FAMILIES = (
         adopt_encoders=None,
         blocks=vilt.blocks,
         below=vilt.below,
+        encoders=None,
         add_prompts=vilt.add_prompts,
         small_parts=("vilt.pooler.", "vilt.embeddings.token_type_embeddings."),
         base_prefix="vilt.",
@@ -129,6 +130,7 @@ FAMILIES = (
         adopt_encoders=meter.adopt_encoders,
         blocks=meter.blocks,
         below=meter.below,
+        encoders=meter.encoders,
         add_prompts=meter.add_prompts,
         small_parts=(
             "meter.text_pooler.",
@@ -197,6 +199,7 @@ FAMILIES = (
         adopt_encoders=bridgetower.adopt_encoders,
         blocks=bridgetower.blocks,
         below=bridgetower.below,
+        encoders=None,  # every fusion layer reads a stream of its own: six times what METER's would take
         add_prompts=None,
         small_parts=(
             "bridgetower.cross_modal_text_pooler.",

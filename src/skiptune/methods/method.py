@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import nn
 
@@ -48,6 +49,7 @@ class Work:
         make: the prepared model, with the same weights at every call.
         start: ``search`` or ``pretrained``, as in a recipe: whether what adapters learn before the choice is kept.
         folder: for what is left on the way.
+        inside: a context for every model that is trained on the way, as :class:`skiptune.EncoderCache` has one.
     """
 
     make: Callable[[], nn.Module]
@@ -59,6 +61,7 @@ class Work:
     training: TrainConfig
     start: str
     folder: Path
+    inside: Callable[[nn.Module], AbstractContextManager[Any]]
 
 
 class Method:

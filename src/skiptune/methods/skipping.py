@@ -48,7 +48,8 @@ class Searched(Skipping):
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
         given = work.task, work.train, work.valid, work.budget, work.search, work.training
-        return search(model, *given, keep_adapters=work.start == "search")
+        with work.inside(model):
+            return search(model, *given, keep_adapters=work.start == "search")
 
 
 class RandomPlan(Skipping):
@@ -81,7 +82,7 @@ class BestHeuristic(Skipping):
     def choose(self, model: nn.Module, work: Work) -> Plan:
         started = time.perf_counter()
         given = work.task, work.train, work.valid, work.budget, work.search, work.training
-        comparison = Comparison(work.make, *given, work.folder)
+        comparison = Comparison(work.make, *given, work.folder, work.inside)
         best = comparison.rows(HEURISTICS)[0]
         names, steps = tuple(blocks_of(model)), 0
         if work.start == "search":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Comparison:
         make: the pre-trained model with fresh adapters, the same at every call.
         task, train, valid, budget, config, training: as for :func:`skiptune.search`.
         folder: for everything this leaves.
+        inside: a context in which a model is trained and compared, as that of :class:`skiptune.EncoderCache`.
     """
 
     def __init__(
@@ -51,9 +53,11 @@ class Comparison:
         config: SearchConfig,
         training: TrainConfig,
         folder: Path,
+        inside: Callable[[nn.Module], AbstractContextManager[Any]] = lambda model: nullcontext(),
     ) -> None:
         self.make, self.task, self.train, self.valid = make, task, train, valid
         self.budget, self.config, self.training, self.folder = budget, config, training, folder
+        self.inside = inside
 
     def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """One row a strategy, the best first, as JSON values; also in ``compare.json``.
@@ -105,7 +109,8 @@ class Comparison:
 
     def _search(self, model: nn.Module, name: str, folder: Path) -> Plan:
         given = self.task, self.train, self.valid, self.budget
-        return search(model, *given, self._config(name), self.training, folder)
+        with self.inside(model):
+            return search(model, *given, self._config(name), self.training, folder)
 
     def _config(self, name: str) -> SearchConfig:
         return SearchConfig.from_dict({**self.config.to_dict(), "strategy": name})
@@ -118,7 +123,8 @@ class Comparison:
         batch = reward_batch_size(config, self.training)
         trial = Trial(model, names, self.valid, self.task.collate, batch, self.training.seed)
         times = schedule(config, self.training, len(self.train), batch)
-        noted = strategy.decide(trial, times.rounds)
+        with self.inside(model):
+            noted = strategy.decide(trial, times.rounds)
         skipped = tuple(trial.named(strategy.best()))
         warm = read_json(self.folder / "warm.json")
         took = {"steps": warm["steps"], "seconds": warm["seconds"], "comparisons": trial.account()}
@@ -131,11 +137,12 @@ class Comparison:
         model.eval()
         size, total = self.training.batch_size, [0.0] * len(plans)
         count = min(_JUDGED, len(self.valid))
-        for start in track(range(0, count, size), "judging"):
-            part = [self.valid[row] for row in range(start, min(start + size, count))]
-            batch = on_device(self.task.collate(part), model)
-            for number, output in evaluate_each(model, plans, batch):
-                total[number] += float(output.loss) * len(part)
+        with self.inside(model):
+            for start in track(range(0, count, size), "judging"):
+                part = [self.valid[row] for row in range(start, min(start + size, count))]
+                batch = on_device(self.task.collate(part), model)
+                for number, output in evaluate_each(model, plans, batch):
+                    total[number] += float(output.loss) * len(part)
         return [value / count for value in total]
 
     def _cost(self, plan: Plan) -> dict[str, Any]:

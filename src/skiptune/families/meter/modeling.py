@@ -225,7 +225,7 @@ class MeterModel(MeterPreTrainedModel):
             image_hidden_states=image_states,
         )
 
-    def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None) -> Tensor:
+    def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
         """What RoBERTa gives, ``(texts, tokens, its width)``."""
         with no_graph_if_frozen(self.roberta):
             output: Tensor = self.roberta(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state

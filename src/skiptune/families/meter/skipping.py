@@ -10,6 +10,7 @@ from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from ...adapters import Prompts
 from ...blocks import SkippableBlock
+from ..family import Encoder
 from .modeling import PromptedMeterModel, meter_of
 
 
@@ -72,6 +73,12 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
         for number, layer in enumerate(layers)
         if isinstance(layer, SkippableBlock)
     }
+
+
+def encoders(model: nn.Module) -> list[Encoder]:
+    """Both of them."""
+    meter = meter_of(model)
+    return [Encoder(meter, "encode_text", meter.roberta), Encoder(meter, "encode_image", meter.clip)]
 
 
 def below(model: nn.Module) -> list[nn.Module]:
