@@ -16,6 +16,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from skiptune.errors import InputError, RunError
 from skiptune.runtime import keep_freed_memory, quiet_libraries
 
 HERE = Path(__file__).parent
@@ -36,7 +37,13 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
     "daquar": (
         str(HERE.parent / "recipes" / "daquar.yaml"),
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
-        ["train.epochs=1", "adapters.block_width=32", "adapters.skip_width=null"],
+        [
+            "train.epochs=2",
+            "adapters.block_width=32",
+            "compare.methods=[full, head, lora, deep-prompts, adapters, parallel, das-lora, das-bottleneck, random-lora, "
+            "heuristic-lora]",
+            "compare.sweep_seeds=[]",
+        ],
     ),
     "flickr8k": (
         str(HERE.parent / "recipes" / "flickr8k.yaml"),
@@ -79,11 +86,14 @@ def main() -> None:
 
     output = str(options.runs or Path("runs") / f"compare-{options.task}")
     command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])
-    comparison = MethodComparison(read_recipe(recipe, [*changes, *options.changes], output), options.jobs, command)
-    if options.estimate:
-        comparison.estimate()
-        return
-    comparison.all()
+    try:
+        comparison = MethodComparison(read_recipe(recipe, [*changes, *options.changes], output), options.jobs, command)
+        if options.estimate:
+            comparison.estimate()
+            return
+        comparison.all()
+    except (InputError, RunError) as error:
+        sys.exit(str(error))
     target = options.output or HERE / "results" / f"compare_{options.task}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     for kind in (".json", ".md", ".png"):

@@ -121,3 +121,11 @@ def test_a_family_without_a_matching_head_is_refused_before_any_work(tmp_path: P
     )
     with pytest.raises(InputError, match="vilt's ranking model has no head"):
         Run(read_recipe(path)).check()
+
+
+@pytest.mark.parametrize(("written", "meant"), [("1e-3", 1e-3), ("2E+1", 20.0), ("1.5e1", 15.0), ("5", 5)])
+def test_numbers_are_read_as_people_write_them(written: str, meant: float, tmp_path: Path) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(f"output: out\nmodel: vilt-tiny\ntrain: {{learning_rate: {written}}}\n")
+    assert read_recipe(path).train.learning_rate == meant
+    assert read_recipe(path, [f"train.learning_rate={written}"]).train.learning_rate == meant

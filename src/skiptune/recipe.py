@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib.resources import files
@@ -20,6 +21,15 @@ from .methods.table import CompareConfig
 from .models import load_family
 from .tasks import TASKS
 from .tasks.retrieval import RetrievalConfig
+
+
+class _Loader(yaml.SafeLoader):
+    """Takes ``1e-3`` and ``1.5e3`` for numbers, as YAML 1.2 and people do; PyYAML's own rules want ``1.0e-3``."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
 
 #: Fields of ``data`` that are paths.
 _PATHS = (
@@ -159,8 +169,7 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
         path = packaged[str(source)]
     try:
         text = path.read_text(encoding="utf-8")
-        # what a run keeps: YAML takes JSON's 5e-05 for a text
-        values = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+        values = json.loads(text) if path.suffix == ".json" else _yaml(text)
     except FileNotFoundError:
         raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -178,6 +187,10 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     if output is not None:
         values["output"] = output
     return _build(values, problems)
+
+
+def _yaml(text: str) -> Any:
+    return yaml.load(text, _Loader)
 
 
 def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
@@ -203,7 +216,7 @@ def _override(values: dict[str, Any], override: str, problems: Problems) -> None
         problems.add(f"--set {override}: expected name=value, e.g. train.epochs=2")
         return
     try:
-        value = yaml.safe_load(text)
+        value = _yaml(text)
     except yaml.YAMLError:
         problems.add(f"--set {override}: {text!r} is not a YAML value")
         return
