@@ -6,8 +6,8 @@ Images and texts are random, the same in every turn. ``plain`` encodes anew, ``w
 ``cold``, which is measured once, fills it. A round is one held-out batch of half the size with eight subnetworks that
 skip 4 fusion layers. Losses of plain and warm must agree to 1e-5 before anything is timed. Seconds are of the
 processor, on one thread, so that what else runs on the machine counts little; ratios are warm to plain, turn by turn:
-median, lowest and highest. ``work`` is the share of a step's multiply-accumulates that is not the encoders', a step being worth
-two forward passes of the fusion. Writes ``benchmarks/results/encoder_cache.json``.
+median, lowest and highest. ``work`` is the share of a step's multiply-accumulates that is not the encoders', a step
+being worth two forward passes of the fusion. Writes ``benchmarks/results/encoder_cache.json``.
 """
 
 from __future__ import annotations

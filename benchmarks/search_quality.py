@@ -1,10 +1,12 @@
 """How good are the plans that searches find, and what do they cost?
 
     python benchmarks/search_quality.py [--datasets easy-vqa daquar] [--skip 4 2] [--seeds 5] [--random 20] [--jobs 2]
+        [--strategies default]
 
 Against the landscape of ``benchmarks/landscape.py``, which knows every plan, stand the plans of every strategy,
 searched anew with several seeds. Then plans are trained to the end: 20 random ones and those of the strategies, each
-with three seeds, all from the same warmed-up adapters. Everything is resumable; what is finished is only read. Writes
+with three seeds, all from the same warmed-up adapters. Everything is resumable; what is finished is only read, from the
+results where the files of an earlier run are gone. ``--strategies`` searches anew with these only. Writes
 ``benchmarks/results/search_quality.json``, the landscape's means beside it in ``search_landscape.json``, and figures.
 """
 
@@ -17,7 +19,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
@@ -135,13 +137,52 @@ def work(function: str, *args: Any) -> None:
     {"plan": found_plan, "trained": trained}[function](*args)
 
 
-def strategy_rows(dataset: str, count: int, seeds: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Means:
+    """What all plans come to on the landscape.
+
+    Attributes:
+        sets: the plans.
+        loss, accuracy: theirs, means over ``questions``, ``(plans,)``.
+        best_accuracy: of the best of them, see :func:`best_accuracy`.
+    """
+
+    sets: list[tuple[int, ...]]
+    loss: Any
+    accuracy: Any
+    best_accuracy: float
+    questions: int
+
+    @classmethod
+    def of(cls, dataset: str, count: int) -> Means | None:
+        """From the landscape's file, or from the results where that is gone; ``None``: neither is there."""
+        path = RUNS / dataset / f"landscape-{count}-0.npz"
+        if path.is_file():
+            found = np.load(path)
+            sets = [tuple(int(block) for block in row) for row in found["sets"]]
+            losses, scores = found["losses"], found["scores"]
+            return cls(sets, losses.mean(1), scores.mean(1), best_accuracy(scores), losses.shape[1])
+        path = RESULTS / "search_landscape.json"
+        kept = read_json(path).get(dataset, {}).get(str(count)) if path.is_file() else None
+        if kept is None:
+            return None
+        sets = [tuple(blocks) for blocks in kept["sets"]]
+        return cls(sets, np.array(kept["loss"]), np.array(kept["accuracy"]), kept["best_accuracy"], kept["questions"])
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "sets": [list(blocks) for blocks in self.sets],
+            "loss": self.loss.round(5).tolist(),
+            "accuracy": self.accuracy.round(5).tolist(),
+            "best_accuracy": self.best_accuracy,
+            "questions": self.questions,
+        }
+
+
+def strategy_rows(dataset: str, count: int, seeds: int, means: Means) -> dict[str, Any]:
     """Every strategy against the landscape."""
-    found = np.load(landscape(dataset, count))
-    losses, accuracy = found["losses"].mean(1), found["scores"].mean(1)
-    best = best_accuracy(found["scores"])
+    losses, accuracy, sets, best = means.loss, means.accuracy, means.sets, means.best_accuracy
     recorded = recorded_rows(dataset, count)
-    sets = [tuple(int(block) for block in row) for row in found["sets"]]
     skipped = np.array([[block in one for block in range(12)] for one in sets])
     value = np.array([losses[~skipped[:, block]].mean() - losses[skipped[:, block]].mean() for block in range(12)])
     rows = {}
@@ -221,31 +262,41 @@ def read_plan(dataset: str, count: int, name: str, seed: int) -> dict[str, Any] 
     return read_json(path) if path.is_file() else None  # type: ignore[no-any-return]
 
 
+def finals(dataset: str, blocks: tuple[int, ...]) -> list[float]:
+    """Accuracies after training to the end, seed by seed: of this run, or recorded."""
+    found = dict(enumerate(recorded_finals(dataset, len(blocks)).get(blocks, [])))
+    for seed in FINAL_SEEDS:
+        path = RUNS / dataset / "trained" / f"{'-'.join(map(str, blocks))}-{seed}.json"
+        found |= {seed: read_json(path)["accuracy"]} if path.is_file() else {}
+    return [found[seed] for seed in sorted(found)]
+
+
+def recorded_finals(dataset: str, count: int) -> dict[tuple[int, ...], list[float]]:
+    """Those of the results as they are, by plan."""
+    path = RESULTS / "search_quality.json"
+    kept = read_json(path)["final"].get(dataset, {}).get(str(count), {"plans": []}) if path.is_file() else {"plans": []}
+    return {tuple(row["skipped"]): row["final_accuracy"] for row in kept["plans"]}
+
+
 def final(dataset: str, blocks: tuple[int, ...]) -> float | None:
-    """Accuracy after training to the end, a mean over its seeds; ``None`` before they are done."""
-    paths = [RUNS / dataset / "trained" / f"{'-'.join(map(str, blocks))}-{seed}.json" for seed in FINAL_SEEDS]
-    found = [read_json(path)["accuracy"] for path in paths if path.is_file()]
-    return statistics.mean(found) if found else None
+    """Their mean; ``None`` before there are any."""
+    return _mean(finals(dataset, blocks))
 
 
-def ends(dataset: str, count: int, number: int) -> dict[str, Any]:
+def ends(dataset: str, count: int, number: int, means: Means) -> dict[str, Any]:
     """Does the landscape predict what users get?"""
-    found = np.load(landscape(dataset, count))
-    sets = [tuple(int(block) for block in row) for row in found["sets"]]
-    folder = RUNS / dataset / "trained"
-    plans = sorted({path.stem.rpartition("-")[0] for path in folder.glob("*.json")})
-    done = [blocks for blocks in (tuple(map(int, plan.split("-"))) for plan in plans) if len(blocks) == count]
+    here = {path.stem.rpartition("-")[0] for path in (RUNS / dataset / "trained").glob("*.json")}
+    plans = {tuple(map(int, plan.split("-"))) for plan in here} | recorded_finals(dataset, count).keys()
     rows = [
         {
             "skipped": list(blocks),
-            "loss_after_search": float(found["losses"][sets.index(blocks)].mean()),
-            "accuracy_after_search": float(found["scores"][sets.index(blocks)].mean()),
-            "final_accuracy": [
-                read_json(path)["accuracy"] for path in sorted(folder.glob(f"{'-'.join(map(str, blocks))}-?.json"))
-            ],
+            "loss_after_search": float(means.loss[means.sets.index(blocks)]),
+            "accuracy_after_search": float(means.accuracy[means.sets.index(blocks)]),
+            "final_accuracy": finals(dataset, blocks),
             "random": blocks in random_plans(count, number),
         }
-        for blocks in done
+        for blocks in sorted(plans)
+        if len(blocks) == count
     ]
     if len(rows) < 3:
         return {"plans": rows}
@@ -290,16 +341,13 @@ def summarize(options: argparse.Namespace, command: str) -> None:
     result: dict[str, Any] = {"datasets": {}, "final": {}}
     landscapes: dict[str, Any] = {}
     for dataset in DATASETS:
-        for count in sorted(int(path.stem.split("-")[1]) for path in (RUNS / dataset).glob("landscape-*-0.npz")):
-            result["datasets"].setdefault(dataset, {})[str(count)] = strategy_rows(dataset, count, options.seeds)
-            result["final"].setdefault(dataset, {})[str(count)] = ends(dataset, count, options.random)
-            found = np.load(landscape(dataset, count))
-            landscapes.setdefault(dataset, {})[str(count)] = {
-                "sets": found["sets"].tolist(),
-                "loss": found["losses"].mean(1).round(5).tolist(),
-                "accuracy": found["scores"].mean(1).round(5).tolist(),
-                "questions": found["losses"].shape[1],
-            }
+        for count in range(1, 12):
+            means = Means.of(dataset, count)
+            if means is None:
+                continue
+            result["datasets"].setdefault(dataset, {})[str(count)] = strategy_rows(dataset, count, options.seeds, means)
+            result["final"].setdefault(dataset, {})[str(count)] = ends(dataset, count, options.random, means)
+            landscapes.setdefault(dataset, {})[str(count)] = means.to_dict()
     steps = {"search": SEARCH_STEPS, "all": ALL_STEPS, "train": TRAIN.to_dict()}
     common = {"command": command, "versions": versions(), "steps": steps}
     write_json(RESULTS / "search_quality.json", {**result, **common})
@@ -314,12 +362,14 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--random", type=int, default=20)
     parser.add_argument("--train-skip", type=int, nargs="*", default=[4], help="plans of these sizes are trained on")
+    parser.add_argument("--strategies", nargs="+", default=list(NAMES), choices=NAMES)
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
     options = parser.parse_args()
     command = shlex.join(["python", "benchmarks/search_quality.py", *sys.argv[1:]])
     for dataset in options.datasets:
         for count in options.skip:
-            landscape(dataset, count)
+            if Means.of(dataset, count) is None:
+                landscape(dataset, count)
     with ProcessPoolExecutor(options.jobs, mp_context=get_context("spawn")) as pool:
 
         def carry_out(jobs: list[tuple[Any, ...]]) -> None:
@@ -329,13 +379,15 @@ def main() -> None:
                 summarize(options, command)
 
         each = [(dataset, count) for count in options.skip for dataset in options.datasets]
-        carry_out([("plan", *one, name, seed) for name in NAMES for one in each for seed in range(options.seeds)])
+        names = options.strategies
+        carry_out([("plan", *one, name, seed) for name in names for one in each for seed in range(options.seeds)])
         for seed in FINAL_SEEDS:
             jobs = [
                 ("trained", dataset, plan, seed)
                 for dataset in options.datasets
                 for count in options.train_skip
                 for plan in plans_to_train(dataset, count, options.seeds, options.random)
+                if seed >= len(recorded_finals(dataset, count).get(plan, []))
             ]
             carry_out(jobs)
     summarize(options, command)

@@ -23,6 +23,7 @@ class World:
     def __init__(self, noise: float = 0.02, neighbours: float = 0.3) -> None:
         self.noise, self.neighbours = noise, neighbours
         self.effects = np.array([0.3, 0.05, 0.2, 0.0, 0.25, 0.02, 0.4, 0.1])
+        self.influence = [0.0] * 8
         self.asked = 0
 
     def truth(self, candidate: tuple[int, ...]) -> float:
@@ -34,6 +35,12 @@ class World:
         generator = np.random.default_rng(number)
         level = 5 * generator.standard_normal()
         return [level + self.truth(one) + self.noise * generator.standard_normal() for one in candidates]
+
+
+@pytest.fixture(autouse=True)
+def measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no model whose blocks could be looked at: the world says what their influence is."""
+    monkeypatch.setattr("skiptune.searching.strategies.bandit.influences", lambda trial, batches: trial.influence)
 
 
 def bandit(candidates: int = 6, seed: int = 0) -> Bandit:
@@ -103,6 +110,22 @@ def test_equal_blocks_are_reported_as_such() -> None:
     for step in range(5):
         searcher.look(world, step)
     assert searcher.summary()["likely"] > 10
+
+
+def test_where_losses_say_nothing_influence_does() -> None:
+    world, searcher = World(noise=0.1, neighbours=0.0), bandit()
+    world.effects[:] = 0
+    world.influence = [0.5, 0.1, 0.5, 0.5, 0.1, 0.5, 0.5, 0.1]
+    searcher.decide(world, 10)
+    assert searcher.best() == (1, 4, 7)
+
+
+def test_where_losses_differ_much_influence_says_little() -> None:
+    world, searcher = World(), bandit()
+    best = min(SETS, key=world.truth)
+    world.influence = [float(block in best) for block in range(8)]  # speaks against it
+    searcher.decide(world, 20)
+    assert world.truth(searcher.best()) <= sorted(map(world.truth, SETS))[5]
 
 
 def test_it_is_better_than_chance_after_few_rounds() -> None:

@@ -4,11 +4,17 @@ Departures from the paper's policy, all for the same reason, that a comparison c
 can: every loss tells of all sets that are like the set measured, not of the blocks in it alone; candidates are drawn
 as probable as each is the best (Thompson, 1933), so that comparisons go where the choice is open; what a round has in
 common is discounted exactly; the choice is a set, not the blocks that did well in different ones.
+
+What a set loses right after the search is not all of what it ends with. Of 37 plans trained to the end on easy-VQA,
+loss and the influence of the skipped blocks (ShortGPT), which looks at no loss, say more together than either alone:
+50 % of the differences in accuracy, the loss alone 42 %. So influence is added to the loss that is expected of a set,
+with a weight that costs nothing by the loss in replays on both recorded landscapes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +24,8 @@ from ...config import SearchConfig
 from ...progress import track
 from ..allowance import Allowance, Candidate
 from ..trial import Trial
-from .belief import Belief, Kernel, believe, stacks
+from .belief import TINY, Array, Belief, Kernel, believe, stacks
+from .influence import influences
 from .removal import mean_losses
 from .strategy import Strategy
 
@@ -28,6 +35,8 @@ _SAMPLES = 400
 #: Rounds that are enough: where there may be more, each compares on more batches, since thinking about n losses takes
 #: time of the order of n³.
 _ROUNDS = 40
+#: What a standard deviation of influence weighs, in standard deviations of the expected loss, both over all sets.
+_INFLUENCE = 0.4
 #: Confidence in the best set at which nothing more is compared.
 _SURE = 0.95
 
@@ -48,10 +57,13 @@ class Bandit(Strategy):
         self.kernel = Kernel(stacks(names))
         self.rounds: list[tuple[list[Candidate], list[float]]] = []
         self.confidence = 0.0
+        self.influence: Array | None = None
         self._belief: Belief | None = None
 
     def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
         noted: list[dict[str, Any]] = []
+        self.influence = np.array(influences(trial, self.config.batches))
+        rounds -= 1  # about what that took
         batches = max(1, rounds // _ROUNDS)
         for number in track(range(max(1, rounds // batches)), "comparing"):
             if self.confidence < _SURE:
@@ -93,6 +105,7 @@ class Bandit(Strategy):
     def _think(self, step: int) -> None:
         """Come to a belief after the rounds so far; ``step`` seeds what is drawn for it."""
         belief = believe(self.kernel, self._pool(step), self.rounds)
+        belief = replace(belief, mean=belief.mean + self._of_influence(belief))
         self._belief = belief
         best = belief.best()
         self.choice = belief.sets[best]
@@ -103,6 +116,14 @@ class Bandit(Strategy):
         skipped = chosen.T @ belief.mean / np.maximum(chosen.sum(0), 1)
         kept = (1 - chosen).T @ belief.mean / np.maximum((1 - chosen).sum(0), 1)
         self.preferences = np.where((share > 0) & (share < 1), kept - skipped, 0.0).tolist()
+
+    def _of_influence(self, belief: Belief) -> Array:
+        """What the influence of its blocks adds to the loss expected of every set."""
+        if self.influence is None:
+            return np.zeros(len(belief.sets))
+        total = self.kernel.features(belief.sets)[0] @ self.influence
+        found: Array = _INFLUENCE * belief.mean.std() * (total - total.mean()) / max(float(total.std()), TINY)
+        return found
 
     def _candidates(self, step: int) -> list[Candidate]:
         """Of one round: different sets, each drawn as probable as it is the best."""

@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 _DISTANCE, _REACH, _PAIR, _SET = 1.5, 1.5, 0.4, 0.1
 #: Variances of a loss measured on one batch, relative to that of a block's effect, of which the likeliest is taken.
 _NOISES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
-_TINY = 1e-9
+TINY = 1e-9
 
 
 def stacks(names: Sequence[str]) -> list[tuple[str, int]]:
@@ -116,7 +116,7 @@ def believe(kernel: Kernel, pool: list[Candidate], rounds: Sequence[tuple[list[C
     _, variances, scale = max((_fit(values.clip(0) + noise, there) for noise in _NOISES), key=lambda fit: fit[0])
     seen = kernel(pool, sets) @ basis
     covariance = scale * (kernel(pool, pool) - (seen / variances) @ seen.T)
-    root = np.linalg.cholesky(covariance + 1e-6 * max(scale, _TINY) * np.eye(len(pool))).astype(np.float64)
+    root = np.linalg.cholesky(covariance + 1e-6 * max(scale, TINY) * np.eye(len(pool))).astype(np.float64)
     return Belief(pool, seen @ (there / variances), root)
 
 
@@ -135,5 +135,5 @@ def _fit(variances: Array, there: Array) -> tuple[float, Array, float]:
     """Log likelihood of independent ``there`` at the best scale of their ``variances``, these, and that scale."""
     if not len(there):  # a single candidate: nothing to compare
         return 0.0, variances, 0.0
-    scale = max(float((there**2 / variances).mean()), _TINY**2)
+    scale = max(float((there**2 / variances).mean()), TINY**2)
     return -0.5 * len(there) * np.log(scale) - 0.5 * float(np.log(variances).sum()), variances, scale

@@ -21,31 +21,33 @@ class Influence(Strategy):
     name = "influence"
 
     def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        self.settle([sum(values) / len(values) for values in self._measured(trial)])
+        self.settle(influences(trial, self.config.batches))
         return []
 
-    def _measured(self, trial: Trial) -> list[list[float]]:
-        found: list[list[float]] = [[] for _ in range(self.blocks)]
 
-        def watch(number: int) -> Any:
-            def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-                cosine = torch.cosine_similarity(inputs[0].float(), stream(output).float(), dim=-1)
-                found[number].append(1 - float(cosine.mean()))
+def influences(trial: Trial, batches: int) -> list[float]:
+    """``1 − cos(input, output)`` of every block, with nothing skipped, over the first ``batches`` held-out batches."""
+    found: list[list[float]] = [[] for _ in trial.names]
 
-            return hook
+    def watch(number: int) -> Any:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+            cosine = torch.cosine_similarity(inputs[0].float(), stream(output).float(), dim=-1)
+            found[number].append(1 - float(cosine.mean()))
 
-        trial.choose(())
-        blocks = blocks_of(trial.model).values()
-        hooks = [block.register_forward_hook(watch(number)) for number, block in enumerate(blocks)]
-        try:
-            with trial.evaluating(), torch.no_grad():
-                for number in range(self.config.batches):
-                    trial.model(**trial.batch(number))
-                    trial.count(1)
-        finally:
-            for hook in hooks:
-                hook.remove()
-        return found
+        return hook
+
+    trial.choose(())
+    blocks = blocks_of(trial.model).values()
+    hooks = [block.register_forward_hook(watch(number)) for number, block in enumerate(blocks)]
+    try:
+        with trial.evaluating(), torch.no_grad():
+            for number in range(batches):
+                trial.model(**trial.batch(number))
+                trial.count(1)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return [sum(values) / len(values) for values in found]
 
 
 def stream(output: Any) -> Tensor:
