@@ -40,8 +40,8 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         [
             "train.epochs=2",
             "adapters.block_width=32",
-            "compare.methods=[full, head, lora, deep-prompts, adapters, parallel, das-lora, das-bottleneck, "
-            "random-lora, heuristic-lora]",
+            "compare.methods=[lora, das-lora, random-lora, heuristic-lora, adapters, das-bottleneck, parallel, "
+            "deep-prompts, head]",
             "compare.sweep_seeds=[]",
         ],
     ),
