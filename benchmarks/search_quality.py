@@ -331,7 +331,9 @@ def _agreement(plans: list[set[int]]) -> float | None:
     return _mean([len(one & other) for one, other in combinations(plans, 2)])
 
 
-def _spearman(one: Any, other: Any) -> float:
+def _spearman(one: Any, other: Any) -> float | None:
+    if len(one) < 2:
+        return None
     ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
     return float(np.corrcoef(*ranks)[0, 1])
 
