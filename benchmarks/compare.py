@@ -54,6 +54,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "data.max_test=200",
             "adapters.block_width=32",
             "adapters.skip_width=null",
+            "compare.methods=[zero-shot, lora, das-lora, random-lora, heuristic-lora, adapters, das-bottleneck]",
             "compare.sweep_seeds=[]",
         ],
     ),
@@ -77,10 +78,6 @@ def main() -> None:
     changes += [f"model={options.model}"] if options.model else []
     quiet_libraries()  # before they are imported
     keep_freed_memory()
-    from skiptune.methods.table import USUAL
-
-    if options.task == "flickr8k":  # the one whose head is pre-trained
-        changes.append(f"compare.methods=[{', '.join(('zero-shot', *USUAL))}]")
     from skiptune.comparing.comparison import MethodComparison
     from skiptune.recipe import read_recipe
 
