@@ -6,8 +6,8 @@ as probable as each is the best (Thompson, 1933), so that comparisons go where t
 common is discounted exactly; the choice is a set, not the blocks that did well in different ones.
 
 What a set loses right after the search is not all of what it ends with. Of the plans trained to the end on easy-VQA,
-loss and the influence of the skipped blocks (ShortGPT), which looks at no loss, explain more together than either alone:
-50 % of the differences in accuracy, the loss alone 42 % (least squares on ``benchmarks/results/search_quality.json``).
+loss and the influence of the skipped blocks (ShortGPT), which looks at no loss, explain more together than either
+alone: 50 % of the differences in accuracy, the loss 42 % (least squares on ``benchmarks/results/search_quality.json``).
 So influence is added to the loss that is expected of a set, with a weight that costs nothing by the loss in replays on
 both recorded landscapes.
 """
