@@ -164,7 +164,7 @@ def test_search_training_and_evaluation_with_it(cache: EncoderCache, parts: tupl
 
 
 def test_what_cannot_be_used_is_refused(cache: EncoderCache, tmp_path: Path, make_model: Callable[..., Any]) -> None:
-    with pytest.raises(InputError, match="vilt's table names no encoders"), cache.attached(make_model()):
+    with pytest.raises(InputError, match="vilt has no encoders"), cache.attached(make_model()):
         pass
     (tmp_path / "notes.txt").write_text("hello " * 1000)
     with (
@@ -206,5 +206,5 @@ def test_recipes_that_make_no_sense(changes: dict[str, Any], said: str, tiny_rec
 
 
 def test_a_run_of_another_family_is_refused_before_any_work(tiny_recipe: Callable[..., Path]) -> None:
-    with pytest.raises(InputError, match="encoder_cache: vilt's table names no encoders"):
+    with pytest.raises(InputError, match="encoder_cache: vilt has no encoders"):
         Run(read_recipe(tiny_recipe(encoder_cache=1))).check()

@@ -145,7 +145,7 @@ def encoders_of(model: nn.Module) -> list[Encoder]:
     """
     family = family_of(model)
     if family.encoders is None:
-        raise InputError(f"encoder_cache: {family.name}'s table names no encoders whose outputs could be kept")
+        raise InputError(f"encoder_cache: {family.name} has no encoders whose outputs could be kept; set it to null")
     return family.encoders(model)
 
 
