@@ -38,10 +38,9 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         str(HERE.parent / "recipes" / "daquar.yaml"),
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
         [
-            "train.epochs=2",
+            "train.epochs=4",
             "adapters.block_width=32",
-            "compare.methods=[lora, das-lora, random-lora, heuristic-lora, adapters, das-bottleneck, parallel, "
-            "deep-prompts, head]",
+            "compare.methods=[lora, das-lora, random-lora, heuristic-lora, adapters, head]",
             "compare.sweep_seeds=[]",
         ],
     ),
