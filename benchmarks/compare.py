@@ -40,7 +40,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         [
             "train.epochs=4",
             "adapters.block_width=32",
-            "compare.methods=[lora, das-lora, random-lora, heuristic-lora, adapters, head]",
+            "compare.methods=[lora, das-lora, random-lora, heuristic-lora, adapters]",
             "compare.sweep_seeds=[]",
         ],
     ),
@@ -53,7 +53,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "data.max_test=200",
             "adapters.block_width=32",
             "adapters.skip_width=null",
-            "compare.methods=[zero-shot, lora, das-lora, random-lora, heuristic-lora, adapters, das-bottleneck]",
+            "compare.methods=[zero-shot, lora, das-lora, random-lora, heuristic-lora]",
             "compare.sweep_seeds=[]",
         ],
     ),
