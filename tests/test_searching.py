@@ -163,12 +163,19 @@ def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -
 @pytest.mark.parametrize("share", [0.05, 0.1])
 @pytest.mark.parametrize("reward_batch", [16, 64])
 def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None:
-    config, training = SearchConfig(cost=share), TrainConfig(max_steps=1000, batch_size=32)
+    config, training = SearchConfig(cost=share, strategy="policy"), TrainConfig(max_steps=1000, batch_size=32)
     times = schedule(config, training, 10_000, reward_batch)
     assert (times.steps, times.whole, times.warmup) == (300, 1000, 100)
     rounds = times.steps // times.interval - times.warmup // times.interval
     assert rounds == pytest.approx(times.rounds, rel=0.15)
     assert 0.9 < times.rounds * config.candidates * reward_batch / (share * 2 * 1000 * 32) <= 1
+
+
+@pytest.mark.parametrize(("whole", "steps"), [(1000, 100), (400, 64), (100, 30), (2, 1)])
+def test_strategies_that_look_once_leave_most_of_the_training_to_the_plan(whole: int, steps: int) -> None:
+    training = TrainConfig(max_steps=whole)
+    assert schedule(SearchConfig(), training, 10_000, 16).steps == steps
+    assert schedule(SearchConfig(epochs=0.1), training, 320, 16).steps == 1
 
 
 def test_the_papers_times() -> None:

@@ -156,8 +156,9 @@ class SearchConfig(Config):
     Attributes:
         strategy: how blocks are chosen: ``bandit`` is ours, ``policy`` the paper's, the others are rivals, see
             :mod:`skiptune.searching.strategies`.
-        epochs: passes over the training data while the choice is open; ``None``: a tenth of the training's steps, but
-            at least 64 of them, and at most the paper's share, 30 %.
+        epochs: passes over the training data while the choice is open; ``None``: 30 % of the training's steps, the
+            paper's share, for strategies that compare while they train; a tenth of them, or 64 if that is more, for
+            the others, but no more than 30 %.
         max_steps: optimizer steps instead of epochs.
         warmup_epochs: of strategies that compare while they train: passes before the first comparison; ``None``: a
             third of the search.

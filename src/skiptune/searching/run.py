@@ -25,10 +25,12 @@ from .callback import SearchCallback
 from .strategies import STRATEGIES, Strategy
 from .trial import Trial
 
-#: Part of the training's steps during which the choice is open, and of those the part before the first comparison. The
-#: paper's share is 0.3. What adapters learn on ever other subnetworks is of less use to the one that is chosen, so a
-#: tenth has to do; but before some dozens of steps losses say little of what adapters will make up for.
-_OPEN, _MOST_OPEN, _LEAST_STEPS, _WARMUP = 0.1, 0.3, 64, 1 / 3
+#: Part of the training's steps during which the choice is open (the paper's), and of those the part before the first
+#: comparison, for strategies that compare meanwhile.
+_OPEN, _WARMUP = 0.3, 1 / 3
+#: The same for those that compare at the end of it. What adapters learn on ever other subnetworks is of less use to the
+#: one that is chosen, so a tenth has to do; but losses after fewer steps say little of what adapters will make up for.
+_OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
 #: Forward passes that a training step is worth: its own, and the backward pass through frozen weights.
 _STEP = 2
 
@@ -172,7 +174,8 @@ def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batc
     """The times that a configuration means for ``rows`` training records and held-out batches of ``reward_batch``."""
     whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
     if config.max_steps is None and config.epochs is None:
-        steps = max(1, round(min(_MOST_OPEN * whole, max(_OPEN * whole, _LEAST_STEPS))))
+        least = whole if STRATEGIES[config.strategy].looks else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
+        steps = max(1, round(min(_OPEN * whole, least)))
     else:
         steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)
     share = _WARMUP
