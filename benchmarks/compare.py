@@ -53,7 +53,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "data.max_test=200",
             "adapters.block_width=32",
             "adapters.skip_width=null",
-            "compare.methods=[zero-shot, lora, das-lora, random-lora, heuristic-lora]",
+            "compare.methods=[zero-shot, lora, das-lora, random-lora]",
             "compare.sweep_seeds=[]",
         ],
     ),
