@@ -57,7 +57,18 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "compare.sweep_seeds=[]",
         ],
     ),
-    "nlvr": (str(HERE.parent / "recipes" / "nlvr.yaml"), {"train": "dev.jsonl", "images": "images"}, []),
+    "nlvr": (
+        str(HERE.parent / "recipes" / "nlvr.yaml"),
+        {"train": "dev.jsonl", "images": "images"},
+        [
+            "train.max_steps=150",
+            "adapters.skip_width=null",
+            "adapters.block_width=16",
+            "adapters.lora_rank=6",
+            "compare.methods=[lora, das-lora, random-lora]",
+            "compare.sweep_seeds=[]",
+        ],
+    ),
 }
 
 
