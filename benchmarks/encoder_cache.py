@@ -57,7 +57,7 @@ class Bench:
         loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
-        return float(loss)
+        return float(loss.detach())
 
     def round(self) -> float:
         self.model.eval()
