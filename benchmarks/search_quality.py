@@ -238,11 +238,16 @@ def best_accuracy(scores: Any, splits: int = 100) -> float:
     return statistics.mean(found)
 
 
+def recorded(part: str, dataset: str, count: int) -> dict[str, Any]:
+    """What the results as they are say of one data set and size."""
+    path = RESULTS / "search_quality.json"
+    found = read_json(path)[part].get(dataset, {}).get(str(count), {}) if path.is_file() else {}
+    return found  # type: ignore[no-any-return]
+
+
 def recorded_rows(dataset: str, count: int) -> dict[str, Any]:
     """The rows of the results as they are, by strategy."""
-    path = RESULTS / "search_quality.json"
-    rows = read_json(path)["datasets"].get(dataset, {}).get(str(count), {}) if path.is_file() else {}
-    return rows  # type: ignore[no-any-return]
+    return recorded("datasets", dataset, count)
 
 
 def chosen_plans(dataset: str, count: int, name: str, seeds: int) -> list[tuple[int, ...]]:
@@ -273,9 +278,8 @@ def finals(dataset: str, blocks: tuple[int, ...]) -> list[float]:
 
 def recorded_finals(dataset: str, count: int) -> dict[tuple[int, ...], list[float]]:
     """Those of the results as they are, by plan."""
-    path = RESULTS / "search_quality.json"
-    kept = read_json(path)["final"].get(dataset, {}).get(str(count), {"plans": []}) if path.is_file() else {"plans": []}
-    return {tuple(row["skipped"]): row["final_accuracy"] for row in kept["plans"]}
+    plans = recorded("final", dataset, count).get("plans", [])
+    return {tuple(row["skipped"]): row["final_accuracy"] for row in plans}
 
 
 def final(dataset: str, blocks: tuple[int, ...]) -> float | None:

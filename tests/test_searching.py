@@ -169,6 +169,7 @@ def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None
     rounds = times.steps // times.interval - times.warmup // times.interval
     assert rounds == pytest.approx(times.rounds, rel=0.15)
     assert 0.9 < times.rounds * config.candidates * reward_batch / (share * 2 * 1000 * 32) <= 1
+    assert schedule(SearchConfig(cost=share), training, 10_000, reward_batch).rounds == times.rounds
 
 
 @pytest.mark.parametrize(("whole", "steps"), [(1000, 100), (400, 64), (100, 30), (2, 1)])

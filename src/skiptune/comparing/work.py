@@ -10,7 +10,6 @@ import resource
 import signal
 import sys
 import time
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +69,7 @@ def work(folder: Path) -> dict[str, Any]:
     slim = method.slim(model, plan).to(best_device())
     part = "test" if data.test else "validation"
     started = time.perf_counter()
-    with nullcontext() if method.whole else kept(slim):  # all of the encoders was tuned: nobody else has such ones
+    with kept(slim):
         found = evaluate(slim, task, data.test or data.validation, title=part)
     evaluate_s = time.perf_counter() - started
     macs = count_macs(slim, example_inputs(slim, tuple(job["image_size"]), job["text_length"]))
