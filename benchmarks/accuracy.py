@@ -21,10 +21,10 @@ from typing import Any
 
 import torch
 
-from skiptune.checks import write_json
-from skiptune.recipe import read_recipe
-from skiptune.run import Run
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
+from skiptune.core.files import write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.running.recipe import read_recipe
+from skiptune.running.run import Run
 
 ARMS = ("searched", "unskipped", "random", "full")
 

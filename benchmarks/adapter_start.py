@@ -41,9 +41,9 @@ from skiptune import (
     read_easy_vqa,
     split_by_image,
 )
-from skiptune.checks import write_json
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.training import train_loop
+from skiptune.core.files import write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.training.fit import train_loop
 
 STARTS = ("zero", "paper", "fit")
 PLANS = {"last": ("8", "9", "10", "11"), "spread": ("2", "4", "6", "8")}

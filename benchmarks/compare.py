@@ -16,8 +16,8 @@ import shutil
 import sys
 from pathlib import Path
 
-from skiptune.errors import InputError, RunError
-from skiptune.runtime import keep_freed_memory, quiet_libraries
+from skiptune.core.errors import InputError, RunError
+from skiptune.core.process import keep_freed_memory, quiet_libraries
 
 HERE = Path(__file__).parent
 #: Task → recipe, the files of its data, and what makes the whole comparison short enough for two cores.
@@ -89,7 +89,7 @@ def main() -> None:
     quiet_libraries()  # before they are imported
     keep_freed_memory()
     from skiptune.comparing.comparison import MethodComparison
-    from skiptune.recipe import read_recipe
+    from skiptune.running.recipe import read_recipe
 
     output = str(options.runs or Path("runs") / f"compare-{options.task}")
     command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])

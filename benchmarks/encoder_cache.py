@@ -27,11 +27,12 @@ import numpy as np
 import torch
 
 import skiptune as st
-from skiptune.checks import write_json
-from skiptune.cost import count_macs, example_inputs
+from skiptune.core.files import write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.macs import count_macs
 from skiptune.families.meter.modeling import meter_of
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.searching.shared import evaluate_each
+from skiptune.searching.prefix_sharing import evaluate_each
 
 #: Batch size, image side in pixels, tokens.
 SIZES = {"meter-photos": (32, 160, 16), "meter-b16": (4, 288, 40)}

@@ -26,12 +26,12 @@ import torch
 
 from landscape import ALL_STEPS, DATASETS, SHARED, TRAIN, Setting, setting
 from skiptune import Plan, SkipConfig, blocks_of, choose, evaluate, insert, load_model, prune
-from skiptune.checks import read_json, write_json
-from skiptune.cost import count_parameters
-from skiptune.insertion import remove_dead_blocks
-from skiptune.progress import track
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.training import train_loop
+from skiptune.core.files import read_json, write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.core.progress import track
+from skiptune.costs.parameters import count_parameters
+from skiptune.inserting.pruning import remove_dead_blocks
+from skiptune.training.fit import train_loop
 
 KINDS = ("bottleneck", "lora")
 SKIPPED = 4

@@ -24,16 +24,17 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedModel
 
 from skiptune.config import Budget, SearchConfig, TrainConfig
-from skiptune.data.records import Record, split_by_image
-from skiptune.insertion import blocks_of
-from skiptune.progress import track
-from skiptune.recipe import read_recipe
-from skiptune.run import Run
-from skiptune.runtime import keep_freed_memory, quiet_libraries
-from skiptune.searching.run import search
-from skiptune.searching.shared import evaluate_each
+from skiptune.core.process import keep_freed_memory, quiet_libraries
+from skiptune.core.progress import track
+from skiptune.data.records import Record
+from skiptune.data.splits import split_by_image
+from skiptune.inserting.selection import blocks_of
+from skiptune.running.recipe import read_recipe
+from skiptune.running.run import Run
+from skiptune.searching.prefix_sharing import evaluate_each
+from skiptune.searching.search import search
 from skiptune.tasks import Task
-from skiptune.training import load_trained, read_trained, trained_state
+from skiptune.training.trained_state import load_trained, read_trained, trained_state
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 RUNS = Path("runs/search-quality")

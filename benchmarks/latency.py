@@ -26,10 +26,11 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.checks import read_json, write_json
-from skiptune.cost import count_blocks, example_inputs
-from skiptune.latency import time_blocks
-from skiptune.runtime import keep_freed_memory, versions
+from skiptune.core.files import read_json, write_json
+from skiptune.core.process import keep_freed_memory, versions
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.latency import time_blocks
+from skiptune.costs.macs import count_blocks
 
 ADAPTERS = ("bottleneck", "lora")
 TOKENS = {"vilt-b32": 40, "meter-b16": 50}

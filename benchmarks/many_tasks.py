@@ -33,11 +33,11 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune import latency
-from skiptune.checks import write_json
-from skiptune.cost import example_inputs
+from skiptune.core.files import write_json
+from skiptune.core.process import keep_freed_memory, resident_bytes, versions
+from skiptune.costs import latency
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.registry import family_of
-from skiptune.runtime import keep_freed_memory, resident_bytes, versions
 
 #: Task → class of its head, labels, adapters. Those with LoRA come last.
 TASKS = {

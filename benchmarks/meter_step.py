@@ -36,11 +36,11 @@ import torch
 from torch import Tensor
 
 import skiptune as st
-from skiptune.checks import read_json, write_json
-from skiptune.cost import example_inputs
+from skiptune.core.files import read_json, write_json
+from skiptune.core.process import versions
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.meter import modeling
-from skiptune.runtime import versions
-from skiptune.searching.shared import evaluate_each
+from skiptune.searching.prefix_sharing import evaluate_each
 
 RELEASED_GIB = 8.1
 ANSWERS = 3129

@@ -22,10 +22,10 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.backends import BACKENDS, load_backend
-from skiptune.checks import read_json, write_json
-from skiptune.onnx_runtime import ONNX_FILES, read_description
-from skiptune.runtime import keep_freed_memory, versions
+from skiptune.core.files import read_json, write_json
+from skiptune.core.process import keep_freed_memory, versions
+from skiptune.exporting.backends import BACKENDS, load_backend
+from skiptune.exporting.onnx.session import ONNX_FILES, read_description
 
 
 def measure(folder: Path, records: Any, batches: list[int], repeats: list[int]) -> list[dict[str, Any]]:

@@ -27,8 +27,8 @@ from typing import Any
 
 import pyarrow
 
-from skiptune.checks import write_json
-from skiptune.data.vqav2 import read_vqav2
+from skiptune.core.files import write_json
+from skiptune.data.readers.vqav2 import read_vqav2
 
 _WORDS = "what color is the dog man on left of table how many people are there in picture near red bus".split()  # noqa: SIM905
 _NAMES = ("v2_OpenEnded_mscoco_train2014_questions.json", "v2_mscoco_train2014_annotations.json")

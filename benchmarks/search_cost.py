@@ -25,13 +25,14 @@ import numpy as np
 import torch
 
 from skiptune import SearchConfig, SkipConfig, TrainConfig, insert, load_model
-from skiptune.checks import write_json
-from skiptune.cost import count_blocks, example_inputs
+from skiptune.core.files import write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.macs import count_blocks
 from skiptune.families.registry import family_of
-from skiptune.insertion import blocks_of, choose
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.searching.run import schedule
-from skiptune.searching.shared import block_runs, evaluate_each
+from skiptune.inserting.selection import blocks_of, choose
+from skiptune.searching.prefix_sharing import block_runs, evaluate_each
+from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
 
 #: Steps of the whole training; ratios do not depend on it but for rounding to whole rounds.

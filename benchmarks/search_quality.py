@@ -30,17 +30,18 @@ import torch
 
 from landscape import ALL_STEPS, DATASETS, RUNS, SEARCH_STEPS, TRAIN, Setting, landscape, setting, warm_up
 from search_figures import draw
-from skiptune.checks import read_json, write_json
 from skiptune.config import Budget, SearchConfig
-from skiptune.evaluation import evaluate
-from skiptune.insertion import blocks_of
+from skiptune.core.files import read_json, write_json
+from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.inserting.selection import blocks_of
 from skiptune.plan import Plan
-from skiptune.runtime import keep_freed_memory, quiet_libraries, versions
-from skiptune.searching.allowance import Allowance
-from skiptune.searching.run import schedule, search
+from skiptune.searching.evaluator import Trial
+from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.search import search
+from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
-from skiptune.searching.trial import Trial
-from skiptune.training import fit
+from skiptune.tasks.evaluation import evaluate
+from skiptune.training.fit import fit
 
 RESULTS = Path(__file__).parent / "results"
 #: Strategies by their name here. All but the paper's choose once, after the warm-up that the landscape was recorded

@@ -86,7 +86,7 @@ def prepare(options: argparse.Namespace, folder: Path) -> list[Variant]:
     import torch
 
     import skiptune as st
-    from skiptune.cost import example_inputs
+    from skiptune.costs.example_inputs import example_inputs
     from skiptune.families.registry import family_of
 
     st.load_model(options.model, "vqa", num_labels=ANSWERS).save_pretrained(folder / "base")
@@ -171,8 +171,8 @@ def main() -> None:
     if options.one:
         print(json.dumps(one(options.one, options.variant)))
         return
-    from skiptune.checks import write_json
-    from skiptune.runtime import quiet_libraries, versions
+    from skiptune.core.files import write_json
+    from skiptune.core.process import quiet_libraries, versions
 
     quiet_libraries()
     with tempfile.TemporaryDirectory() as folder:

@@ -22,9 +22,9 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.checks import write_json
-from skiptune.cost import example_inputs
-from skiptune.runtime import resident_bytes, versions
+from skiptune.core.files import write_json
+from skiptune.core.process import resident_bytes, versions
+from skiptune.costs.example_inputs import example_inputs
 
 RELEASED_GIB = 3.0
 ANSWERS = 3129

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, TypeVar, get_args
 
-from .checks import Problems, nearest
+from .core.validation import Problems, is_number, nearest
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Reward = Literal["standardized", "exp_loss"]
@@ -18,7 +18,6 @@ Scope = Literal["fusion", "global"]
 Start = Literal["zero", "paper", "fit"]
 C = TypeVar("C", bound="Config")
 _INF = float("inf")
-_LARGEST = 2**31 - 1  # what libraries take for a count or a size
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,6 @@ class Config:
         checked.validate(problems)
         problems.raise_any()
         return cls(**kept)
-
-
-def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:
-    """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans, strings and infinity are not."""
-    kinds = int if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= min(high, _LARGEST)
 
 
 def _check_numbers(problems: Problems, config: Config, ranges: dict[str, tuple[float, float, bool, bool]]) -> None:

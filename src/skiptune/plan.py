@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from .checks import Problems, nearest, read_json, write_json
-from .config import is_number
-from .errors import InputError
+from .core.errors import InputError
+from .core.files import read_json, write_json
+from .core.validation import Problems, is_number, nearest
 
 
 @dataclass(frozen=True)

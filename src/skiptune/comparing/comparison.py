@@ -7,24 +7,24 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..checks import write_atomically, write_json, write_text
 from ..config import Budget
-from ..encoder_cache import EncoderCache
-from ..errors import InputError, RunError
+from ..core.errors import InputError, RunError
+from ..core.files import write_atomically, write_json, write_text
+from ..core.process import best_device, versions
+from ..core.progress import console
 from ..families.registry import family_of
-from ..insertion import blocks_of
-from ..methods.table import METHODS
-from ..progress import console
-from ..recipe import Recipe
-from ..run import ENCODED, Run
-from ..runtime import best_device, versions
-from ..searching.run import prepare_search
+from ..inserting.selection import blocks_of
+from ..methods.registry import METHODS
+from ..running.recipe import Recipe
+from ..running.run import ENCODED, Run
+from ..searching.search import prepare_search
+from ..training.encoder_cache import EncoderCache
 from .estimate import Estimate, said
+from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
 from .page import page
-from .plot import pareto_plot
-from .pool import carry_out
-from .table import Latency, paired, rows_of
+from .pareto_plot import pareto_plot
+from .rows import Latency, paired, rows_of
 from .timing import timed
 
 _NOTES = (

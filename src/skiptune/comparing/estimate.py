@@ -9,12 +9,12 @@ from typing import Any
 
 import torch
 
-from ..evaluation import evaluate
-from ..insertion import unfreeze
-from ..methods.table import METHODS
-from ..run import Run
-from ..searching.run import schedule
-from ..training import fit
+from ..inserting.parameter_groups import unfreeze
+from ..methods.registry import METHODS
+from ..running.run import Run
+from ..searching.search_schedule import schedule
+from ..tasks.evaluation import evaluate
+from ..training.fit import fit
 from .jobs import Job
 
 _STEPS = 4

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from ..checks import Problems, read_json
 from ..config import Budget
-from ..methods.skipping import Skipping
-from ..methods.table import METHODS, CompareConfig
-from ..recipe import Recipe
+from ..core.files import read_json
+from ..core.validation import Problems
+from ..methods.compare_config import CompareConfig
+from ..methods.plan_methods import Skipping
+from ..methods.registry import METHODS
+from ..running.recipe import Recipe
 
 RESULT, FAILURE = "result.json", "failure.txt"
 _MOST_SKIPPED = 6

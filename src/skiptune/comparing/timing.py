@@ -8,18 +8,18 @@ from typing import Any
 import torch
 from torch import nn
 
-from ..block_costs import shared_copy
-from ..checks import read_json, write_json
-from ..cost import example_inputs
+from ..core.files import read_json, write_json
+from ..core.process import best_device
+from ..costs.example_inputs import example_inputs
+from ..costs.latency import compare_latency
 from ..families.registry import family_of
-from ..insertion import blocks_of
-from ..latency import compare_latency
-from ..methods.table import METHODS
+from ..inserting.selection import blocks_of
+from ..methods.registry import METHODS
+from ..models.shared_copy import shared_copy
 from ..plan import Plan
-from ..run import Run
-from ..runtime import best_device
+from ..running.run import Run
 from .jobs import Job, job_recipe
-from .table import Results, structure
+from .rows import Results, structure
 
 
 def timed(run: Run, results: Results, size: tuple[int, int], length: int) -> dict[str, dict[str, float]]:

@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 #: An answer is in the vocabulary when so many questions have it as their most common one.
 LEAST_COUNT = 9

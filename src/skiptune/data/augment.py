@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
 
-from ..checks import Problems
+from ..core.validation import Problems
 from .pictures import Picture
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ..errors import InputError
-from .reading import MOST_BAD
+from ..core.errors import InputError
+from .readers.collecting import MOST_BAD
 
 #: So many images are looked at before the share of damaged ones means something.
 _ENOUGH = 1000

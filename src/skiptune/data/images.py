@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from ..errors import InputError
+from ..core.errors import InputError
 from .augment import Varied
 from .damaged import Damaged
 from .pictures import Picture, Stored, decode

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import pyarrow as pa
 from PIL import Image
 
-from ..errors import InputError
+from ..core.errors import InputError
 
 
 @dataclass(frozen=True)

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
-from ..checks import Problems
-from ..errors import InputError
-from .pictures import Picture, Stored, byte_size, digest
-from .table import BATCH, Table, TableWriter
+from ..core.errors import InputError
+from .pictures import Picture, Stored
+from .record_table import BATCH, Table, TableWriter
 
-#: Bytes at a file's end that are compared before the whole file is.
-_TAIL = 4096
 _SHOWN = 5
 
 
@@ -184,124 +180,3 @@ def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad:
         raise InputError("\n".join([f"{source}: {len(bad)} of {rows} rows are bad:", *shown, *more]))
     if not count:
         raise InputError(f"{source}: no records in it")
-
-
-def split_by_image(
-    records: Sequence[Record], share: float, seed: int, part: str = "validation"
-) -> tuple[Records, Records]:
-    """Cut ``share`` of the *images*, with all their questions, off as a held-out part; returns (kept, held out).
-
-    ``part`` is what errors call the part that is cut off.
-
-    Records that share an image, by path or by content (byte-identical files), or a ``group``, also by way of others,
-    count as one image and stay together.
-
-    Raises:
-        InputError: one of the two parts would be empty.
-    """
-    whole = Records.of(records)
-    unit = _units(whole)
-    names = {int(number): str(whole.table.picture(int(number))) for number in np.unique(unit)}
-    images = sorted(names, key=lambda number: names[number])
-    count = round(share * len(images))
-    if not 0 < count < len(images):
-        raise InputError(
-            f"{part} share {share} of {len(images)} images leaves {count} for {part} and "
-            f"{len(images) - count} for training; both need at least one"
-        )
-    order = np.random.default_rng(seed).permutation(len(images))
-    heldout = np.isin(unit, [images[number] for number in order[:count]])
-    return whole.select(np.flatnonzero(~heldout)), whole.select(np.flatnonzero(heldout))
-
-
-def _units(records: Records) -> np.ndarray:
-    """For every record the number of an image that stands for all that it is tied to."""
-    table, rows = records.table, records.numbers
-    first, second = table.images("image")[rows], table.images("image2")[rows]
-    groups = table.column("group").to_numpy()[rows]
-    parent = np.arange(table.pictures.num_rows)
-
-    def root(number: int) -> int:
-        while parent[number] != number:
-            parent[number] = parent[parent[number]]
-            number = parent[number]
-        return number
-
-    of_group: dict[str, int] = {}
-    for row in np.flatnonzero((second >= 0) | (groups != "")):
-        image = int(first[row])
-        tied = [int(second[row])] if second[row] >= 0 else []
-        if groups[row]:
-            tied.append(of_group.setdefault(groups[row], image))
-        for other in tied:
-            low, high = sorted((root(image), root(other)))
-            parent[high] = low
-    used = [int(number) for number in np.unique(np.concatenate((first, second))) if number >= 0]
-    numbers = {table.picture(number): number for number in used}
-    for group in _alike(numbers, lambda group: len(group) > 1):
-        for picture in group[1:]:
-            low, high = sorted((root(numbers[group[0]]), root(numbers[picture])))
-            parent[high] = low
-    roots = np.array([root(number) for number in range(len(parent))], dtype=np.int64)
-    return np.asarray(roots[first])
-
-
-def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
-    """Refuse parts that share an image, by path or by content (byte-identical files).
-
-    Files are compared by size, then by their last bytes, and only what is still alike is read whole.
-
-    Raises:
-        InputError: names the parts, how many images they share, and one of them.
-    """
-    problems = Problems("parts of the data share images, so held-out numbers would be too good")
-    images = {name: set(map(_resolved, Records.of(records).pictures())) for name, records in parts.items()}
-    owners: dict[Path | Stored, set[str]] = defaultdict(set)
-    for name, pictures in images.items():
-        for picture in pictures:
-            owners[picture].add(name)
-
-    def across(group: list[Path | Stored]) -> bool:
-        return len(set().union(*(owners[picture] for picture in group))) > 1
-
-    groups = _alike(owners, across)
-    names = list(parts)
-    for k, first in enumerate(names):
-        for second in names[k + 1 :]:
-            both = [group for group in groups if any(first in owners[picture] for picture in group)]
-            shared = {picture for group in both for picture in group if second in owners[picture]}
-            if shared:
-                example = min(map(str, shared))
-                problems.add(f"{first} and {second} share {len(shared)} images, e.g. {example}")
-    problems.raise_any()
-
-
-def _resolved(picture: Path | Stored) -> Path | Stored:
-    return picture.resolve() if isinstance(picture, Path) else picture
-
-
-def _alike(
-    pictures: Iterable[Path | Stored], wanted: Callable[[list[Path | Stored]], bool]
-) -> list[list[Path | Stored]]:
-    """Groups of pictures with the same bytes, those that are ``wanted``.
-
-    Sizes are compared first, then the last bytes, and only what is still alike and longer is read whole; groups that
-    are not wanted, and those of one picture, are not read any further.
-    """
-
-    def end(picture: Path | Stored) -> str:
-        return digest(picture, _TAIL)
-
-    def whole(picture: Path | Stored) -> str:
-        return digest(picture) if byte_size(picture) > _TAIL else ""
-
-    groups = [list(pictures)]
-    for key in (byte_size, end, whole):
-        found: list[list[Path | Stored]] = []
-        for group in groups:
-            by_key: dict[int | str, list[Path | Stored]] = defaultdict(list)
-            for picture in group:
-                by_key[key(picture) if len(group) > 1 else ""].append(picture)
-            found += by_key.values()
-        groups = [group for group in found if wanted(group)]
-    return groups

@@ -9,9 +9,9 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from ..blocks import SkippableBlock
-from ..checks import nearest
-from ..errors import InputError
+from ..core.errors import InputError
+from ..core.validation import nearest
+from ..layers.blocks import SkippableBlock
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,47 @@ class BlockKind:
     narrowing: str = ""
 
 
+def fusion_kind(
+    block_class: type[SkippableBlock], attentions: tuple[str, ...], widening: str, narrowing: str
+) -> BlockKind:
+    """A layer of self-attention, cross-attention and feed-forward network.
+
+    Args:
+        block_class: the class, after adoption.
+        attentions: names, inside the block, of what holds the ``query``, ``key`` and ``value`` of each attention.
+        widening, narrowing: names of the first and the last linear layer of the feed-forward network.
+    """
+
+    def of_each(*parts: str) -> tuple[str, ...]:
+        return tuple(f"{attention}.{part}" for attention in attentions for part in parts)
+
+    return BlockKind(
+        block_class=block_class,
+        width=lambda config: int(config.hidden_size),
+        sublayers=3,
+        skip_factor=3,
+        lora_targets=(*of_each("query", "value"), widening, narrowing),
+        scaled_targets=of_each("key", "value"),
+        narrowing=narrowing,
+    )
+
+
+def encoder_kind(block_class: type[SkippableBlock], config_of: Callable[[Any], Any]) -> BlockKind:
+    """A layer of an encoder below the fusion, which is skipped but never adapted.
+
+    Args:
+        block_class: the class, after adoption.
+        config_of: the encoder's configuration, from the model's.
+    """
+    return BlockKind(
+        block_class=block_class,
+        width=lambda config: int(config_of(config).hidden_size),
+        sublayers=0,
+        skip_factor=3,
+        lora_targets=(),
+    )
+
+
 @dataclass(frozen=True)
 class Encoder:
     """An encoder below the blocks: what it gives for an image or a text depends on that alone.
@@ -87,8 +128,8 @@ class Family:
             are no such layers.
         blocks: names and modules of the skippable blocks, in model order.
         below: modules that see no skippable block's output; subnetworks evaluated on one batch run them once.
-        encoders: those below the blocks whose outputs can be kept (:mod:`skiptune.encoder_cache`); ``None``: there are
-            none, or they would be too large.
+        encoders: those below the blocks whose outputs can be kept (:mod:`skiptune.training.encoder_cache`);
+            ``None``: there are none, or they would be too large.
         add_prompts: puts so many learnt tokens before the first block, which go through all blocks, in place; ``None``:
             its blocks' streams must keep their length.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).

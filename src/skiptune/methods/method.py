@@ -14,9 +14,11 @@ from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
 from ..data.records import Record
 from ..families.family import Family
 from ..families.registry import family_of
-from ..insertion import blocks_of, insert, prune
+from ..inserting.insert import insert
+from ..inserting.pruning import prune
+from ..inserting.selection import blocks_of
 from ..plan import Plan
-from ..tasks.base import Task
+from ..tasks.task import Task
 
 NO_ADAPTERS = SkipConfig(block_adapter="none")
 

@@ -6,10 +6,13 @@ from dataclasses import replace
 
 from torch import nn
 
+from ..core.seeding import drawn_from
 from ..families.family import Family
 from ..families.registry import family_of
-from ..insertion import blocks_of, freeze_body, insert, remove_dead_blocks
-from ..randomness import drawn_from
+from ..inserting.insert import insert
+from ..inserting.parameter_groups import freeze_body
+from ..inserting.pruning import remove_dead_blocks
+from ..inserting.selection import blocks_of
 from .method import Method, Setup, nothing_skipped
 
 

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from ..checks import read_json, write_json
-from ..config import Budget, is_number
-from ..cost import count_blocks
-from ..errors import InputError
-from ..insertion import blocks_of
-from ..latency import time_blocks
+from ..config import Budget
+from ..core.errors import InputError
+from ..core.files import read_json, write_json
+from ..core.validation import is_number
+from ..costs.latency import time_blocks
+from ..costs.macs import count_blocks
+from ..inserting.selection import blocks_of
 from ..plan import Plan
-from .allowance import Allowance, most_saved
+from .feasible_sets import Allowance, most_saved
 
 _INF = float("inf")
 _ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block

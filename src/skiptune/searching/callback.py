@@ -8,11 +8,11 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 from transformers.trainer_callback import ExportableState
 
 from ..config import Draw
-from ..distributed import alike
-from ..errors import InputError
-from ..insertion import choose
+from ..core.distributed import alike
+from ..core.errors import InputError
+from ..inserting.selection import choose
+from .evaluator import Trial
 from .strategies.strategy import Strategy
-from .trial import Trial
 
 
 class SearchCallback(TrainerCallback, ExportableState):

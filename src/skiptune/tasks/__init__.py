@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from .base import Evaluation, Task
 from .entailment import Entailment
 from .reasoning import Reasoning
 from .retrieval import Retrieval
+from .task import Evaluation, Task
 from .vqa import Vqa
 
 #: Task name → class.

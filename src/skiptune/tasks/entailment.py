@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.records import Record
-from .base import Labelled
+from .classification import Labelled
 
 
 class Entailment(Labelled):

@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from ..core.errors import InputError
 from ..data.records import Record
-from ..errors import InputError
 from ..families.registry import family_of_processor
-from .base import Labelled
+from .classification import Labelled
 
 
 class Reasoning(Labelled):

@@ -20,16 +20,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..checks import Problems
-from ..config import Config, is_number
+from ..config import Config
+from ..core.errors import InputError
+from ..core.progress import track
+from ..core.validation import Problems, is_number
 from ..data.records import Record
-from ..errors import InputError
-from ..families.heads import Encoded
 from ..families.registry import family_of_processor
-from ..progress import track
-from .base import Evaluation, Task, on_device, refuse_without
+from ..families.two_stream_heads import Encoded
 from .ranking import Ranks
 from .shortlist import Shortlist
+from .task import Evaluation, Task, on_device, refuse_without
 
 FALSE_TEXTS = 15
 SHORTLIST = 32

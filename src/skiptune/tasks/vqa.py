@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.parts import Data
 from ..data.records import Record
-from .base import Classification, refuse_without
+from .classification import Classification
+from .task import refuse_without
 
 _ANNOTATORS = 10
 #: Records that are enough to know how common answers are.

@@ -1,4 +1,4 @@
-"""BridgeTower with the heads of four tasks, see :mod:`skiptune.families.heads`."""
+"""BridgeTower with the heads of four tasks, see :mod:`skiptune.families.two_stream_heads`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from transformers import BridgeTowerConfig, BridgeTowerPreTrainedModel
 from transformers import initialization as init
 from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMHead
 
-from ..frozen import FrozenEncoders
-from ..heads import (
+from ..frozen_encoders import FrozenEncoders
+from ..two_stream_heads import (
     Encoded,
     Fused,
     QuestionAnsweringHead,

@@ -17,8 +17,8 @@ from transformers import BridgeTowerModel
 from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerModelOutput
 from transformers.utils import can_return_tuple
 
-from ..frozen import no_graph_if_frozen
-from ..heads import for_each_text, pair_up
+from ..frozen_encoders import no_graph_if_frozen
+from ..two_stream_heads import for_each_text, pair_up
 
 Streams = tuple[Tensor, Tensor]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from transformers import BridgeTowerConfig, BridgeTowerProcessor
 from transformers.models.bridgetower.image_processing_pil_bridgetower import BridgeTowerImageProcessorPil
 
+from ..byte_tokenizer import byte_tokenizer
 from ..family import InputSizes
-from ..tokens import byte_tokenizer
 
 _USUAL_TEXT = 50  # tokens; what BridgeTower was pre-trained and fine-tuned with
 

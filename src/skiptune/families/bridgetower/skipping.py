@@ -19,8 +19,8 @@ from transformers.models.bridgetower.modeling_bridgetower import (
     BridgeTowerTextLayer,
 )
 
-from ...blocks import SkippableBlock
-from ...errors import InputError
+from ...core.errors import InputError
+from ...layers.blocks import SkippableBlock
 from ..attention import attend
 from .modeling import LeanBridgeTowerModel, bridgetower_of
 

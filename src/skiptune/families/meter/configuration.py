@@ -6,8 +6,7 @@ from typing import Any
 
 from transformers import CLIPVisionConfig, PreTrainedConfig, RobertaConfig
 
-from ...checks import Problems, nearest
-from ...config import is_number
+from ...core.validation import Problems, is_number, nearest
 from .stem import STRIDE
 
 _TEXT_STARTS = ("roberta", "token")

@@ -1,4 +1,4 @@
-"""METER with the heads of four tasks, see :mod:`skiptune.families.heads`."""
+"""METER with the heads of four tasks, see :mod:`skiptune.families.two_stream_heads`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor
 
-from ...errors import InputError
-from ..heads import (
+from ...core.errors import InputError
+from ..two_stream_heads import (
     Encoded,
     Fused,
     QuestionAnsweringHead,

@@ -17,11 +17,11 @@ from transformers import initialization as init
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.utils import ModelOutput
 
-from ...adapters import Prompts
-from ...blocks import SkippableBlock
+from ...layers.adapters import Prompts
+from ...layers.blocks import SkippableBlock
 from ..attention import attend
-from ..frozen import FrozenEncoders, no_graph_if_frozen
-from ..heads import for_each_text, pair_up
+from ..frozen_encoders import FrozenEncoders, no_graph_if_frozen
+from ..two_stream_heads import for_each_text, pair_up
 from .configuration import MeterConfig
 from .stem import ConvolutionalStem
 

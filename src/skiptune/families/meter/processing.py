@@ -7,8 +7,8 @@ from typing import Any
 from transformers import ProcessorMixin
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from ..byte_tokenizer import byte_tokenizer
 from ..family import InputSizes
-from ..tokens import byte_tokenizer
 from .configuration import MeterConfig
 
 

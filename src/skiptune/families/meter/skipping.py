@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
-from ...adapters import Prompts
-from ...blocks import SkippableBlock
+from ...layers.adapters import Prompts
+from ...layers.blocks import SkippableBlock
 from ..family import Encoder
 from .modeling import PromptedMeterModel, meter_of
 

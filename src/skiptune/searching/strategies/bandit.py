@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from ...config import SearchConfig
-from ...progress import track
-from ..allowance import Allowance, Candidate
-from ..trial import Trial
-from .belief import TINY, Array, Belief, Kernel, believe, stacks
+from ...core.progress import track
+from ..evaluator import Trial
+from ..feasible_sets import Allowance, Candidate
+from .gaussian_process import TINY, Array, Belief, Kernel, believe, stacks
 from .influence import influences
 from .removal import mean_losses
 from .strategy import Strategy

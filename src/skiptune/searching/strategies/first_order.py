@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...insertion import blocks_of
-from ..trial import Trial
+from ...inserting.selection import blocks_of
+from ..evaluator import Trial
 from .influence import stream
 from .strategy import Strategy
 

@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...insertion import blocks_of
-from ..trial import Trial
+from ...inserting.selection import blocks_of
+from ..evaluator import Trial
 from .strategy import Strategy
 
 

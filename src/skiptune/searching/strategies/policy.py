@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from ...config import SearchConfig
-from ...errors import InputError
-from ..allowance import Allowance, Candidate
-from ..trial import Trial
-from .reward import Standardized, exp_loss
+from ...core.errors import InputError
+from ..evaluator import Trial
+from ..feasible_sets import Allowance, Candidate
+from .rewards import Standardized, exp_loss
 from .strategy import Strategy
 
 _ATTEMPTS = 1000

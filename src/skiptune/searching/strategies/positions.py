@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..allowance import Candidate
+from ..feasible_sets import Candidate
 from .strategy import Strategy
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..allowance import Candidate
-from ..trial import Trial
+from ..evaluator import Trial
+from ..feasible_sets import Candidate
 from .strategy import Strategy
 
 

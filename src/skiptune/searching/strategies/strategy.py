@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...config import SearchConfig
-from ..allowance import Allowance, Candidate
-from ..trial import Trial
+from ..evaluator import Trial
+from ..feasible_sets import Allowance, Candidate
 
 
 class Strategy:

@@ -1,0 +1,120 @@
+"""The public names; :mod:`skiptune` loads each on first use."""
+
+from .benchmarking.bench import bench
+from .benchmarking.bench_config import BenchConfig
+from .config import Budget, SearchConfig, SkipConfig, TrainConfig
+from .converting import model_from_original
+from .converting.convert import convert
+from .core.errors import InputError, RunError
+from .costs.cost_table import cost_table
+from .costs.latency import compare_latency
+from .costs.macs import block_savings, count_macs
+from .costs.parameters import count_parameters
+from .data.readers.easy_vqa import read_easy_vqa
+from .data.readers.jsonl import read_jsonl
+from .data.records import Record
+from .data.splits import split_by_image
+from .exporting.export import export
+from .exporting.hub import push_to_hub
+from .exporting.load import load
+from .exporting.load_task import load_task
+from .exporting.onednn import prepare_for_inference
+from .exporting.onnx.session import load_onnx
+from .exporting.onnx.write import export_onnx
+from .exporting.shared_base import SharedBase
+from .families.bridgetower import (
+    BridgeTowerForImageAndTextRanking,
+    BridgeTowerForQuestionAnswering,
+    BridgeTowerForVisualEntailment,
+    BridgeTowerForVisualReasoning,
+)
+from .families.meter import (
+    MeterConfig,
+    MeterForImageAndTextRetrieval,
+    MeterForQuestionAnswering,
+    MeterForVisualEntailment,
+    MeterForVisualReasoning,
+    MeterModel,
+    MeterProcessor,
+)
+from .inserting.insert import insert
+from .inserting.parameter_groups import parameter_groups
+from .inserting.pruning import prune
+from .inserting.selection import blocks_of, choose, skipped_blocks
+from .models.loading import load_model, load_processor
+from .plan import Plan
+from .running.recipe import Recipe, read_recipe
+from .running.run import Run
+from .searching.search import search
+from .tasks import Entailment, Evaluation, Reasoning, Retrieval, Task, Vqa
+from .tasks.evaluation import evaluate, predict
+from .training.encoder_cache import EncoderCache
+from .training.fit import fit
+from .training.skip_adapter_init import fit_skip_adapters
+from .version import __version__ as __version__
+
+__all__ = [
+    "BenchConfig",
+    "BridgeTowerForImageAndTextRanking",
+    "BridgeTowerForQuestionAnswering",
+    "BridgeTowerForVisualEntailment",
+    "BridgeTowerForVisualReasoning",
+    "Budget",
+    "EncoderCache",
+    "Entailment",
+    "Evaluation",
+    "InputError",
+    "MeterConfig",
+    "MeterForImageAndTextRetrieval",
+    "MeterForQuestionAnswering",
+    "MeterForVisualEntailment",
+    "MeterForVisualReasoning",
+    "MeterModel",
+    "MeterProcessor",
+    "Plan",
+    "Reasoning",
+    "Recipe",
+    "Record",
+    "Retrieval",
+    "Run",
+    "RunError",
+    "SearchConfig",
+    "SharedBase",
+    "SkipConfig",
+    "Task",
+    "TrainConfig",
+    "Vqa",
+    "__version__",
+    "bench",
+    "block_savings",
+    "blocks_of",
+    "choose",
+    "compare_latency",
+    "convert",
+    "cost_table",
+    "count_macs",
+    "count_parameters",
+    "evaluate",
+    "export",
+    "export_onnx",
+    "fit",
+    "fit_skip_adapters",
+    "insert",
+    "load",
+    "load_model",
+    "load_onnx",
+    "load_processor",
+    "load_task",
+    "model_from_original",
+    "parameter_groups",
+    "predict",
+    "prepare_for_inference",
+    "prune",
+    "push_to_hub",
+    "read_easy_vqa",
+    "read_jsonl",
+    "read_recipe",
+    "search",
+    "skipped_blocks",
+    "split_by_image",
+]

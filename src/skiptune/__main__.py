@@ -1,0 +1,5 @@
+"""``python -m skiptune``."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,160 @@
+"""Time any set of models side by side: interleaved in one process, outputs compared before, memory each on its own.
+
+What is claimed rests on ratios within a round, because machines drift: a ratio's interval holds the median of all
+rounds' ratios in 95 of 100 benchmarks, and one that includes 1 says that no difference was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..core.errors import InputError, RunError
+from ..core.process import versions
+from ..core.validation import Problems
+from ..costs.example_inputs import example_inputs
+from ..costs.latency import take_turns
+from ..costs.macs import count_macs
+from ..costs.shapes_only import ShapesOnly
+from ..families.registry import family_of
+from .bench_config import DTYPES, BenchConfig
+from .bench_models import BenchModel, Builder, describe, parse_model
+from .memory import measure_alone
+from .summarize import summarize, unsafe
+
+_TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}  # relative to the largest output
+
+
+def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str, Any]:
+    """Measure ``models``, lines as :func:`skiptune.benchmarking.bench_models.parse_model` reads them.
+
+    The first is what ratios relate to. Models that differ only in adapters, which start at zero, must give equal
+    outputs before anything is timed.
+
+    Returns:
+        ``rows``, one a model and batch size: ``median_s``, ``p10_s``, ``p90_s`` and ``throughput`` (rows a second);
+        ``ratio`` to the first model and its ``ratio_interval``; ``macs_g``, of one batch; ``realised``, the share of
+        the saved multiply-accumulates that is saved in time, against ``realised_to``: the model of the same base,
+        adapters and kernels with nothing skipped if there is one, else the first if its kernels are the same.
+        ``models``: ``load_s``, ``load_peak_bytes``, ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the
+        spread does not allow to claim. ``settings``, ``versions``.
+
+    Raises:
+        InputError: models or settings that make no sense.
+        RunError: outputs differ that should be equal, or a model cannot be measured by itself.
+    """
+    config = config or BenchConfig()
+    specs = _named(models)
+    with _threads(config.threads):
+        builder = Builder(config.labels, DTYPES[config.dtype], config.device)
+        built = {name: builder.build(spec) for name, spec in specs.items()}
+        settings = _settings(config, next(iter(built.values())))
+        with ShapesOnly():
+            macs = {name: count_macs(model, _inputs(name, model, settings, 1)) for name, model in built.items()}
+        for name, spec in specs.items():
+            builder.prepare(spec, built[name])
+        rows = [row for batch in config.batch_sizes for row in _rows(specs, built, macs, settings, batch)]
+    del built, builder  # room for those that are measured alone
+    alone = [{"model": name, **measure_alone(spec.text, settings)} for name, spec in specs.items() if config.memory]
+    return {"rows": rows, "models": alone, "warnings": unsafe(rows), "settings": settings, "versions": versions()}
+
+
+def _named(models: Sequence[str]) -> dict[str, BenchModel]:
+    """What to measure by name; one that is given twice, to see how far equal models differ, is numbered."""
+    problems, found = Problems("the models cannot be measured"), dict[str, BenchModel]()
+    problems.check(len(models) > 0, "none is given; name at least one, e.g. vilt-b32")
+    for text in models:
+        copies = sum(other.text == text for other in found.values())
+        try:
+            found[f"{text} ({copies + 1})" if copies else text] = parse_model(text)
+        except InputError as error:
+            problems.add(str(error))
+    problems.raise_any()
+    return found
+
+
+def _settings(config: BenchConfig, first: nn.Module) -> dict[str, Any]:
+    """``config`` with what it leaves to the first model and to torch."""
+    sizes = family_of(first).sizes(first.config)
+    return {
+        **asdict(config),
+        "batch_sizes": list(config.batch_sizes),
+        "image_size": list(config.image_size or (sizes.image_size, sizes.image_size)),
+        "text_length": config.text_length or sizes.text_length,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _rows(
+    specs: Mapping[str, BenchModel],
+    built: Mapping[str, nn.Module],
+    macs: Mapping[str, float],
+    settings: Mapping[str, Any],
+    batch: int,
+) -> list[dict[str, Any]]:
+    """Check and time all models at one batch size."""
+    inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
+    alike: dict[Any, dict[str, nn.Module]] = {}
+    for name, spec in specs.items():
+        if spec.same_outputs is not None:
+            alike.setdefault(spec.same_outputs, {})[name] = built[name]
+    for group in alike.values():
+        check_equal(group, inputs, _TOLERANCES[settings["dtype"]])
+    seconds = take_turns(built, inputs, settings["repeats"], settings["warmup"], f"batch {batch}")
+    described = {name: {**describe(specs[name], model), "model": name} for name, model in built.items()}
+    unskipped = {name: _unskipped(name, specs, described) for name in specs}
+    work = {name: batch * value for name, value in macs.items()}
+    return summarize(described, seconds, work, unskipped, settings, batch)
+
+
+@torch.inference_mode()
+def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, dict[str, Any]], tolerance: float) -> None:
+    """Compare outputs with the first model's, relative to its largest.
+
+    Raises:
+        RunError: they differ by more than ``tolerance``.
+    """
+    reference, outputs = "", torch.empty(0)
+    for name, model in models.items():
+        found = model(**inputs[name]).logits.float()
+        if not reference:
+            reference, outputs = name, found
+            continue
+        difference = float((found - outputs).abs().max() / outputs.abs().max())
+        if not difference <= tolerance:
+            raise RunError(f"{name}: its outputs differ from {reference}'s by {difference:.1e}; nothing was timed")
+
+
+def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The model that a model's savings are counted from; ``None``: only with other kernels, which save time too."""
+    own = described[name]
+    for other, row in described.items():
+        alike = all(row[key] == own[key] for key in ("adapters", "kernels"))
+        if alike and specs[other].source == specs[name].source and not specs[other].plain and not row["skipped"]:
+            return other
+    first = next(iter(specs))
+    return first if described[first]["kernels"] == own["kernels"] else None
+
+
+def _inputs(name: str, model: nn.Module, settings: Mapping[str, Any], batch: int) -> dict[str, Any]:
+    try:
+        return example_inputs(
+            model, (settings["image_size"][0], settings["image_size"][1]), settings["text_length"], batch
+        )
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+
+
+@contextmanager
+def _threads(count: int | None) -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,172 @@
+"""What a benchmark measures: models by name, with blocks skipped or not, written as a line that is easy to type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.validation import Problems, nearest
+from ..exporting.load import load
+from ..exporting.manifest import is_slim
+from ..exporting.onednn import Packed, PackedLinear, prepare_for_inference
+from ..families.registry import family_of
+from ..inserting.insert import insert
+from ..inserting.pruning import prune
+from ..inserting.selection import blocks_of
+from ..models.architectures import ARCHITECTURES
+from ..models.loading import load_model, source_of
+from ..models.shared_copy import shared_copy
+from ..plan import Plan, check_skipped
+
+_KEYS = ("skip", "plan", "adapters", "scope", "base", "kernels")
+_KERNELS = ("torch", "onednn")
+_EXAMPLE = "e.g. vilt-b32:skip=0,1,2,3:adapters=lora"
+
+
+@dataclass(frozen=True)
+class BenchModel:
+    """One model of a benchmark.
+
+    Attributes:
+        text: as it was written, which is also its name in results.
+        source: a slim directory, or any name :func:`skiptune.load_model` takes.
+        slim: whether ``source`` is a slim directory.
+        plain: as it is loaded, without our blocks: for ViLT and BridgeTower, transformers' own forward pass.
+        skipped: names of the blocks that are gone.
+        config: of the adapters in the others, which start at zero: time does not depend on what they learn.
+        base: another place of a slim model's base.
+        kernels: ``onednn``: prepared by :func:`skiptune.prepare_for_inference`; ``torch``: not.
+    """
+
+    text: str
+    source: str
+    slim: bool = False
+    plain: bool = True
+    skipped: tuple[str, ...] = ()
+    config: SkipConfig | None = None
+    base: str | None = None
+    kernels: str = "torch"
+
+    @property
+    def same_outputs(self) -> tuple[str, tuple[str, ...]] | None:
+        """Models with the same value compute the same; ``None``: nothing is known, its weights are its own."""
+        return None if self.slim else (self.source, tuple(sorted(self.skipped)))
+
+
+def parse_model(text: str) -> BenchModel:
+    """Read ``NAME[:KEY=VALUE]…``, with ``skip=0,1`` or ``plan=FILE``, ``adapters=bottleneck|lora|none``,
+    ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
+
+    ``NAME`` is a slim directory, a finished run's, or a model by any kind of name. Without options, ``kernels`` aside,
+    it is taken as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
+
+    Raises:
+        InputError: an unknown or repeated option, options that do not go together, or no such model; all problems in
+            one message.
+    """
+    name, *parts = [text] if Path(text).is_dir() else text.split(":")
+    options: dict[str, str] = {}
+    problems = Problems(f"{text!r} names no model to measure")
+    for part in parts:
+        key, equals, value = part.partition("=")
+        if not (equals and value.strip()):
+            problems.add(f"{part!r} is not KEY=VALUE, {_EXAMPLE}")
+        elif key not in _KEYS:
+            problems.add(f"{key}: unknown option{nearest(key, _KEYS)}")
+        elif key in options:
+            problems.add(f"{key}: given twice")
+        else:
+            options[key] = value.strip()
+    slim = next((folder for folder in (Path(name), Path(name) / "slim") if is_slim(folder)), None)
+    for key in options:
+        if slim is not None and key not in ("base", "kernels"):
+            problems.add(f"{key}: {slim} is a slim model, whose blocks are settled; name its base model instead")
+        elif slim is None and key == "base":
+            problems.add(f"base: {name} is no slim model; only those have a base")
+    problems.check(len(options.keys() & {"skip", "plan"}) < 2, "skip and plan: give one of them")
+    kernels = options.pop("kernels", "torch")
+    problems.check(kernels in _KERNELS, f"kernels: {kernels!r}{nearest(kernels, _KERNELS)}")
+    problems.raise_any()
+    if slim is not None:
+        return BenchModel(text, str(slim), slim=True, plain=False, base=options.get("base"), kernels=kernels)
+    _check_source(name)
+    if not options:
+        return BenchModel(text, name, kernels=kernels)
+    config = {"block_adapter": options.get("adapters", "bottleneck"), "scope": options.get("scope", "fusion")}
+    skipped = tuple(block.strip() for block in options.get("skip", "").split(",") if block.strip())
+    if "plan" in options:
+        skipped = Plan.load(options["plan"]).skipped
+    return BenchModel(text, name, plain=False, skipped=skipped, config=SkipConfig.from_dict(config), kernels=kernels)
+
+
+def _check_source(name: str) -> None:
+    if name not in ARCHITECTURES:
+        source_of(name)
+
+
+class Builder:
+    """Builds models that share the weights of their base: several variants of one take little more memory than one."""
+
+    def __init__(self, labels: int, dtype: Any = None, device: str = "cpu") -> None:
+        self._labels, self._dtype, self._device = labels, dtype, device
+        self._bases: dict[str, nn.Module] = {}
+        self._packed: Packed = {}
+
+    def prepare(self, spec: BenchModel, model: nn.Module) -> None:
+        """Give a built model the kernels that it is to be measured with, in place.
+
+        Raises:
+            InputError: it cannot have them.
+        """
+        if spec.kernels == "torch":
+            return
+        prepare_for_inference(model, self._packed)
+        if not any(isinstance(module, PackedLinear) for module in model.modules()):
+            raise InputError(
+                f"{spec.text}: kernels=onednn needs float32 on a CPU, and a torch with oneDNN's operations"
+            )
+
+    def build(self, model: BenchModel) -> nn.Module:
+        """The model for inference, with torch's kernels.
+
+        Raises:
+            InputError: unknown blocks, or a model that cannot be loaded.
+        """
+        if model.slim:
+            return self._settle(load(model.source, model.base))
+        if model.source not in self._bases:
+            base = load_model(model.source, "vqa", quiet=True, num_labels=self._labels)
+            self._bases[model.source] = self._settle(base)
+        base = shared_copy(self._bases[model.source])
+        if model.config is None:
+            return base.eval()
+        try:
+            adapted = insert(base, model.config, merged=True)
+            blocks = tuple(blocks_of(adapted))
+            check_skipped(model.skipped, blocks)
+            return prune(adapted, Plan(family_of(adapted).name, blocks, model.skipped)).eval()
+        except InputError as error:
+            raise InputError(f"{model.text}: {error}") from None
+
+    def _settle(self, model: nn.Module) -> nn.Module:
+        return model.to(device=self._device, dtype=self._dtype).eval()
+
+
+def describe(spec: BenchModel, model: nn.Module) -> dict[str, Any]:
+    """What a result row says of a built model: family, skipped blocks, kinds of adapters and kernels."""
+    config = getattr(model, "skip_config", None)
+    skipped = list(spec.skipped)
+    if spec.slim:
+        skipped = [name for name, block in blocks_of(model).items() if block.removed]
+    return {
+        "model": spec.text,
+        "family": family_of(model).name,
+        "skipped": skipped,
+        "adapters": "none" if config is None else config.block_adapter,
+        "kernels": spec.kernels,
+    }

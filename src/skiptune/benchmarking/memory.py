@@ -1,0 +1,111 @@
+"""Load time and memory of one model, in a fresh process: there nothing else counts.
+
+    python -m skiptune.benchmarking.memory 'MODEL' '{"batch_sizes": [1], ...}'
+
+prints them as JSON. On a CPU these are resident bytes above what the process held before the model was loaded, and
+their peaks (Linux: ``VmHWM``, which unlike ``ru_maxrss`` does not start with the parent's); on a GPU those that torch
+allocated. Files are in the system's cache, because the benchmark has just read them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import gc
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InputError, RunError
+from ..core.process import resident_bytes
+
+_CLEAR = Path("/proc/self/clear_refs")
+
+
+def measure_alone(text: str, settings: dict[str, Any]) -> dict[str, Any]:
+    """``load_s`` and ``load_peak_bytes``, ``None`` for random weights; ``loaded_bytes``; ``peak_bytes`` by batch size.
+
+    ``settings`` are those in the result of :func:`skiptune.benchmarking.bench.bench`. Bytes are ``None`` where a
+    system does not tell them.
+
+    Raises:
+        RunError: the process failed; the message is the last it said.
+    """
+    command = [sys.executable, "-m", "skiptune.benchmarking.memory", text, json.dumps(settings)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr.strip() or "it was killed; not enough memory?").splitlines()[-1]
+        raise RunError(f"{text}: could not be measured in a process of its own: {said}")
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:
+    import torch
+
+    from ..costs.example_inputs import example_inputs
+    from ..models.architectures import ARCHITECTURES
+    from .bench_config import DTYPES
+    from .bench_models import Builder, parse_model
+
+    torch.set_num_threads(settings["threads"])
+    on_gpu, spec = settings["device"] == "cuda", parse_model(text)
+    if on_gpu:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+
+    def held(peak: bool = False) -> int | None:
+        if on_gpu:
+            return torch.cuda.max_memory_allocated() if peak else torch.cuda.memory_allocated()
+        return resident_bytes(peak)
+
+    before = held()
+    started = time.perf_counter()
+    builder = Builder(settings["labels"], DTYPES[settings["dtype"]], settings["device"])
+    model = builder.build(spec)
+    builder.prepare(spec, model)
+    del builder
+    load_s = time.perf_counter() - started
+    load_peak = _above(held(peak=True), before)
+    _let_go()
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats()
+    loaded, peaks = _above(held(), before), {}
+    for batch in sorted(settings["batch_sizes"]):  # a peak holds for what came before too
+        with torch.inference_mode():
+            model(**example_inputs(model, tuple(settings["image_size"]), settings["text_length"], batch))
+        peaks[str(batch)] = _above(held(peak=True), before)
+    known = spec.source not in ARCHITECTURES  # else it was drawn and cut, which says nothing of loading
+    return {
+        "load_s": load_s if known else None,
+        "load_peak_bytes": load_peak if known else None,
+        "loaded_bytes": loaded,
+        "peak_bytes": peaks,
+    }
+
+
+def _let_go() -> None:
+    """Give freed memory back to the system, and let peaks begin anew where that is possible."""
+    gc.collect()
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+        with contextlib.suppress(OSError):
+            _CLEAR.write_text("5", encoding="ascii")
+
+
+def _above(value: int | None, before: int | None) -> int | None:
+    return None if value is None or before is None else value - before
+
+
+if __name__ == "__main__":
+    from ..core.process import quiet_libraries
+
+    quiet_libraries()
+    try:
+        print(json.dumps(_measure(sys.argv[1], json.loads(sys.argv[2]))))
+    except InputError as problem:
+        sys.exit(str(problem))

@@ -1,0 +1,5 @@
+"""``python -m skiptune.cli``."""
+
+from .main import main
+
+main()

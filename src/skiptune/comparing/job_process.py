@@ -1,0 +1,157 @@
+"""One job in a process of its own: train, measure, leave ``result.json``. Started as ``python -m`` by the comparison.
+
+The process is fresh so that its peak of memory is that of this training, and a crash takes nothing else along.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import resource
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import InputError, RunError
+from ..core.files import read_json, write_json, write_text
+from ..core.process import (
+    best_device,
+    is_disk_failure,
+    is_memory_failure,
+    keep_freed_memory,
+    quiet_libraries,
+    resident_bytes,
+)
+from .jobs import FAILURE, RESULT
+
+_PARENT_DIED = 1  # Linux: PR_SET_PDEATHSIG
+
+
+def work(folder: Path) -> dict[str, Any]:
+    """Carry out the job whose ``recipe.json`` and ``job.json`` are in ``folder``; returns what its result says."""
+    import torch
+
+    from ..costs.example_inputs import example_inputs
+    from ..costs.macs import count_macs
+    from ..costs.parameters import count_parameters
+    from ..inserting.pruning import remove_dead_blocks
+    from ..methods.method import Work
+    from ..methods.registry import METHODS
+    from ..running.recipe import read_recipe
+    from ..running.run import Run
+    from ..tasks.evaluation import evaluate
+    from ..training.fit import fit
+
+    job = read_json(folder / "job.json")
+    torch.set_num_threads(job["threads"])
+    recipe, method = read_recipe(folder / "recipe.json"), METHODS[job["method"]]
+    run, setup = Run(recipe), recipe.compare.setup(recipe.adapters, recipe.train.seed)
+    task, data = run.task, run.data
+
+    def make() -> Any:
+        return run.fresh_model() if method.skips else method.prepare(run.plain_model(), setup)
+
+    def kept(model: Any) -> Any:
+        return run.encoders_kept(model, Path(job["encoded"]))
+
+    model = make()
+    before = count_parameters(model)
+    parts = task, data.train, data.validation, recipe.budget, recipe.search, recipe.train
+    started = time.perf_counter()
+    plan = method.choose(model, Work(make, *parts, recipe.start, folder / "choice", kept))
+    done = plan.steps if recipe.start == "search" else 0
+    steps = done
+    if method.trains:
+        with kept(model):
+            steps += fit(model, task, data.train, recipe.train, plan, done=done)["steps"]
+    train_s, peak = time.perf_counter() - started, peak_gib()
+    counts = count_parameters(remove_dead_blocks(model, plan))
+    head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)
+    slim = method.slim(model, plan).to(best_device())
+    part = "test" if data.test else "validation"
+    started = time.perf_counter()
+    with kept(slim):
+        found = evaluate(slim, task, data.test or data.validation, title=part)
+    evaluate_s = time.perf_counter() - started
+    macs = count_macs(slim, example_inputs(slim, tuple(job["image_size"]), job["text_length"]))
+    factors = recipe.train.learning_rate_factors
+    own = {group: recipe.train.learning_rate * factors.get(group, 1.0) for group in method.own}
+    return {
+        "method": method.name,
+        "seed": recipe.train.seed,
+        "skipped": list(plan.skipped),
+        "blocks": len(plan.blocks),
+        "strategy": plan.strategy,
+        "trainable": counts["trainable"] - head,
+        "trainable_head": head,
+        "parameters": sum(before[group] for group in ("body", "small_parts", "head")),  # the original's
+        "macs_g": macs,
+        "part": part,
+        "metric_name": task.metric,
+        "metric": found.headline,
+        "measures": found.summary(),
+        "train_s": train_s,
+        "evaluate_s": evaluate_s,
+        "peak_gib": peak,
+        "steps": steps,
+        "search_steps": plan.steps,
+        "learning_rates": own,
+        "threads": job["threads"],
+    }
+
+
+def _head(model: Any) -> Any:
+    from ..inserting.parameter_groups import parameter_groups
+
+    return parameter_groups(model)["head"].values()
+
+
+def peak_gib() -> float:
+    """The most memory so far, GiB: the GPU's where one is used, else resident memory of this process, libraries, data
+    and all.
+
+    Without ``/proc`` it is ``ru_maxrss``.
+    """
+    import torch
+
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**30
+    held = resident_bytes(peak=True)
+    if held is not None:
+        return held / 2**30
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process if the comparison is killed, so that no orphan goes on."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGKILL, 0, 0, 0)
+
+
+def main() -> None:
+    """Exit codes as of the command line: 2 for wrong input, 1 for failed work; ``failure.txt`` says why."""
+    _end_with_parent()
+    folder = Path(sys.argv[1])
+    quiet_libraries()
+    keep_freed_memory()
+    try:
+        found = work(folder)
+        recipe = read_json(folder / "recipe.json")
+        write_json(folder / RESULT, {**found, "recipe": recipe})
+    except Exception as error:
+        write_text(folder / FAILURE, f"{_reason(error)}\n")
+        if isinstance(error, InputError | RunError | OSError | MemoryError):
+            sys.exit(2 if isinstance(error, InputError) else 1)
+        raise
+
+
+def _reason(error: Exception) -> str:
+    if is_disk_failure(error) or is_memory_failure(error) or isinstance(error, MemoryError):
+        return f"no memory or disk left: {error}"
+    return str(error) if isinstance(error, InputError | RunError) else f"{type(error).__name__}: {error}"
+
+
+if __name__ == "__main__":
+    main()

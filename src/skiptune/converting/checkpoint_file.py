@@ -1,0 +1,110 @@
+"""Checkpoint files of the original code, read without running anything that they bring.
+
+A ``.ckpt`` is a pickle, and a pickle can name any function to be called while it is read. Only tensors and plain
+containers are taken; classes of Lightning's callbacks, by which its checkpoints file their notes, are read as names.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+from ..core.errors import InputError
+
+_ZIP = b"PK\x03\x04"
+_CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint file holds.
+
+    Attributes:
+        state: original names → tensors.
+        settings: the configuration of the run that wrote it, which Lightning keeps beside; empty if there is none.
+    """
+
+    state: dict[str, Tensor]
+    settings: dict[str, Any]
+
+
+class _Mention:
+    """Stands for a class that a pickle names as a dictionary's key."""
+
+
+def read_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a Lightning checkpoint, a plain state dictionary or a ``.safetensors`` file, mapped into memory if possible.
+
+    Raises:
+        InputError: no such file, truncated or another kind of file, a pickle with anything else in it than tensors and
+            plain containers, or no state dictionary in it.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: " + ("a directory; name the file inside it" if path.is_dir() else "no such file"))
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    lightning = isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping)
+    state = content["state_dict"] if lightning else content
+    if not isinstance(state, Mapping) or not state:
+        raise InputError(f"{path}: no weights in it; expected a state dictionary or one under 'state_dict'")
+    odd = [str(name) for name, value in state.items() if not (isinstance(name, str) and isinstance(value, Tensor))]
+    if odd:
+        raise InputError(f"{path}: not a state dictionary, and none under 'state_dict'; no tensors: {', '.join(odd)}")
+    return Checkpoint(dict(state), _settings(content) if lightning else {})
+
+
+def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The run's configuration: Lightning's hyper-parameters, or what they keep under ``config``."""
+    found = content.get("hyper_parameters")
+    if isinstance(found, Mapping) and isinstance(found.get("config"), Mapping):
+        found = found["config"]
+    return dict(found) if isinstance(found, Mapping) else {}
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise InputError(f"{path}: not a safetensors file, or truncated ({error})") from None
+    return state
+
+
+def _read_pickle(path: Path) -> Any:
+    with path.open("rb") as file:
+        zipped = file.read(len(_ZIP)) == _ZIP
+    if zipped and not zipfile.is_zipfile(path):
+        raise InputError(f"{path}: truncated, its end is missing; copy or download it again")
+    try:
+        named = get_unsafe_globals_in_checkpoint(path) if zipped else []
+        mentions = [name for name in named if _CALLBACK.fullmatch(name)]
+        if foreign := sorted(set(named) - set(mentions)):
+            raise InputError(_refusal(path, foreign))
+        with safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the pickle's version
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except (InputError, OSError, MemoryError):
+        raise
+    except Exception as error:  # what a file that is none runs into is anybody's guess
+        if foreign := re.findall(r"GLOBAL ([\w.]+)", str(error)):
+            raise InputError(_refusal(path, foreign)) from None
+        reason = f" ({str(error).splitlines()[0]})" if isinstance(error, RuntimeError) and str(error) else ""
+        raise InputError(f"{path}: not a checkpoint that torch.save wrote, or truncated{reason}") from None
+
+
+def _refusal(path: Path, foreign: list[str]) -> str:
+    return (
+        f"{path}: holds more than tensors and plain containers: {', '.join(foreign)}. Reading these runs code that the "
+        "file chooses, so nothing was read. Where you trust the file, load it with the program that wrote it and save "
+        "its state dictionary alone"
+    )

@@ -1,0 +1,254 @@
+"""Checkpoints of the original ViLT, METER and DAS code, turned into directories that everything here reads.
+
+A plain model becomes a directory of transformers. One with the DAS code's adapters becomes a slim model: its skipped
+blocks are gone, as after a run of ours, and ``plan.json`` says which they were.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+from transformers import AutoTokenizer, PreTrainedModel
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.files import read_json, write_atomically
+from ..core.validation import is_number, nearest
+from ..exporting.export import export
+from ..families.family import Family
+from ..families.registry import family_of_type
+from ..plan import Plan
+from ..tasks import Entailment, Reasoning, Retrieval, Task, Vqa
+from . import (
+    Hints,
+    OriginalWeights,
+    adapters_of_state,
+    layout_of_state,
+    model_from_original,
+    read_checkpoint,
+    released_plan,
+    sizes_of_state,
+)
+from .conversion import Conversion
+from .layout import Layout
+
+#: The task of a model without a head.
+PRETRAINED = "pretrained"
+TASKS = ("vqa", "nlvr2", "retrieval", "entailment", PRETRAINED)
+
+
+def convert(
+    checkpoint: str | Path,
+    output: str | Path,
+    task: str | None = None,
+    *,
+    image_size: int | None = None,
+    heads: int | None = None,
+    tokenizer: str | Path | None = None,
+    answers: str | Path | None = None,
+    skip: str | None = None,
+) -> Conversion:
+    """Write the model of an original checkpoint to the directory ``output``, whole or not at all.
+
+    Args:
+        checkpoint: a Lightning ``.ckpt``, a plain state dictionary, or ``.safetensors``.
+        output: a new or empty directory.
+        task: one of ``TASKS``; ``None``: that of the only task head in the checkpoint, ``pretrained`` if it has none.
+        image_size: side of the images in pixels; ``None``: that of the position table.
+        heads: attention heads, where the width is not that of a published model and the checkpoint does not say.
+        tokenizer: directory of the tokenizer, saved beside the model.
+        answers: JSON file with the answers of a VQA head: a list in label order, or a mapping from answer to label.
+        skip: the skipped blocks of a model with adapters, by name or by the released code's numbers, ``none`` for none;
+            ``None``: as the checkpoint says, see :func:`skiptune.converting.released_plan`.
+
+    Raises:
+        InputError: a file that is not read (see :func:`skiptune.converting.read_checkpoint`), keys that are unknown,
+            missing or of sizes that do not go together, several task heads and no ``task``, or an ``output`` in use.
+        RunError: the disk is full.
+    """
+    output = Path(output)
+    _check_output(output)
+    if task is not None and task not in TASKS:
+        raise InputError(f"task: {task!r}{nearest(task, TASKS)}")
+    read = read_checkpoint(checkpoint)
+    with _naming(checkpoint):
+        layout = layout_of_state(read.state)
+        weights = layout.read(read.state)
+        family = family_of_type(layout.config_class.model_type, layout.title)
+        task = task or _only_task(layout, family, weights)
+        model_class = _model_class(layout, family, task, weights)
+        sizes = sizes_of_state(layout, read.state, _hints(read.settings, heads, image_size))
+        labels = _label_fields(layout.head_of[model_class], weights, answers)
+        skip_config = _adapters(layout, read.state, task, skip)
+        keep = skip_config is None and _keeps_matching(family, task, weights)
+        matching = {"matching_loss": True} if keep else {}
+        config = layout.config_class(**sizes, **labels, **matching)
+        model = model_from_original(read.state, config, model_class, skip_config)
+        plan = None if skip_config is None else released_plan(model, read, skip)
+    processor = _processor(family, model.config, image_size or sizes["image_size"], tokenizer)
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+
+    def write(folder: Path) -> None:
+        if plan is None:
+            model.save_pretrained(folder)
+            processor.save_pretrained(folder)
+        else:
+            export(model, folder, plan, _task(task, processor, model.config.id2label))
+            plan.save(folder / "plan.json")
+
+    write_atomically(output, write)
+    return Conversion(
+        title=layout.title,
+        task=task,
+        sizes=sizes,
+        labels=labels.get("num_labels", 1),
+        parameters=parameters,
+        heads=tuple(weights.heads),
+        left_out=_left_out(layout, read.state, weights, layout.head_of[model_class], plan, keep),
+        plan=plan,
+        tokenizer=tokenizer is not None,
+    )
+
+
+def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
+    """What a model with adapters is exported for; one without a task head is for none."""
+    if name == "vqa":
+        return Vqa(processor, [labels[label] for label in sorted(labels)])
+    makers = {"nlvr2": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
+    return makers[name](processor) if name in makers else None
+
+
+def _check_output(output: Path) -> None:
+    if output.exists() and not output.is_dir():
+        raise InputError(f"{output}: a file is in the way; name a directory")
+    if output.is_dir() and any(output.iterdir()):
+        raise InputError(f"{output}: exists and is not empty; name a new directory, or remove this one")
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Put the file's name in front of what is wrong with its content."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+
+
+def _hints(settings: Mapping[str, Any], heads: int | None, image_size: int | None) -> Hints:
+    """What the user says, else what the checkpoint's own settings say where they make sense."""
+    known = {name: settings.get(name) for name in ("num_heads", "max_text_len")}
+    numbers = {name: int(value) for name, value in known.items() if value and is_number(value, 2, 4096, whole=True)}
+    return Hints(heads or numbers.get("num_heads"), image_size, numbers.get("max_text_len"))
+
+
+def _tasks(layout: Layout, family: Family, weights: OriginalWeights) -> tuple[str, ...]:
+    """The tasks whose heads are in the checkpoint."""
+    return tuple(task for task, kind in family.model_classes.items() if layout.head_of.get(kind) in weights.heads)
+
+
+def _only_task(layout: Layout, family: Family, weights: OriginalWeights) -> str:
+    tasks = _tasks(layout, family, weights)
+    if len(tasks) > 1:
+        raise InputError(f"heads of several tasks are in it: {', '.join(tasks)}; choose one with --task")
+    return tasks[0] if tasks else PRETRAINED
+
+
+def _model_class(layout: Layout, family: Family, task: str, weights: OriginalWeights) -> type[PreTrainedModel]:
+    if task == PRETRAINED:
+        return next(kind for kind, head in layout.head_of.items() if head is None)
+    model_class = family.model_class(task)
+    # a rank head can be made from the one for matching
+    if layout.head_of.get(model_class) not in weights.heads and not (task == "retrieval" and "itm" in weights.heads):
+        found = ", ".join(_tasks(layout, family, weights)) or "none"
+        raise InputError(
+            f"task {task!r}: there is no head for it; tasks with a head: {found}. --task {PRETRAINED} converts the "
+            "model without a head"
+        )
+    return model_class
+
+
+def _label_fields(head: str | None, weights: OriginalWeights, answers: str | Path | None) -> dict[str, Any]:
+    """Configuration fields of a classifier: how many labels, and what they are called where that is known."""
+    last = weights.heads.get(head or "", {}).get("classifier.3.weight")
+    if answers is not None and (head != "vqa" or last is None):
+        raise InputError("answers: only a VQA head has answers; leave --answers off")
+    if last is None:
+        return {}
+    if answers is None:
+        return {"num_labels": len(last)}
+    names = dict(enumerate(_read_answers(Path(answers), len(last))))
+    return {"num_labels": len(last), "id2label": names, "label2id": {text: label for label, text in names.items()}}
+
+
+def _read_answers(path: Path, count: int) -> list[str]:
+    """The answers in label order."""
+    content = read_json(path)
+    if isinstance(content, dict):
+        by_label = {label: answer for answer, label in content.items() if is_number(label, 0, whole=True)}
+        content = [by_label.get(label) for label in range(len(content))]
+    good = isinstance(content, list) and all(isinstance(answer, str) for answer in content)
+    if not good or len(set(content)) != count or len(content) != count:
+        raise InputError(
+            f"{path}: expected a list of {count} different answers in label order, or a mapping from each to its label"
+        )
+    return list(content)
+
+
+def _adapters(layout: Layout, state: Mapping[str, Tensor], task: str, skip: str | None) -> SkipConfig | None:
+    skip_config = adapters_of_state(layout, state)
+    if skip_config is None and skip is not None:
+        raise InputError(f"skip: {skip!r}, but there are no adapters to stand in for skipped blocks; leave --skip off")
+    if skip_config is not None and task == PRETRAINED:
+        raise InputError("it has adapters, which belong to a task; choose the task with --task")
+    return skip_config
+
+
+def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | None) -> Any:
+    """Image settings of the family, with the tokenizer if one is given."""
+    images = family.image_processor(config, side)
+    if tokenizer is None:
+        return images
+    if not Path(tokenizer).is_dir():
+        raise InputError(f"{tokenizer}: no such directory; --tokenizer names one with a tokenizer's files")
+    text_config = getattr(config, "text_config", config)
+    try:
+        words = AutoTokenizer.from_pretrained(
+            tokenizer, config=text_config, model_max_length=family.sizes(config).longest_text
+        )
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{tokenizer}: no tokenizer could be read ({str(error).splitlines()[0]})") from None
+    known = family.sizes(config).vocab_size
+    if len(words) > known:
+        raise InputError(f"{tokenizer}: {len(words)} words, the checkpoint knows {known}; not its tokenizer")
+    return family.processor_classes[0](images, words)
+
+
+def _keeps_matching(family: Family, task: str, weights: OriginalWeights) -> bool:
+    """Whether the head for matching is kept beside the rank head, for those who train with its loss."""
+    return task == "retrieval" and family.matching and "itm" in weights.heads
+
+
+def _left_out(
+    layout: Layout,
+    state: Mapping[str, Tensor],
+    weights: OriginalWeights,
+    head: str | None,
+    plan: Plan | None,
+    matching: bool,
+) -> dict[str, int]:
+    """What was not taken over, in words → how many tensors."""
+    used = {"das_gate", "skip_num"} if plan is not None and plan.preferences is not None else set()
+    reasons = (layout.reason_to_ignore(key) for key in state if key not in used)
+    uses_itm = matching or (head == "rank" and "rank" not in weights.heads)
+    heads = {
+        f"the {name} head": len(tensors)
+        for name, tensors in weights.heads.items()
+        if name != head and not (name == "itm" and uses_itm)
+    }
+    return {**Counter(reason for reason in reasons if reason), **heads}

@@ -1,0 +1,49 @@
+"""Collecting every problem of an input before refusing it, and writing files whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from .errors import InputError
+
+
+class Problems:
+    """A list of what is wrong, raised together at the end."""
+
+    def __init__(self, subject: str) -> None:
+        self.subject = subject
+        self.found: list[str] = []
+
+    def add(self, text: str) -> None:
+        self.found.append(text)
+
+    def check(self, ok: bool, text: str) -> None:
+        if not ok:
+            self.add(text)
+
+    def raise_any(self) -> None:
+        """Raise :class:`InputError` naming all problems, if there are any."""
+        if self.found:
+            raise InputError("\n".join([f"{self.subject}:", *(f"  - {text}" for text in self.found)]))
+
+
+def nearest(name: str, valid: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for the valid name closest to ``name``, or the list of valid names."""
+    options = [str(option) for option in valid]
+    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(options)}"
+
+
+def is_text(value: object) -> bool:
+    """Whether ``value`` is a text that can name something; YAML can write a NUL, which no path holds."""
+    return isinstance(value, str) and bool(value.strip()) and "\0" not in value
+
+
+_LARGEST = 2**31 - 1  # what libraries take for a count or a size
+
+
+def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:
+    """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans, strings and infinity are not."""
+    kinds = int if whole else (int, float)
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= min(high, _LARGEST)

@@ -1,0 +1,99 @@
+"""What each block costs: one meter, read where a forward pass enters and leaves it, kept and skipped.
+
+The cost of a plan is additive over blocks, because a block's operations depend on the sizes of its streams and not on
+which other blocks run: ``adapted − Σ savings`` over the skipped ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from ..inserting.lora import unwrap_lora
+from ..inserting.selection import blocks_of, choose
+from ..models.shared_copy import shared_copy
+
+
+@dataclass(frozen=True)
+class BlockCosts:
+    """Of one forward pass, in the unit of what measured it: G multiply-accumulates or seconds.
+
+    Attributes:
+        original: of the model without adapters.
+        adapted: with adapters and nothing skipped; LoRA is merged.
+        savings: of each block, in model order: its own and its adapters' cost less that of its skip adapter.
+    """
+
+    original: float
+    adapted: float
+    savings: dict[str, float]
+
+
+def bench_copy(model: nn.Module) -> nn.Module:
+    """A :func:`shared_copy` in evaluation mode that costs what the slim model with no block skipped does.
+
+    Raises:
+        InputError: a block was removed, so that it cannot run.
+    """
+    bench = unwrap_lora(shared_copy(model)).eval()
+    choose(bench, ())
+    return bench
+
+
+def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> BlockCosts:
+    """Three forward passes of a :func:`bench_copy`: without block adapters, with them, and every block skipped.
+
+    ``meter`` says what was spent so far.
+    """
+    blocks = blocks_of(bench)
+    adapters = {name: block.block_adapters for name, block in blocks.items()}
+    for block in blocks.values():
+        block.block_adapters = None
+    original, _ = _pass(bench, inputs, meter)
+    for name, block in blocks.items():
+        block.block_adapters = adapters[name]
+    adapted, kept = _pass(bench, inputs, meter)
+    for block in blocks.values():
+        block.skipped = True
+    _, skipped = _pass(bench, inputs, meter)
+    choose(bench, ())
+    return BlockCosts(original, adapted, {name: kept[name] - skipped[name] for name in blocks})
+
+
+def _pass(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> tuple[float, dict[str, float]]:
+    """What one forward pass spends in all, and inside of each block."""
+    spent = dict.fromkeys(blocks_of(bench), 0.0)
+    with _hooks(bench, spent, meter):
+        before = meter()
+        bench(**inputs)
+        return meter() - before, spent
+
+
+@contextmanager
+def _hooks(bench: nn.Module, spent: dict[str, float], meter: Callable[[], float]) -> Iterator[None]:
+    """Add to ``spent`` what the meter moves by inside of each block."""
+
+    def enter(name: str) -> Callable[..., None]:
+        def hook(*given: Any) -> None:
+            spent[name] -= meter()
+
+        return hook
+
+    def leave(name: str) -> Callable[..., None]:
+        def hook(*given: Any) -> None:
+            spent[name] += meter()
+
+        return hook
+
+    handles = []
+    for name, block in blocks_of(bench).items():
+        handles += [block.register_forward_pre_hook(enter(name)), block.register_forward_hook(leave(name))]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

@@ -1,0 +1,38 @@
+"""Random inputs of a given size, for counting and timing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..core.errors import InputError
+from ..families.registry import family_of
+
+
+def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: int, batch: int = 1) -> dict[str, Any]:
+    """Random inputs of one size, without padding: ``image_size`` is (height, width) in pixels.
+
+    Raises:
+        InputError: the text is longer than the model's position table, or the image not a multiple of its patches.
+    """
+    family = family_of(model)
+    sizes = family.sizes(model.config)
+    if not 2 <= text_length <= sizes.longest_text:
+        raise InputError(f"text length {text_length} is not in [2, {sizes.longest_text}] tokens")
+    patch = sizes.patch_size
+    if any(side < patch or side % patch for side in image_size):
+        raise InputError(f"image size {image_size[0]}x{image_size[1]}: both sides must be multiples of {patch} pixels")
+    generator = torch.Generator().manual_seed(0)
+    weight = next(model.parameters())
+    ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
+    shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
+    if isinstance(model, family.model_classes["nlvr2"]):
+        shape = (batch, 2, *shape[1:])
+    pixels = torch.randn(shape, generator=generator)
+    return {
+        "input_ids": ids.to(weight.device),
+        "attention_mask": torch.ones_like(ids).to(weight.device),
+        "pixel_values": pixels.to(weight),
+    }

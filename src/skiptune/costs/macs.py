@@ -1,0 +1,58 @@
+"""What a model costs: multiply-accumulates of one forward pass, and parameters by group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils.flop_counter import FlopCounterMode
+
+from .block_costs import BlockCosts, bench_copy, read_blocks
+from .shapes_only import ShapesOnly
+
+
+def count_macs(model: nn.Module, inputs: dict[str, Any]) -> float:
+    """Multiply-accumulates of one forward pass in G (1e9): half of what torch's FlopCounterMode counts.
+
+    Attention runs unfused meanwhile, because the counter does not know the fused CPU kernel.
+    """
+    training = model.training
+    model.eval()
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+        model(**inputs)
+    model.train(training)
+    return float(counter.get_total_flops()) / 2e9
+
+
+def count_blocks(model: nn.Module, inputs: dict[str, Any]) -> BlockCosts:
+    """Multiply-accumulates in G of a model with adapters inserted, and what skipping each block saves.
+
+    Goes through the shapes of three forward passes without computing them. ``model`` is not changed.
+
+    Raises:
+        InputError: no adapters are inserted, or a block was removed.
+    """
+    bench = bench_copy(model)
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), ShapesOnly(), FlopCounterMode(display=False) as counter:
+        flops = read_blocks(bench, inputs, counter.get_total_flops)
+    savings = {name: saved / 2e9 for name, saved in flops.savings.items()}
+    return BlockCosts(flops.original / 2e9, flops.adapted / 2e9, savings)
+
+
+def block_savings(model: nn.Module, inputs: dict[str, Any]) -> dict[str, float]:
+    """Multiply-accumulates in G that skipping saves, for each block of a model with adapters inserted, in model order.
+
+    Additive: a plan costs what the model costs with nothing skipped less the sum over its blocks.
+    """
+    return count_blocks(model, inputs).savings
+
+
+def by_saving(savings: Mapping[str, float]) -> dict[float, list[str]]:
+    """Blocks that save the same, by what they save."""
+    found: dict[float, list[str]] = {}
+    for name, saved in savings.items():
+        found.setdefault(saved, []).append(name)
+    return found

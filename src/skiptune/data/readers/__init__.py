@@ -1,0 +1,1 @@
+"""One file a format: from published or own files to records."""

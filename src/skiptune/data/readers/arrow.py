@@ -1,0 +1,144 @@
+"""The Arrow tables that the released code of ViLT and METER makes of VQAv2, NLVR2, Flickr30k, COCO and SNLI-VE.
+
+A row is an image, as encoded bytes, with lists of all that is asked or said about it; records are made of the list's
+elements (of the whole row for captions), and images are decoded from the mapped file when they are used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InputError
+from ..pictures import Stored, open_table
+from ..records import Record, Records
+from .collecting import MOST_BAD, Entry, collect, label_of
+
+_ROWS = 256
+#: Columns that tell which task a table is for, apart from images.
+_TASKS = {
+    "vqa": ("questions", "answers", "answer_scores", "question_id"),
+    "pairs": ("questions", "answers", "identifier"),
+    "captions": ("caption",),
+    "entailment": ("sentences", "labels"),
+}
+
+
+def read_arrow(
+    paths: str | Path | Sequence[str | Path], most_bad: float = MOST_BAD, log: str | Path | None = None
+) -> Records:
+    """The records of one or more tables of one task, e.g. ``vqav2_train.arrow`` and ``vqav2_trainable_val.arrow``.
+
+    Raises:
+        InputError: a file is missing or not such a table, or too many records are bad.
+    """
+    files = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    return collect(", ".join(files), _entries(files), lambda make: [make()], most_bad, log)
+
+
+def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
+    """Answers in the order of the labels that the tables carry: that of the question-answering head trained on them.
+
+    Labels that occur in no table are left out; those behind them move up. Empty if a table carries no labels.
+
+    Raises:
+        InputError: a label has two answers.
+    """
+    names: dict[int, str] = {}
+    columns = ("answers", "answer_labels")
+    for path in map(str, paths):
+        if not set(columns) <= set(open_table(path).column_names):
+            return []
+        for row in (row for rows in _slices(path, columns) for row in rows):
+            for answers, labels in zip(row["answers"] or (), row["answer_labels"] or (), strict=False):
+                for answer, label in zip(answers or (), labels or (), strict=False):
+                    if names.setdefault(int(label), answer) != answer:
+                        raise InputError(f"{path}: label {label} is both {names[label]!r} and {answer!r}")
+    return [names[label] for label in sorted(names)]
+
+
+def _entries(files: list[str]) -> Iterator[Entry]:
+    """A maker of a record for each of them, so that a bad one loses no other."""
+    for file in files:
+        columns = open_table(file).column_names
+        task = next((name for name, needed in _TASKS.items() if set(needed) <= set(columns)), None)
+        if task is None:
+            raise InputError(f"{file}: columns {', '.join(columns)} are those of no task that is known")
+        images = ("image_0", "image_1") if task == "pairs" else ("image",)
+        if not set(images) <= set(columns):
+            raise InputError(f"{file}: no column {' or '.join(images)}")
+        number = 0
+        texts = (*_TASKS[task], *(("image_id",) if task == "captions" and "image_id" in columns else ()))
+        for rows in _slices(file, texts):
+            for row in rows:
+                pictures = [Stored(file, image, number) for image in images]
+                for place, part in _parts(row, task):
+                    yield f"row {number}{place}", _Maker(task, pictures, part)
+                number += 1
+
+
+def _slices(file: str, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+    """The rows of some columns, a few at a time; images are not touched."""
+    table = open_table(file)
+    if not set(columns) <= set(table.column_names):
+        raise InputError(f"{file}: no column {' or '.join(sorted(set(columns) - set(table.column_names)))}")
+    table = table.select(list(columns))
+    for start in range(0, table.num_rows, _ROWS):
+        yield table.slice(start, _ROWS).to_pylist()
+
+
+def _parts(row: dict[str, Any], task: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What a row holds, element by element; columns that are empty (no answers in test tables) give nothing."""
+    if task == "captions":
+        yield "", row
+        return
+    texts = row[_TASKS[task][0]] or []
+    lists = {name: value for name, value in row.items() if isinstance(value, list) and value}
+    for number in range(len(texts)):
+        part = {name: value[number] if number < len(value) else None for name, value in lists.items()}
+        yield f", element {number}", {**part, "identifier": row.get("identifier")}
+
+
+class _Maker:
+    """One element of a row, not yet looked at."""
+
+    def __init__(self, task: str, pictures: list[Stored], part: dict[str, Any]) -> None:
+        self.task, self.pictures, self.part = task, pictures, part
+
+    def __call__(self) -> Record:
+        for picture in self.pictures:
+            if not picture.size():
+                raise InputError(f"image {picture}: no bytes there")
+        return getattr(self, f"_{self.task}")(self.part)  # type: ignore[no-any-return]
+
+    def _vqa(self, part: dict[str, Any]) -> Record:
+        answers, scores = part.get("answers") or [], part.get("answer_scores") or []
+        if len(answers) != len(scores):
+            raise InputError(f"answers: {len(answers)} with {len(scores)} answer_scores")
+        text, number = _text(part["questions"], "questions"), part.get("question_id")
+        known = dict(zip(map(str, answers), map(float, scores), strict=True))
+        return Record(self.pictures[0], text, known, id="" if number is None else str(number))
+
+    def _pairs(self, part: dict[str, Any]) -> Record:
+        pair = str(part["identifier"])
+        text, label = _text(part["questions"], "questions"), label_of(part.get("answers"))
+        group = "-".join(pair.split("-")[:2])
+        return Record(self.pictures[0], text, image2=self.pictures[1], label=label, id=pair, group=group)
+
+    def _captions(self, part: dict[str, Any]) -> Record:
+        captions = tuple(_text(caption, "caption") for caption in part["caption"] or ())
+        if not captions:
+            raise InputError("caption: empty")
+        return Record(self.pictures[0], captions=captions, id=str(part.get("image_id", "")))
+
+    def _entailment(self, part: dict[str, Any]) -> Record:
+        sentences = part["sentences"]  # premise, which is the photograph's caption and not used, and hypothesis
+        text = sentences[-1] if isinstance(sentences, list) and sentences else sentences
+        return Record(self.pictures[0], _text(text, "sentences"), label=label_of(part.get("labels")))
+
+
+def _text(value: Any, name: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name}: {value!r} is not a text")
+    return value.strip()

@@ -1,0 +1,177 @@
+"""What all readers share: bad rows are left out, counted and named, and too many of them refuse the whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any, TextIO, TypeAlias
+
+from ...core.errors import InputError
+from ..pictures import image_problem
+from ..record_table import TableWriter
+from ..records import Record, Records, add_record, refuse_bad
+
+#: A reader gives up when more than this share of the rows is unusable: then the file, not a row, is wrong.
+MOST_BAD = 0.01
+
+#: Where a row is ("line 3") and the row, or what is wrong with it.
+Entry: TypeAlias = tuple[str, Any]
+
+
+def collect(
+    source: str,
+    entries: Iterable[Entry],
+    make: Callable[[Any], Iterable[Record]],
+    most_bad: float = MOST_BAD,
+    log: str | Path | None = None,
+    check_images: bool = False,
+) -> Records:
+    """Records of all entries but the bad ones, in a table.
+
+    Args:
+        source: the file, for messages.
+        entries: rows with their places.
+        make: a row to its records; raises :class:`InputError` when the row is bad.
+        most_bad: the share of bad rows above which the whole is refused.
+        log: file that names every bad row; written anew, and only when there is one.
+        check_images: open every image file once; otherwise only presence and size are looked at.
+
+    Raises:
+        InputError: no usable row, or more than ``most_bad`` of them bad; the message names the first ones.
+    """
+    writer, checked = TableWriter(), _Checked(check_images)
+    rows, bad = 0, _Bad(source, log)
+    try:
+        for place, row in entries:
+            rows += 1
+            try:
+                if isinstance(row, InputError):
+                    raise row
+                found = list(make(row))
+                for record in found:
+                    checked.check(record)
+            except InputError as error:
+                bad.add(f"{place}: {error}")
+                continue
+            for record in found:
+                add_record(writer, record)
+        table = writer.finish()
+        refuse_bad(source, len(table), rows, bad.found, most_bad)
+    except BaseException:
+        writer.close()
+        raise
+    finally:
+        bad.close()
+    return Records(source, table, rows=rows, bad=bad.found)
+
+
+class _Bad:
+    """Bad rows, each also a line of a log file."""
+
+    def __init__(self, source: str, log: str | Path | None) -> None:
+        self.source = source
+        self.found: list[str] = []
+        self._path = Path(log) if log is not None else None
+        self._file: TextIO | None = None
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def add(self, text: str) -> None:
+        self.found.append(text)
+        if self._path is not None:
+            if self._file is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                self._file = self._path.open("w", encoding="utf-8")
+            self._file.write(f"{self.source}: {text}\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+class _Checked:
+    """What is wrong with image files, each looked at once."""
+
+    def __init__(self, open_them: bool) -> None:
+        self._open_them = open_them
+        self._good: set[str] = set()
+        self._problems: dict[str, str] = {}
+
+    def check(self, record: Record) -> None:
+        for picture in record.images:
+            if not isinstance(picture, Path) or str(picture) in self._good:
+                continue
+            name = str(picture)
+            if name not in self._problems:
+                problem = image_problem(picture, self._open_them)
+                if not problem:
+                    self._good.add(name)
+                    continue
+                self._problems[name] = problem
+            raise InputError(self._problems[name])
+
+
+def read_lines(path: str | Path) -> Iterator[Entry]:
+    """The rows of a JSON-lines file, read line by line; empty lines are passed over.
+
+    Raises:
+        InputError: no such file, or it is not UTF-8 text.
+    """
+    try:
+        with Path(path).open(encoding="utf-8-sig") as file:  # some editors put a byte-order mark in front
+            for number, line in enumerate(file, start=1):
+                if not line.strip():
+                    continue
+                try:
+                    yield f"line {number}", json.loads(line)
+                except json.JSONDecodeError as error:
+                    yield f"line {number}", InputError(f"not valid JSON ({error.msg})")
+                except RecursionError:
+                    yield f"line {number}", InputError("not valid JSON (nested too deep)")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
+
+
+def image_folder(path: str | Path) -> Path:
+    """The folder.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = Path(path)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such image folder")
+    return folder
+
+
+def text_of(row: Any, name: str) -> str:
+    """A text of a row, without the space around it.
+
+    Raises:
+        InputError: the row is not an object, or has no such text.
+    """
+    if not isinstance(row, dict):
+        raise InputError(f"expected an object with {name}; found {type(row).__name__}")
+    value = row.get(name)
+    if not isinstance(value, str) or not value.strip():
+        raise InputError(f"{name}: {value!r} is not a text")
+    return value.strip()
+
+
+_LABELS = {"false": 0, "true": 1, "contradiction": 0, "neutral": 1, "entailment": 2}
+
+
+def label_of(value: Any) -> int:
+    """0 or 1 for false and true; 0, 1, 2 for contradiction, neutral, entailment; by name or number.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if isinstance(value, str) and value.strip().lower() in _LABELS:
+        return _LABELS[value.strip().lower()]
+    if isinstance(value, int) and 0 <= value <= 2:
+        return int(value)
+    raise InputError(f"label: {value!r} is none of true, false, {', '.join(list(_LABELS)[2:])}, 0, 1, 2")

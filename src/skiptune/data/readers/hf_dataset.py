@@ -1,0 +1,143 @@
+"""Hugging Face datasets on disk: what ``save_to_disk`` leaves, or a folder of Parquet, CSV, JSON or image files.
+
+Needs the extra ``datasets``: ``pip install "skiptune[datasets]"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InputError
+from ...core.validation import nearest
+from ..pictures import Picture, Stored, open_table
+from ..records import Record, Records
+from .collecting import MOST_BAD, Entry, collect
+from .rows import row_record
+
+_FIELDS = (
+    *("image", "image2", "question", "answer", "answers"),
+    *("sentence", "label", "caption", "captions", "id", "group"),
+)
+_ROWS = 256
+
+
+def read_dataset(
+    path: str | Path,
+    split: str | None = None,
+    columns: Mapping[str, str] | None = None,
+    images: str | Path | None = None,
+    require_answers: bool = True,
+    most_bad: float = MOST_BAD,
+    log: str | Path | None = None,
+    check_images: bool = False,
+) -> Records:
+    """The rows of a dataset; images are a column of datasets' ``Image``, or of paths.
+
+    Args:
+        path: the folder.
+        split: which part, when there are several.
+        columns: our field to the dataset's column, for those named otherwise, e.g. ``{"question": "text"}``; fields
+            as in a JSON-lines file. Class labels are read by their names.
+        images: the folder that paths are relative to; the dataset's own if not given.
+        require_answers: whether a row without an answer or label is bad.
+        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+
+    Raises:
+        InputError: not a dataset, no such split or column, or too many rows are bad.
+    """
+    dataset = _load(Path(path), split)
+    names = _columns(dataset, columns or {}, str(path))
+    folder = Path(images) if images is not None else Path(path)
+
+    def picture(row: dict[str, Any], name: str) -> Picture:
+        value = row[name]
+        if isinstance(value, Stored):
+            return value
+        if not isinstance(value, str) or not value:
+            raise InputError(f"{name}: {value!r} is neither an image nor a path")
+        return folder / value
+
+    def make(row: Any) -> list[Record]:
+        return [row_record(row, picture, require_answers)]
+
+    return collect(str(path), _entries(dataset, names), make, most_bad, log, check_images)
+
+
+def _load(path: Path, split: str | None) -> Any:
+    try:
+        import datasets
+    except ImportError:
+        raise InputError('the library datasets is not installed; run: pip install "skiptune[datasets]"') from None
+    if not path.is_dir():
+        raise InputError(f"{path}: no such dataset folder")
+    saved = (path / "state.json").exists() or (path / "dataset_dict.json").exists()
+    shown = datasets.is_progress_bar_enabled()
+    datasets.disable_progress_bars()
+    try:
+        found = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
+    except Exception as error:  # whatever the format's reader raises
+        raise InputError(f"{path}: datasets cannot read it ({' '.join(str(error).split())})") from None
+    finally:
+        if shown:
+            datasets.enable_progress_bars()
+    if not isinstance(found, dict):
+        return found
+    if split is None and len(found) == 1:
+        return next(iter(found.values()))
+    if split not in found:
+        raise InputError(f"split: {split!r} of {path}{nearest(str(split), found)}")
+    return found[split]
+
+
+def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str, str]:
+    """Our field to the dataset's column, for those that are there."""
+    for name, column in columns.items():
+        if name not in _FIELDS:
+            raise InputError(f"columns: {name!r} is no field{nearest(name, _FIELDS)}")
+        if column not in dataset.column_names:
+            raise InputError(f"columns: {source} has no column {column!r}{nearest(column, dataset.column_names)}")
+    names = {name: columns.get(name, name) for name in _FIELDS}
+    names = {name: column for name, column in names.items() if column in dataset.column_names}
+    if "image" not in names:
+        raise InputError(f"{source}: no column image{nearest('image', dataset.column_names)} (give columns)")
+    return names
+
+
+def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
+    """Rows by our names, with images as what is stored where."""
+    labels = {name: dataset.features[column].names for name, column in names.items() if _is_label(dataset, column)}
+    number = 0
+    for file in dataset.cache_files:
+        table = open_table(str(file["filename"])).select(list(names.values())).rename_columns(list(names))
+        for start in range(0, table.num_rows, _ROWS):
+            chunk = table.slice(start, _ROWS)
+            values = {name: _values(chunk, name, str(file["filename"]), names[name], start) for name in names}
+            for place in range(chunk.num_rows):
+                row = {name: column[place] for name, column in values.items()}
+                for name, classes in labels.items():
+                    if isinstance(row[name], int) and 0 <= row[name] < len(classes):
+                        row[name] = classes[row[name]]
+                yield f"row {number}", row
+                number += 1
+
+
+def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[Any]:
+    """A column's values; for images with bytes, where those are."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    values = chunk.column(name)
+    if not pa.types.is_struct(values.type):
+        return list(values.to_pylist())
+    held = pc.is_valid(pc.struct_field(values, "bytes")).to_pylist()
+    paths = pc.struct_field(values, "path").to_pylist()
+    return [
+        Stored(file, column, start + place) if inside else path
+        for place, (inside, path) in enumerate(zip(held, paths, strict=True))
+    ]
+
+
+def _is_label(dataset: Any, column: str) -> bool:
+    return type(dataset.features[column]).__name__ == "ClassLabel"

@@ -1,0 +1,49 @@
+"""A JSON-lines file beside a folder of images: questions, sentences about one or two images, or captions.
+
+``answers`` is a list of strings as annotators gave them, or a mapping from answer to count. Counts become the usual
+soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
+:func:`skiptune.data.readers.rows.row_record`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..pictures import image_problem as image_problem
+from ..records import Record, Records
+from .collecting import collect, image_folder, read_lines, text_of
+from .rows import row_record
+
+#: Files of one's own are allowed more bad rows than published ones.
+MOST_BAD_ROWS = 0.2
+
+
+def read_jsonl(
+    path: str | Path,
+    images: str | Path,
+    require_answers: bool = True,
+    most_bad: float = MOST_BAD_ROWS,
+    log: str | Path | None = None,
+    check_images: bool = True,
+) -> Records:
+    """Read records line by line; a bad row is counted and reported in ``bad``, and never loses the others.
+
+    Args:
+        path: the JSON-lines file.
+        images: the folder that ``image`` and ``image2`` are relative to.
+        require_answers: whether a row without an answer or label is bad.
+        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+
+    Raises:
+        InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.
+    """
+    folder = image_folder(images)
+
+    def picture(row: dict[str, Any], name: str) -> Path:
+        return folder / text_of(row, name)
+
+    def make(row: Any) -> list[Record]:
+        return [row_record(row, picture, require_answers)]
+
+    return collect(str(path), read_lines(path), make, most_bad, log, check_images)

@@ -1,0 +1,87 @@
+"""NLVR2 and NLVR: is a sentence true of a pair of photographs, or of one drawing?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ...core.errors import InputError
+from ..records import Record, Records
+from .collecting import MOST_BAD, collect, image_folder, label_of, read_lines, text_of
+
+
+def read_nlvr2(
+    path: str | Path,
+    images: str | Path,
+    most_bad: float = MOST_BAD,
+    log: str | Path | None = None,
+    check_images: bool = False,
+) -> Records:
+    """Sentences about pairs of images, from the published JSON lines.
+
+    Pairs of one set of photographs (``train-4100``) form a group. ``id`` is the published identifier: sentences that
+    share all but its third part are those whose consistency is judged.
+
+    Args:
+        path: e.g. ``train.json`` or ``dev.json``.
+        images: folder with ``train-4100-0-img0.png``, … in it, in a folder named by the row's ``directory``
+            (training images come in a hundred of them), or in either of them inside ``train``, ``dev``, …
+        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+
+    Raises:
+        InputError: a file is missing or not of the published form, or too many rows are bad.
+    """
+    folder = image_folder(images)
+
+    def make(row: Any) -> list[Record]:
+        text, identifier = text_of(row, "sentence"), text_of(row, "identifier")
+        parts = identifier.split("-")
+        if len(parts) != 4:
+            raise InputError(f"identifier: {identifier!r} is not of the form split-set-pair-sentence")
+        pair, where = "-".join(parts[:3]), _pair_folder(folder, parts[0], row.get("directory"), "-".join(parts[:3]))
+        first, second = (where / f"{pair}-img{number}.png" for number in (0, 1))
+        group = "-".join(parts[:2])
+        return [Record(first, text, image2=second, label=_truth(row), id=identifier, group=group)]
+
+    return collect(str(path), read_lines(path), make, most_bad, log, check_images)
+
+
+def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
+    """Where the images of a pair are; the folder itself when they are nowhere."""
+    names = [] if directory is None else [str(directory), f"{part}/{directory}", f"images/{part}/{directory}"]
+    for name in (*names, part):
+        if (folder / name / f"{pair}-img0.png").exists():
+            return folder / name
+    return folder
+
+
+def read_nlvr(
+    path: str | Path,
+    images: str | Path,
+    most_bad: float = MOST_BAD,
+    log: str | Path | None = None,
+    check_images: bool = False,
+) -> Records:
+    """Sentences about single drawings, from JSON lines of ``image``, ``sentence`` and ``label``.
+
+    Drawings ``dev-12-*`` are variants of one, whose sentence and label they share: they form a group.
+
+    Raises:
+        InputError: a file is missing or not of this form, or too many rows are bad.
+    """
+    folder = image_folder(images)
+
+    def make(row: Any) -> list[Record]:
+        name = text_of(row, "image")
+        group = "-".join(Path(name).stem.split("-")[:2])
+        text = text_of(row, "sentence")
+        return [Record(folder / name, text, label=_truth(row), id=Path(name).stem, group=group)]
+
+    return collect(str(path), read_lines(path), make, most_bad, log, check_images)
+
+
+def _truth(row: dict[str, Any]) -> int:
+    value = row.get("label")
+    if str(value).lower() not in ("true", "false"):
+        raise InputError(f"label: {value!r} is not true or false")
+    return label_of(value)

@@ -1,0 +1,1 @@
+"""Slim models: written, read, described, shared, prepared for inference."""

@@ -1,0 +1,130 @@
+"""Slim models on disk: only what inference needs, in a directory that no other loader mistakes for a whole model.
+
+Two forms. ``standalone`` holds every weight that is still used. ``adapters`` holds only what was trained and names the
+base model it belongs to, with the fingerprint of the frozen weights it was trained on. Both are read by :func:`load`.
+The weights are not called ``model.safetensors`` and the ``model_type`` is our own, so that opening the directory with
+a plain transformers class fails at once instead of filling the missing blocks with random numbers. Reading them needs
+no code of training.
+"""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from transformers import PreTrainedModel
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.files import write_atomically, write_json, write_text
+from ..core.process import versions
+from ..families.registry import family_of
+from ..inserting.pruning import prune, remove_dead_blocks
+from ..inserting.selection import blocks_of, skipped_blocks
+from ..models.fingerprint import fingerprint
+from ..plan import Plan
+from ..version import __version__
+from .manifest import CONFIG, FORMAT, MODEL_TYPE, SAMPLE, WEIGHTS, is_slim, read_config
+from .tensor_file import write_tensors
+
+if TYPE_CHECKING:
+    from ..tasks import Task
+
+Form = Literal["standalone", "adapters"]
+_CARD = "README.md"
+
+
+def export(
+    model: PreTrainedModel,
+    directory: str | Path,
+    plan: Plan | None = None,
+    task: Task | None = None,
+    form: Form = "standalone",
+    base: str | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Path:
+    """Write the slim form of ``model`` to ``directory``, whole or not at all; ``model`` is not changed.
+
+    A model card, ``README.md``, says what it is and what was measured of it.
+
+    Args:
+        model: with adapters inserted and trained.
+        directory: where to; an earlier export there is replaced.
+        plan: blocks to skip; ``None``: those the model skips now.
+        task: saved beside it with its processor, so that questions can be asked of the directory alone.
+        form: ``standalone`` or ``adapters``.
+        base: the name, path or hub id of the base, which ``adapters`` needs; ``None``: where the model was loaded from.
+        extra: JSON values kept in the configuration; the card tells of those named in :mod:`skiptune.exporting.card`.
+
+    Raises:
+        InputError: adapters were never inserted, or ``adapters`` without a base.
+        RunError: the disk is full.
+    """
+    from .card import model_card
+
+    config: SkipConfig | None = getattr(model, "skip_config", None)
+    if config is None:
+        raise InputError("this model has no adapters; call skiptune.insert(model, config) first")
+    base = base or getattr(model, "name_or_path", "")
+    if form == "adapters" and not base:
+        raise InputError("form='adapters' needs the base model's name or path; pass base=...")
+    plan = plan or _present_plan(model)
+    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
+    state = slim.state_dict()
+    kept_frozen = {name: value for name, value in state.items() if name in frozen}
+    if form == "adapters":
+        state = {name: value for name, value in state.items() if name not in frozen}
+    base_config = model.config.to_dict()
+    content: dict[str, Any] = {
+        "model_type": MODEL_TYPE,
+        "format": FORMAT,
+        "skiptune_version": __version__,
+        "versions": versions(),
+        "form": form,
+        "architecture": type(model).__name__,
+        "base_config": base_config,
+        "base": base,
+        "base_fingerprint": fingerprint(kept_frozen.items()),
+        "base_sample": fingerprint(kept_frozen.items(), SAMPLE),
+        "skip_config": config.to_dict(),
+        "plan": {"family": plan.family, "blocks": list(plan.blocks), "skipped": list(plan.skipped)},
+        "strategy": plan.strategy,
+        "task": None if task is None else {"name": task.name, **task.settings()},
+        "parameters": sum(value.numel() for value in slim.parameters()),
+        "extra": extra or {},
+    }
+
+    directory = Path(directory)
+    name = directory.name
+
+    def write(folder: Path) -> None:
+        folder.mkdir()
+        content["header_sha256"] = write_tensors(folder / WEIGHTS, state)
+        if task is not None:
+            task.processor.save_pretrained(folder)
+        write_json(folder / CONFIG, content)
+        write_text(folder / _CARD, model_card(content, name))
+
+    if directory.exists() and not directory.is_dir():
+        raise InputError(f"{directory}: a file is in the way; name a directory")
+    if directory.is_dir() and any(directory.iterdir()) and not is_slim(directory):
+        raise InputError(f"{directory}: holds something else than a slim model; name another directory")
+    write_atomically(directory, write)
+    return directory
+
+
+def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
+    """Add to the ``extra`` of an export what was measured since, and write its card again."""
+    from .card import model_card
+
+    folder = Path(directory)
+    content = read_config(folder)
+    content["extra"] = {**content.get("extra", {}), **extra}
+    write_json(folder / CONFIG, content)
+    write_text(folder / _CARD, model_card(content, folder.name))
+
+
+def _present_plan(model: PreTrainedModel) -> Plan:
+    return Plan(family_of(model).name, tuple(blocks_of(model)), skipped_blocks(model))

@@ -1,0 +1,91 @@
+"""Slim models to and from the Hugging Face hub, with its own client."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from huggingface_hub import HfApi, snapshot_download
+from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
+
+from ..core.errors import InputError, RunError, first_line
+from ..models.embedded import EMBEDDED
+from .manifest import WEIGHTS, read_config
+
+#: All that a slim model is made of. Nothing here can be run.
+ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
+_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
+
+
+def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, token: str | None = None) -> str:
+    """Upload the slim model in ``folder``, with its card, to the hub; the repository is made if there is none.
+
+    Args:
+        folder: what :func:`skiptune.export` wrote.
+        repo_id: ``user/name``.
+        private: of a new repository; ``None``: what the account does by default.
+        token: ``None``: that of ``hf auth login`` or ``HF_TOKEN``.
+
+    Returns:
+        The address of the commit.
+
+    Raises:
+        InputError: not a slim model, one beside a base that nobody else has, or not the id of a repository.
+        RunError: the hub cannot be reached or refuses.
+    """
+    folder = Path(folder)
+    content = read_config(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise InputError(f"{folder / WEIGHTS}: no such file; the export is not complete")
+    base = content.get("base")
+    if content["form"] == "adapters" and not (base in EMBEDDED or others_have(str(base))):
+        raise InputError(
+            f"{folder}: its base is {base!r}, which others do not have; export it with base='user/name', or standalone"
+        )
+    if not is_hub_id(repo_id):
+        raise InputError(f"{repo_id!r}: not the id of a repository; expected user/name")
+    api = HfApi(token=token)
+    try:
+        api.create_repo(repo_id, repo_type="model", private=private, exist_ok=True)
+        done = api.upload_folder(
+            repo_id=repo_id,
+            folder_path=folder,
+            allow_patterns=list(ALLOWED),
+            commit_message="Slim model exported by skiptune",
+        )
+    except Exception as error:  # the client's own, and those of whatever it speaks HTTP with
+        reason = first_line(error)
+        raise RunError(f"{repo_id}: could not be uploaded ({reason}); logged in with `hf auth login`?") from error
+    return str(done.commit_url)
+
+
+def local_folder(name: str | Path) -> Path:
+    """The directory ``name``, or, where there is none and it may be a hub id, a copy of that repository.
+
+    The copy is kept in the hub's cache and taken from there when nothing has changed, or with ``HF_HUB_OFFLINE=1``.
+
+    Raises:
+        InputError: neither a directory nor a repository that can be read.
+    """
+    folder, repo_id = Path(name), Path(name).as_posix()
+    if folder.exists() or not is_hub_id(repo_id):
+        return folder
+    try:
+        return Path(snapshot_download(repo_id, allow_patterns=list(ALLOWED)))
+    except RepositoryNotFoundError:
+        reason = "no such repository on the hub, or a private one of others"
+    except LocalEntryNotFoundError:
+        reason = "not in the hub's cache, and the hub cannot be asked"
+    except Exception as error:  # as above
+        reason = f"the hub says: {first_line(error)}"
+    raise InputError(f"{repo_id}: no such directory; {reason}")
+
+
+def is_hub_id(name: str) -> bool:
+    """Whether ``name`` can be the id of a repository, ``user/name``, and is no path."""
+    return _ID.fullmatch(name) is not None
+
+
+def others_have(base: str) -> bool:
+    """Whether a base is on the hub, for all one can tell: its name is an id and no directory of this machine."""
+    return is_hub_id(base) and not Path(base).exists()

@@ -1,0 +1,93 @@
+"""Read a slim model, ready for inference. Reading needs no code of training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from transformers import PreTrainedModel
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.files import file_sha256
+from ..plan import Plan
+from .hub import local_folder
+from .manifest import WEIGHTS, read_config
+from .structure import load_on_base, load_standalone
+from .tensor_file import data_is_whole, header_sha256, map_tensors
+
+if TYPE_CHECKING:
+    pass
+
+
+def load(directory: str | Path, base: str | None = None, verify: bool = False) -> PreTrainedModel:
+    """Read a slim model, ready for inference.
+
+    Weights stay in the file until they are used, and skipped blocks are neither read nor allocated. Checked at every
+    load: the configuration; that the header of the weights' file (names, types, sizes, digest of the data) is the one
+    exported and the file as long as it says, so that a truncated file, one of another export or an edited header is
+    refused; for ``adapters``, that the base has the frozen weights that were trained on, by their names, types, sizes
+    and some numbers of each, so that another model or a further trained one is refused. With ``verify`` every byte of
+    the weights' file and of the base's kept blocks is compared, which takes several times as long (what version 0.2
+    exported is always compared so).
+
+    Args:
+        directory: what :func:`export` wrote, or the id of a repository on the hub, ``user/name``.
+        base: another place of the base model, for the ``adapters`` form.
+        verify: compare all weights with the digests taken at export.
+
+    Raises:
+        InputError: not a slim model, truncated or edited files, keys that do not fit, or another base than it was
+            trained on (the message gives both fingerprints).
+    """
+    folder = local_folder(directory)
+    content, weights = open_export(folder, verify)
+    state = map_tensors(weights)
+    try:
+        config, plan = adapters_and_plan(content)
+        if content["form"] == "standalone" and base is not None:
+            raise InputError("it stands alone and takes no base")
+        model = (
+            load_standalone(content, config, plan, state)
+            if content["form"] == "standalone"
+            else load_on_base(content, config, plan, state, base, verify)
+        )
+    except InputError as error:
+        raise InputError(f"slim model {folder}: {error}") from None
+    model.skip_config = config
+    model.slim_content = content
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def open_export(folder: Path, verify: bool = False) -> tuple[dict[str, Any], Path]:
+    """The configuration of a slim directory, and the file of its weights, checked as :func:`load` says.
+
+    Raises:
+        InputError: not a slim model, or truncated or edited files.
+    """
+    content, weights = read_config(folder), folder / WEIGHTS
+    if not weights.is_file():
+        raise InputError(f"{weights}: no such file; the export is not complete")
+    _check_weights(weights, content, verify)
+    return content, weights
+
+
+def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
+    """What a slim model's configuration says was inserted and skipped.
+
+    Raises:
+        InputError: one of them is not valid.
+    """
+    plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
+    return SkipConfig.from_dict(content["skip_config"]), plan
+
+
+def _check_weights(weights: Path, content: dict[str, Any], verify: bool) -> None:
+    """Refuse a file of weights that is not the one exported."""
+    if content["format"] == 1:
+        same = file_sha256(weights) == content["weights_sha256"]
+    else:
+        same = header_sha256(weights) == content["header_sha256"] and (not verify or data_is_whole(weights))
+    if not same:
+        raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")

@@ -1,0 +1,1 @@
+"""Slim models as ONNX files."""

@@ -1,0 +1,206 @@
+"""Slim models in onnxruntime: what :func:`skiptune.export_onnx` wrote, for the places of a torch model.
+
+Needs the extra ``onnx``: ``pip install "skiptune[onnx]"``. ``onnx.json`` beside a model says what it takes and how far
+it was from the torch model when it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
+
+from ...core.errors import InputError, RunError, first_line
+from ...core.files import file_sha256, read_json
+from ...core.validation import Problems
+from ...families.two_stream_heads import Encoded, TaskOutput, refuse_padding
+
+#: Backend → file of its model.
+ONNX_FILES = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
+DESCRIPTION = "onnx.json"
+FORMAT = 1
+_TYPES = {"pixel_values": torch.float32}
+
+
+class OnnxModel(nn.Module):
+    """A model in an onnxruntime session on the CPU, called as the torch model is. It has no parameters.
+
+    Args:
+        path: the ``.onnx`` file.
+        description: the content of ``onnx.json``.
+    """
+
+    def __init__(self, path: Path, description: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.path, self.description = path, description
+        self.config = SimpleNamespace(model_type=description["model_type"])
+        self.session = _session(path)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        pixel_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+    ) -> TaskOutput:
+        """What the torch model's ``forward`` takes and gives, ``logits`` and, with ``labels``, ``loss``.
+
+        Args:
+            input_ids: ``(batch, tokens)``; a ranking model also takes several texts an image, ``(batch, texts,
+                tokens)``.
+            attention_mask: the same shape; ``None``: no padding.
+            pixel_values: ``(batch, channels, height, width)``; for two images a text ``(batch, 2, channels, …)``.
+            pixel_mask: ``(batch, height, width)``, with the 2 where the pixels have it; ``None``: no padding.
+            labels: soft scores ``(batch, answers)``, or class numbers ``(batch,)``. A ranking model's loss is that of
+                comparing texts alone, also where matching was trained too.
+
+        Raises:
+            InputError: no images, padded ones or ones of a size that the model was not exported for.
+            RunError: onnxruntime fails, for instance because a text has more tokens than the model has places.
+        """
+        if pixel_values is None:
+            raise InputError("pixel_values: none; the model needs images")
+        inputs = {
+            "input_ids": input_ids,
+            "attention_mask": torch.ones_like(input_ids) if attention_mask is None else attention_mask,
+            "pixel_values": pixel_values,
+        }
+        self._check_size(pixel_values)
+        if "pixel_mask" in self.description["inputs"]:
+            full = torch.ones_like(pixel_values.select(-3, 0), dtype=torch.long)
+            inputs["pixel_mask"] = full if pixel_mask is None else pixel_mask
+        else:
+            refuse_padding(pixel_mask)
+        logits = self.run(inputs)
+        return TaskOutput(None if labels is None else _loss(logits, labels), logits)
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """The session's one output for all of its inputs."""
+        given = {
+            name: np.ascontiguousarray(value.to(_TYPES.get(name, torch.long)).numpy()) for name, value in inputs.items()
+        }
+        try:
+            return torch.from_numpy(self.session.run(None, given)[0])
+        except Exception as error:  # onnxruntime has a class of its own for every kind
+            shapes = {name: value.shape for name, value in given.items()}
+            raise RunError(f"{self.path}: onnxruntime fails on {shapes}: {first_line(error)}") from None
+
+    def _check_size(self, pixels: Tensor) -> None:
+        size, patch = tuple(pixels.shape[-2:]), self.description["patch_size"]
+        fixed = self.description["image_size"]
+        if fixed is not None and size != tuple(fixed):
+            raise InputError(f"pixel_values: {size} pixels; this model was exported for images of {tuple(fixed)}")
+        if any(side % patch for side in size):
+            raise InputError(f"pixel_values: {size} pixels; both sides must be multiples of {patch}")
+
+
+class OnnxRankingModel(OnnxModel):
+    """A ranking model: ``logits`` ``(batch, texts)``, one number a pair.
+
+    All of it runs once a batch of texts and image, where torch models run their encoders once a text and an image.
+    """
+
+    def run(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        texts = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+        if inputs["input_ids"].ndim == 2:
+            texts = {name: value.unsqueeze(1) for name, value in texts.items()}
+        return super().run({**inputs, **texts})
+
+    def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
+        """The arguments, ``(texts, tokens)``."""
+        return input_ids, attention_mask
+
+    def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor | None = None) -> Encoded:
+        """The arguments, ``(images, …)``."""
+        return (pixel_values,) if pixel_mask is None else (pixel_values, pixel_mask)
+
+    def score(self, texts: Encoded, images: Encoded) -> Tensor:
+        """``(images, texts an image)``; as many texts as images, or a multiple: the first so many go with the first."""
+        ids, mask = (value.view(len(images[0]), -1, value.shape[-1]) for value in texts)
+        logits: Tensor = self(ids, mask, *images).logits
+        return logits
+
+
+def load_onnx(folder: str | Path, backend: str = "onnx") -> OnnxModel:
+    """The ONNX model of a directory.
+
+    Args:
+        folder: where :func:`skiptune.export_onnx` wrote.
+        backend: ``onnx`` or ``onnx-int8``.
+
+    Raises:
+        InputError: there is none, files are truncated or edited, or onnxruntime is not installed.
+    """
+    description = read_description(Path(folder))
+    if backend not in description["models"]:
+        raise InputError(f"{folder}: has no {ONNX_FILES.get(backend, backend)}; export it with --onnx, or --int8")
+    for name, digest in description["models"][backend]["sha256"].items():
+        path = Path(folder) / name
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; the export is not complete")
+        if file_sha256(path) != digest:
+            raise InputError(f"{path}: differs from what was exported (SHA-256); truncated or edited? Export it again")
+    return make(Path(folder) / ONNX_FILES[backend], description)
+
+
+def make(path: Path, description: Mapping[str, Any]) -> OnnxModel:
+    """The model of a file, of the class for its task."""
+    return (OnnxRankingModel if description["head"] == "retrieval" else OnnxModel)(path, description)
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """The content of ``onnx.json``.
+
+    Raises:
+        InputError: missing, truncated or edited.
+    """
+    path = folder / DESCRIPTION
+    content = read_json(path)
+    problems = Problems(f"{path} is not valid")
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: not the description of an ONNX model; edited? Export it again")
+    kinds = {"model_type": str, "head": str, "patch_size": int, "inputs": dict, "models": dict}
+    for name, kind in kinds.items():
+        problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
+    problems.check("image_size" in content, "image_size: missing")
+    problems.check(content.get("format") == FORMAT, f"format: {content.get('format')!r}, this version reads {FORMAT}")
+    problems.raise_any()
+    return content
+
+
+def require(*names: str) -> None:
+    """Raises :class:`InputError`, which names the extra, if one of its libraries is not installed."""
+    for name in names:
+        try:
+            import_module(name)
+        except ImportError:
+            raise InputError(f'the library {name} is not installed; run: pip install "skiptune[onnx]"') from None
+
+
+def _session(path: Path) -> Any:
+    """With as many threads as torch has."""
+    require("onnxruntime")
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    options.log_severity_level = 4  # what fails is raised as well
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise InputError(f"{path}: onnxruntime cannot read it ({first_line(error)}); export it again") from None
+
+
+def _loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """As the torch models have it: soft scores are summed over answers, class numbers compared by cross-entropy."""
+    if labels.is_floating_point():
+        return binary_cross_entropy_with_logits(logits, labels) * labels.shape[1]
+    return cross_entropy(logits, labels)

@@ -1,0 +1,192 @@
+"""Slim models as ONNX files, run once and compared with the torch model before anything is kept."""
+
+from __future__ import annotations
+
+import math
+import os
+import shutil
+import tempfile
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ...core.errors import InputError, RunError
+from ...core.files import file_sha256, write_atomically, write_json
+from ...core.process import versions
+from ...core.progress import console
+from ...families.registry import family_of
+from ...plan import Plan
+from ...tasks import Task
+from ...version import __version__
+from ..export import export
+from ..load import load
+from ..load_task import load_task
+from ..manifest import is_slim
+from .session import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description, require
+from .trace import Graph, Inputs, quantise, torch_logits, trace
+
+#: Largest difference of an output to torch's, relative to the largest output of the batch.
+TOLERANCE = 1e-4
+#: Bytes above which weights go into a file beside the model: one message of the format holds less than 2 GiB.
+_LARGE = 1_900_000_000
+_LIBRARIES = ("onnx", "onnxscript", "onnxruntime")
+_WEIGHTS = ".safetensors"
+
+
+def export_onnx(
+    source: str | Path | PreTrainedModel,
+    directory: str | Path | None = None,
+    int8: bool = False,
+    base: str | None = None,
+    plan: Plan | None = None,
+    task: Task | None = None,
+) -> Path:
+    """Write a slim model as ``model.onnx``, with configuration and processor, whole or not at all.
+
+    Args:
+        source: a slim directory, or a model with adapters.
+        directory: where to; an earlier export there is replaced. ``None``, or the slim directory itself: beside its
+            torch weights.
+        int8: write ``model-int8.onnx`` as well, whose matrix products run on 8-bit integers.
+        base: another place of the base model, for a slim directory of the ``adapters`` form.
+        plan, task: as in :func:`skiptune.export`, for a model.
+
+    Returns:
+        The directory; ``onnx.json`` in it says how far the outputs were from torch's.
+
+    Raises:
+        InputError: not a slim model, an image processor that gives images of different size to a family that takes one
+            size, or the extra ``onnx`` is not installed.
+        RunError: outputs differ from torch's by more than 1e-4 relative, or the disk is full.
+    """
+    require(*_LIBRARIES)
+    if isinstance(source, PreTrainedModel):
+        if directory is None:
+            raise InputError("directory: a model needs one to be written to")
+        with tempfile.TemporaryDirectory() as temporary:
+            slim = export(source, Path(temporary) / "slim", plan, task)
+            return export_onnx(slim, directory, int8)
+    folder = Path(source)
+    target = folder if directory is None else Path(directory)
+    if not is_slim(folder):
+        raise InputError(f"{folder}: not a slim model; skiptune.export writes one")
+    if target.exists() and not target.is_dir():
+        raise InputError(f"{target}: a file is in the way; name a directory")
+    if target.is_dir() and any(target.iterdir()) and not is_slim(target):
+        raise InputError(f"{target}: holds something else than a slim model; name another directory")
+    model = load(folder, base)
+    graph = Graph.of(model, _image_size(model, folder))
+    beside = target.resolve() == folder.resolve()
+    target = target.resolve() if beside else target
+
+    def write(temporary: Path) -> None:
+        temporary.mkdir()
+        for file in folder.iterdir():
+            if beside and file.suffix == _WEIGHTS:
+                _link(file, temporary / file.name)
+            elif file.name != DESCRIPTION and file.suffix not in (_WEIGHTS, ".onnx", ".data"):
+                shutil.copyfile(file, temporary / file.name)
+        _write_models(model, temporary, graph, int8)
+
+    write_atomically(target, write)
+    return target
+
+
+def onnx_lines(directory: str | Path) -> list[str]:
+    """What there is to say of an export, a line a file."""
+    folder = Path(directory)
+    lines = []
+    for backend, found in read_description(folder)["models"].items():
+        size = sum((folder / name).stat().st_size for name in found["sha256"])
+        difference, rows = found["relative_difference"], found["rows"]
+        said = f", same choice in {found['same_choice']} of {rows}" if backend == "onnx-int8" else ""
+        lines.append(
+            f"{folder / ONNX_FILES[backend]}: {size / 2**20:.1f} MiB; on {rows} random examples at most "
+            f"{difference:.1e} (relative) from torch{said}"
+        )
+    return lines
+
+
+def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool) -> None:
+    """The files of both models and their description."""
+    description: dict[str, Any] = {
+        "format": FORMAT,
+        "skiptune_version": __version__,
+        "model_type": model.config.model_type,
+        "head": graph.head,
+        "image_size": graph.image_size,
+        "patch_size": family_of(model).sizes(model.config).patch_size,
+        "inputs": graph.shapes(),
+        "models": {},
+        "versions": {**versions(), **{name: version(name) for name in _LIBRARIES}},
+    }
+    expected = [torch_logits(model, inputs) for inputs in graph.batches]
+    large = sum(value.nbytes for value in model.state_dict().values()) > _LARGE
+    path, smaller = (folder / ONNX_FILES[backend] for backend in ("onnx", "onnx-int8"))
+    console.print(f"exporting {type(model).__name__} to ONNX")
+    trace(model, graph, path, large)
+    found = _compare(path, description, graph.batches, expected)
+    if found["relative_difference"] > TOLERANCE:
+        raise RunError(
+            f"{path.name}: outputs differ from torch's by {found['relative_difference']:.1e} relative, allowed are "
+            f"{TOLERANCE:.0e}; by batch: {found['batches']}"
+        )
+    description["models"]["onnx"] = found
+    if int8:
+        quantise(path, smaller, large)
+        description["models"]["onnx-int8"] = _compare(smaller, description, graph.batches, expected)
+    write_json(folder / DESCRIPTION, description)
+
+
+def _compare(path: Path, description: dict[str, Any], batches: list[Inputs], expected: list[Tensor]) -> dict[str, Any]:
+    """How a file's outputs differ from those of the torch model, and digests of its files."""
+    session = make(path, description)
+    found: list[dict[str, Any]] = []
+    same = 0
+    for inputs, wanted in zip(batches, expected, strict=True):
+        shapes = {name: list(value.shape) for name, value in inputs.items()}
+        got: Tensor = session(**inputs).logits
+        difference = float((got - wanted).abs().max() / wanted.abs().max()) if got.shape == wanted.shape else math.nan
+        if not math.isfinite(difference):
+            raise RunError(f"{path.name}: gives other shapes than torch, or no finite numbers, for {shapes}")
+        found.append({"shapes": shapes, "relative_difference": difference})
+        same += int((got.argmax(1) == wanted.argmax(1)).sum())
+    return {
+        "sha256": {file.name: file_sha256(file) for file in (path, *path.parent.glob(f"{path.name}.data"))},
+        "relative_difference": max(batch["relative_difference"] for batch in found),
+        "batches": found,
+        "same_choice": same,
+        "rows": sum(len(wanted) for wanted in expected),
+    }
+
+
+def _image_size(model: PreTrainedModel, folder: Path) -> tuple[int, int] | None:
+    """Height and width that the image processor gives; ``None``: any."""
+    family = family_of(model)
+    if family.pads_images:
+        return None
+    side = family.sizes(model.config).image_size
+    if model.slim_content.get("task") is None:
+        return side, side
+    images = load_task(folder, model).images
+    tried = [Image.new("RGB", size) for size in ((side, side), (side, 2 * side), (2 * side, side))]
+    found = sorted({images.pixels(image).shape[1:] for image in tried})
+    if len(found) > 1:
+        raise InputError(
+            f"{folder}: its image processor gives images of different size, {found}, and {family.name} as ONNX takes "
+            "one size; let the processor crop or resize to it (BridgeTower's: do_center_crop=True)"
+        )
+    height, width = found[0]
+    return int(height), int(width)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The same file under another name; a copy where that is not possible. Weights are replaced, never changed."""
+    try:
+        os.link(source.resolve(), target)
+    except OSError:
+        shutil.copyfile(source, target)

@@ -1,0 +1,235 @@
+"""Many tasks on one base: its frozen weights are in memory once, every task adds its adapters and its head.
+
+Each task has a small tree of modules of its own, whose frozen parameters are the base's own objects. Going from one
+task to another is a look-up: nothing is switched, copied or rebuilt, and threads may ask different tasks at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.validation import nearest
+from ..families.family import Family
+from ..models.loading import load_family, load_model, unsaid
+from ..tasks import Task
+from ..tasks.evaluation import predict
+from .hub import local_folder
+from .load import adapters_and_plan, open_export
+from .load_task import load_task
+from .manifest import MODEL_CLASSES, is_slim
+from .shared_weights import slim_on_shared
+
+_PROCESSOR_ENDINGS = (".json", ".txt", ".model")
+#: Where torch's own memory begins. At other addresses, as in a file that is mapped, some kernels round differently.
+_ALIGNMENT = 64
+#: Making modules without weights changes torch's classes for that time, for all threads.
+_ONE_AT_A_TIME = threading.RLock()
+
+
+@dataclass(frozen=True)
+class _Attached:
+    """A task's modules, and what turns questions into their inputs; ``None``: exported without."""
+
+    model: PreTrainedModel
+    task: Task | None
+    folder: Path
+
+
+class SharedBase:
+    """The frozen weights of a pre-trained model, with any number of slim models attached to them by name.
+
+    ``base["kitchen"]`` is a model in evaluation mode, to be called as what :func:`skiptune.load` returns. With
+    bottleneck adapters its outputs are the same, bit for bit. LoRA cannot be merged into weights that other tasks use:
+    it is added at every call, and outputs agree to rounding. ``name in base``, ``list(base)`` and ``len(base)`` tell
+    what is attached. Models share their frozen parameters, so none of them is to be trained or moved by itself; see
+    :meth:`to`.
+
+    Args:
+        name: of the base: an embedded name, a directory or a hub id.
+
+    Raises:
+        InputError: there is no such model, or it is a slim one.
+    """
+
+    def __init__(self, name: str | Path) -> None:
+        self.name = str(name)
+        if is_slim(self.name):
+            raise InputError(f"{self.name}: a slim model, whose skipped blocks are gone; name the base it belongs to")
+        self.family = load_family(self.name)
+        model, body = _any_model(self.name, self.family), self.family.base_prefix
+        self._weights = {name: value for name, value in model.named_parameters() if name.startswith(body)}
+        for value in self._weights.values():
+            if value.data_ptr() % _ALIGNMENT:
+                value.data = value.data.clone()
+        self._buffers = {name: value for name, value in model.named_buffers() if name.startswith(body)}
+        self._attached: dict[str, _Attached] = {}
+        self._processors: dict[str, Any] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Where the base and all tasks are."""
+        device: torch.device = next(iter(self._weights.values())).device
+        return device
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the base's weights, shared by all tasks."""
+        return sum(value.nbytes for value in (*self._weights.values(), *self._buffers.values()))
+
+    def attach(self, name: str, directory: str | Path) -> PreTrainedModel:
+        """Add the slim model in ``directory`` under ``name``, and return it.
+
+        Its frozen weights become those of the base; only adapters, head and small parts are read. Both forms of
+        :func:`skiptune.export` go, except for a stand-alone one that LoRA was merged into. Other threads may ask
+        questions meanwhile, but not make or load models.
+
+        Raises:
+            InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
+                or trained on another base; merged LoRA.
+        """
+        folder = local_folder(directory)
+        with _ONE_AT_A_TIME:
+            if name in self:
+                taken = self._attached[name].folder
+                raise InputError(f"{name!r}: already attached, from {taken}; detach it first, or choose another name")
+            content, weights = open_export(folder, verify=True)
+            try:
+                config, plan = adapters_and_plan(content)
+                self._refuse_unfit(content, config)
+                model = slim_on_shared(content, config, plan, weights, self._weights, self._buffers, self.name)
+            except InputError as error:
+                raise InputError(f"slim model {folder}: {error}") from None
+            task = None if content.get("task") is None else self._task(folder, model)
+            self._attached[name] = _Attached(model, task, folder)
+        return model
+
+    def detach(self, name: str) -> None:
+        """Forget a task. Its own weights are freed once nobody else holds its model.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        with _ONE_AT_A_TIME:
+            self._find(name)
+            del self._attached[name]
+
+    def __getitem__(self, name: str) -> PreTrainedModel:
+        """The model of a task.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        return self._find(name).model
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._attached
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(tuple(self._attached))
+
+    def __len__(self) -> int:
+        return len(self._attached)
+
+    def __repr__(self) -> str:
+        tasks = ", ".join(f"{name} {self.own_nbytes(name) / 2**20:.1f} MiB" for name in self) or "none"
+        return f"SharedBase({self.name!r}, {self.nbytes / 2**20:.1f} MiB, tasks: {tasks})"
+
+    def task(self, name: str) -> Task:
+        """What a model was trained for, with its processor, e.g. for :func:`skiptune.evaluate`.
+
+        Raises:
+            InputError: there is no such task, or it was exported without one.
+        """
+        attached = self._find(name)
+        return load_task(attached.folder, attached.model) if attached.task is None else attached.task
+
+    def answer(
+        self, name: str, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
+    ) -> list[dict[str, Any]]:
+        """Ask a task; as :func:`skiptune.predict`. May be called from several threads at once.
+
+        Raises:
+            InputError: there is no such task, it was exported without one, or as :func:`skiptune.predict`.
+        """
+        return predict(self[name], self.task(name), image, text, top, image2)
+
+    def own_nbytes(self, name: str) -> int:
+        """Bytes of the weights that a task does not share with the base.
+
+        Raises:
+            InputError: there is no such task.
+        """
+        shared = {id(value) for value in (*self._weights.values(), *self._buffers.values())}
+        model = self[name]
+        return sum(value.nbytes for value in (*model.parameters(), *model.buffers()) if id(value) not in shared)
+
+    def to(self, device: str | torch.device) -> SharedBase:
+        """Move the base, once, and all tasks, which go on sharing it; returns ``self``.
+
+        Not while questions are answered.
+        """
+        moved: dict[int, tuple[Tensor, Tensor]] = {}  # with the old ones, lest others get their ids
+
+        def move(value: Any) -> Any:
+            if id(value) not in moved:
+                copy = value.to(device)
+                moved[id(value)] = value, nn.Parameter(copy, False) if isinstance(value, nn.Parameter) else copy
+            return moved[id(value)][1]
+
+        with _ONE_AT_A_TIME:
+            self._weights = {name: move(value) for name, value in self._weights.items()}
+            self._buffers = {name: move(value) for name, value in self._buffers.items()}
+            for attached in self._attached.values():
+                for module in attached.model.modules():
+                    for tensors in (module._parameters, module._buffers):
+                        _replace(tensors, move)
+        return self
+
+    def _find(self, name: str) -> _Attached:
+        found = self._attached.get(name)
+        if found is None:
+            raise InputError(f"{name!r}: no such task{nearest(name, self)}" if len(self) else "no task is attached yet")
+        return found
+
+    def _refuse_unfit(self, content: dict[str, Any], config: SkipConfig) -> None:
+        family = MODEL_CLASSES[content["architecture"]][1]
+        if family is not self.family:
+            raise InputError(f"of family {family.name}; {self.name} is a base of family {self.family.name}")
+        if content["form"] == "standalone" and config.block_adapter == "lora":
+            raise InputError("LoRA is merged into its weights, so it has none to share; export it with form='adapters'")
+
+    def _task(self, folder: Path, model: PreTrainedModel) -> Task:
+        """The task saved in ``folder``, with the processor of an earlier one if its files are the same."""
+        digest = hashlib.sha256()
+        for path in sorted(folder.iterdir()):
+            if path.suffix in _PROCESSOR_ENDINGS and path.name != "config.json":
+                digest.update(f"{path.name}|{path.stat().st_size}|".encode() + path.read_bytes())
+        found = load_task(folder, model)
+        processor = self._processors.setdefault(digest.hexdigest(), found.processor)
+        task = type(found)(processor, **found.settings())
+        task.images.memory_limit = 0  # questions are about ever new images
+        task.tokenize(["?"])  # sets padding and truncation, which tokenizers must not do while another thread uses them
+        return task
+
+
+def _any_model(name: str, family: Family) -> PreTrainedModel:
+    """A model with the body of ``name`` and some head, which is not to be used; nothing is said about it."""
+    with unsaid():
+        return load_model(name, family.model_class("vqa"), quiet=True).requires_grad_(False)
+
+
+def _replace(tensors: dict[str, Any], move: Callable[[Tensor], Tensor]) -> None:
+    """Put ``move`` of every tensor in its place."""
+    for name, value in tensors.items():
+        tensors[name] = None if value is None else move(value)

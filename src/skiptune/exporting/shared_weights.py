@@ -1,0 +1,110 @@
+"""A slim model around frozen weights that are in memory already: only what it was trained to have is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import init_empty_weights
+from safetensors import safe_open
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+from transformers.initialization import no_init_weights
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..inserting.insert import insert
+from ..inserting.pruning import remove_dead_blocks
+from ..plan import Plan
+from .structure import model_without_weights, refuse_other_base
+
+
+def slim_on_shared(
+    content: dict[str, Any],
+    config: SkipConfig,
+    plan: Plan,
+    weights: Path,
+    base: Mapping[str, nn.Parameter],
+    buffers: Mapping[str, Tensor],
+    base_name: str,
+) -> PreTrainedModel:
+    """The modules of a slim model, ready for inference; frozen parameters are the objects in ``base``, not copies.
+
+    LoRA stays unmerged: merging would change weights that are shared. Made on the meta device, which changes torch's
+    classes for that time: one call at a time.
+
+    Args:
+        content: the slim model's configuration.
+        config: what was inserted.
+        plan: what was skipped.
+        weights: the file of its tensors.
+        base: frozen parameters by their names before adapters were inserted.
+        buffers: of the base; equal ones are shared too.
+        base_name: what messages call it.
+
+    Raises:
+        InputError: the file does not fit, or it was trained on another base.
+    """
+    model = model_without_weights(content)
+    before = {id(value): (name, value) for name, value in model.named_parameters()}  # LoRA will change names
+    with no_init_weights(), init_empty_weights(include_buffers=False):
+        insert(model, config)
+    remove_dead_blocks(model, plan)
+    wanted: dict[str, Tensor] = model.state_dict(keep_vars=True)
+    device = next(iter(base.values())).device
+    with safe_open(weights, framework="pt") as file:
+        stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        frozen = _shared_names(model, content["form"], stored)
+        sources = {name: before[id(wanted[name])][0] for name in frozen if id(wanted[name]) in before}
+        shared = {name: base[source] for name, source in sources.items() if source in base}
+        found = {**stored, **{name: tuple(value.shape) for name, value in shared.items()}}
+        _refuse_other_names(wanted, found, base_name)
+        _refuse_other_base(content, shared, file, base_name)
+        # copies in memory of their own, as skiptune.load makes them
+        own = {name: file.get_tensor(name).clone().to(device) for name in stored if name not in shared}
+    model.load_state_dict({**shared, **own}, strict=True, assign=True)
+    model.tie_weights()
+    _share_buffers(model, buffers, device)
+    model.skip_config, model.slim_content = config, content
+    model.requires_grad_(False)
+    return model.eval()
+
+
+def _shared_names(model: nn.Module, form: str, stored: Mapping[str, Any]) -> list[str]:
+    """Of what comes from the base: all that an adapters-only file lacks, all that was frozen in a stand-alone one."""
+    if form == "adapters":
+        return [name for name in model.state_dict() if name not in stored]
+    return [name for name, value in model.named_parameters() if not value.requires_grad]
+
+
+def _refuse_other_names(wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]], base_name: str) -> None:
+    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+    sizes = sorted(name for name in wanted.keys() & found.keys() if tuple(wanted[name].shape) != found[name])
+    if missing or unknown or sizes:
+        raise InputError(
+            f"the weights do not fit {base_name}: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sizes[:3]}"
+        )
+
+
+def _refuse_other_base(content: dict[str, Any], shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:
+    """Refuse a base with other numbers; a stand-alone file's own are at hand, the other form has their fingerprint."""
+    if content["form"] == "adapters":
+        refuse_other_base(content, shared, base_name, verify=True)
+        return
+    other = [name for name, value in shared.items() if not torch.equal(file.get_tensor(name).to(value.device), value)]
+    if other:
+        raise InputError(
+            f"{base_name}: not the base it was trained on; {len(other)} of {len(shared)} frozen weights differ: "
+            f"{other[:3]}"
+        )
+
+
+def _share_buffers(model: nn.Module, buffers: Mapping[str, Tensor], device: torch.device) -> None:
+    """Put the base's buffers in place of equal ones, and the others on its device."""
+    for name, value in list(model.named_buffers()):
+        own, shared = value.to(device), buffers.get(name)
+        same = shared is not None and shared.dtype == own.dtype and torch.equal(shared, own)
+        parent, _, child = name.rpartition(".")
+        model.get_submodule(parent)._buffers[child] = shared if same else own

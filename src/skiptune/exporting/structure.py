@@ -1,0 +1,147 @@
+"""A slim model from its parts on disk: its structure, without memory for weights, then the weights where they lie.
+
+Skipped blocks are taken out of the structure before any weight is looked for, so they are neither allocated nor read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accelerate import init_empty_weights
+from torch import Tensor
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
+
+from ..config import SkipConfig
+from ..core.errors import InputError, first_line
+from ..inserting.insert import insert
+from ..inserting.lora import LORA, fold_lora, name_in_lora
+from ..inserting.parameter_groups import parameter_groups
+from ..inserting.pruning import remove_dead_blocks
+from ..models.architectures import ARCHITECTURES
+from ..models.fingerprint import fingerprint
+from ..models.loading import load_config, load_model, load_pruned
+from ..plan import Plan
+from .manifest import MODEL_CLASSES, SAMPLE
+
+
+def load_standalone(
+    content: Mapping[str, Any], config: SkipConfig, plan: Plan, state: dict[str, Tensor]
+) -> PreTrainedModel:
+    """The model whose every weight is in ``state``.
+
+    Raises:
+        InputError: the configuration describes no model, or the weights are those of another.
+    """
+    model = model_without_weights(content)
+    with init_empty_weights(include_buffers=False):
+        insert(model, config, merged=True)
+        remove_dead_blocks(model, plan)
+    own = {name: value.shape for name, value in model.state_dict().items()}
+    _check_fit("the weights do not fit", own, {name: value.shape for name, value in state.items()})
+    model.load_state_dict(state, strict=True, assign=True)
+    model.tie_weights()
+    return model
+
+
+def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
+    """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
+
+    Raises:
+        InputError: its configuration describes none.
+    """
+    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
+    model_class, family = MODEL_CLASSES[content["architecture"]]
+    try:
+        with no_init_weights(), init_empty_weights(include_buffers=False):
+            return model_class(family.config_class(**base_config))
+    except Exception as error:  # an edited configuration can break any line of the model
+        raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
+
+
+def load_on_base(
+    content: Mapping[str, Any],
+    config: SkipConfig,
+    plan: Plan,
+    state: dict[str, Tensor],
+    base: str | None,
+    verify: bool,
+) -> PreTrainedModel:
+    """The model whose trained weights are in ``state`` and whose frozen ones are its base's, see
+    :func:`refuse_other_base`.
+
+    Raises:
+        InputError: the base cannot be read, or is not the one that it was trained on.
+    """
+    name = base or content["base"]
+    model_class, _ = MODEL_CLASSES[content["architecture"]]
+    base_config = load_config(name)
+    changes = _changes(content["base_config"], base_config.to_dict())
+    model = _read_base(name, base_config, model_class, config, plan, set(state), changes)
+    frozen = {key: value for key, value in model.state_dict().items() if key not in state}
+    wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
+    refuse_other_base(content, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
+    plain = {key: value for key, value in state.items() if LORA not in key}
+    shapes = {key: value.shape for key, value in model.state_dict().items()}
+    trained = {key for group, each in parameter_groups(model).items() if group != "body" for key in each}
+    own = {key: shape for key, shape in shapes.items() if key in trained or key in plain}
+    _check_fit(f"the weights do not fit {name}", own, {key: value.shape for key, value in plain.items()})
+    model.load_state_dict(plain, strict=False, assign=True)
+    fold_lora(model, state, config)
+    return model
+
+
+def refuse_other_base(content: Mapping[str, Any], frozen: Mapping[str, Tensor], name: str, verify: bool) -> None:
+    """Refuse a base whose ``frozen`` weights are not those trained on; a few numbers of each tell, or ``verify`` all.
+
+    Raises:
+        InputError: gives both fingerprints.
+    """
+    quick = not verify and "base_sample" in content
+    expected = content["base_sample" if quick else "base_fingerprint"]
+    found = fingerprint(frozen.items(), SAMPLE if quick else None)
+    if found != expected:
+        raise InputError(f"{name}: not the base it was trained on; expected fingerprint {expected}, found {found}")
+
+
+def _read_base(
+    name: str,
+    base_config: PreTrainedConfig,
+    model_class: type[PreTrainedModel],
+    config: SkipConfig,
+    plan: Plan,
+    given: set[str],
+    changes: dict[str, Any],
+) -> PreTrainedModel:
+    """The kept blocks of the base; parameters named in ``given`` may be missing there."""
+
+    def take_out(model: PreTrainedModel) -> None:
+        insert(model, config, merged=True)
+        remove_dead_blocks(model, plan)
+
+    if name in ARCHITECTURES:  # there is no file: all is drawn, as it was in training
+        model = load_model(name, model_class, quiet=True, **changes)
+        take_out(model)
+        return model
+    model, unread = load_pruned(name, base_config, model_class, take_out, **changes)
+    if lost := sorted(unread - given):
+        raise InputError(f"{name}: lacks {len(lost)} frozen weights or has them in other sizes: {lost[:3]}")
+    return model
+
+
+def _check_fit(subject: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    if own == found:
+        return
+    missing, unknown = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
+    sizes = [name for name in own.keys() & found.keys() if own[name] != found[name]]
+    raise InputError(f"{subject}: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sorted(sizes)[:3]}")
+
+
+def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+    """The fields in which the configuration trained with differs from the base's, its encoders' sizes aside."""
+    fields = sorted(trained.keys() - {"architectures", "dtype", "transformers_version", "_name_or_path"})
+    changes = {name: trained[name] for name in fields if trained[name] != base.get(name)}
+    changes = {name: value for name, value in changes.items() if not isinstance(value, dict)}
+    labels = {int(label): text for label, text in trained["id2label"].items()}
+    return {**changes, "num_labels": len(labels), "id2label": labels, "label2id": trained["label2id"]}

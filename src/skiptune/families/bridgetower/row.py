@@ -1,0 +1,60 @@
+"""BridgeTower's row of the table of families."""
+
+from __future__ import annotations
+
+from transformers import BridgeTowerConfig, BridgeTowerProcessor
+from transformers.models.bridgetower.image_processing_pil_bridgetower import BridgeTowerImageProcessorPil
+
+from .. import released_settings
+from ..family import Family, encoder_kind, fusion_kind
+from . import processing, skipping
+from .heads import (
+    BridgeTowerForImageAndTextRanking,
+    BridgeTowerForQuestionAnswering,
+    BridgeTowerForVisualEntailment,
+    BridgeTowerForVisualReasoning,
+)
+from .skipping import SkippableCrossLayer, SkippableTextLayer, SkippableVisionLayer
+
+BRIDGETOWER = Family(
+    name="bridgetower",
+    model_types=("bridgetower",),
+    kinds=(
+        fusion_kind(
+            SkippableCrossLayer, ("attention.self", "crossattention.self"), "intermediate.dense", "output.dense"
+        ),
+        encoder_kind(SkippableTextLayer, lambda config: config.text_config),
+        encoder_kind(SkippableVisionLayer, lambda config: config.vision_config),
+    ),
+    adopt=skipping.adopt,
+    adopt_encoders=skipping.adopt_encoders,
+    blocks=skipping.blocks,
+    below=skipping.below,
+    encoders=None,  # every fusion layer reads a stream of its own: six times what METER's would take
+    add_prompts=None,
+    small_parts=(
+        "bridgetower.cross_modal_text_pooler.",
+        "bridgetower.cross_modal_image_pooler.",
+        # bridges: a LayerNorm each
+        "bridgetower.cross_modal_text_link_tower.",
+        "bridgetower.cross_modal_image_link_tower.",
+        "bridgetower.token_type_embeddings.",
+        "second_image_type",
+    ),
+    base_prefix="bridgetower.",
+    config_class=BridgeTowerConfig,
+    sizes=processing.sizes,
+    model_classes={
+        "vqa": BridgeTowerForQuestionAnswering,
+        "nlvr2": BridgeTowerForVisualReasoning,
+        "retrieval": BridgeTowerForImageAndTextRanking,
+        "entailment": BridgeTowerForVisualEntailment,
+    },
+    pair_config={},
+    pads_images=False,
+    matching=True,
+    released=released_settings.BRIDGETOWER,
+    processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
+    image_processor=processing.image_processor,
+    fresh_processor=processing.fresh_processor,
+)

@@ -1,0 +1,43 @@
+"""Frozen encoders record nothing for the backward pass, whatever a trainer does about gradient checkpointing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+from transformers import PreTrainedModel
+
+from ..core.errors import InputError
+
+
+@contextmanager
+def no_graph_if_frozen(module: nn.Module) -> Iterator[None]:
+    """Record nothing for the backward pass while ``module`` runs, if none of its parameters is trained.
+
+    Autograd alone would see to that, but not under gradient checkpointing, nor where something made the inputs
+    require a gradient.
+    """
+    recorded = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in module.parameters())
+    with torch.set_grad_enabled(recorded):
+        yield
+
+
+class FrozenEncoders(PreTrainedModel):
+    """A model whose trained parts come above frozen ones. Goes before a family's own classes."""
+
+    supports_gradient_checkpointing = True
+
+    def enable_input_require_grads(self) -> None:
+        """Nothing. transformers calls this with gradient checkpointing, for its re-entrant kind.
+
+        Embeddings that require a gradient would have all of the frozen encoders recorded below them.
+        """
+
+    def _set_gradient_checkpointing(self, enable: bool = True, **kwargs: Any) -> None:
+        function = kwargs.get("gradient_checkpointing_func")
+        if enable and getattr(function, "keywords", {}).get("use_reentrant"):
+            raise InputError("use_reentrant=True loses gradients of adapters above frozen layers; set it to False")
+        super()._set_gradient_checkpointing(enable, **kwargs)

@@ -1,0 +1,57 @@
+"""METER's row of the table of families."""
+
+from __future__ import annotations
+
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from .. import released_settings
+from ..family import Family, encoder_kind, fusion_kind
+from . import processing, skipping
+from .configuration import MeterConfig
+from .heads import (
+    MeterForImageAndTextRetrieval,
+    MeterForQuestionAnswering,
+    MeterForVisualEntailment,
+    MeterForVisualReasoning,
+)
+from .modeling import MeterFusionLayer
+from .processing import MeterProcessor
+from .skipping import SkippableClipLayer, SkippableRobertaLayer
+
+METER = Family(
+    name="meter",
+    model_types=("meter",),
+    kinds=(
+        fusion_kind(MeterFusionLayer, ("self_attention", "cross_attention"), "intermediate", "output"),
+        encoder_kind(SkippableRobertaLayer, lambda config: config.text_config),
+        encoder_kind(SkippableClipLayer, lambda config: config.vision_config),
+    ),
+    adopt=skipping.adopt,
+    adopt_encoders=skipping.adopt_encoders,
+    blocks=skipping.blocks,
+    below=skipping.below,
+    encoders=skipping.encoders,
+    add_prompts=skipping.add_prompts,
+    small_parts=(
+        "meter.text_pooler.",
+        "meter.image_pooler.",
+        "meter.token_type_embeddings.",
+        "meter.token4classifier",
+    ),
+    base_prefix="meter.",
+    config_class=MeterConfig,
+    sizes=processing.sizes,
+    model_classes={
+        "vqa": MeterForQuestionAnswering,
+        "nlvr2": MeterForVisualReasoning,
+        "retrieval": MeterForImageAndTextRetrieval,
+        "entailment": MeterForVisualEntailment,
+    },
+    pair_config={},
+    pads_images=False,
+    matching=True,
+    released=released_settings.METER,
+    processor_classes=(MeterProcessor, CLIPImageProcessorPil),
+    image_processor=lambda config, side: processing.square_images(side),
+    fresh_processor=processing.fresh_processor,
+)

@@ -1,0 +1,55 @@
+"""ViLT's row of the table of families."""
+
+from __future__ import annotations
+
+from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
+from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
+
+from .. import released_settings
+from ..family import BlockKind, Family
+from . import processing, skipping
+from .heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
+
+VILT = Family(
+    name="vilt",
+    model_types=("vilt",),
+    kinds=(
+        BlockKind(
+            block_class=skipping.SkippableViltLayer,
+            width=lambda config: int(config.hidden_size),
+            sublayers=2,
+            skip_factor=2,
+            lora_targets=(
+                "attention.attention.query",
+                "attention.attention.value",
+                "intermediate.dense",
+                "output.dense",
+            ),
+            scaled_targets=("attention.attention.key", "attention.attention.value"),
+            narrowing="output.dense",
+        ),
+    ),
+    adopt=skipping.adopt,
+    adopt_encoders=None,
+    blocks=skipping.blocks,
+    below=skipping.below,
+    encoders=None,
+    add_prompts=skipping.add_prompts,
+    small_parts=("vilt.pooler.", "vilt.embeddings.token_type_embeddings."),
+    base_prefix="vilt.",
+    config_class=ViltConfig,
+    sizes=processing.sizes,
+    model_classes={
+        "vqa": ViltForQuestionAnswering,
+        "nlvr2": ViltForVisualReasoning,
+        "retrieval": ViltForRanking,
+        "entailment": ViltForVisualEntailment,
+    },
+    pair_config={"num_images": 2, "modality_type_vocab_size": 3},
+    pads_images=True,
+    matching=False,
+    released=released_settings.VILT,
+    processor_classes=(ViltProcessor, ViltImageProcessorPil),
+    image_processor=processing.image_processor,
+    fresh_processor=processing.fresh_processor,
+)

@@ -1,0 +1,203 @@
+"""ViLT: one stack of pre-LayerNorm blocks over text tokens followed by image patches (Kim et al., 2021).
+
+Two classes replace transformers' own on an existing model. :class:`SkippableViltLayer` computes the same function with
+``scaled_dot_product_attention`` and can be skipped. :class:`RasterViltEmbeddings` keeps patches in raster order, where
+transformers permutes them at random and eats the global generator even in evaluation; attention is blind to the
+order, so outputs are the same up to rounding.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltEncoder, ViltLayer, ViltModel
+
+from ...core.errors import InputError
+from ...layers.adapters import Prompts
+from ...layers.blocks import SkippableBlock
+from ..attention import attend
+
+
+class SkippableViltLayer(SkippableBlock, ViltLayer):
+    """A ViLT block with two parallel adapters, or skipped: ``x + A_skip(x)`` over all text and image tokens.
+
+    Kept: ``x = x + Attn(norm1(x)) + A0(x)``, then ``x = x + MLP(norm2(x)) + A1(x)``; the adapters read the residual
+    stream before its LayerNorm.
+    """
+
+    mask_position = 1
+    # transformers' own children, which it does not annotate
+    attention: Any
+    intermediate: Any
+    output: Any
+    layernorm_before: nn.LayerNorm
+    layernorm_after: nn.LayerNorm
+
+    def forward(
+        self, hidden_states: Tensor, attention_mask: Tensor | None = None, output_attentions: bool = False
+    ) -> tuple[Tensor, ...]:
+        """Map ``(batch, tokens, width)`` to a 1-tuple of the same shape; attention weights follow if asked for.
+
+        Raises:
+            InputError: ``output_attentions`` with a skipped block, which attends to nothing, or one with prompts.
+        """
+        if output_attentions and (self.skipped or self.prompts is not None):
+            what = "skipped block" if self.skipped else "block with prompts"
+            raise InputError(f"output_attentions=True: a {what} has no attention weights; leave it off")
+        if self.skipped:
+            return (self.step_over(hidden_states),)
+        normed = self.layernorm_before(hidden_states)
+        attended, *weights = (
+            self.attention(normed, attention_mask, output_attentions=True)
+            if output_attentions
+            else (self._attend(normed, hidden_states, attention_mask),)
+        )
+        hidden_states = self.adapt(hidden_states, attended, 0)
+        normed = self.layernorm_after(hidden_states)
+        forwarded = self.beside(self.output.dropout(self.output.dense(self.intermediate(normed))), normed)
+        return (self.adapt(hidden_states, forwarded, 1), *weights)
+
+    def _attend(self, x: Tensor, stream: Tensor, mask: Tensor | None) -> Tensor:
+        """Attention of ``x``, the normed ``stream``, to itself, and to prompts that are normed as the stream is."""
+        attention, output = self.attention.attention, self.attention.output
+        dropout = attention.dropout.p if self.training else 0.0
+        other = x
+        if self.prompts is not None:
+            other, mask = self.prompts.behind(stream, mask)
+            other = self.layernorm_before(other)
+        context = attend(
+            attention.query, attention.key, attention.value, x, other, attention.attention_head_size, mask, dropout
+        )
+        result: Tensor = output.dropout(output.dense(context))
+        return result
+
+
+class PromptedViltEncoder(ViltEncoder):
+    """ViLT's blocks with learnt tokens behind the stream that enters the first one; what they become is dropped."""
+
+    prompts: Prompts
+
+    def forward(self, hidden_states: Tensor, attention_mask: Tensor | None = None, **kwargs: Any) -> Any:
+        """As transformers' class: ``(batch, tokens, width)`` to the same shape."""
+        longer, mask = self.prompts.behind(hidden_states, attention_mask)
+        found = super().forward(longer, attention_mask=mask, **{**kwargs, "return_dict": True})
+        found.last_hidden_state = found.last_hidden_state[:, : hidden_states.shape[1]]
+        return found
+
+
+class RasterViltEmbeddings(ViltEmbeddings):
+    """ViLT's embeddings with patches in raster order, without a loop over the images and without randomness."""
+
+    def visual_embed(
+        self, pixel_values: Tensor, pixel_mask: Tensor, max_image_length: int = -1
+    ) -> tuple[Tensor, Tensor, tuple[Tensor, tuple[int, int]]]:
+        """Embed ``(batch, channels, height, width)`` pixels.
+
+        Returns:
+            Patch embeddings ``(batch, 1 + patches, width)`` after the image's class token, their mask
+            ``(batch, 1 + patches)``, and patch coordinates ``(batch, patches, 2)`` with the size of the patch grid.
+            ``patches`` is the largest number of unpadded patches in the batch; shorter images are filled up with
+            their first padded patches, masked. In a compiled or exported model, whose shapes must not depend on what
+            the mask holds, it is the number of all patches; the model's outputs are the same up to rounding.
+
+        Raises:
+            InputError: the configuration caps the number of patches, which means drawing them at random.
+        """
+        x = self.patch_embeddings(pixel_values)
+        batch, width, rows, columns = x.shape
+        if 0 < max_image_length < rows * columns:
+            raise InputError(
+                f"config.max_image_length={max_image_length} keeps a random part of the {rows * columns} patches; "
+                "set it to -1 to use them all, or lower the image size"
+            )
+        mask = nn.functional.interpolate(pixel_mask[:, None].float(), size=(rows, columns)).long()[:, 0]
+        traced = torch.compiler.is_compiling()
+        patches = x.flatten(2).transpose(1, 2) + (self._any_positions(mask) if traced else self._positions(mask, width))
+        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
+        mask = mask.flatten(1)
+        if not traced and not bool(mask.all()):
+            longest = int(mask.sum(1).max())
+            order = mask.argsort(dim=1, descending=True, stable=True)[:, :longest]
+            mask = mask.gather(1, order)
+            patches = patches.gather(1, order[..., None].expand(-1, -1, width))
+            grid = grid.gather(1, order[..., None].expand(-1, -1, 2))
+        class_token = (self.cls_token + self.position_embeddings[:, :1]).expand(batch, -1, -1)
+        embedded = self.dropout(torch.cat((class_token, patches), dim=1))
+        return embedded, torch.cat((mask.new_ones(batch, 1), mask), dim=1), (grid, (rows, columns))
+
+    def _positions(self, mask: Tensor, width: int) -> Tensor:
+        """Position embeddings ``(batch, rows · columns, width)``, resized to each image's own unpadded grid."""
+        _, rows, columns = mask.shape
+        side = self.config.image_size // self.config.patch_size
+        learned = self.position_embeddings[:, 1:].transpose(1, 2).reshape(1, width, side, side)
+        sizes, which = torch.unique(
+            torch.stack((mask[:, :, 0].sum(1), mask[:, 0].sum(1)), dim=1), dim=0, return_inverse=True
+        )
+        tables = [
+            nn.functional.pad(
+                learned
+                if (height, breadth) == (side, side)
+                else nn.functional.interpolate(learned, (height, breadth), mode="bilinear", align_corners=True),
+                (0, columns - breadth, 0, rows - height),
+            )
+            for height, breadth in sizes.tolist()
+        ]
+        flat = torch.cat(tables).flatten(2).transpose(1, 2)
+        return flat if len(tables) == 1 else flat[which]
+
+    def _any_positions(self, mask: Tensor) -> Tensor:
+        """As :meth:`_positions`, by products of matrices whose shapes do not depend on what the mask holds."""
+        side = self.config.image_size // self.config.patch_size
+        learned = self.position_embeddings[0, 1:].unflatten(0, (side, side))
+        down = _resizing(mask[:, :, 0].sum(1), mask.shape[1], side)
+        across = _resizing(mask[:, 0].sum(1), mask.shape[2], side)
+        return torch.einsum("brh,hwd,bcw->brcd", down, learned, across).flatten(1, 2)
+
+
+def _resizing(wanted: Tensor, longest: int, side: int) -> Tensor:
+    """Weights of bilinear resizing with aligned corners, ``(batch, longest, side)``: from ``side`` places to ``wanted``
+    ``(batch,)``, and nothing for the rest.
+    """
+    places = torch.arange(longest, device=wanted.device)
+    read = places * (side - 1) / (wanted[:, None] - 1).clamp(min=1)
+    weights = (1 - (read[..., None] - torch.arange(side, device=wanted.device)).abs()).clamp(min=0)
+    return weights * (places < wanted[:, None])[..., None]
+
+
+def vilt_of(model: nn.Module) -> ViltModel:
+    """The ``ViltModel`` inside any of transformers' ViLT models, or ``model`` itself."""
+    return model if isinstance(model, ViltModel) else model.vilt
+
+
+def adopt(model: nn.Module) -> None:
+    """Switch a ViLT model over to the classes of this file, in place. Weights and state-dict keys stay.
+
+    A configuration with ``text_layer_norm_eps`` (checkpoints of the original code: 1e-12 there, 1e-6 in the blocks) is
+    honoured; transformers knows one epsilon for both.
+    """
+    vilt = vilt_of(model)
+    text = vilt.embeddings.text_embeddings
+    text.LayerNorm.eps = getattr(vilt.config, "text_layer_norm_eps", text.LayerNorm.eps)
+    if type(vilt.embeddings) is ViltEmbeddings:
+        vilt.embeddings.__class__ = RasterViltEmbeddings
+    for block in vilt.encoder.layer:
+        SkippableViltLayer.adopt(block)
+
+
+def add_prompts(model: nn.Module, length: int) -> None:
+    """Put ``length`` learnt tokens before the first block, in place; they go through all of them."""
+    vilt = vilt_of(model)
+    vilt.encoder.__class__ = PromptedViltEncoder
+    vilt.encoder.prompts = Prompts(vilt.config.hidden_size, length)
+
+
+def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
+    """The joint blocks by number: ``"0"`` … ``"11"``."""
+    return {str(number): block for number, block in enumerate(vilt_of(model).encoder.layer)}
+
+
+def below(model: nn.Module) -> list[nn.Module]:
+    """What runs before the first block."""
+    return [vilt_of(model).embeddings]

@@ -1,0 +1,74 @@
+"""Put adapters into a model, choose the subnetwork that runs, take dead blocks out."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..config import SkipConfig
+from ..core.errors import InputError
+from ..core.seeding import drawn_from
+from ..families.family import BlockKind, Family
+from ..families.registry import family_of
+from ..layers.adapters import BottleneckAdapter, Init
+from ..layers.blocks import SkippableBlock
+from .lora import add_lora
+from .parameter_groups import freeze_body
+from .selection import blocks_of
+
+
+def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, merged: bool = False) -> nn.Module:
+    """Make every block skippable, add adapters, freeze all that is not trained. In place; returns ``model``.
+
+    With ``init="zero"`` (the default) or ``"fit"`` no output changes, not by a bit. Trained afterwards: adapters,
+    poolers, token-type embeddings and the task head (paper, section 3.2). Adapter weights come from a private generator
+    seeded by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
+
+    Raises:
+        InputError: the model's family is not supported or has no encoders for ``scope="global"``, or adapters were
+            inserted before.
+    """
+    config = config or SkipConfig()
+    family = family_of(model)
+    if getattr(model, "skip_config", None) is not None:
+        raise InputError("adapters are already in this model; insert them once, right after loading it")
+    _adopt(model, family, config)
+    model.requires_grad_(False)
+    with drawn_from(seed):
+        blocks = list(blocks_of(model).values())
+        for block in blocks:
+            kind = family.kind_of(block)
+            _add_adapters(block, config, kind.width(model.config), kind)
+        if config.block_adapter == "lora" and not merged:
+            add_lora(model, [(block, family.kind_of(block).lora_targets) for block in blocks], config)
+    freeze_body(model)
+    model.skip_config = config  # type: ignore[assignment]
+    return model
+
+
+def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
+    if config.scope == "global" and family.adopt_encoders is None:
+        raise InputError(
+            f"scope: 'global' also skips the layers of encoders below the fusion; {family.name} has none. "
+            "Use 'fusion', which makes all of its blocks skippable"
+        )
+    family.adopt(model)
+    if config.scope == "global" and family.adopt_encoders is not None:
+        family.adopt_encoders(model)
+
+
+def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: BlockKind) -> None:
+    if config.block_adapter == "none":
+        return
+    example = next(block.parameters())
+    block_width, skip_width = adapter_widths(config, width, kind.skip_factor)
+    init: Init = "paper" if config.init == "paper" else "zero"  # a fit needs data and comes later
+    if config.block_adapter == "bottleneck" and kind.sublayers:
+        adapters = [BottleneckAdapter(width, block_width, init) for _ in range(kind.sublayers)]
+        block.block_adapters = nn.ModuleList(adapters).to(example)
+    block.skip_adapter = BottleneckAdapter(width, skip_width, init).to(example)
+
+
+def adapter_widths(config: SkipConfig, width: int, skip_factor: int) -> tuple[int, int]:
+    """Bottleneck widths of block and skip adapters for a residual stream ``width`` wide."""
+    block_width = config.block_width or max(1, width // 8)
+    return block_width, config.skip_width or block_width * skip_factor

@@ -1,0 +1,76 @@
+"""PEFT's layers in place of linear ones of kept blocks, LoRA above all; merged at export, so inference pays nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from ..config import SkipConfig
+
+#: What is between the name of a wrapped layer and the rest of a name, in PEFT's state dictionaries.
+LORA = ".lora_"
+_DOWN, _UP = ".lora_A.default.weight", ".lora_B.default.weight"
+
+
+def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...]]], config: SkipConfig) -> None:
+    """Wrap linear layers in LoRA, in place. PEFT starts it as the identity.
+
+    ``targets``: blocks, each with the names of its layers to wrap.
+    """
+    from peft import LoraConfig, inject_adapter_in_model
+
+    names = {id(module): name for name, module in model.named_modules()}
+    wrapped = [f"{names[id(block)]}.{layer}" for block, layers in targets for layer in layers]
+    alpha = _alpha(config)
+    inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
+
+
+def _alpha(config: SkipConfig) -> int:
+    return config.lora_alpha or 2 * config.lora_rank
+
+
+def is_of_peft(name: str) -> bool:
+    """Whether a parameter of this name is one that PEFT added."""
+    return LORA in name or ".ia3_" in name
+
+
+def merge_lora(model: nn.Module) -> nn.Module:
+    """Fold every layer of PEFT's into the linear layer it wraps, in place. Nothing happens without such."""
+    return unwrap_lora(model, merge=True)
+
+
+def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
+    """Put the linear layers that PEFT's wrap back, in place, without what those learnt unless it is merged first."""
+    if not any(is_of_peft(name) for name, _ in model.named_parameters()):
+        return model
+    from peft.tuners.tuners_utils import BaseTunerLayer
+
+    for name, module in list(model.named_modules()):
+        if isinstance(module, BaseTunerLayer):
+            if merge:
+                module.merge()
+            parent, _, child = name.rpartition(".")
+            setattr(model.get_submodule(parent), child, module.get_base_layer())
+    if hasattr(model, "peft_config"):
+        del model.peft_config
+    return model
+
+
+@torch.no_grad()
+def fold_lora(model: nn.Module, state: Mapping[str, Tensor], config: SkipConfig) -> None:
+    """Add LoRA's products to the weights of plain layers, in place: what :func:`merge_lora` computes, from the names
+    and tensors that PEFT saves and without loading PEFT. Nothing happens without such names.
+    """
+    scale = _alpha(config) / config.lora_rank
+    for name, down in state.items():
+        if name.endswith(_DOWN):
+            layer = name.removesuffix(_DOWN)
+            model.get_parameter(f"{layer}.weight").addmm_(state[layer + _UP], down, alpha=scale)
+
+
+def name_in_lora(name: str, wrapped: Iterable[str]) -> str:
+    """The name of a parameter while the layers ``wrapped`` are in LoRA: PEFT puts one more module around them."""
+    layer, _, own = name.rpartition(".")
+    return f"{layer}.base_layer.{own}" if layer in wrapped else name

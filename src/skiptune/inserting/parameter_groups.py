@@ -1,0 +1,56 @@
+"""Parameters by group, and which of them are trained."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..config import GROUPS
+from ..families.registry import family_of
+from ..layers.adapters import ParallelAdapter, Prompts
+from .lora import is_of_peft
+
+
+def freeze_body(model: nn.Module) -> None:
+    """Train adapters and all that was added, the small parts and the head, and nothing else."""
+    for group, parameters in parameter_groups(model).items():
+        for parameter in parameters.values():
+            parameter.requires_grad_(group != "body")
+
+
+def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
+    """All parameters by group: ``block_adapters`` (LoRA too, and what rival methods add), ``skip_adapters``,
+    ``small_parts``, ``head``, ``body``.
+
+    Membership is declared by the adapter modules and by the family's table, not guessed from names.
+    """
+    family = family_of(model)
+    owner: dict[int, str] = {}
+    for block in family.blocks(model).values():
+        for group, module in (
+            ("block_adapters", getattr(block, "block_adapters", None)),
+            ("skip_adapters", getattr(block, "skip_adapter", None)),
+        ):
+            for parameter in module.parameters() if module is not None else ():
+                owner[id(parameter)] = group
+    for module in model.modules():
+        if isinstance(module, ParallelAdapter | Prompts):
+            owner.update({id(parameter): "block_adapters" for parameter in module.parameters()})
+    groups: dict[str, dict[str, nn.Parameter]] = {group: {} for group in GROUPS}
+    bare = not hasattr(model, family.base_prefix.rstrip("."))
+    for name, parameter in model.named_parameters():
+        full = family.base_prefix + name if bare else name
+        if id(parameter) in owner:
+            group = owner[id(parameter)]
+        elif is_of_peft(full):
+            group = "block_adapters"
+        elif full.startswith(family.small_parts):
+            group = "small_parts"
+        else:
+            group = "body" if full.startswith(family.base_prefix) else "head"
+        groups[group][name] = parameter
+    return groups
+
+
+def unfreeze(model: nn.Module) -> None:
+    """Train everything: full tuning, the yardstick that adapters are compared with."""
+    model.requires_grad_(True)

@@ -1,0 +1,55 @@
+"""Which blocks of a model run: find the skippable ones, step over some of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from torch import nn
+
+from ..core.errors import InputError
+from ..families.registry import family_of
+from ..layers.blocks import SkippableBlock
+from ..plan import Plan, check_skipped
+
+
+def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:
+    """Skippable blocks by name, in model order.
+
+    Raises:
+        InputError: the model is of no supported family, or :func:`insert` was not called.
+    """
+    blocks = family_of(model).blocks(model)
+    if not all(isinstance(block, SkippableBlock) for block in blocks.values()):
+        raise InputError("this model has no skippable blocks yet; call skiptune.insert(model, config) first")
+    return blocks
+
+
+def choose(model: nn.Module, skipped: Iterable[str]) -> None:
+    """Step over exactly the blocks named ``skipped`` from now on; nothing is removed.
+
+    Raises:
+        InputError: an unknown block, all blocks at once, or a removed block that should run again.
+    """
+    blocks = blocks_of(model)
+    wanted = tuple(skipped)
+    check_skipped(wanted, tuple(blocks))
+    gone = [name for name, block in blocks.items() if block.removed and name not in wanted]
+    if gone:
+        raise InputError(f"blocks {', '.join(gone)} were removed from this model and can only be skipped")
+    for name, block in blocks.items():
+        block.skipped = name in wanted
+
+
+def skipped_blocks(model: nn.Module) -> tuple[str, ...]:
+    """Names of the blocks that are stepped over at present."""
+    return tuple(name for name, block in blocks_of(model).items() if block.skipped)
+
+
+def check_plan(model: nn.Module, plan: Plan) -> None:
+    """Refuse a plan that was made for another model."""
+    family, blocks = family_of(model).name, tuple(blocks_of(model))
+    if plan.family != family or plan.blocks != blocks:
+        raise InputError(
+            f"the plan is for a {plan.family} model with {len(plan.blocks)} blocks, "
+            f"this is a {family} model with {len(blocks)}"
+        )

@@ -1,0 +1,48 @@
+"""Adapters in every block: the paper's beside each sub-layer, or scaled ones beside the feed-forward network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import nn
+
+from ..core.seeding import drawn_from
+from ..families.registry import family_of
+from ..inserting.insert import adapter_widths, insert
+from ..inserting.parameter_groups import freeze_body
+from ..inserting.pruning import remove_dead_blocks
+from ..inserting.selection import blocks_of
+from ..layers.adapters import ParallelAdapter
+from .method import Method, Setup, nothing_skipped
+
+
+class Adapters(Method):
+    """Bottleneck adapters as in a run, with nothing skipped."""
+
+    name, title, form = "adapters", "adapters", "bottleneck"
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        config = replace(setup.adapters, block_adapter="bottleneck")
+        if config.init == "fit":  # of skip adapters, which are not there
+            config = replace(config, init="zero")
+        insert(model, config, setup.seed)
+        return remove_dead_blocks(model, nothing_skipped(model))  # no skip adapters
+
+
+class ParallelAdapters(Method):
+    """Scaled parallel adapters (He et al., 2022)."""
+
+    name, title, form = "parallel", "parallel adapters", "parallel"
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        super().prepare(model, setup)
+        family = family_of(model)
+        with drawn_from(setup.seed):
+            for block in blocks_of(model).values():
+                kind = family.kind_of(block)
+                width = kind.width(model.config)
+                beside, _ = adapter_widths(setup.adapters, width, kind.skip_factor)
+                bottleneck = setup.parallel_width or beside * kind.sublayers
+                block.parallel_adapter = ParallelAdapter(width, bottleneck, setup.parallel_scale)
+        freeze_body(model)
+        return model

@@ -1,0 +1,58 @@
+"""Methods that add nothing: all of the model is tuned, or its head, its biases (Ben Zaken et al., 2022), or nothing."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from ..inserting.parameter_groups import parameter_groups, unfreeze
+from .method import Method, Setup
+
+
+class Full(Method):
+    """All parameters, at a tenth of the learning rate: they are pre-trained, adapters start from nothing."""
+
+    name, title = "full", "full tuning"
+    own, rate = ("body", "small_parts"), 0.1
+    whole = True
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        unfreeze(super().prepare(model, setup))
+        return model
+
+
+class ZeroShot(Method):
+    """The model as it is, for tasks whose head comes with it, as that of retrieval may."""
+
+    name, title = "zero-shot", "zero-shot"
+    own = ()
+    trains = False
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        return super().prepare(model, setup).requires_grad_(False)
+
+
+class HeadOnly(Method):
+    """The task head and nothing else, poolers frozen too."""
+
+    name, title = "head", "head only"
+    own = ("head",)
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        super().prepare(model, setup)
+        for parameter in parameter_groups(model)["small_parts"].values():
+            parameter.requires_grad_(False)
+        return model
+
+
+class BitFit(Method):
+    """All biases of the body, encoders and LayerNorms included."""
+
+    name, title = "bitfit", "BitFit"
+    own, rate = ("body",), 1.0
+    whole = True
+
+    def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
+        super().prepare(model, setup)
+        for name, parameter in parameter_groups(model)["body"].items():
+            parameter.requires_grad_(name.rpartition(".")[2].endswith("bias"))
+        return model

@@ -1,0 +1,36 @@
+"""The table of methods, and what a recipe says of their comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .adapter_methods import Adapters, ParallelAdapters
+from .fine_tuning import BitFit, Full, HeadOnly, ZeroShot
+from .method import Method
+from .peft_methods import Ia3, Lora
+from .plan_methods import BestHeuristic, RandomPlan, Searched
+from .prompt_methods import DeepPrompts, ShallowPrompts
+
+METHODS: Mapping[str, Method] = {
+    method.name: method
+    for method in (
+        ZeroShot(),
+        Full(),
+        HeadOnly(),
+        BitFit(),
+        Lora(),
+        Ia3(),
+        ShallowPrompts(),
+        DeepPrompts(),
+        Adapters(),
+        ParallelAdapters(),
+        Searched("bottleneck"),
+        Searched("lora"),
+        RandomPlan("bottleneck"),
+        RandomPlan("lora"),
+        BestHeuristic("bottleneck"),
+        BestHeuristic("lora"),
+    )
+}
+#: All that make sense for every task.
+USUAL = tuple(name for name in METHODS if name != "zero-shot")

@@ -1,0 +1,1 @@
+"""Where models come from: an embedded one, a directory, a hub id, an architecture."""

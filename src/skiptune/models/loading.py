@@ -1,0 +1,237 @@
+"""Where models come from: the embedded one, a directory, a hub id, or an architecture with random weights."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers.initialization import no_init_weights
+from transformers.utils import logging
+
+from ..core.errors import InputError, first_line
+from ..core.progress import say_once
+from ..core.seeding import drawn_from
+from ..core.validation import nearest
+from ..families.family import Family
+from ..families.registry import family_of_type
+from .architectures import ARCHITECTURES
+from .embedded import EMBEDDED, embedded_path
+from .head_transfer import carry_rows, label_names, last_layer, rows_by_name
+
+
+def source_of(name: str) -> str:
+    """A directory or hub id for ``name``: embedded names become their directory, anything else stays.
+
+    Raises:
+        InputError: an architecture name (no weights to load), or a path that does not exist.
+    """
+    if name in EMBEDDED:
+        return str(embedded_path(name))
+    if name in ARCHITECTURES:
+        raise InputError(f"{name} is an architecture with random weights; there is no checkpoint to load")
+    looks_like_path = name.startswith((".", "/", "~")) or name.count("/") > 1
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if (path / "config.json").is_file():
+            return str(path)
+        raise InputError(f"{name}: no config.json in this directory; it is not a model")
+    if looks_like_path or "/" not in name:
+        raise InputError(f"{name}: no such model or directory{nearest(name, [*EMBEDDED, *ARCHITECTURES])}")
+    return name
+
+
+def load_config(name: str) -> Any:
+    """The transformers configuration of a model by any kind of name."""
+    if name in ARCHITECTURES:
+        _, config_class, sizes = ARCHITECTURES[name]
+        return config_class(**sizes)
+    return _loading(name, lambda source: AutoConfig.from_pretrained(source))
+
+
+def load_family(name: str) -> Family:
+    """The family of a model by any kind of name.
+
+    Raises:
+        InputError: unknown name, or no family covers it.
+    """
+    return family_of_type(load_config(name).model_type, name)
+
+
+def load_model(
+    name: str,
+    model_class: type[PreTrainedModel] | str,
+    seed: int = 0,
+    random_weights: bool = False,
+    quiet: bool = False,
+    **changes: Any,
+) -> PreTrainedModel:
+    """A model of ``model_class`` in float32 with the pre-trained body of ``name``.
+
+    ``model_class`` may be the name of a task (``vqa``, ``nlvr2``, ``retrieval``, ``entailment``): the class that the
+    model's family has for it.
+
+    Parameters the checkpoint lacks (the task head) are drawn from a private generator seeded by ``seed``, so they do
+    not depend on what ran before. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights`` builds
+    the configuration without reading weights.
+
+    Where the checkpoint has a trained head whose labels are named otherwise than ``changes`` say, its last layer's rows
+    go by name (``id2label``), and the rest of them start fresh; what became of them is printed, unless ``quiet``.
+
+    Raises:
+        InputError: unknown name, unsupported family, or files that cannot be read.
+    """
+    config = load_config(name)
+    if isinstance(model_class, str):
+        model_class = family_of_type(config.model_type, name).model_class(model_class)
+    if config.model_type != model_class.config_class.model_type:
+        wanted = model_class.config_class.model_type
+        raise InputError(f"{name}: model_type {config.model_type!r} is not a supported family; supported: {wanted}")
+    own = copy.deepcopy(config)
+    for field, value in changes.items():
+        setattr(config, field, value)
+    with drawn_from(seed):
+        if random_weights or name in ARCHITECTURES:
+            model = model_class(config)
+        else:
+            model, unread = _loading(name, lambda source: _from_pretrained(model_class, source, config))
+            said = _settle_head(name, model, unread, own) if "id2label" in changes else ""
+            if said and not quiet:
+                say_once(f"{name}: {said}")
+    model.name_or_path = name
+    return model
+
+
+def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> tuple[PreTrainedModel, set[str]]:
+    """The model, and the names of its parameters that the checkpoint lacks or has in other sizes."""
+    model, report = model_class.from_pretrained(
+        source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+    )
+    unread = _unread(report)
+    lost = sorted(key for key in unread if key.startswith(f"{model.base_model_prefix}."))
+    if lost:
+        raise InputError(
+            f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
+        )
+    fixed = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_buffers()})
+    if fixed:  # never trained: they cannot start from anything
+        raise InputError(
+            f"{source}: the checkpoint has no {', '.join(fixed)}: no head for image-text matching. Turn matching_loss "
+            "off, or name a model that has one (skiptune convert --task retrieval keeps it)"
+        )
+    return model, unread
+
+
+def load_pruned(
+    name: str,
+    config: PreTrainedConfig,
+    model_class: type[PreTrainedModel],
+    take_out: Callable[[PreTrainedModel], None],
+    **changes: Any,
+) -> tuple[PreTrainedModel, set[str]]:
+    """A checkpoint's model without what ``take_out`` removes from the structure: it is neither allocated nor read.
+
+    ``config`` is the checkpoint's, ``changes`` are fields of it. ``take_out`` gets the model before it has weights. In
+    float32, with nothing said about parameters that the checkpoint has no weights for: these are returned by name, and
+    hold anything.
+
+    Raises:
+        InputError: another family, or files that cannot be read.
+    """
+    if config.model_type != model_class.config_class.model_type:
+        raise InputError(f"{name}: model_type {config.model_type!r}, expected {model_class.config_class.model_type!r}")
+    for field, value in changes.items():
+        setattr(config, field, value)
+
+    class Pruned(model_class):
+        """``from_pretrained`` fills whatever its class has made."""
+
+        def __init__(self, config: Any) -> None:
+            super().__init__(config)
+            take_out(self)
+
+    def read(source: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+        # a class's own way of reading starts its head, which is given here
+        plainly = PreTrainedModel.from_pretrained.__func__
+        found: tuple[PreTrainedModel, dict[str, Any]] = plainly(
+            Pruned, source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        )
+        return found
+
+    with unsaid(), no_init_weights():  # that blocks are missing is the point
+        model, report = _loading(name, read)
+    model.__class__ = model_class
+    model.name_or_path = name
+    return model, _unread(report)
+
+
+@contextmanager
+def unsaid() -> Iterator[None]:
+    """While this lasts, transformers says nothing about what it loads."""
+    said = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(said)
+
+
+def _unread(report: Mapping[str, Any]) -> set[str]:
+    """Parameters that a checkpoint lacks or has in other sizes, from what transformers tells of loading it."""
+    return set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
+
+
+def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) -> str:
+    """Put the rows of a trained head's last layer where their answers are now; returns what there is to say of it.
+
+    ``own`` is the checkpoint's configuration. A head whose other layers the checkpoint lacks stays as it was drawn.
+    """
+    layer, names, wanted = last_layer(model), label_names(own), label_names(model.config)
+    if layer is None or names == wanted:
+        return ""
+    last = {key for key, value in model.named_parameters() if value is layer.weight or value is layer.bias}
+    if any(key.startswith("classifier.") for key in unread - last):
+        return ""
+    if not names:
+        rest = f"it starts fresh for {len(wanted)} answers" if unread & last else "taken in the order of the data"
+        return f"the labels of its head have no names; {rest}"
+    source = model
+    if unread & last:
+        source, unread = _loading(name, lambda path: _from_pretrained(type(model), path, own))
+    other = last_layer(source)
+    if other is None or unread & last:
+        return ""
+    rows = rows_by_name(names, wanted)
+    carry_rows(layer, other, rows, model.config.initializer_range)
+    rest = f"; it starts fresh for the other {len(wanted) - len(rows)}" if len(rows) < len(wanted) else ""
+    return f"its head knows {len(rows)} of {len(wanted)} answers{rest}"
+
+
+def load_processor(name: str) -> Any:
+    """Tokenizer and Pillow image processor of a model; those of an architecture have no learned vocabulary to match."""
+    family = load_family(name)
+    if name in ARCHITECTURES:
+        return family.fresh_processor(load_config(name))
+    processor, images = family.processor_classes
+    return _loading(
+        name, lambda source: processor(images.from_pretrained(source), AutoTokenizer.from_pretrained(source))
+    )
+
+
+def _loading(name: str, load: Any) -> Any:
+    source = source_of(name)
+    try:
+        return load(source)
+    except InputError:
+        raise
+    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
+        raise InputError(f"{name}: could not be loaded: {first_line(error)}") from error
+    except Exception as error:
+        if type(error).__name__ in ("SafetensorError", "HFValidationError"):
+            raise InputError(f"{name}: could not be loaded: {error}; truncated or edited file?") from error
+        raise

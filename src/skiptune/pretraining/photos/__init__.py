@@ -1,0 +1,1 @@
+"""``meter-photos``: a METER pre-trained on photographs with captions."""

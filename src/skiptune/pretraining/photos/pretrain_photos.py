@@ -1,0 +1,114 @@
+"""Pre-train the photo model: METER on photographs with captions and on generated scenes, resumable, on CPU or GPU."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import BertTokenizer, set_seed
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
+from ...core.files import read_json, write_atomically, write_json
+from ...families.meter import MeterForImageAndTextRetrieval, MeterProcessor
+from .features import MEAN, SPREAD
+from .material import prepare, read_captions
+from .photo_config import PhotoConfig
+from .photo_training import Training
+from .photos_model import MeterForPretraining
+from .scoring import score
+from .start import (
+    choose_pieces,
+    make_tokenizer,
+    read_image_weights,
+    read_text_weights,
+    start_images,
+    start_rest,
+    start_texts,
+    words_of,
+)
+
+_TEXT_HEADS = 12
+
+
+def pretrain_photos(
+    config: PhotoConfig, output: Path, photos: Path, images: Path, heldout: Path, words: tuple[Path, ...] = ()
+) -> dict[str, Any]:
+    """Train, score on held-out photos, and leave the model in ``output/final``.
+
+    Run again on the same ``output`` it goes on; with fewer ``minutes`` than it has trained for, it stops there and
+    writes the model.
+
+    Args:
+        config: sizes.
+        output: for features of the pictures, checkpoints and the model.
+        photos, heldout: JSON-lines files of images with captions; training sees only the first.
+        images: the folder of both files' images.
+        words: further JSON-lines files whose words become pieces of the vocabulary; nothing else is read of them.
+
+    Raises:
+        InputError: files that cannot be read, or packages with the first weights that are missing.
+    """
+    final = output / "final"
+    if (final / "pretraining.json").is_file():
+        report: dict[str, Any] = read_json(final / "pretraining.json")
+        return report
+    set_seed(config.seed)
+    text_weights, pieces = read_text_weights()
+    records, others = read_captions(photos, images), read_captions(heldout, images)
+    texts = [text for path in (photos, *words) for text in words_of(path)]
+    kept = choose_pieces(pieces, texts, config.pieces)
+    tokenizer = make_tokenizer(pieces, kept, config.text_length)
+    model = make_model(config, text_weights, kept)
+    model.to("cuda" if torch.cuda.is_available() else "cpu")
+    material = prepare(config, tokenizer, model.stem.trunk.eval(), records, others, output / "features")
+    training = Training(model, config, material, output)
+    training.run()
+    report = {
+        **score(model, material),
+        "steps": training.step,
+        "seconds": round(training.seconds),
+        "photos": len(records),
+        "captions": sum(len(record.captions) for record in records),
+        "config": asdict(config),
+        "history": training.history,
+    }
+    write_atomically(final, partial(_save, model, tokenizer, report))
+    return report
+
+
+def make_model(config: PhotoConfig, text_weights: dict[str, torch.Tensor], kept: list[int]) -> MeterForPretraining:
+    """The model as training starts with it."""
+    text_width = text_weights["embeddings.word_embeddings.weight"].shape[1]
+    text_mlp = len(text_weights["encoder.layer.0.intermediate.dense.weight"])
+    own = config.model_config(len(kept), text_width, _TEXT_HEADS, text_mlp)
+    model = MeterForPretraining(own)
+    start_rest(model)
+    start_texts(model.meter, text_weights, kept)
+    start_images(model.stem, read_image_weights())
+    return model
+
+
+def _save(model: MeterForPretraining, tokenizer: BertTokenizer, report: dict[str, Any], folder: Path) -> None:
+    """As a model for ranking, whose head starts as the difference of "match" and "no match"; float16."""
+    own = copy.deepcopy(model.meter.config)
+    own.matching_loss, own.contrast_scale = True, round(model.contrast_scale.item(), 3)
+    kept = MeterForImageAndTextRetrieval(own)
+    kept.meter.load_state_dict(model.meter.state_dict())
+    assert kept.matching is not None
+    with torch.no_grad():
+        weight, bias = model.matching.weight.cpu(), model.matching.bias.cpu()
+        kept.matching.weight.copy_(weight)
+        kept.matching.bias.copy_(bias)
+        kept.rank_output.weight.copy_(weight[1:] - weight[:1])
+        kept.rank_output.bias.copy_(bias[1:] - bias[:1])
+    kept.to(torch.float16).save_pretrained(folder)
+    side = own.image_size
+    pictures = CLIPImageProcessorPil(
+        size={"height": side, "width": side}, do_center_crop=False, image_mean=[MEAN] * 3, image_std=[SPREAD] * 3
+    )
+    MeterProcessor(pictures, tokenizer).save_pretrained(folder)
+    write_json(folder / "pretraining.json", report)

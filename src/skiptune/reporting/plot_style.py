@@ -1,0 +1,33 @@
+"""Colours and style of every figure. Colours are those of Okabe and Ito."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BLUE, SKY, VERMILLION, PURPLE = "#0072B2", "#56B4E9", "#D55E00", "#CC79A7"
+
+
+GREY, INK = "#767676", "#222222"
+
+
+_FONT = 9
+
+
+PLOT_STYLE: Any = {
+    "font.size": _FONT,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.titlesize": _FONT,
+    "axes.titlelocation": "left",
+    "hatch.linewidth": 1.2,
+    "legend.frameon": False,
+    "svg.fonttype": "path",  # the same everywhere, whatever fonts a reader has
+    "svg.hashsalt": "skiptune",  # the same file for the same numbers
+}
+
+
+def plain(name: str) -> str:
+    """A name that matplotlib does not take for mathematics."""
+    return name.replace("$", r"\$")

@@ -1,0 +1,199 @@
+"""The figures of the report card, drawn without a display and returned as images to put into a page.
+
+Colours are those of Okabe and Ito; what they say is also said by hatching, dashes or labels.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
+
+from .plot_style import _FONT, BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
+from .summary import MODELS
+
+_MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
+
+_SIZE = (5.6, 2.9)  # inches; half the page
+_LABELS_FIT = 16  # labels of one line each beside a figure of that height
+
+
+def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], skipped: Sequence[str]) -> str:
+    """Bars of the final preferences in model order; skipped blocks hatched and named in the legend."""
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure, axes = _figure()
+        for state, color, hatch in (("kept", BLUE, ""), ("skipped", VERMILLION, "////")):
+            places = [k for k, name in enumerate(blocks) if (name in skipped) == (state == "skipped")]
+            heights = [preferences.get(blocks[k], 0.0) for k in places]
+            if places:
+                axes.bar(places, heights, 0.75, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=state)
+        crowded = len(blocks) > _LABELS_FIT or max(map(len, blocks)) > 3
+        axes.set_xticks(range(len(blocks)), [plain(name) for name in blocks], rotation=90 if crowded else 0)
+        if len(blocks) > 2 * _LABELS_FIT:
+            axes.tick_params(axis="x", labelsize=max(4, _FONT * 2 * _LABELS_FIT / len(blocks)))
+        axes.axhline(0, color=INK, linewidth=0.8)
+        axes.set(xlabel="block", ylabel="preference (higher: skip)")
+        _legend_above(axes)
+        return _image(figure)
+
+
+def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> str:
+    """How the preferences moved from zero, one line a block; each holds from one update to the next.
+
+    Rounds during the training have their step; without one, they are numbered.
+    """
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure, axes = _figure()
+        stepped = all("step" in entry for entry in rounds)
+        steps = [0, *(entry["step"] if stepped else number for number, entry in enumerate(rounds, 1))]
+        states = set()
+        for k in sorted(range(len(blocks)), key=lambda k: blocks[k] in skipped):  # skipped ones on top
+            name, values = blocks[k], [0.0, *(entry["preferences"][k] for entry in rounds)]
+            state, color, dash, width = _line(name in skipped)
+            label = state if state not in states else None
+            states.add(state)
+            axes.plot(steps, values, dash, color=color, linewidth=width, drawstyle="steps-post", label=label)
+        label = "optimizer step of the search" if stepped else "round of comparisons"
+        axes.set(xlabel=label, ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        named = [k for k, name in enumerate(blocks) if name in skipped or len(blocks) <= _LABELS_FIT]
+        _name_lines(axes, {plain(blocks[k]): rounds[-1]["preferences"][k] for k in named}, set(map(plain, skipped)))
+        _legend_above(axes)
+        return _image(figure)
+
+
+def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+    """Logged training losses by step; the scale is logarithmic when they fall a long way."""
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure, axes = _figure()
+        for name, history in histories.items():
+            steps, losses = ([entry[key] for entry in history] for key in ("step", "loss"))
+            dash, color = ("--", PURPLE) if name == "search" else ("-", INK)
+            marker = "o" if len(steps) == 1 else None
+            axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
+        every = [entry["loss"] for history in histories.values() for entry in history]
+        if min(every) > 0 and max(every) > 5 * min(every):
+            axes.set_yscale("log")
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+            axes.yaxis.set_minor_locator(LogLocator(subs=()))
+        axes.set(xlabel="optimizer step", ylabel="loss")
+        axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
+        axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
+        _legend_above(axes)
+        return _image(figure)
+
+
+def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Save a PNG: how far each strategy's plan lies above the best of all, the best on top, with what it cost."""
+    with matplotlib.rc_context(PLOT_STYLE):
+        figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
+        axes = figure.subplots()
+        labels = [f"{plain(row['strategy'])} (+{row['cost']:.0%})" for row in rows]
+        axes.barh(range(len(rows)), [row["regret"] for row in rows], color=INK, height=0.6)
+        axes.set_yticks(range(len(rows)), labels)
+        axes.invert_yaxis()
+        axes.set(xlabel="held-out loss above the best plan's", title="in brackets: cost over the training alone")
+        axes.set_xlim(left=0)
+        figure.savefig(path, format="png", dpi=150)
+
+
+def latency_plot(batches: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+    """Milliseconds of a forward pass, one panel a batch size: medians as bars, 10th to 90th percentile as whiskers."""
+    with matplotlib.rc_context(PLOT_STYLE):
+        height = max(_SIZE[1], 0.3 + 1.3 * len(batches))
+        figure = Figure((_SIZE[0], height), layout="constrained")
+        panels = figure.subplots(len(batches), squeeze=False)[:, 0]
+        for axes, (batch, rows) in zip(panels, batches.items(), strict=True):
+            axes.set_title(f"batch of {batch}")
+            _latency_bars(axes, rows)
+        return _image(figure)
+
+
+def _latency_bars(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:
+    names = [name for name in MODELS if name in rows]
+    longest = max(rows[name]["p90_s"] for name in names) * 1e3
+    for place, name in enumerate(names):
+        low, middle, high = (rows[name][key] * 1e3 for key in ("p10_s", "median_s", "p90_s"))
+        axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
+        axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
+        text = f"{middle:.3g} ms" + ("" if name == "original" else f"  ×{rows[name]['ratio']:.2f}")
+        axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
+    axes.set_yticks(range(len(names)), [MODELS[name] for name in names])
+    axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar
+    axes.invert_yaxis()
+    axes.set_xticks([])
+    axes.tick_params(axis="y", length=0)
+    axes.spines["bottom"].set_visible(False)
+
+
+def _line(skipped: bool) -> tuple[str, str, str, float]:
+    """State, colour, dash and width of a block's line."""
+    return ("skipped", VERMILLION, "-", 1.8) if skipped else ("kept", BLUE, "--", 1.0)
+
+
+def _name_lines(axes: Axes, ends: Mapping[str, float], skipped: set[str]) -> None:
+    """Name every line at its right end, the names moved apart where lines end close together."""
+    if not ends:
+        return
+    size = min(_FONT - 1.0, (_FONT - 1.0) * _LABELS_FIT / len(ends))
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    names = sorted(ends, key=lambda name: ends[name])
+    places = spread([ends[name] for name in names], low, high, (high - low) / max(_LABELS_FIT, len(ends)))
+    for name, place in zip(names, places, strict=True):
+        color = _line(name in skipped)[1]
+        axes.annotate(
+            name,
+            xy=(1, ends[name]),
+            xytext=(1.05, place),
+            xycoords=axes.get_yaxis_transform(),
+            va="center",
+            fontsize=size,
+            color=color,
+            annotation_clip=False,
+            arrowprops={
+                "arrowstyle": "-",
+                "color": color,
+                "linewidth": 0.6,
+                "shrinkA": 1,
+                "shrinkB": 1,
+                "relpos": (0, 0.5),
+            },
+        )
+
+
+def spread(values: Sequence[float], low: float, high: float, gap: float) -> list[float]:
+    """Move ascending ``values`` to lie ``gap`` apart within ``[low, high]``; those far enough apart stay."""
+    places = list(values)
+    for k in range(1, len(places)):
+        places[k] = max(places[k], places[k - 1] + gap)
+    limit = high
+    for k in reversed(range(len(places))):
+        places[k] = min(places[k], limit)
+        limit = places[k] - gap
+    return [max(place, low + k * gap) for k, place in enumerate(places)]
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(_SIZE, layout="constrained")
+    return figure, figure.subplots()
+
+
+def _legend_above(axes: Axes) -> None:
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, borderaxespad=0)
+
+
+def _image(figure: Figure) -> str:
+    """The figure as a ``data:`` address."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

@@ -1,0 +1,135 @@
+"""Which sets of blocks meet a budget, and the best of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from ..core.errors import InputError
+
+#: Numbers of the blocks that a subnetwork skips, in increasing order.
+Candidate = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Allowance:
+    """Which sets of blocks a budget asks for: those that save at least ``target``, with no block too many.
+
+    A set has a block too many if it still saved ``target`` without it. A block that saves nothing is in no set.
+
+    Attributes:
+        savings: of each block, in model order; 1.0 each for a number of blocks.
+        target: to be reached by their sum; nothing is skipped if it is not positive.
+
+    Raises:
+        InputError: only skipping every block would reach the target, or not even that.
+    """
+
+    savings: tuple[float, ...]
+    target: float
+
+    def __post_init__(self) -> None:
+        if self.most < self.target:
+            raise InputError(f"a saving of {self.target:g} cannot be met; all blocks but one save {self.most:g}")
+
+    @classmethod
+    def of_number(cls, blocks: int, number: int) -> Allowance:
+        """Any ``number`` of ``blocks``.
+
+        Raises:
+            InputError: no block would be kept.
+        """
+        if not 0 <= number < blocks:
+            raise InputError(f"num_skip: {number} of {blocks} blocks; at least one must be kept")
+        return cls((1.0,) * blocks, float(number))
+
+    @property
+    def most(self) -> float:
+        """What can be saved while one block is kept."""
+        return most_saved(self.savings)
+
+    @cached_property
+    def number(self) -> int | None:
+        """The number of blocks to skip if all of them save the same or nothing is to be skipped, else ``None``."""
+        if self.target <= 0:
+            return 0
+        return self._fillings[0][0] if len(self._groups[0]) == len(self.savings) else None
+
+    def met(self, chosen: Sequence[int]) -> bool:
+        """Whether skipping the blocks ``chosen`` saves enough."""
+        return math.fsum(self.savings[block] for block in chosen if self.savings[block] > 0) >= self.target
+
+    def fill(self, order: Sequence[int]) -> Candidate:
+        """Blocks in this order until the target is met, less those that became superfluous; in increasing order.
+
+        Of the superfluous ones the last in order go first: ``order`` starts with the blocks wanted most.
+        """
+        chosen: list[int] = []
+        for block in order:
+            if self.met(chosen):
+                break
+            if self.savings[block] > 0:
+                chosen.append(block)
+        for block in reversed(chosen.copy()):
+            rest = [other for other in chosen if other != block]
+            if self.met(rest):
+                chosen = rest
+        return tuple(sorted(chosen))
+
+    def best(self, hurt: Sequence[float]) -> Candidate:
+        """The set of smallest total hurt, in increasing order; exact. Ties: fewer blocks, then lower numbers.
+
+        Args:
+            hurt: by how much skipping each block raises the loss. Sets differ in size, so zero must mean that skipping
+                the block costs nothing; a constant added to all would favour the sets of fewest blocks. Negative
+                ones, of blocks that do harm, are fine: a set has no block too many all the same.
+        """
+        if self.number is not None:
+            order = sorted(range(len(hurt)), key=lambda block: (hurt[block], block))
+            return tuple(sorted(order[: self.number]))
+        groups = [sorted(group, key=lambda block: (hurt[block], block)) for group in self._groups]
+        candidates = (
+            tuple(sorted(block for group, count in zip(groups, filling, strict=True) for block in group[:count]))
+            for filling in self._fillings
+        )
+        return min(candidates, key=lambda chosen: (math.fsum(hurt[block] for block in chosen), len(chosen), chosen))
+
+    def count(self) -> int:
+        """The number of distinct sets."""
+        sizes = [len(group) for group in self._groups]
+        return sum(math.prod(map(math.comb, sizes, filling)) for filling in self._fillings)
+
+    @cached_property
+    def _groups(self) -> list[list[int]]:
+        """Blocks that save the same, from the largest saving down."""
+        sizes = sorted({saving for saving in self.savings if saving > 0}, reverse=True)
+        return [[block for block, saving in enumerate(self.savings) if saving == size] for size in sizes]
+
+    @cached_property
+    def _fillings(self) -> list[tuple[int, ...]]:
+        """Every way to meet the target by a number of blocks of each group: few, as a model has few kinds of block.
+
+        Going from large savings to small ones, a set has no block too many if its last block was needed.
+        """
+
+        def extend(counts: tuple[int, ...], chosen: list[int]) -> Iterator[tuple[int, ...]]:
+            if self.met(chosen):
+                yield counts + (0,) * (len(self._groups) - len(counts))
+            elif len(counts) < len(self._groups):
+                group = self._groups[len(counts)]
+                for count in range(len(group) + 1):
+                    taken = chosen + group[:count]
+                    yield from extend((*counts, count), taken)
+                    if self.met(taken):
+                        break
+
+        return list(extend((), []))
+
+
+def most_saved(savings: Sequence[float]) -> float:
+    """What skipping saves at most if one block must be kept."""
+    useful = [saving for saving in savings if saving > 0]
+    spared = min(useful) if len(useful) == len(savings) else 0.0
+    return math.fsum(useful) - spared

@@ -1,0 +1,68 @@
+"""When a search does what: its steps, its warm-up, its rounds of comparisons."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ..config import SearchConfig, TrainConfig
+from ..core.distributed import processes
+from ..training.schedule import optimizer_steps
+from .strategies import STRATEGIES
+
+#: Part of the training's steps during which the choice is open (the paper's), and of those the part before the first
+#: comparison, for strategies that compare meanwhile.
+_OPEN, _WARMUP = 0.3, 1 / 3
+
+
+#: The same for those that compare at the end of it. What adapters learn on ever other subnetworks is of less use to the
+#: one that is chosen, so a tenth has to do; but losses after fewer steps say little of what adapters will make up for.
+_OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
+
+
+#: Forward passes that a training step is worth: its own, and the backward pass through frozen weights.
+_STEP = 2
+
+
+def reward_batch_size(config: SearchConfig, training: TrainConfig) -> int:
+    """Examples in a held-out batch: as set, else the strategy's share of the training batch of all processes."""
+    share = STRATEGIES[config.strategy].batch_share
+    return config.reward_batch_size or math.ceil(training.batch_size * processes() * share)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """When a search does what.
+
+    Attributes:
+        steps: optimizer steps of the search.
+        whole: of search and training together.
+        rounds: of comparisons.
+        warmup: draws before the first of them, for strategies that compare while they train.
+        interval: draws from one to the next.
+    """
+
+    steps: int
+    whole: int
+    rounds: int
+    warmup: int
+    interval: int
+
+
+def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batch: int) -> Schedule:
+    """The times that a configuration means for ``rows`` training records and held-out batches of ``reward_batch``."""
+    whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
+    if config.max_steps is None and config.epochs is None:
+        least = whole if STRATEGIES[config.strategy].looks else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
+        steps = max(1, round(min(_OPEN * whole, least)))
+    else:
+        steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)
+    share = _WARMUP
+    if config.epochs is not None and config.warmup_epochs is not None:
+        share = config.warmup_epochs / config.epochs
+    per_step = training.gradient_accumulation if config.draw == "micro_batch" else 1
+    warmup, draws = math.ceil(share * steps * per_step), steps * per_step
+    batch = training.batch_size * training.gradient_accumulation * processes()
+    rounds = max(1, int(config.cost * _STEP * whole * batch / (config.candidates * reward_batch)))
+    interval = config.interval or max(1, round((draws - warmup) / rounds))
+    return Schedule(steps, whole, rounds, warmup, interval)

@@ -1,0 +1,150 @@
+"""What a task is: it turns records into batches with labels, and a model's outputs into measures."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from ..core.errors import InputError
+from ..data.images import ImageStore
+from ..data.parts import Data
+from ..data.records import Record
+from ..families.registry import family_of_processor
+
+_LONGEST_TEXT = 512
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Measures of a model over ``count`` records, what it said to each, and how good that was.
+
+    Attributes:
+        metrics: by name, the task's headline first; each in [0, 1], higher is better.
+        loss: mean over the records.
+        count: of records.
+        unknown: records that could not be right, because their answers are none the model can give.
+        predictions: one a record.
+        scores: of the predictions, each in [0, 1].
+    """
+
+    metrics: dict[str, float]
+    loss: float
+    count: int
+    unknown: int
+    predictions: tuple[str, ...]
+    scores: tuple[float, ...]
+
+    @property
+    def headline(self) -> float:
+        """The task's first measure."""
+        return next(iter(self.metrics.values()))
+
+    def summary(self) -> dict[str, float | int]:
+        """The numbers, for JSON."""
+        return {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
+
+
+class Task(ABC):
+    """A task over the records of :mod:`skiptune.data`.
+
+    Args:
+        processor: tokenizer and image processor of the family; the latter alone for a task that is only exported.
+    """
+
+    name: ClassVar[str]
+    #: Name of the measure that a model is judged by.
+    metric: ClassVar[str]
+    #: What one record is called in reports.
+    unit: ClassVar[str]
+    #: The power of the number of records by which the time of an evaluation grows.
+    growth: ClassVar[int] = 1
+
+    def __init__(self, processor: Any) -> None:
+        self.processor = processor
+        self.images = ImageStore(getattr(processor, "image_processor", processor))
+
+    @property
+    def head(self) -> str:
+        """The name, in the table of families, of the model class that the task needs."""
+        return self.name
+
+    @property
+    def model_class(self) -> type[PreTrainedModel]:
+        """The class with a head for this task, of the family that the processor belongs to."""
+        return family_of_processor(self.processor).model_class(self.head)
+
+    @abstractmethod
+    def model_changes(self) -> dict[str, Any]:
+        """Configuration fields of a model for this task."""
+
+    @classmethod
+    @abstractmethod
+    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Task:
+        """The task as training records define it; answers given less than ``least`` times are left out."""
+
+    @classmethod
+    def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Task:
+        """The task as the data of a run define it; ``known`` are the answers that the model's head has already."""
+        return cls.from_records(processor, data.train, least, **options)
+
+    @classmethod
+    @abstractmethod
+    def check(cls, records: Sequence[Record]) -> None:
+        """Refuse records that are not of this task.
+
+        Raises:
+            InputError: names what they lack.
+        """
+
+    def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well
+        """Give a head that has learnt nothing a better start than chance, from the training ``records``. In place."""
+
+    @abstractmethod
+    def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        """Records to what the model takes, with ``labels``."""
+
+    @abstractmethod
+    def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
+        """Evaluate ``model``, in evaluation mode, as it stands."""
+
+    @abstractmethod
+    def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
+        """What the model says to one record without a known answer, best first."""
+
+    @abstractmethod
+    def accepted(self, record: Record) -> list[str]:
+        """What would have been right, for reports."""
+
+    @abstractmethod
+    def settings(self) -> dict[str, Any]:
+        """What, beside the processor, it takes to make this task again; JSON values."""
+
+    def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
+        """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit."""
+        tokenizer = self.processor.tokenizer
+        limit = min(tokenizer.model_max_length, _LONGEST_TEXT)
+        found = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        return {name: found[name] for name in ("input_ids", "attention_mask")}
+
+
+def on_device(batch: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
+    """The batch where the model is; one without parameters is on the CPU."""
+    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
+    return {name: value.to(device) for name, value in batch.items()}
+
+
+def refuse_without(records: Sequence[Record], task: str, what: str, has: Any) -> None:
+    """Refuse records that lack something a task needs; looks at the first ones.
+
+    Raises:
+        InputError: names the task and the field.
+    """
+    for number in range(min(len(records), 100)):
+        if not has(records[number]):
+            raise InputError(f"task {task!r} needs records with {what}; record {number + 1} has none")

@@ -1,0 +1,1 @@
+"""Train the adapters of a model: steps, checkpoints, caches."""

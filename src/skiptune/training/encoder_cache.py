@@ -1,0 +1,159 @@
+"""Outputs of frozen encoders, kept in a file: images and texts that come again are not encoded again.
+
+METER's encoders are 58 % of its work and see nothing of what is trained above them, so what they say of an image or a
+text is the same in every epoch, in the search, the training and the evaluation. Rows are known by their content, so it
+does not matter where they come from. Each is encoded by itself, without padding and without dropout: what is kept does
+not depend on its neighbours, and a run that was killed goes on to the same weights. The released code encodes
+everything anew, with dropout in the encoders while training.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from safetensors.torch import load, save
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from ..core.errors import InputError
+from ..families.family import Encoder
+from ..families.registry import family_of
+from ..models.fingerprint import fingerprint
+
+_WAIT = 300.0  # seconds for another process that writes
+
+
+class EncoderCache:
+    """A file of encoded rows. Several processes of one machine may share it; a kill leaves it whole.
+
+    Args:
+        path: of the file, an SQLite data base; made if it is not there.
+        gib: no more is written once it has this size; further rows are encoded every time.
+
+    Attributes:
+        hits, misses: rows that were found, and that were encoded, by this object.
+    """
+
+    def __init__(self, path: str | Path, gib: float = 2.0) -> None:
+        self.path, self.limit = Path(path), gib * 2**30
+        self.hits = self.misses = 0
+
+    @contextmanager
+    def attached(self, model: nn.Module) -> Iterator[EncoderCache]:
+        """While this lasts, the frozen encoders of ``model`` look up what they have encoded before.
+
+        An encoder of which anything is trained goes on as before, and so do copies of the model. Encoders must not
+        change meanwhile.
+
+        Raises:
+            InputError: the family has no encoders below its blocks, or the file cannot be used.
+        """
+        encoders = encoders_of(model)
+        with ExitStack() as stack:
+            store = stack.enter_context(self._open())
+            for encoder in encoders:
+                if not any(parameter.requires_grad for parameter in encoder.weights.parameters()):
+                    setattr(encoder.owner, encoder.method, _Lookup(self, encoder, store))
+                    stack.callback(delattr, encoder.owner, encoder.method)
+            yield self
+
+    def remove(self) -> None:
+        """Remove the file, if it is there."""
+        for ending in ("", "-wal", "-shm"):
+            self.path.with_name(self.path.name + ending).unlink(missing_ok=True)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)) as store:
+                store.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
+                store.execute("PRAGMA synchronous=NORMAL")
+                store.execute("CREATE TABLE IF NOT EXISTS encoded (key BLOB PRIMARY KEY, rows BLOB NOT NULL)")
+                yield store
+        except sqlite3.Error as error:
+            raise InputError(f"{self.path}: cannot be used to keep encoded images and texts ({error})") from None
+
+
+class _Lookup:
+    """An encoder's method, which encodes only rows that are not in a file yet."""
+
+    def __init__(self, cache: EncoderCache, encoder: Encoder, store: sqlite3.Connection) -> None:
+        self.cache, self.encoder, self.store = cache, encoder, store
+        self.encode: Callable[..., Tensor] = getattr(encoder.owner, encoder.method)
+        weights = fingerprint(encoder.weights.state_dict().items())
+        versions = f"torch {torch.__version__} transformers {transformers.__version__}"
+        self.about = f"{encoder.method} {weights} {versions}"
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        """The plain method of the owner's copy, whose operations may be counted and whose weights may change."""
+        owner = memo[id(self.encoder.owner)]
+        return getattr(type(owner), self.encoder.method).__get__(owner)
+
+    def __call__(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        """As the method: ``(batch, …)`` and the mask of tokens ``(batch, tokens)`` to ``(batch, rows, width)``; zeros
+        where there is padding."""
+        rows = list(inputs) if mask is None else [row[own.bool()] for row, own in zip(inputs, mask, strict=True)]
+        keys = [_key(self.about, row) for row in rows]
+        by_key = dict(zip(keys, rows, strict=True))
+        found = {key: kept for key in by_key if (kept := self._read(key)) is not None}
+        made = {key: self._alone(row) for key, row in by_key.items() if key not in found}
+        self._write(made)
+        self.cache.misses += len(made)
+        self.cache.hits += len(keys) - len(made)
+        encoded = [found[key] if key in found else made[key] for key in keys]
+        length = max(map(len, encoded)) if mask is None else inputs.shape[1]
+        return torch.stack([pad(one, (0, 0, 0, length - len(one))) for one in encoded]).to(inputs.device)
+
+    def _alone(self, row: Tensor) -> Tensor:
+        """One row encoded by itself in evaluation mode, on the CPU."""
+        weights, training = self.encoder.weights, self.encoder.weights.training
+        weights.eval()
+        try:
+            with torch.no_grad():
+                return self.encode(row[None])[0].cpu()
+        finally:
+            weights.train(training)
+
+    def _read(self, key: bytes) -> Tensor | None:
+        found = self.store.execute("SELECT rows FROM encoded WHERE key = ?", (key,)).fetchone()
+        return None if found is None else load(found[0])["rows"]
+
+    def _write(self, made: Mapping[bytes, Tensor]) -> None:
+        """Keep what was made, if there is room; another process may have made the same."""
+        used = _number(self.store, "page_count") * _number(self.store, "page_size")
+        if not made or used >= self.cache.limit:
+            return
+        self.store.execute("BEGIN IMMEDIATE")
+        values = ((key, save({"rows": rows})) for key, rows in made.items())
+        self.store.executemany("INSERT OR IGNORE INTO encoded VALUES (?, ?)", values)
+        self.store.execute("COMMIT")
+
+
+def encoders_of(model: nn.Module) -> list[Encoder]:
+    """The encoders of a model whose outputs can be kept.
+
+    Raises:
+        InputError: the family has none.
+    """
+    family = family_of(model)
+    if family.encoders is None:
+        raise InputError(f"encoder_cache: {family.name} has no encoders whose outputs could be kept; set it to null")
+    return family.encoders(model)
+
+
+def _key(about: str, row: Tensor) -> bytes:
+    digest = hashlib.blake2b(f"{about} {row.dtype} {tuple(row.shape)} ".encode(), digest_size=20)
+    digest.update(row.detach().cpu().contiguous().view(torch.uint8).numpy().data)
+    return digest.digest()
+
+
+def _number(store: sqlite3.Connection, pragma: str) -> int:
+    return int(store.execute(f"PRAGMA {pragma}").fetchone()[0])

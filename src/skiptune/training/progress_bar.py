@@ -1,0 +1,61 @@
+"""The progress bar of a training; apart from the others, which need none of the Trainer's code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.progress import Progress
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import PrinterCallback, ProgressCallback
+
+from ..core.progress import make_bar
+
+
+def silence(trainer: Trainer) -> None:
+    """Take away what the Trainer prints by itself; :class:`TrainingBar` says it better."""
+    for unwanted in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(unwanted)
+
+
+class TrainingBar(TrainerCallback):
+    """Shows steps, the running loss, and what ``note`` has to say, e.g. the blocks that look most skippable."""
+
+    def __init__(self, title: str, note: Callable[[], str] | None = None) -> None:
+        self.title, self.note = title, note or (lambda: "")
+        self.bar: Progress | None = None
+        self.loss = ""
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if state.is_world_process_zero:
+            self.bar = make_bar()
+            self.bar.start()
+            self.task = self.bar.add_task(self.title, total=state.max_steps, completed=state.global_step, note="")
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self.bar is not None:
+            self.bar.update(self.task, completed=state.global_step, note=f"{self.loss}  {self.note()}")
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if logs and "loss" in logs:
+            self.loss = f"loss {float(logs['loss']):.3f}"
+
+    def close(self) -> None:
+        """Give the terminal back; also after a failure."""
+        if self.bar is not None:
+            self.bar.stop()
+            self.bar = None
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self.close()

@@ -1,0 +1,53 @@
+"""The trained parameters of a model: copied out, read from a file, put back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from ..core.errors import InputError
+
+
+def trained_state(model: nn.Module) -> dict[str, Tensor]:
+    """Copies of the trainable parameters by name."""
+    return {name: p.detach().clone().contiguous() for name, p in model.named_parameters() if p.requires_grad}
+
+
+def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trained parameters") -> None:
+    """Copy ``state``, which came from ``source``, into the trainable parameters; all of it or nothing.
+
+    Raises:
+        InputError: the names and sizes are not exactly those of the model's trainable parameters, or a value is not
+            finite.
+    """
+    load_tensors({name: p for name, p in model.named_parameters() if p.requires_grad}, state, source)
+
+
+@torch.no_grad()
+def load_tensors(own: dict[str, nn.Parameter], state: dict[str, Tensor], source: str) -> None:
+    """As :func:`load_trained`, into the parameters ``own``."""
+    if own.keys() != state.keys():
+        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
+        raise InputError(f"{source}: does not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
+    for name, parameter in own.items():
+        if parameter.shape != state[name].shape or not bool(state[name].isfinite().all()):
+            raise InputError(f"{source}: {name} is not {tuple(parameter.shape)} finite numbers")
+    for name, parameter in own.items():
+        parameter.copy_(state[name])
+
+
+def read_trained(path: Path) -> dict[str, Tensor]:
+    """Tensors by name, as :func:`trained_state` gave them.
+
+    Raises:
+        InputError: the file is missing, truncated or not a safetensors file.
+    """
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); truncated or edited? Remove it to train again") from None
+    return state
