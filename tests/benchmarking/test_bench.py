@@ -13,12 +13,13 @@ import torch
 from typer.testing import CliRunner
 
 from skiptune import BenchConfig, InputError, Plan, RunError, SkipConfig, bench, export, insert, load_model
-from skiptune.bench_memory import measure_alone
-from skiptune.bench_models import Builder, parse_model
-from skiptune.bench_report import markdown
-from skiptune.benchmark import check_equal, median_interval, summarize, unsafe
-from skiptune.cli import app
-from skiptune.cost import example_inputs
+from skiptune.benchmarking.bench import check_equal
+from skiptune.benchmarking.bench_models import Builder, parse_model
+from skiptune.benchmarking.bench_report import markdown
+from skiptune.benchmarking.memory import measure_alone
+from skiptune.benchmarking.summarize import median_interval, summarize, unsafe
+from skiptune.cli.main import app
+from skiptune.costs.example_inputs import example_inputs
 
 QUICK = BenchConfig(repeats=2, warmup=0, labels=5, memory=False)
 SETTINGS = {"image_size": [48, 48], "text_length": 40, "device": "cpu", "dtype": "float32", "threads": 1}

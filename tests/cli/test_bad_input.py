@@ -23,9 +23,10 @@ from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
 from conftest import draw_square, write_recipe
-from skiptune import InputError, SkipConfig, export, hub, insert, load_model, read_recipe
-from skiptune.cli import main
-from skiptune.recipe import _SECTIONS, Recipe
+from skiptune import InputError, SkipConfig, export, insert, load_model, read_recipe
+from skiptune.cli.main import main
+from skiptune.exporting import hub
+from skiptune.running.recipe import _SECTIONS, Recipe
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -463,7 +464,7 @@ def test_a_full_disk_ends_with_a_sentence_and_the_earlier_files(limit: int, run_
     def full() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
-    code = "import sys; from skiptune.cli import main; main()"
+    code = "import sys; from skiptune.cli.main import main; main()"
     done = subprocess.run(
         [sys.executable, "-c", code, "export" if limit == 40_000 else "run",
          *([folder, tmp_path / "slim"] if limit == 40_000 else [run_copy / "tiny.yaml"])],

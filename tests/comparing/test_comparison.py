@@ -13,23 +13,24 @@ import numpy as np
 import pytest
 
 from skiptune import InputError, Run, RunError
-from skiptune.checks import write_json
 from skiptune.comparing.comparison import MethodComparison
 from skiptune.comparing.estimate import said
+from skiptune.comparing.job_process import work
 from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
-from skiptune.comparing.labels import Box, Point, place
+from skiptune.comparing.label_placement import Box, Point, place
 from skiptune.comparing.page import page
-from skiptune.comparing.plot import area, pareto_plot
-from skiptune.comparing.statistics import paired_test, sign_flip, two_sided
-from skiptune.comparing.table import paired, rows_of
-from skiptune.comparing.work import work
+from skiptune.comparing.paired_tests import paired_test, sign_flip, two_sided
+from skiptune.comparing.pareto_plot import area, pareto_plot
+from skiptune.comparing.rows import paired, rows_of
 from skiptune.config import Budget
-from skiptune.cost import count_macs, example_inputs
-from skiptune.evaluation import evaluate
-from skiptune.insertion import insert
+from skiptune.core.files import write_json
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.macs import count_macs
+from skiptune.inserting.insert import insert
 from skiptune.methods.method import NO_ADAPTERS
-from skiptune.methods.table import METHODS, USUAL
-from skiptune.recipe import Recipe, read_recipe
+from skiptune.methods.registry import METHODS, USUAL
+from skiptune.running.recipe import Recipe, read_recipe
+from skiptune.tasks.evaluation import evaluate
 
 SHORT: dict[str, Any] = {"search": {"max_steps": 2, "candidates": 3, "batches": 1}, "train": {"max_steps": 4}}
 

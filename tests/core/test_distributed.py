@@ -18,10 +18,10 @@ import torch
 from safetensors.torch import load_file
 
 from skiptune import InputError, TrainConfig
-from skiptune.checkpoints import newest_checkpoint, save_checkpoint
-from skiptune.distributed import alike, on_main, processes, rank
-from skiptune.errors import PeerError
-from skiptune.training import SharedBatches
+from skiptune.core.distributed import alike, on_main, processes, rank
+from skiptune.core.errors import PeerError
+from skiptune.training.checkpoints import newest_checkpoint, save_checkpoint
+from skiptune.training.dataset import SharedBatches
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")
 ACCELERATE = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",

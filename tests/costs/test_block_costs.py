@@ -13,13 +13,16 @@ from torch.utils.flop_counter import FlopCounterMode
 from transformers import PreTrainedModel
 
 from skiptune import InputError, Plan, SkipConfig, count_macs, insert, load_model, prune
-from skiptune import latency as latency_module
-from skiptune.block_costs import shared_copy
-from skiptune.cost import block_savings, cost_table, count_blocks, example_inputs
+from skiptune.costs import latency as latency_module
+from skiptune.costs.cost_table import cost_table
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.latency import time_blocks
+from skiptune.costs.macs import block_savings, count_blocks
+from skiptune.costs.shapes_only import ShapesOnly
 from skiptune.families.registry import family_of
-from skiptune.insertion import blocks_of, remove_dead_blocks
-from skiptune.latency import time_blocks
-from skiptune.shapes_only import ShapesOnly
+from skiptune.inserting.pruning import remove_dead_blocks
+from skiptune.inserting.selection import blocks_of
+from skiptune.models.shared_copy import shared_copy
 
 SIZE, LENGTH = (48, 64), 9
 CASES = [

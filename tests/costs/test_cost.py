@@ -10,8 +10,8 @@ from transformers import ViltForQuestionAnswering
 from typer.testing import CliRunner
 
 from skiptune import SkipConfig, cost_table, load_model
-from skiptune.cli import app
-from skiptune.errors import InputError
+from skiptune.cli.main import app
+from skiptune.core.errors import InputError
 
 WIDTH, MLP, BLOCK_ADAPTER, SKIP_ADAPTER, ANSWERS = 768, 3072, 96, 192, 3129
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from arrow_tables import vqa_columns, write_table
 from conftest import COLOURS, MODEL, draw_square
 from skiptune import InputError, Vqa, load_processor
-from skiptune.data.parts import DataConfig, read_for_evaluation, read_parts
-from skiptune.data.sources import SOURCES
-from test_readers_tables import vqa_columns, write_table
+from skiptune.data.data_config import DataConfig
+from skiptune.data.parts import read_for_evaluation, read_parts
+from skiptune.data.readers.formats import SOURCES
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_every_format_names_a_missing_file(name: str, tmp_path: Path) -> None:
 
 
 def test_a_submission_for_the_server(coco: Path, tmp_path: Path) -> None:
-    from test_run import skiptune
+    from command_line import skiptune
 
     recipe = tmp_path / "vqa.yaml"
     recipe.write_text(

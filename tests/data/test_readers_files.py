@@ -13,15 +13,16 @@ from PIL import Image
 
 from skiptune import InputError
 from skiptune.data.answers import answer_vocabulary
-from skiptune.data.json_array import read_array
-from skiptune.data.jsonl import read_jsonl
-from skiptune.data.karpathy import read_karpathy
-from skiptune.data.nlvr2 import read_nlvr, read_nlvr2
-from skiptune.data.records import Record, Records, check_disjoint, split_by_image
-from skiptune.data.snli_ve import read_snli_ve
-from skiptune.data.vqav2 import read_vqav2
+from skiptune.data.readers.json_array import read_array
+from skiptune.data.readers.jsonl import read_jsonl
+from skiptune.data.readers.karpathy import read_karpathy
+from skiptune.data.readers.nlvr import read_nlvr, read_nlvr2
+from skiptune.data.readers.snli_ve import read_snli_ve
+from skiptune.data.readers.vqav2 import read_vqav2
+from skiptune.data.records import Record, Records
+from skiptune.data.splits import check_disjoint, split_by_image
 
-SHARED = Path(__file__).parents[2] / "shared" / "data"
+SHARED = Path(__file__).parents[3] / "shared" / "data"
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not beside the checkout")
 QUESTIONS = "v2_OpenEnded_mscoco_train2014_questions.json"
 ANNOTATIONS = "v2_mscoco_train2014_annotations.json"
@@ -189,7 +190,7 @@ def test_broken_json_files_are_refused(tmp_path: Path, text: str | bytes, messag
 def test_arrays_are_the_same_however_the_file_is_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr("skiptune.data.json_array._CHUNK", chunk)
+    monkeypatch.setattr("skiptune.data.readers.json_array._CHUNK", chunk)
     values: list[Any] = [1, 123.5, 'a]}\\"', {"b": [None, True]}, [], "ünïcode \u2028", -12e3, {"long": "x" * 200}]
     path = tmp_path / "a.json"
     for indent in (None, 2):

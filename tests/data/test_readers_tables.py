@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import pickle
 import signal
@@ -12,42 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from PIL import Image
 
+from arrow_tables import encoded, vqa_columns, write_table
 from skiptune import InputError
-from skiptune.data import table
-from skiptune.data.arrow import read_arrow, released_vocabulary
-from skiptune.data.hub import read_dataset
+from skiptune.data import record_table as table
 from skiptune.data.pictures import Stored, decode
-from skiptune.data.records import Record, Records, check_disjoint, split_by_image
-
-
-def encoded(colour: int) -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (8, 6), (colour, 0, 0)).save(buffer, "png")
-    return buffer.getvalue()
-
-
-def write_table(path: Path, columns: dict[str, list[Any]]) -> Path:
-    content = pa.table(columns)
-    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, content.schema) as writer:
-        writer.write_table(content)
-    return path
-
-
-def vqa_columns() -> dict[str, list[Any]]:
-    return {
-        "image": [encoded(10), encoded(20)],
-        "questions": [["what?", "who?"], ["how many?"]],
-        "answers": [[["net", "goal"], ["man"]], [["2"]]],
-        "answer_labels": [[[0, 2], [1]], [[3]]],
-        "answer_scores": [[[1.0, 0.3], [0.9]], [[0.6]]],
-        "image_id": [5, 6],
-        "question_id": [[50, 51], [60]],
-        "split": ["train", "train"],
-    }
+from skiptune.data.readers.arrow import read_arrow, released_vocabulary
+from skiptune.data.readers.hf_dataset import read_dataset
+from skiptune.data.records import Record, Records
+from skiptune.data.splits import check_disjoint, split_by_image
 
 
 def test_question_tables(tmp_path: Path) -> None:

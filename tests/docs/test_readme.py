@@ -19,11 +19,11 @@ from typer.main import get_command
 
 from conftest import COLOURS, draw_square, write_recipe
 from skiptune import read_recipe
-from skiptune.bench_models import parse_model
-from skiptune.cli import app
-from skiptune.recipe import packaged_recipes
+from skiptune.benchmarking.bench_models import parse_model
+from skiptune.cli.main import app
+from skiptune.running.recipe import packaged_recipes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCKS = [(match[1], match[2]) for match in re.finditer(r"^```(\w*)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)]
 INLINE = re.findall(r"`(skiptune [^`]+)`", README)

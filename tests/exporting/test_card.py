@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from skiptune import InputError, Plan, SkipConfig, Vqa, blocks_of, export
-from skiptune.slim import annotate
+from skiptune.exporting.export import annotate
 
 PART = {"accuracy": 0.875, "loss": 0.25, "count": 1234, "unknown_answers": 3}
 LATENCY = {

@@ -11,8 +11,9 @@ import pytest
 import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 
-from skiptune import InputError, RunError, SkipConfig, Vqa, export, hub, load, load_task, predict, push_to_hub
-from skiptune.hub import ALLOWED, is_hub_id
+from skiptune import InputError, RunError, SkipConfig, Vqa, export, load, load_task, predict, push_to_hub
+from skiptune.exporting import hub
+from skiptune.exporting.hub import ALLOWED, is_hub_id
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from skiptune import InputError, Plan, SkipConfig, blocks_of, insert, load_model, prepare_for_inference, prune
-from skiptune.adapters import BottleneckAdapter
-from skiptune.cost import example_inputs
-from skiptune.fusion import PackedLinear, is_available
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.exporting.onednn import PackedLinear, is_available
+from skiptune.layers.adapters import BottleneckAdapter
 
 pytestmark = pytest.mark.skipif(not is_available(), reason="this torch has no such operations")
 MODELS = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")

@@ -37,11 +37,11 @@ from skiptune import (
     load_processor,
     load_task,
 )
-from skiptune import onnx_export as onnx_module
-from skiptune.backends import load_backend
-from skiptune.cli import main
-from skiptune.latency import compare_latency
-from skiptune.models import load_config
+from skiptune.cli.main import main
+from skiptune.costs.latency import compare_latency
+from skiptune.exporting.backends import load_backend
+from skiptune.exporting.onnx import write as onnx_module
+from skiptune.models.loading import load_config
 
 LENGTHS, IMAGES = (2, 9), (1, 2)
 

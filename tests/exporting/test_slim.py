@@ -19,7 +19,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 
 import two_streams
 from skiptune import InputError, Plan, RunError, SkipConfig, Vqa, blocks_of, choose, export, insert, load, load_model
-from skiptune import slim as slim_module
+from skiptune.exporting import export as slim_module
 from two_streams import make
 
 BOTTLENECK, LORA = SkipConfig(), SkipConfig(block_adapter="lora", lora_rank=4)

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from skiptune import InputError
-from skiptune.tensor_file import ALIGNMENT, data_is_whole, header_sha256, map_tensors, write_tensors
+from skiptune.exporting.tensor_file import ALIGNMENT, data_is_whole, header_sha256, map_tensors, write_tensors
 
 
 @pytest.fixture

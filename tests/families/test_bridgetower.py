@@ -36,11 +36,11 @@ from skiptune import (
     parameter_groups,
     prune,
 )
-from skiptune.cost import example_inputs
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.bridgetower import BridgeTowerForImageAndTextRanking, BridgeTowerForQuestionAnswering
 from skiptune.families.bridgetower.modeling import bridgetower_of
 from skiptune.families.bridgetower.skipping import adopt, adopt_encoders
-from skiptune.models import load_config
+from skiptune.models.loading import load_config
 from two_streams import ANSWERS, BOTTLENECK, EVERYWHERE, NOISE, Batch, make_batch, run, same
 
 make = partial(two_streams.make, "bridgetower")

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from skiptune import Plan, SkipConfig, blocks_of, prune
-from skiptune.families import vilt
+from skiptune.families.vilt import skipping as vilt
 from two_streams import make, make_batch
 
 

@@ -16,6 +16,7 @@ from torch.nn.functional import linear
 from transformers import PreTrainedModel
 
 from skiptune import InputError, Plan, SkipConfig, blocks_of, choose, prune
+from skiptune.converting import model_from_original, read_original, released_blocks
 from skiptune.families.meter import (
     MeterConfig,
     MeterForImageAndTextRetrieval,
@@ -24,9 +25,8 @@ from skiptune.families.meter import (
     MeterForVisualReasoning,
     MeterModel,
 )
-from skiptune.original import model_from_original, read_original, released_blocks
 
-GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
+GOLDEN = Path(__file__).parents[2] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")
 
 TOLERANCE = 1e-5

@@ -24,10 +24,10 @@ from transformers import (
 )
 
 from skiptune import InputError, Plan, SkipConfig, blocks_of, choose, insert, prune
-from skiptune.families.vilt import vilt_of
-from skiptune.original import model_from_original, read_original
+from skiptune.converting import model_from_original, read_original
+from skiptune.families.vilt.skipping import vilt_of
 
-GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
+GOLDEN = Path(__file__).parents[2] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")
 
 TOLERANCE = 1e-5

@@ -31,13 +31,8 @@ from skiptune import (
     parameter_groups,
     prune,
 )
-from skiptune.cost import example_inputs
-from skiptune.families.meter import (
-    MeterConfig,
-    MeterForQuestionAnswering,
-    MeterModel,
-    MeterProcessor,
-)
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.families.meter import MeterConfig, MeterForQuestionAnswering, MeterModel, MeterProcessor
 from skiptune.families.meter.modeling import meter_of
 from two_streams import ANSWERS, BOTTLENECK, EVERYWHERE, NOISE, Batch, make_batch, run, same
 

@@ -29,7 +29,7 @@ from skiptune import (
     prune,
     read_recipe,
 )
-from skiptune.cli import app
+from skiptune.cli.main import app
 from two_streams import (
     BOTTLENECK,
     ENCODER_LAYERS,

@@ -30,7 +30,7 @@ from skiptune import (
     prune,
     skipped_blocks,
 )
-from skiptune.insertion import remove_dead_blocks
+from skiptune.inserting.pruning import remove_dead_blocks
 
 BLOCKS = ("0", "1", "2", "3")
 SKIPPED = ("1", "2")

@@ -8,14 +8,17 @@ import pytest
 import torch
 from torch import nn
 
-from skiptune.adapters import Prompts
 from skiptune.config import SkipConfig
-from skiptune.cost import count_macs
-from skiptune.errors import InputError
+from skiptune.core.errors import InputError
+from skiptune.costs.macs import count_macs
 from skiptune.families.registry import family_of
-from skiptune.insertion import blocks_of, choose, insert, parameter_groups
+from skiptune.inserting.insert import insert
+from skiptune.inserting.parameter_groups import parameter_groups
+from skiptune.inserting.selection import blocks_of, choose
+from skiptune.layers.adapters import Prompts
+from skiptune.methods.compare_config import CompareConfig
 from skiptune.methods.method import NO_ADAPTERS, Setup, nothing_skipped
-from skiptune.methods.table import METHODS, USUAL, CompareConfig
+from skiptune.methods.registry import METHODS, USUAL
 from skiptune.plan import Plan
 from two_streams import Batch, make, make_batch
 

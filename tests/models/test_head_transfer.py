@@ -9,14 +9,14 @@ import pytest
 import torch
 from transformers import ViltConfig
 
+from command_line import skiptune
 from conftest import COLOURS, write_recipe
+from original_checkpoints import needs_golden, state_of, write_checkpoint
 from skiptune import Vqa, load, load_model
+from skiptune.core.progress import say_once
 from skiptune.families.meter.processing import byte_tokenizer
-from skiptune.labels import label_names, rows_by_name
-from skiptune.models import embedded_path
-from skiptune.progress import say_once
-from test_convert import needs_golden, state_of, write_checkpoint
-from test_run import skiptune
+from skiptune.models.embedded import embedded_path
+from skiptune.models.head_transfer import label_names, rows_by_name
 
 
 def changes(*answers: str) -> dict[str, object]:

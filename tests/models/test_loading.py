@@ -12,7 +12,10 @@ from safetensors.torch import load_file
 from transformers import BertConfig, ViltForQuestionAnswering
 
 from skiptune import InputError, blocks_of, insert, load_model, load_processor
-from skiptune.models import ARCHITECTURES, EMBEDDED, embedded_path, fingerprint, load_family, source_of
+from skiptune.models.architectures import ARCHITECTURES
+from skiptune.models.embedded import EMBEDDED, embedded_path
+from skiptune.models.fingerprint import fingerprint
+from skiptune.models.loading import load_family, source_of
 
 LIMITS = {"vilt-scenes": 8 * 2**20, "meter-photos": 40 * 10**6}
 EMBEDDED_NAMES = list(EMBEDDED)

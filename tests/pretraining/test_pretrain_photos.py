@@ -15,16 +15,17 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import BertConfig, BertModel, CLIPVisionModel
 
-from skiptune.errors import InputError
+from skiptune.core.errors import InputError
 from skiptune.families.meter import MeterConfig
 from skiptune.families.meter.stem import MAPS, ConvolutionalStem, SameConvolution, Trunk, folded
-from skiptune.models import load_model, load_processor
-from skiptune.pretrain.choice import pretrain
-from skiptune.pretrain.photos import run, start
-from skiptune.pretrain.photos.config import PhotoConfig
-from skiptune.pretrain.photos.features import compute, normalized, view
-from skiptune.pretrain.photos.scoring import recall
-from skiptune.pretrain.photos.training import rates
+from skiptune.models.loading import load_model, load_processor
+from skiptune.pretraining.photos import pretrain_photos as run
+from skiptune.pretraining.photos import start
+from skiptune.pretraining.photos.features import compute, normalized, view
+from skiptune.pretraining.photos.photo_config import PhotoConfig
+from skiptune.pretraining.photos.photo_training import rates
+from skiptune.pretraining.photos.scoring import recall
+from skiptune.pretraining.pretrain import pretrain
 from skiptune.tasks.retrieval import Retrieval
 
 PIECES = ["[PAD]", "[unused0]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *string.ascii_lowercase, *string.punctuation]

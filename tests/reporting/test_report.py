@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from skiptune.report import write_report
+from skiptune.reporting.report import write_report
 
 EVIL = "<script>alert('x')</script> \"quoted\" & `code` |pipe| [a](http://evil.example) ![](http://evil.example/x.png)"
 RESULTS: dict[str, Any] = {

@@ -12,10 +12,10 @@ import yaml
 from conftest import draw_square
 from skiptune import InputError, read_recipe
 from skiptune.families.registry import FAMILIES
-from skiptune.recipe import with_preset
-from skiptune.run import Run
+from skiptune.running.recipe import with_preset
+from skiptune.running.run import Run
 
-RECIPES = Path(__file__).parents[1] / "recipes"
+RECIPES = Path(__file__).parents[2] / "recipes"
 FAMILY = {family.name: family for family in FAMILIES}
 ADAPTERS = {"block_adapters": 5, "skip_adapters": 5}
 #: Recipe → learning rate, its factors, and examples of an optimizer step (METHOD: "Released learning rates").

@@ -13,9 +13,7 @@ from pathlib import Path
 
 import pytest
 
-
-def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "skiptune.cli", *arguments], capture_output=True, text=True)
+from command_line import skiptune
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +73,9 @@ def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny
     recipe = tiny_recipe(baselines=["random"])
     folder = recipe.with_name("recipe-run")
     process = subprocess.Popen(
-        [sys.executable, "-m", "skiptune.cli", "run", str(recipe)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [sys.executable, "-m", "skiptune.cli", "run", str(recipe)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
     while not list((folder / "checkpoints" / step).glob("checkpoint-*")) and process.poll() is None:

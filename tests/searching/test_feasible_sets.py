@@ -13,12 +13,13 @@ import pytest
 import torch
 
 from skiptune import Budget, InputError, Plan, SearchConfig, SkipConfig, TrainConfig, insert, load_model, search
-from skiptune.block_costs import BlockCosts
-from skiptune.cost import count_blocks, example_inputs
-from skiptune.insertion import blocks_of
+from skiptune.costs.block_costs import BlockCosts
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.macs import count_blocks
+from skiptune.inserting.selection import blocks_of
 from skiptune.searching import budget as budget_module
-from skiptune.searching.allowance import Allowance
 from skiptune.searching.budget import allowance_of, random_blocks
+from skiptune.searching.feasible_sets import Allowance
 from skiptune.searching.strategies.policy import Policy
 
 #: METER's two kinds of fusion layer, and a reduction that takes sets of different size.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from skiptune import SearchConfig
-from skiptune.searching.allowance import Allowance
+from skiptune.searching.feasible_sets import Allowance
 from skiptune.searching.strategies.bandit import Bandit
-from skiptune.searching.strategies.belief import Kernel, believe, stacks
+from skiptune.searching.strategies.gaussian_process import Kernel, believe, stacks
 
 NAMES = tuple(str(number) for number in range(8))
 SETS = list(combinations(range(8), 3))

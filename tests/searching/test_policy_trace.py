@@ -12,11 +12,11 @@ import torch
 from torch import Tensor
 
 from skiptune import SearchConfig
-from skiptune.searching.allowance import Allowance
+from skiptune.searching.feasible_sets import Allowance
 from skiptune.searching.strategies.policy import Policy
-from skiptune.searching.strategies.reward import exp_loss
+from skiptune.searching.strategies.rewards import exp_loss
 
-GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
+GOLDEN = Path(__file__).parents[2] / ".." / "shared" / "golden"
 pytestmark = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")
 KINDS = pytest.mark.parametrize("kind", ["vilt", "meter"])
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from skiptune import SkipConfig, choose, insert, load_model
-from skiptune.insertion import blocks_of, skipped_blocks
-from skiptune.searching.shared import block_runs, evaluate_each
+from skiptune.inserting.selection import blocks_of, skipped_blocks
+from skiptune.searching.prefix_sharing import block_runs, evaluate_each
 from two_streams import EVERYWHERE, make, make_batch
 
 CONFIGS = {"fusion": SkipConfig(), "global": EVERYWHERE}

@@ -12,12 +12,13 @@ import torch
 
 from skiptune import Budget, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
 from skiptune.config import StrategyName
-from skiptune.searching.allowance import Allowance
-from skiptune.searching.run import schedule
+from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.strategies.policy import Policy
-from skiptune.searching.strategies.reward import Standardized
-from skiptune.training import Stretch, trained_state
+from skiptune.searching.strategies.rewards import Standardized
+from skiptune.training.schedule import Stretch
+from skiptune.training.trained_state import trained_state
 
 SEARCH = SearchConfig(max_steps=9, interval=2, candidates=3)
 TRAIN = TrainConfig(batch_size=8, learning_rate=1e-3)

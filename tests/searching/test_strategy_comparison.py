@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from skiptune import InputError
-from skiptune.insertion import choose
+from skiptune.inserting.selection import choose
 from skiptune.plan import Plan
-from skiptune.recipe import read_recipe
-from skiptune.run import Run
-from skiptune.training import load_trained, read_trained
+from skiptune.running.recipe import read_recipe
+from skiptune.running.run import Run
+from skiptune.training.trained_state import load_trained, read_trained
 
 SHORT = {"search": {"max_steps": 4, "batches": 1, "candidates": 3}, "train": {"max_steps": 12}}
 
@@ -76,7 +76,7 @@ def test_what_looks_once_chooses_as_in_a_search_of_its_own(tiny_recipe: Callable
 def test_the_command(tiny_recipe: Callable[..., Path]) -> None:
     from typer.testing import CliRunner
 
-    from skiptune.cli import app
+    from skiptune.cli.main import app
 
     recipe = str(tiny_recipe(**SHORT))
     found = CliRunner().invoke(app, ["search", recipe, "--compare", "--strategy", "last,even", "--json"])

@@ -36,7 +36,8 @@ from skiptune import (
     predict,
     search,
 )
-from skiptune.cost import count_macs, example_inputs
+from skiptune.costs.example_inputs import example_inputs
+from skiptune.costs.macs import count_macs
 from skiptune.tasks import TASKS, Task
 
 FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
@@ -227,7 +228,7 @@ def test_entailment_names_its_classes(squares: list[tuple[Path, str]]) -> None:
 
 def test_captions_and_pairs_through_the_command_line(tmp_path: Path) -> None:
     """A retrieval and a reasoning run from JSON lines, ending with evaluation by another command."""
-    from test_run import skiptune
+    from command_line import skiptune
 
     (tmp_path / "images").mkdir()
     names = list(COLOURS)
@@ -288,7 +289,7 @@ def test_augmented_images_change_every_epoch_and_repeat_after_a_resume(
 
 
 def test_a_damaged_image_does_not_end_a_run(tmp_path: Path) -> None:
-    from test_run import skiptune
+    from command_line import skiptune
 
     (tmp_path / "images").mkdir()
     rows = [

@@ -29,9 +29,9 @@ from skiptune import (
     read_recipe,
     search,
 )
-from skiptune.cost import example_inputs
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.meter.modeling import meter_of
-from skiptune.searching.shared import evaluate_each
+from skiptune.searching.prefix_sharing import evaluate_each
 from two_streams import BOTTLENECK, FUSION, NOISE, Batch, make_batch
 
 METER = {"model": "meter-tiny", "encoder_cache": 1}
