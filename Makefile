@@ -1,12 +1,13 @@
 # make demo: adapt the embedded model to easy-VQA, with a report card at the end.
 # make test: everything that proves it.
+# make docs: the documentation site, in site/.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A CPU build of PyTorch by default; set TORCH=torch to take what your platform offers.
 TORCH ?= torch==2.13.0
 
-.PHONY: install demo test lint full benchmarks clean
+.PHONY: install demo test docs full benchmarks clean
 
 install: $(VENV)/.installed
 
@@ -24,7 +25,11 @@ test: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses auto
+
+docs: install
+	$(BIN)/mkdocs build --strict
 
 full: install
 	$(BIN)/skiptune run easy-vqa
@@ -45,4 +50,4 @@ benchmarks: install
 	$(BIN)/python benchmarks/onnx_accuracy.py
 
 clean:
-	rm -rf $(VENV) build dist runs
+	rm -rf $(VENV) build dist runs site

