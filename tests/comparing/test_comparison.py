@@ -14,7 +14,6 @@ import pytest
 
 from skiptune import InputError, Run, RunError
 from skiptune.comparing.comparison import MethodComparison
-from skiptune.comparing.estimate import said
 from skiptune.comparing.job_process import work
 from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
 from skiptune.comparing.label_placement import Box, Point, place
@@ -24,6 +23,7 @@ from skiptune.comparing.pareto_plot import area, pareto_plot
 from skiptune.comparing.rows import paired, rows_of
 from skiptune.config import Budget
 from skiptune.core.files import write_json
+from skiptune.core.formatting import duration
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
 from skiptune.inserting.insert import insert
@@ -180,7 +180,7 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
 
 
 def test_times_are_said_for_people() -> None:
-    assert [said(seconds) for seconds in (42, 720, 6000)] == ["42 s", "12 min", "1 h 40 min"]
+    assert [duration(seconds) for seconds in (42, 720, 6000)] == ["42 s", "12 min", "1 h 40 min"]
 
 
 @pytest.mark.parametrize("name", ["das-lora", "random-bottleneck", "heuristic-bottleneck", "shallow-prompts"])

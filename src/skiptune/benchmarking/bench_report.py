@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..core.files import write_atomically, write_json, write_text
+from ..core.formatting import markdown_code, markdown_table
 from ..core.progress import console
 from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, VERMILLION, plain
 
@@ -40,13 +41,13 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"{settings['threads']} threads; medians of {settings['repeats']} rounds, in brackets 10 % to 90 % of them; "
         "ratios are medians of each round's, in brackets the interval that holds the true one in 95 of 100 benchmarks.",
         "",
-        *_table(_HEAD, [_cells(row) for row in result["rows"]]),
+        markdown_table(_HEAD, [_named(_cells(row)) for row in result["rows"]]),
     ]
     if result["models"]:
-        lines += ["", *_table(_MEMORY_HEAD, [_memory_cells(entry) for entry in result["models"]])]
+        lines += ["", markdown_table(_MEMORY_HEAD, [_named(_memory_cells(entry)) for entry in result["models"]])]
     explained = sorted({(row["model"], row["realised_to"]) for row in result["rows"] if row["realised_to"]})
     if explained:
-        bases = ", ".join(f"`{base}`" for base in dict.fromkeys(base for _, base in explained))
+        bases = ", ".join(markdown_code(base) for base in dict.fromkeys(base for _, base in explained))
         lines += ["", f"Realised: time saved over multiply-accumulates saved, each as a share of {bases}."]
     lines += [line for warning in result["warnings"] for line in ("", f"Warning: {warning}")]
     return "\n".join(lines) + "\n"
@@ -61,7 +62,7 @@ def print_bench(result: Mapping[str, Any]) -> None:
     for head, rows in parts:
         table = Table(*head, box=None)
         for cells in rows:
-            table.add_row(*(cell.strip("`") for cell in cells))
+            table.add_row(*cells)
         out.print(table)
     for warning in result["warnings"]:
         console.print(f"warning: {warning}", markup=False, highlight=False)
@@ -75,7 +76,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     low, middle, high = (f"{row[key] * 1e3:.1f}" for key in ("p10_s", "median_s", "p90_s"))
     below, above = row["ratio_interval"]
     return [
-        f"`{row['model']}`",
+        row["model"],
         str(row["batch"]),
         str(len(row["skipped"])),
         row["adapters"],
@@ -90,15 +91,16 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 def _memory_cells(entry: Mapping[str, Any]) -> list[str]:
     peaks = ", ".join(f"{batch}: {_mebibytes(value)}" for batch, value in entry["peak_bytes"].items())
     load = "" if entry["load_s"] is None else f"{entry['load_s']:.2f}"
-    return [f"`{entry['model']}`", load, _mebibytes(entry["load_peak_bytes"]), _mebibytes(entry["loaded_bytes"]), peaks]
+    return [entry["model"], load, _mebibytes(entry["load_peak_bytes"]), _mebibytes(entry["loaded_bytes"]), peaks]
 
 
 def _mebibytes(value: int | None) -> str:
     return "" if value is None else f"{value / 2**20:.0f}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+def _named(cells: Sequence[str]) -> list[str]:
+    """Cells for Markdown: the model's name, which comes first, as code."""
+    return [markdown_code(cells[0]), *cells[1:]]
 
 
 def draw(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from ..config import Budget
 from ..core.errors import InputError, RunError
 from ..core.files import write_atomically, write_json, write_text
+from ..core.formatting import duration
 from ..core.process import best_device, versions
 from ..core.progress import console
 from ..families.registry import family_of
@@ -19,7 +20,7 @@ from ..running.recipe import Recipe
 from ..running.run import ENCODED, Run
 from ..searching.search import prepare_search
 from ..training.encoder_cache import EncoderCache
-from .estimate import Estimate, said
+from .estimate import Estimate
 from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
 from .page import page
@@ -78,7 +79,7 @@ class MethodComparison:
     def estimate(self) -> Estimate:
         """Measures how long the missing jobs will take, and says so."""
         found = Estimate(self.run, self.threads)
-        total = said(found.total(self.missing, self.processes))
+        total = duration(found.total(self.missing, self.processes))
         console.print(
             f"{len(self.jobs)} trainings of {found.steps} steps, {len(self.results)} of them done; the others take "
             f"about {total}, {self.processes} at a time with {self.threads} thread(s) each"
@@ -185,8 +186,8 @@ class MethodComparison:
             share = sum(expected[one] for one in ended) / sum(expected.values())
             left = (time.perf_counter() - started) * (1 / share - 1)
             console.print(
-                f"[{len(ended)} of {len(waiting)}] {job.name}, seed {job.seed}: {said_of} ({said(seconds)}; "
-                f"about {said(left)} left)",
+                f"[{len(ended)} of {len(waiting)}] {job.name}, seed {job.seed}: {said_of} ({duration(seconds)}; "
+                f"about {duration(left)} left)",
                 markup=False,
                 highlight=False,
             )

@@ -71,11 +71,3 @@ class Estimate:
         once = fit(model, self.run.task, self.run.data.train, short)["seconds"]
         several = fit(model, self.run.task, self.run.data.train, replace(short, max_steps=1 + _STEPS))["seconds"]
         return max(0.0, float(several - once)) / _STEPS or float(once)
-
-
-def said(seconds: float) -> str:
-    """``42 s``, ``12 min``, ``1 h 40 min``."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from ..core.formatting import markdown, markdown_code, markdown_table
 
 _HEAD = (
     "method",
@@ -22,24 +24,23 @@ def page(content: Mapping[str, Any]) -> str:
     metric_name = f"{metric['part']} {metric['name']}, %"
     head = [*_HEAD, metric_name]
     lines = [
-        f"# {content['model']}, {content['task']}: {content['jobs']['done']} of {content['jobs']['of']} trainings",
+        f"# {markdown(content['model'])}, {content['task']}: "
+        f"{content['jobs']['done']} of {content['jobs']['of']} trainings",
         "",
-        _line(head),
-        _line(["---", *["---:"] * (len(head) - 1)]),
-        *(_line(_cells(row)) for row in content["rows"]),
+        markdown_table(head, map(_cells, content["rows"]), numbers_from=1),
         "",
         "Metric: mean ± standard deviation over seeds, whose number is in brackets. Learning rates (peak): "
         + "; ".join(_rates(content["rows"]))
         + ".",
         "",
         *_tests(content["paired"]),
-        *(f"- Left out: {name}: {why}" for name, why in content["left_out"].items()),
-        *(f"- Failed: {one['name']}, seed {one['seed']}: {one['reason']}" for one in content["failed"]),
+        *(f"- Left out: {name}: {markdown(why)}" for name, why in content["left_out"].items()),
+        *(f"- Failed: {one['name']}, seed {one['seed']}: {markdown(one['reason'])}" for one in content["failed"]),
         *(f"- {note}" for note in content["notes"]),
         "",
         f"Batch {content['batch_sizes'][0]}, {content['machine']['device']}, "
         f"{content['training']['steps']} steps of {content['training']['batch_size']} examples. "
-        f"Command: `{content['command']}`",
+        f"Command: {markdown_code(content['command'])}",
     ]
     return "\n".join(lines) + "\n"
 
@@ -59,7 +60,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _rates(rows: list[Mapping[str, Any]]) -> list[str]:
+def _rates(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     """Each method's own learning rate, methods of one rate together."""
     by_rate: dict[str, list[str]] = {}
     for row in rows:
@@ -69,22 +70,20 @@ def _rates(rows: list[Mapping[str, Any]]) -> list[str]:
     return [f"{rate} for {', '.join(names)}" for rate, names in by_rate.items()]
 
 
-def _tests(tests: list[Mapping[str, Any]]) -> list[str]:
+def _tests(tests: Sequence[Mapping[str, Any]]) -> list[str]:
     told = [test for test in tests if test["pairs"] > 1]
     if not told:
         return []
     head = ("searched", "against", "pairs", "difference, points", "t", "p (t)", "p (sign flip)")
-    lines = [_line(head), _line(["---", "---", *["---:"] * 5])]
-    for test in told:
-        numbers = [_number(test[name], form) for name, form in (("t", ".2f"), ("p_t", ".3f"), ("p_sign_flip", ".3f"))]
-        difference = f"{test['mean']:+.2f} ± {test['se']:.2f}"
-        lines.append(_line([test["searched"], test["rival"], str(test["pairs"]), difference, *numbers]))
-    return [*lines, "", "Differences: mean ± standard error over pairs of one seed.", ""]
+    table = markdown_table(head, map(_test_cells, told), numbers_from=2)
+    return [table, "", "Differences: mean ± standard error over pairs of one seed.", ""]
+
+
+def _test_cells(test: Mapping[str, Any]) -> list[str]:
+    numbers = [_number(test[name], form) for name, form in (("t", ".2f"), ("p_t", ".3f"), ("p_sign_flip", ".3f"))]
+    difference = f"{test['mean']:+.2f} ± {test['se']:.2f}"
+    return [test["searched"], test["rival"], str(test["pairs"]), difference, *numbers]
 
 
 def _number(value: float | None, form: str) -> str:
     return "" if value is None else format(value, form)
-
-
-def _line(cells: list[str] | tuple[str, ...]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -10,12 +10,12 @@ Everything comes from the ``config.json`` beside it. Of its ``extra`` the card k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..core.errors import InputError
+from ..core.formatting import Markdown, markdown_table, milliseconds
 from ..models.architectures import ARCHITECTURES
 from ..models.embedded import EMBEDDED
 from .hub import others_have
@@ -137,7 +137,7 @@ def _blocks(content: dict[str, Any]) -> str:
         "chosen by": content["strategy"],
         "adapters on kept blocks": f"{config['block_adapter']}{merged}",
     }
-    return _table(("", ""), list(rows.items()))
+    return markdown_table(("", ""), list(rows.items()))
 
 
 def _accuracy(content: dict[str, Any]) -> str:
@@ -156,7 +156,7 @@ def _accuracy(content: dict[str, Any]) -> str:
         if metric not in _NO_METRICS
     ]
     note = "" if "unskipped" in baselines else "\n\nWhat it was before blocks were skipped was not measured."
-    return _table(("", "part", "measure", "value", "records"), rows) + note
+    return markdown_table(("", "part", "measure", "value", "records"), rows) + note
 
 
 def _latency(content: dict[str, Any]) -> str:
@@ -166,14 +166,14 @@ def _latency(content: dict[str, Any]) -> str:
         return "Not measured when this was exported."
     said = {"original": "original model", "unskipped": "nothing skipped, same adapters", "slim": "this model"}
     rows = [
-        (said.get(name, name), batch, f"{row['median_s'] * 1e3:.1f} ms", f"{row['ratio']:.2f}×")
+        (said.get(name, name), batch, milliseconds(row["median_s"], decimals=1), f"{row['ratio']:.2f}×")
         for batch, models in latency["batches"].items()
         for name, row in models.items()
     ]
     size = extra.get("image_size")
     shape = f", images of {size[0]} × {size[1]} pixels" if size else ""
     where = f"{latency['device']}, {latency['threads']} threads, {latency['text_length']} tokens of text{shape}"
-    return f"One forward pass, median, all models in turns in one process ({where}).\n\n" + _table(
+    return f"One forward pass, median, all models in turns in one process ({where}).\n\n" + markdown_table(
         ("", "batch", "time", "to the original"), rows
     )
 
@@ -181,7 +181,7 @@ def _latency(content: dict[str, Any]) -> str:
 def _training(content: dict[str, Any]) -> str:
     extra = content.get("extra", {})
     rows = {
-        "base": f"{_base(content)}, kept frozen weights {content['base_fingerprint'][:16]}…",
+        "base": Markdown(f"{_base(content)}, kept frozen weights {content['base_fingerprint'][:16]}…"),
         "data": extra.get("data", "not recorded"),
         "seed": extra.get("seed", "not recorded"),
         LIBRARY: content["skiptune_version"],
@@ -192,7 +192,7 @@ def _training(content: dict[str, Any]) -> str:
         if content["base"] in EMBEDDED
         else "\n\nThe licences of the base model and of the data hold; this card does not know them."
     )
-    return _table(("", ""), [(name, str(value)) for name, value in rows.items()]) + licence
+    return markdown_table(("", ""), list(rows.items())) + licence
 
 
 def _task(content: dict[str, Any]) -> str:
@@ -209,8 +209,3 @@ def _base(content: dict[str, Any]) -> str:
         if others_have(name)
         else f"a {content['architecture']} of its owner's"
     )
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, tuple("---" for _ in head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -13,6 +13,7 @@ from typing import Any
 from PIL import Image
 
 from ..core.files import write_text
+from ..core.formatting import markdown, markdown_table
 from .plots import latency_plot, losses_plot, preferences_plot, rounds_plot
 from .summary import Headline, Table, baselines, file_name, find, headlines, outcome, recipe_text, subtitle, tables
 
@@ -39,14 +40,14 @@ def write_report(folder: Path, results: dict[str, Any]) -> None:
 
 def _markdown(results: Mapping[str, Any]) -> str:
     """Text and tables only: images inside Markdown are not shown by most viewers."""
-    parts = ["# SkipTune report card", _md(subtitle(results))]
+    parts = ["# SkipTune report card", markdown(subtitle(results))]
     found = [(entry.label, entry.value, entry.note) for entry in headlines(results)]
     blocks = find(results, "plan", "blocks") or []
     parts += [_md_table(Table("", ("", "", ""), found))] if found else []
     if blocks:
         parts += ["## Blocks", _md_table(_block_table(results))]
     for table in (*baselines(results), *tables(results)):
-        parts += [f"## {table.title}", _md_table(table), _md(table.note)]
+        parts += [f"## {table.title}", _md_table(table), markdown(table.note)]
     if find(results, "samples"):
         parts += ["## Sample questions", _md_table(_sample_table(results["samples"]))]
     recipe = recipe_text(results)
@@ -82,14 +83,7 @@ def _sample_table(samples: list[Mapping[str, Any]]) -> Table:
 
 
 def _md_table(table: Table) -> str:
-    header, *rows = (tuple(_md(cell) for cell in row) for row in (table.header, *table.rows))
-    lines = [header, ("---",) * len(header), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _md(text: str) -> str:
-    """Text on one line that is neither Markdown nor HTML."""
-    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", html.escape(" ".join(text.split()), quote=False))
+    return markdown_table(table.header, table.rows)
 
 
 # HTML -----------------------------------------------------------------------------------------------------------------

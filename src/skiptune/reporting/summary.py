@@ -10,6 +10,8 @@ from typing import Any
 
 import yaml
 
+from ..core.formatting import change, count, duration, milliseconds
+
 #: What the report calls the models whose latency is compared.
 MODELS = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"}
 _BASELINES = {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}
@@ -94,13 +96,13 @@ def headlines(results: Mapping[str, Any]) -> list[Headline]:
     macs = find(results, "operations")
     if macs:
         note = f"{macs['with_plan']:.3g} instead of {macs['original']:.3g} G multiply-accumulates"
-        found.append(Headline("Operations", _change(results["relative_macs"]), note))
+        found.append(Headline("Operations", change(results["relative_macs"]), note))
     batches = find(results, "latency", "batches") or {}
     sizes = sorted(batches, key=int)
     for size in dict.fromkeys(sizes[:1] + sizes[-1:]):
         slim, original = batches[size]["slim"], batches[size]["original"]
-        note = f"{_milliseconds(slim['median_s'])} instead of {_milliseconds(original['median_s'])}"
-        found.append(Headline(f"Latency, batch {size}", _change(slim["ratio"] - 1), note))
+        note = f"{milliseconds(slim['median_s'])} instead of {milliseconds(original['median_s'])}"
+        found.append(Headline(f"Latency, batch {size}", change(slim["ratio"] - 1), note))
     return found + _size_headlines(results)
 
 
@@ -108,11 +110,11 @@ def _size_headlines(results: Mapping[str, Any]) -> list[Headline]:
     size, counts = find(results, "bytes", "slim"), find(results, "parameters")
     found = []
     if size is not None:
-        note = f"{_count(counts['slim'])} parameters instead of {_count(counts['original'])}" if counts else "on disk"
+        note = f"{count(counts['slim'])} parameters instead of {count(counts['original'])}" if counts else "on disk"
         found.append(Headline("Slim model", f"{size / 2**20:.3g} MiB", note))
     if counts:
         trained = _trained(counts)
-        note = f"{_count(trained)}, against {_count(counts['original'])} of the original"
+        note = f"{count(trained)}, against {count(counts['original'])} of the original"
         found.append(Headline("Trainable parameters", f"{trained / counts['original']:.1%}", note))
     return found
 
@@ -163,15 +165,15 @@ def baselines(results: Mapping[str, Any]) -> list[Table]:
 
 def _baseline_row(results: Mapping[str, Any], name: str, entry: Mapping[str, Any], part: str) -> tuple[str, ...]:
     own, found, metric = _measured(results)[part], entry[part], _metric(results)
-    difference = _change(found[metric] - own[metric], digits=2).replace("%", " points")
+    difference = change(found[metric] - own[metric], digits=2).replace("%", " points")
     return (
         _BASELINES.get(name, name),
         f"{found[metric]:.2%} ± {_margin(found, metric):.2%}",
         "" if found is own else difference,
         str(len(entry["skipped"])),
-        _or_dash(_change, _relative_macs(results, name, entry)),
-        _or_dash(_count, entry.get("trainable")),
-        _or_dash(_duration, entry.get("seconds")),
+        _or_dash(change, _relative_macs(results, name, entry)),
+        _or_dash(count, entry.get("trainable")),
+        _or_dash(duration, entry.get("seconds")),
     )
 
 
@@ -221,7 +223,7 @@ def _search(results: Mapping[str, Any]) -> Table:
             "subnetworks compared",
             f"{took['subnetworks']}, of them {len(tried)} different" if tried else str(took["subnetworks"]),
         ),
-        ("time for that", f"{_duration(took['seconds'])} of the search's {_or_dash(_duration, search)}"),
+        ("time for that", f"{duration(took['seconds'])} of the search's {_or_dash(duration, search)}"),
     ]
     if "confidence" in plan:
         regret, spread = plan["expected_regret"], plan["spread"]
@@ -243,7 +245,7 @@ def _operations(results: Mapping[str, Any]) -> Table:
     macs, size = find(results, "operations") or {}, find(results, "input", "image_size")
     names = {"original": "original", "with_adapters": "nothing skipped", "with_plan": "slim"}
     rows = [
-        (text, f"{macs[name]:.4g}", _change(macs[name] / macs["original"] - 1))
+        (text, f"{macs[name]:.4g}", change(macs[name] / macs["original"] - 1))
         for name, text in names.items()
         if name in macs
     ]
@@ -257,7 +259,7 @@ def _latency(results: Mapping[str, Any]) -> Table:
     rows = [
         (
             f"{text}, batch of {batch}",
-            *(_milliseconds(times[name][key]) for key in ("median_s", "p10_s", "p90_s")),
+            *(milliseconds(times[name][key]) for key in ("median_s", "p10_s", "p90_s")),
             f"×{times[name]['ratio']:.3f}",
         )
         for batch, times in (found.get("batches") or {}).items()
@@ -276,7 +278,7 @@ def _parameters(results: Mapping[str, Any]) -> Table:
         "trained": "trained with the plan",
         "body": "frozen body",
     }
-    rows = [(names.get(name, name.replace("_", " ")), f"{count:,}") for name, count in counts.items()]
+    rows = [(names.get(name, name.replace("_", " ")), f"{number:,}") for name, number in counts.items()]
     return Table("Parameters", ("", "count"), rows)
 
 
@@ -291,7 +293,7 @@ def _data(results: Mapping[str, Any]) -> Table:
 
 def _seconds(results: Mapping[str, Any]) -> Table:
     found = {name: value for name, value in (find(results, "seconds") or {}).items() if value is not None}
-    rows = [(_BASELINES.get(name, name), _duration(value)) for name, value in found.items()]
+    rows = [(_BASELINES.get(name, name), duration(value)) for name, value in found.items()]
     return Table("Time taken", ("", "duration"), rows)
 
 
@@ -317,32 +319,6 @@ def outcome(sample: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 # Numbers and names as text --------------------------------------------------------------------------------------------
-
-
-def _change(value: float, digits: int = 1) -> str:
-    """A relative change with its sign, which is a real minus; none for what rounds to zero."""
-    text = f"{value:+.{digits}%}".replace("-", "−")
-    return text if text.strip("+−0.%") else text[1:]
-
-
-def _count(value: float) -> str:
-    """``2.56 M``: three significant digits and a unit."""
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " k")):
-        if value >= 0.9995 * unit:
-            return f"{value / unit:#.3g}".rstrip(".") + name
-    return f"{value:,.0f}"
-
-
-def _milliseconds(seconds: float) -> str:
-    milliseconds = seconds * 1e3
-    return f"{milliseconds:,.0f} ms" if milliseconds >= 999.5 else f"{milliseconds:#.3g}".rstrip(".") + " ms"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
 def _or_dash(show: Callable[[float], str], value: float | None) -> str:
