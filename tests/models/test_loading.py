@@ -18,7 +18,10 @@ from skiptune.models.fingerprint import fingerprint
 from skiptune.models.loading import load_family, source_of
 
 LIMITS = {"vilt-scenes": 8 * 2**20, "meter-photos": 40 * 10**6}
-EMBEDDED_NAMES = list(EMBEDDED)
+EMBEDDED_NAMES = [
+    pytest.param(name, marks=pytest.mark.skipif(not model.installed, reason=f"{model.distribution} is not installed"))
+    for name, model in EMBEDDED.items()
+]
 
 
 @pytest.mark.parametrize("name", EMBEDDED_NAMES)

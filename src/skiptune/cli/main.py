@@ -422,25 +422,27 @@ def bench(
 def models(as_json: JsonOption = False) -> None:
     """List embedded models, architectures for costs and timings, and packaged recipes."""
     from ..models.architectures import ARCHITECTURES
-    from ..models.embedded import EMBEDDED, embedded_path
+    from ..models.embedded import EMBEDDED
     from ..running.recipe import packaged_recipes
 
     recipes = {
         name: path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ") for name, path in packaged_recipes().items()
     }
     found = {
-        "embedded": EMBEDDED,
+        "embedded": {name: model.description for name, model in EMBEDDED.items()},
         "architectures": {name: text for name, (text, *_) in ARCHITECTURES.items()},
         "recipes": recipes,
     }
     if as_json:
-        paths = {name: str(embedded_path(name)) for name in EMBEDDED}
+        paths = {name: str(model.path) if model.installed else None for name, model in EMBEDDED.items()}
         typer.echo(json.dumps({**found, "paths": paths}))
         return
     for title, entries in found.items():
         typer.echo(f"{title}:")
         for name, text in entries.items():
             typer.echo(f"  {name:<16} {text}")
+            if name in EMBEDDED and not EMBEDDED[name].installed:
+                typer.echo(f"  {'':<16} not installed; run: {EMBEDDED[name].how_to_install}")
 
 
 @app.command()

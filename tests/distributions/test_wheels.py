@@ -1,0 +1,65 @@
+"""What the two wheels hold: the library with its Apache-2.0 weights, and the research-only weights by themselves."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+MB = 10**6
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of the library, built from this checkout."""
+    pytest.importorskip("hatchling", reason="hatchling is not installed")
+    folder = tmp_path_factory.mktemp("dist")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert built.returncode == 0, built.stderr
+    (found,) = folder.glob("*.whl")
+    return found
+
+
+def test_the_library_is_small_and_without_research_weights(wheel: Path) -> None:
+    assert wheel.stat().st_size < 8 * MB
+    with zipfile.ZipFile(wheel) as opened:
+        sizes = {entry.filename: entry.file_size for entry in opened.infolist()}
+    assert max(sizes.values()) < 6 * MB
+    assert not [name for name in sizes if "photos" in name and not name.endswith(".py")]
+    assert [name for name in sizes if name.endswith(".safetensors")] == [
+        "skiptune/assets/vilt-scenes/model.safetensors"
+    ]
+
+
+def test_the_library_holds_every_file_of_its_folder(wheel: Path) -> None:
+    """Types, stub, templates and recipes are read at run time; a wheel without them would only fail then."""
+    with zipfile.ZipFile(wheel) as opened:
+        held = {name for name in opened.namelist() if ".dist-info/" not in name}
+    folder = ROOT / "src"
+    files = {str(path.relative_to(folder).as_posix()) for path in (folder / "skiptune").rglob("*") if path.is_file()}
+    assert held == {name for name in files if "__pycache__" not in name}
+    assert {"skiptune/py.typed", "skiptune/__init__.pyi", "skiptune/recipes/easy-vqa.yaml"} <= held
+
+
+def test_the_research_weights_say_what_they_are() -> None:
+    try:
+        found = distribution("skiptune-photos")
+    except PackageNotFoundError:
+        pytest.skip("skiptune-photos is not installed")
+    assert found.metadata["License-Expression"] == "LicenseRef-Flickr8k-Research-Only"
+    licences = {Path(str(file)).name: file for file in found.files or () if "licenses" in str(file)}
+    assert set(licences) == {"LICENSE", "Apache-2.0.txt"}
+    text = Path(str(licences["LICENSE"].locate())).read_text(encoding="utf-8")
+    assert "non-commercial research and education only" in text
+    assert text == (ROOT / "photos" / "LICENSE").read_text(encoding="utf-8")
+
+
+def test_no_research_weights_in_the_source_folder() -> None:
+    large = [path for path in (ROOT / "src").rglob("*") if path.is_file() and path.stat().st_size > 6 * MB]
+    assert large == []
