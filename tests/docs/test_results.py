@@ -14,7 +14,7 @@ from result_tables import RESULTS, TABLES
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]*benchmarks/results/[^)\s]+)\)")
-SCRIPT = re.compile(r"benchmarks/\w+\.py")
+SCRIPT = re.compile(r"benchmarks/(?!NAME)\w+\.py")
 
 
 def commands(content: Any) -> Iterator[str]:
