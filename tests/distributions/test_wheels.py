@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tarfile
 import zipfile
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -15,14 +16,20 @@ MB = 10**6
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of the library, built from this checkout."""
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution of the library, built from this checkout."""
     pytest.importorskip("hatchling", reason="hatchling is not installed")
     folder = tmp_path_factory.mktemp("dist")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(folder)]
-    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert built.returncode == 0, built.stderr
-    (found,) = folder.glob("*.whl")
+    targets = ["--target", "wheel", "--target", "sdist"]
+    command = [sys.executable, "-m", "hatchling", "build", *targets, "--directory", str(folder)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(built: Path) -> Path:
+    (found,) = built.glob("*.whl")
     return found
 
 
@@ -35,6 +42,14 @@ def test_the_library_is_small_and_without_research_weights(wheel: Path) -> None:
     assert [name for name in sizes if name.endswith(".safetensors")] == [
         "skiptune/assets/vilt-scenes/model.safetensors"
     ]
+
+
+def test_the_sources_are_without_research_weights(built: Path) -> None:
+    (found,) = built.glob("*.tar.gz")
+    with tarfile.open(found) as opened:
+        names = [name.split("/", 1)[1] for name in opened.getnames()]
+    assert {"LICENSE", "pyproject.toml", "src/skiptune/__init__.pyi"} <= set(names)
+    assert not [name for name in names if name.startswith("photos/")]
 
 
 def test_the_library_holds_every_file_of_its_folder(wheel: Path) -> None:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import subprocess
+import re
 import sys
 
 import pytest
+from typer.testing import CliRunner
 
+from skiptune.cli.main import app
 from skiptune.core.errors import InputError
 from skiptune.models.embedded import EMBEDDED, EmbeddedModel, embedded_path
 from skiptune.models.loading import load_config
 
 SENTENCE = r"meter-photos is not installed; run: pip install skiptune-photos \(in a checkout: pip install \./photos\)"
-#: The command line of a Python that lacks the second distribution.
-WITHOUT_PHOTOS = (
-    "import sys; sys.modules['skiptune_photos'] = None; from skiptune.cli import main; sys.argv[0] = 'skiptune'; main()"
-)
 
 
-def skiptune_without_photos(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", WITHOUT_PHOTOS, *arguments], capture_output=True, text=True)
+@pytest.fixture
+def without_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a Python that lacks the second distribution."""
+    monkeypatch.setitem(sys.modules, "skiptune_photos", None)
 
 
 @pytest.mark.parametrize("model", EMBEDDED.values(), ids=list(EMBEDDED))
@@ -42,30 +42,29 @@ def test_only_research_weights_have_a_distribution_of_their_own() -> None:
     }
 
 
-def test_a_model_whose_package_is_missing_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "skiptune_photos", None)
+@pytest.mark.usefixtures("without_photos")
+def test_a_model_whose_package_is_missing_says_how_to_install_it() -> None:
     assert not EMBEDDED["meter-photos"].installed
     assert EMBEDDED["vilt-scenes"].installed
-    with pytest.raises(InputError, match=SENTENCE):
-        embedded_path("meter-photos")
-    with pytest.raises(InputError, match=SENTENCE):
-        load_config("meter-photos")
+    for read in (embedded_path, load_config):
+        with pytest.raises(InputError, match=SENTENCE):
+            read("meter-photos")
 
 
+@pytest.mark.usefixtures("without_photos")
 def test_models_are_listed_whether_installed_or_not() -> None:
-    listed = skiptune_without_photos("models")
-    assert listed.returncode == 0, listed.stderr
-    lines = listed.stdout.splitlines()
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
     place = next(number for number, line in enumerate(lines) if line.startswith("  meter-photos "))
     assert EMBEDDED["meter-photos"].description in lines[place]
-    assert lines[place + 1].split() == f"not installed; run: {EMBEDDED['meter-photos'].how_to_install}".split()
-    assert listed.stdout.count("not installed") == 1
-    found = json.loads(skiptune_without_photos("models", "--json").stdout)
+    assert lines[place + 1].strip() == f"not installed; run: {EMBEDDED['meter-photos'].how_to_install}"
+    assert sum("not installed" in line for line in lines) == 1
+    found = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert found["embedded"]["meter-photos"] == EMBEDDED["meter-photos"].description
     assert found["paths"] == {"vilt-scenes": str(embedded_path("vilt-scenes")), "meter-photos": None}
 
 
+@pytest.mark.usefixtures("without_photos")
 def test_a_command_that_needs_it_is_refused() -> None:
-    refused = skiptune_without_photos("cost", "meter-photos")
-    assert refused.returncode == 2
-    assert refused.stderr.startswith("error: meter-photos is not installed; run: pip install skiptune-photos")
+    refused = CliRunner().invoke(app, ["cost", "meter-photos"]).exception
+    assert isinstance(refused, InputError)
+    assert re.match(SENTENCE, str(refused))
