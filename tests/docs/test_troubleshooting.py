@@ -1,7 +1,7 @@
-"""Every message of an error is explained in ``docs/troubleshooting.md``, and nothing there is about a message that is gone.
+"""Every message of an error is explained in ``docs/troubleshooting.md``, and no explained message is gone.
 
-A message stands on the page as a list entry in code, ``…`` for what is filled in at run time. One entry may cover several
-messages: ``…`` matches any text.
+A message stands on the page as a list entry in code, ``…`` for what is filled in at run time. One entry may cover
+several messages: ``…`` matches any text.
 """
 
 from __future__ import annotations
@@ -58,4 +58,4 @@ def test_every_list_is_followed_by_an_explanation() -> None:
     blocks = PAGE.read_text(encoding="utf-8").split("\n\n")
     for block, following in zip(blocks, [*blocks[1:], ""], strict=True):
         if block.startswith("- `") and block.splitlines()[-1].endswith("`"):
-            assert following and following[0] not in "-#", block
+            assert following[:1] not in ("", "-", "#"), block
