@@ -1,4 +1,4 @@
-"""Docstrings refer to each other by Sphinx roles (``:func:`skiptune.fit```), which editors follow: links on the site."""
+"""Docstrings refer to others by Sphinx roles (``:func:`skiptune.fit```), which editors follow: links on the site."""
 
 from __future__ import annotations
 
