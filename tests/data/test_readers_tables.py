@@ -247,9 +247,9 @@ def test_splits_keep_images_of_the_same_content_together(tmp_path: Path) -> None
 _WRITER = """
 import os, signal, sys, time
 from pathlib import Path
-from skiptune.data import table
+from skiptune.data import record_table
 from skiptune.data.records import Record, Records
-table._IN_MEMORY = 0
+record_table._IN_MEMORY = 0
 records = Records.of([Record(Path("a.png"), "a question")])
 print(records.table.path.parent, flush=True)
 if sys.argv[1] == "wait":

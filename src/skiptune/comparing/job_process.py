@@ -6,7 +6,6 @@ The process is fresh so that its peak of memory is that of this training, and a 
 from __future__ import annotations
 
 import ctypes
-import resource
 import signal
 import sys
 import time
@@ -107,11 +106,9 @@ def _head(model: Any) -> Any:
     return parameter_groups(model)["head"].values()
 
 
-def peak_gib() -> float:
+def peak_gib() -> float | None:
     """The most memory so far, GiB: the GPU's where one is used, else resident memory of this process, libraries, data
-    and all.
-
-    Without ``/proc`` it is ``ru_maxrss``.
+    and all. Without ``/proc`` it is ``ru_maxrss``, and ``None`` where the system does not tell that either.
     """
     import torch
 
@@ -120,6 +117,10 @@ def peak_gib() -> float:
     held = resident_bytes(peak=True)
     if held is not None:
         return held / 2**30
+    try:
+        import resource
+    except ImportError:
+        return None
     unit = 1 if sys.platform == "darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**30
 

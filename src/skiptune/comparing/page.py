@@ -55,7 +55,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         f"{row['macs_g']:.4g}",
         latency,
         f"{row['train_s']:.0f}",
-        f"{row['peak_gib']:.2f}",
+        _number(row["peak_gib"], ".2f"),
         f"{row['metric_mean']:.2f}{spread} ({row['seeds']})",
     ]
 

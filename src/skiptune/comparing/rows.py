@@ -56,7 +56,7 @@ def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> dict[s
         "latency_s": next(iter(batches.values()), None),
         "latency_s_by_batch": batches,
         "train_s": mean("train_s"),
-        "peak_gib": mean("peak_gib"),
+        "peak_gib": None if any(result["peak_gib"] is None for result in results) else mean("peak_gib"),
         "metric_mean": statistics.fmean(metric),
         "metric_sd": spread,
         "metric_se": None if spread is None else spread / len(metric) ** 0.5,

@@ -19,6 +19,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import read_json, write_atomically
+from ..core.output_folders import check_output_folder, make_output_folder
 from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
@@ -73,7 +74,7 @@ def convert(
         RunError: the disk is full.
     """
     output = Path(output)
-    _check_output(output)
+    check_output_folder(output, "exists and is not empty; name a new directory, or remove this one")
     if task is not None and task not in TASKS:
         raise InputError(f"task: {task!r}{nearest(task, TASKS)}")
     read = read_checkpoint(checkpoint)
@@ -102,6 +103,7 @@ def convert(
             export(model, folder, plan, _task(task, processor, model.config.id2label))
             plan.save(folder / "plan.json")
 
+    make_output_folder(output.parent)
     write_atomically(output, write)
     return Conversion(
         title=layout.title,
@@ -122,13 +124,6 @@ def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
         return Vqa(processor, [labels[label] for label in sorted(labels)])
     makers = {"nlvr2": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
     return makers[name](processor) if name in makers else None
-
-
-def _check_output(output: Path) -> None:
-    if output.exists() and not output.is_dir():
-        raise InputError(f"{output}: a file is in the way; name a directory")
-    if output.is_dir() and any(output.iterdir()):
-        raise InputError(f"{output}: exists and is not empty; name a new directory, or remove this one")
 
 
 @contextmanager

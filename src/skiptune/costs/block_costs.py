@@ -6,13 +6,13 @@ which other blocks run: ``adapted − Σ savings`` over the skipped ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
+from ..inserting.block_hooks import block_hooks
 from ..inserting.lora import unwrap_lora
 from ..inserting.selection import blocks_of, choose
 from ..models.shared_copy import shared_copy
@@ -67,33 +67,14 @@ def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[],
 def _pass(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> tuple[float, dict[str, float]]:
     """What one forward pass spends in all, and inside of each block."""
     spent = dict.fromkeys(blocks_of(bench), 0.0)
-    with _hooks(bench, spent, meter):
+
+    def enter(name: str, *given: Any) -> None:
+        spent[name] -= meter()
+
+    def leave(name: str, *given: Any) -> None:
+        spent[name] += meter()
+
+    with block_hooks(bench, leave, enter):
         before = meter()
         bench(**inputs)
         return meter() - before, spent
-
-
-@contextmanager
-def _hooks(bench: nn.Module, spent: dict[str, float], meter: Callable[[], float]) -> Iterator[None]:
-    """Add to ``spent`` what the meter moves by inside of each block."""
-
-    def enter(name: str) -> Callable[..., None]:
-        def hook(*given: Any) -> None:
-            spent[name] -= meter()
-
-        return hook
-
-    def leave(name: str) -> Callable[..., None]:
-        def hook(*given: Any) -> None:
-            spent[name] += meter()
-
-        return hook
-
-    handles = []
-    for name, block in blocks_of(bench).items():
-        handles += [block.register_forward_pre_hook(enter(name)), block.register_forward_hook(leave(name))]
-    try:
-        yield
-    finally:
-        for handle in handles:
-            handle.remove()

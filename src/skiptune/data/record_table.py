@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
-import shutil
 import tempfile
 from collections.abc import Sequence
-from functools import cache
-from multiprocessing.util import Finalize
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from .pictures import Stored
+from .temporary_folder import temporary_folder
 
 #: Rows a record batch; every batch but the last has exactly as many, so a row is found by division.
 BATCH = 8192
 #: A table of more bytes goes to a temporary file (``TMPDIR`` says where) and is mapped from there.
 _IN_MEMORY = 8 * 2**20
-
-#: Names of the folders of temporary tables, and of the file in them that is locked while they are in use.
-_PREFIX, _LOCK = "skiptune-", "in-use"
 
 _TEXTS = pa.list_(pa.string())
 SCHEMA = pa.schema(
@@ -138,7 +132,7 @@ class TableWriter:
         self._batches.append(batch)
         self._bytes += batch.nbytes
         if self._path is None and self._bytes > _IN_MEMORY:
-            handle, name = tempfile.mkstemp(suffix=".arrow", dir=_folder(os.getpid()))
+            handle, name = tempfile.mkstemp(suffix=".arrow", dir=temporary_folder(os.getpid()))
             os.close(handle)
             self._path = Path(name)
             self._file = pa.ipc.new_file(name, SCHEMA)
@@ -157,43 +151,3 @@ def _open(path: Path) -> Table:
     files = [pa.ipc.open_file(pa.memory_map(str(name))) for name in (path, _pictures_of(path))]
     rows, pictures = ([file.get_batch(number) for number in range(file.num_record_batches)] for file in files)
     return Table(rows, pictures[0], path)
-
-
-@cache
-def _folder(process: int) -> str:
-    """This process's folder of temporary tables, removed when it ends, not when a forked child does.
-
-    A process that is killed removes nothing; the next one that makes a folder does it for it.
-    """
-    _sweep()
-    folder, lock = _locked_folder()
-
-    def remove() -> None:
-        if os.getpid() == process:
-            shutil.rmtree(folder, ignore_errors=True)
-            lock.close()
-
-    Finalize(None, remove, exitpriority=0)  # also runs at the end of multiprocessing's children
-    return folder
-
-
-def _locked_folder() -> tuple[str, BinaryIO]:
-    """A new folder and the lock that says it is in use; it gets the name that is swept only once it is locked."""
-    new = Path(tempfile.mkdtemp(prefix=f"new-{_PREFIX}"))
-    lock = (new / _LOCK).open("wb")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError:  # some network file systems have no locks: without the file it is never swept
-        (new / _LOCK).unlink()
-    return str(new.rename(new.with_name(new.name.removeprefix("new-")))), lock
-
-
-def _sweep() -> None:
-    """Remove the folders of processes that are gone: the system lets go of a lock when its last owner ends."""
-    for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*/{_LOCK}"):
-        try:
-            with path.open("rb") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                shutil.rmtree(path.parent, ignore_errors=True)
-        except OSError:  # in use, another user's, or just removed
-            continue

@@ -18,6 +18,7 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import write_atomically, write_json, write_text
+from ..core.output_folders import check_output_folder, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
 from ..inserting.pruning import prune, remove_dead_blocks
@@ -107,12 +108,19 @@ def export(
         write_json(folder / CONFIG, content)
         write_text(folder / _CARD, model_card(content, name))
 
-    if directory.exists() and not directory.is_dir():
-        raise InputError(f"{directory}: a file is in the way; name a directory")
-    if directory.is_dir() and any(directory.iterdir()) and not is_slim(directory):
-        raise InputError(f"{directory}: holds something else than a slim model; name another directory")
+    check_slim_output(directory)
     write_atomically(directory, write)
     return directory
+
+
+def check_slim_output(directory: Path) -> None:
+    """Refuse to write a slim model over something else, before any work; make the directories above it.
+
+    Raises:
+        InputError: a file is in the way, the directory holds something else, or cannot be made.
+    """
+    check_output_folder(directory, "holds something else than a slim model; name another directory", is_slim)
+    make_output_folder(directory.parent)
 
 
 def annotate(directory: str | Path, extra: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The directory of a run: whose it is, and what must stay as it began."""
+"""Claim the directory of a run; refuse a changed recipe when the run goes on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from ..config import TrainConfig
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
+from ..core.output_folders import check_output_folder, make_output_folder
 from ..core.validation import is_number
 from ..searching.search_schedule import reward_batch_size
 from ..training.checkpoints import examples_a_step, refuse_other_batch
@@ -24,23 +25,21 @@ def claim(folder: Path, recipe: Recipe) -> None:
     """
     path = folder / "recipe.json"
     wanted = recipe.to_dict()
-    if folder.exists() and not folder.is_dir():
-        raise InputError(f"output: {folder} is a file; name a directory")
+    check_output_folder(folder, "is not empty and not a run; name another directory", _is_run, "output")
     if path.is_file():
         _refuse_other(folder, wanted, read_json(path), recipe.train)
         return
-    if folder.is_dir() and any(folder.iterdir()):
-        raise InputError(f"output: {folder} is not empty and not a run; name another directory")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"output: {folder} cannot be made ({error.strerror}); name another one") from None
+    make_output_folder(folder, "output")
     write_json(path, wanted)
     batch = {
         "examples_a_step": examples_a_step(recipe.train),
         "reward_batch_size": reward_batch_size(recipe.search, recipe.train),
     }
     write_json(folder / _BATCH, batch)
+
+
+def _is_run(folder: Path) -> bool:
+    return (folder / "recipe.json").is_file()
 
 
 def _refuse_other(folder: Path, wanted: dict[str, Any], found: Any, training: TrainConfig) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..data.records import Record
+from ..inserting.block_hooks import block_hooks, output_stream
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.adapters import BottleneckAdapter
 from ..layers.blocks import SkippableBlock
@@ -159,34 +160,27 @@ def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) ->
     found: dict[str, Moments] = {}
     skipped, training = skipped_blocks(model), model.training
     choose(model, ())
-    hooks = [
-        block.register_forward_hook(_collector(found, name))
-        for name, block in blocks_of(model).items()
-        if block.skip_adapter is not None
-    ]
-    try:
-        model.eval()
-        for part in parts:
-            model(**on_device(task.collate(part), model))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        model.train(training)
-        choose(model, skipped)
-    return found
 
-
-def _collector(found: dict[str, Moments], name: str) -> Any:
-    def collect(block: SkippableBlock, given: tuple[Any, ...], output: Any) -> None:
-        x, y = given[0], output[0] if isinstance(output, tuple) else output
-        mask = block.own_mask(given)
+    def collect(name: str, block: SkippableBlock, inputs: tuple[Any, ...], output: Any) -> None:
+        if block.skip_adapter is None:
+            return
+        x, y = inputs[0], output_stream(output)
+        mask = block.own_mask(inputs)
         real = slice(None) if mask is None else mask.flatten()
         x, y = x.flatten(0, 1)[real], y.flatten(0, 1)[real]
         if name not in found:
             found[name] = Moments(x.shape[1], x.device)
-        found[name].add(block.skip_adapter.layer_norm(x), y.double() - x.double())  # type: ignore[union-attr]
+        found[name].add(block.skip_adapter.layer_norm(x), y.double() - x.double())
 
-    return collect
+    try:
+        model.eval()
+        with block_hooks(model, collect):
+            for part in parts:
+                model(**on_device(task.collate(part), model))
+    finally:
+        model.train(training)
+        choose(model, skipped)
+    return found
 
 
 @torch.no_grad()

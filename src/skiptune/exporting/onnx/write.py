@@ -22,7 +22,7 @@ from ...families.registry import family_of
 from ...plan import Plan
 from ...tasks import Task
 from ...version import __version__
-from ..export import export
+from ..export import check_slim_output, export
 from ..load import load
 from ..load_task import load_task
 from ..manifest import is_slim
@@ -74,10 +74,7 @@ def export_onnx(
     target = folder if directory is None else Path(directory)
     if not is_slim(folder):
         raise InputError(f"{folder}: not a slim model; skiptune.export writes one")
-    if target.exists() and not target.is_dir():
-        raise InputError(f"{target}: a file is in the way; name a directory")
-    if target.is_dir() and any(target.iterdir()) and not is_slim(target):
-        raise InputError(f"{target}: holds something else than a slim model; name another directory")
+    check_slim_output(target)
     model = load(folder, base)
     graph = Graph.of(model, _image_size(model, folder))
     beside = target.resolve() == folder.resolve()

@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...inserting.selection import blocks_of
+from ...inserting.block_hooks import block_hooks, output_stream
+from ...layers.blocks import SkippableBlock
 from ..evaluator import Trial
-from .influence import stream
 from .strategy import Strategy
 
 
@@ -36,26 +36,20 @@ class FirstOrder(Strategy):
 
     def _importance(self, trial: Trial, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""
-        changes: list[list[tuple[Tensor, Tensor]]] = [[] for _ in range(self.blocks)]
+        changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in trial.names}
 
-        def watch(place: int) -> Any:
-            def hook(module: Any, inputs: tuple[Tensor, ...], output: Any) -> None:
-                y = stream(output)
-                with torch.no_grad():
-                    changes[place].append((y, y - module.step_over(inputs[0])))
+        def compare(name: str, block: SkippableBlock, inputs: tuple[Tensor, ...], output: Any) -> None:
+            y = output_stream(output)
+            with torch.no_grad():
+                changes[name].append((y, y - block.step_over(inputs[0])))
 
-            return hook
-
-        blocks = blocks_of(trial.model).values()
-        hooks = [block.register_forward_hook(watch(place)) for place, block in enumerate(blocks)]
-        try:
+        with block_hooks(trial.model, compare):
             loss = trial.model(**trial.batch(number)).loss
-        finally:
-            for hook in hooks:
-                hook.remove()
-        outputs = [y for pairs in changes for y, _ in pairs]
+        outputs = [y for pairs in changes.values() for y, _ in pairs]
         gradients = iter(torch.autograd.grad(loss, outputs))
-        first_order = [sum(float((next(gradients) * change).sum()) for _, change in pairs) for pairs in changes]
+        first_order = [
+            sum(float((next(gradients) * change).sum()) for _, change in pairs) for pairs in changes.values()
+        ]
         return torch.tensor(first_order).abs()
 
 

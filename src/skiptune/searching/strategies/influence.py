@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...inserting.selection import blocks_of
+from ...inserting.block_hooks import block_hooks, output_stream
 from ..evaluator import Trial
 from .strategy import Strategy
 
@@ -27,30 +27,15 @@ class Influence(Strategy):
 
 def influences(trial: Trial, batches: int) -> list[float]:
     """``1 − cos(input, output)`` of every block, with nothing skipped, over the first ``batches`` held-out batches."""
-    found: list[list[float]] = [[] for _ in trial.names]
+    found: dict[str, list[float]] = {name: [] for name in trial.names}
 
-    def watch(number: int) -> Any:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-            cosine = torch.cosine_similarity(inputs[0].float(), stream(output).float(), dim=-1)
-            found[number].append(1 - float(cosine.mean()))
-
-        return hook
+    def compare(name: str, block: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
+        cosine = torch.cosine_similarity(inputs[0].float(), output_stream(output).float(), dim=-1)
+        found[name].append(1 - float(cosine.mean()))
 
     trial.choose(())
-    blocks = blocks_of(trial.model).values()
-    hooks = [block.register_forward_hook(watch(number)) for number, block in enumerate(blocks)]
-    try:
-        with trial.evaluating(), torch.no_grad():
-            for number in range(batches):
-                trial.model(**trial.batch(number))
-                trial.count(1)
-    finally:
-        for hook in hooks:
-            hook.remove()
-    return [sum(values) / len(values) for values in found]
-
-
-def stream(output: Any) -> Tensor:
-    """The residual stream in what a block returned."""
-    found: Tensor = output if isinstance(output, Tensor) else output[0]
-    return found
+    with block_hooks(trial.model, compare), trial.evaluating(), torch.no_grad():
+        for number in range(batches):
+            trial.model(**trial.batch(number))
+            trial.count(1)
+    return [sum(values) / len(values) for values in found.values()]
