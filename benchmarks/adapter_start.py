@@ -25,6 +25,7 @@ from torch import nn
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from skiptune import (
+    Experiment,
     Plan,
     Record,
     SkipConfig,
@@ -44,6 +45,8 @@ from skiptune import (
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.training.fit import train_loop
+from skiptune.training.progress_bar import TrainingBar
+from skiptune.training.schedule import Stretch
 
 STARTS = ("zero", "paper", "fit")
 PLANS = {"last": ("8", "9", "10", "11"), "spread": ("2", "4", "6", "8")}
@@ -82,7 +85,8 @@ def one_run(
     watch.look(0)
     config = TrainConfig(max_steps=steps, batch_size=32, learning_rate=2e-3, warmup_ratio=0.05, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        train_loop(model, task, train, config, Path(folder), f"{plan} {start} {seed}", steps, callbacks=[watch])
+        stretch, bar = Stretch(0, steps, steps, config.warmup_ratio), TrainingBar(f"{plan} {start} {seed}")
+        train_loop(model, Experiment(task, train, training=config), stretch, Path(folder), bar, [watch])
     row = {"start": start, "plan": plan, "seed": seed, "validation": {str(k): v for k, v in watch.found.items()}}
     return row if errors is None else {**row, "relative_error": errors, "fit_seconds": fitting}
 

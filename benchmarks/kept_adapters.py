@@ -17,7 +17,6 @@ import os
 import shlex
 import statistics
 import sys
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,13 +24,13 @@ from typing import Any
 import torch
 
 from landscape import ALL_STEPS, DATASETS, SHARED, TRAIN, Setting, setting
-from skiptune import Plan, SkipConfig, blocks_of, choose, evaluate, insert, load_model, prune
+from skiptune import Experiment, Plan, SkipConfig, blocks_of, evaluate, insert, load_model, prune
 from skiptune.core.files import read_json, write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.progress import track
 from skiptune.costs.parameters import count_parameters
 from skiptune.inserting.pruning import remove_dead_blocks
-from skiptune.training.fit import train_loop
+from skiptune.training.fit import fit
 
 KINDS = ("bottleneck", "lora")
 SKIPPED = 4
@@ -78,12 +77,8 @@ def one_run(made: Setting, config: SkipConfig, rate: float, seed: int, steps: in
     """Train and measure."""
     model = fresh(made, config, seed)
     plan = random_plan(model, seed)
-    choose(model, plan.skipped)
     training = replace(TRAIN, seed=seed, max_steps=steps, learning_rate=rate)
-    with tempfile.TemporaryDirectory() as folder:
-        outcome = train_loop(
-            model, made.task, made.train, training, Path(folder), f"{config.block_adapter} {rate:g} {seed}", steps
-        )
+    log = fit(model, Experiment(made.task, made.train, training=training), plan)
     prune(model, plan)
     found = {
         name: evaluate(model, made.task, part) for name, part in (("validation", made.rewards), ("test", made.judge))
@@ -91,7 +86,7 @@ def one_run(made: Setting, config: SkipConfig, rate: float, seed: int, steps: in
     measures = {
         name: {"accuracy": each.headline, "loss": each.loss, "count": each.count} for name, each in found.items()
     }
-    return {"skipped": list(plan.skipped), **measures, "seconds": outcome["seconds"]}
+    return {"skipped": list(plan.skipped), **measures, "seconds": log.seconds}
 
 
 def spread(values: list[float]) -> dict[str, float | None]:

@@ -23,6 +23,7 @@ from safetensors.torch import save_file
 from torch.nn.functional import binary_cross_entropy_with_logits
 from transformers import PreTrainedModel
 
+from skiptune import Experiment
 from skiptune.config import Budget, SearchConfig, TrainConfig
 from skiptune.core.process import keep_freed_memory, quiet_libraries
 from skiptune.core.progress import track
@@ -102,7 +103,7 @@ def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> 
     if not path.is_file():
         config = SearchConfig(strategy="influence", max_steps=steps, batches=1)  # draws evenly, then looks once
         training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
-        search(model, made.task, made.train, made.rewards, Budget(num_skip=count), config, training)
+        search(model, Experiment(made.task, made.train, made.rewards, Budget(num_skip=count), config, training))
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(trained_state(model), path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)

@@ -30,6 +30,7 @@ import torch
 
 from landscape import ALL_STEPS, DATASETS, RUNS, SEARCH_STEPS, TRAIN, Setting, landscape, setting, warm_up
 from search_figures import draw
+from skiptune import Experiment
 from skiptune.config import Budget, SearchConfig
 from skiptune.core.files import read_json, write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
@@ -79,8 +80,8 @@ def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, 
 def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
     """The paper's policy, which compares while it trains, and whose training starts again."""
     model, training = made.model(0), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
-    parts = made.task, made.train, made.rewards
-    plan = search(model, *parts, Budget(num_skip=count), PAPER, training, keep_adapters=False)
+    experiment = Experiment(made.task, made.train, made.rewards, Budget(num_skip=count), PAPER, training)
+    plan = search(model, experiment, keep_adapters=False)
     examples = plan.details["comparisons"]["examples"]
     return {
         "skipped": [int(name) for name in plan.skipped],
@@ -117,7 +118,7 @@ def trained(dataset: str, blocks: tuple[int, ...], seed: int) -> dict[str, Any]:
         names = tuple(blocks_of(model))
         plan = Plan("vilt", names, tuple(names[block] for block in blocks))
         training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
-        fit(model, made.task, made.train, training, plan, done=SEARCH_STEPS)
+        fit(model, Experiment(made.task, made.train, training=training), plan, done=SEARCH_STEPS)
         result = evaluate(model, made.task, made.judge)
         return {"accuracy": result.headline, "loss": result.loss}
 

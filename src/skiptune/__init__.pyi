@@ -14,6 +14,7 @@ from .data.readers.easy_vqa import read_easy_vqa
 from .data.readers.jsonl import read_jsonl
 from .data.records import Record
 from .data.splits import split_by_image
+from .experiment import Experiment
 from .exporting.export import export
 from .exporting.hub import push_to_hub
 from .exporting.load import load
@@ -63,6 +64,7 @@ __all__ = [
     "EncoderCache",
     "Entailment",
     "Evaluation",
+    "Experiment",
     "InputError",
     "MeterConfig",
     "MeterForImageAndTextRetrieval",

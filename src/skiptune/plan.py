@@ -14,6 +14,14 @@ from .core.validation import Problems, is_number, nearest
 
 
 @dataclass(frozen=True)
+class LoggedLoss:
+    """The mean training loss over the steps since the one logged before, up to and with ``step``."""
+
+    step: int
+    loss: float
+
+
+@dataclass(frozen=True)
 class Plan:
     """The blocks finally skipped.
 

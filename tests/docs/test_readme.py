@@ -11,6 +11,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,11 +129,14 @@ def test_python_of_the_readme(
     short = {"max_steps": 3, "batch_size": 8}
     search, fit = st.search, st.fit
     monkeypatch.chdir(reader)
+    config, training = st.SearchConfig(max_steps=3, interval=1), st.TrainConfig(**short)
+    longer = st.TrainConfig(**{**short, "max_steps": 6})
     monkeypatch.setattr(
-        st, "search", lambda *given: search(*given, st.SearchConfig(max_steps=3, interval=1), st.TrainConfig(**short))
+        st, "search", lambda model, given: search(model, replace(given, search=config, training=training))
     )
-    longer = {**short, "max_steps": 6}
-    monkeypatch.setattr(st, "fit", lambda *given, plan, done: fit(*given, st.TrainConfig(**longer), plan, done=done))
+    monkeypatch.setattr(
+        st, "fit", lambda model, given, plan, done: fit(model, replace(given, training=longer), plan, done=done)
+    )
     assert skiptune(reader, "skiptune export runs/garden garden --form adapters").returncode == 0
     for text in (text for kind, text in BLOCKS if kind == "python"):
         code = re.sub(r'"dandelin/[\w-]+"', repr(str(base_folder)), text)

@@ -12,7 +12,18 @@ import numpy as np
 import pytest
 import torch
 
-from skiptune import Budget, InputError, Plan, SearchConfig, SkipConfig, TrainConfig, insert, load_model, search
+from skiptune import (
+    Budget,
+    Experiment,
+    InputError,
+    Plan,
+    SearchConfig,
+    SkipConfig,
+    TrainConfig,
+    insert,
+    load_model,
+    search,
+)
 from skiptune.costs.block_costs import BlockCosts
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks
@@ -209,8 +220,9 @@ def timings(monkeypatch: pytest.MonkeyPatch) -> list[BlockCosts]:
 def test_a_search_for_time_is_resumed_with_what_was_timed(
     make_model, task, parts, timings: list[BlockCosts], tmp_path: Path
 ) -> None:
-    given = (*parts, Budget(latency=-0.2), SearchConfig(max_steps=6, interval=2), TrainConfig(batch_size=8))
-    plans = [search(make_model(SkipConfig()), task, *given, folder=tmp_path / "search") for _ in range(2)]
+    config, training = SearchConfig(max_steps=6, interval=2), TrainConfig(batch_size=8)
+    experiment = Experiment(task, *parts, Budget(latency=-0.2), config, training)
+    plans = [search(make_model(SkipConfig()), experiment, folder=tmp_path / "search") for _ in range(2)]
     assert len(timings) == 1
     kept = json.loads((tmp_path / "search" / "allowance.json").read_text())
     assert kept["target"] == pytest.approx(1e-3)
@@ -219,7 +231,7 @@ def test_a_search_for_time_is_resumed_with_what_was_timed(
         assert plan.skipped in (("1",), ("3",), ("0", "2"))
     (tmp_path / "search" / "allowance.json").write_text('{"savings": {}}')
     with pytest.raises(InputError, match=r"allowance\.json: not what was timed"):
-        search(make_model(SkipConfig()), task, *given, folder=tmp_path / "search")
+        search(make_model(SkipConfig()), experiment, folder=tmp_path / "search")
 
 
 def test_time_that_no_plan_saves_is_refused(make_model, timings: list[BlockCosts]) -> None:

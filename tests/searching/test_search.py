@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from skiptune import Budget, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
+from skiptune import Budget, Experiment, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
 from skiptune.config import StrategyName
 from skiptune.searching.feasible_sets import Allowance
 from skiptune.searching.search_schedule import schedule
@@ -37,7 +37,7 @@ def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) ->
         model = make_model(SkipConfig())
         before = {name: value.clone() for name, value in model.state_dict().items()}
         states = torch.get_rng_state(), random.getstate(), np.random.get_state()[1].tolist()
-        plans.append(search(model, task, *parts, TWO, SEARCH, TRAIN, keep_adapters=False))
+        plans.append(search(model, Experiment(task, *parts, TWO, SEARCH, TRAIN), keep_adapters=False))
         assert torch.equal(torch.get_rng_state(), states[0])
         assert random.getstate() == states[1]
         assert np.random.get_state()[1].tolist() == states[2]
@@ -48,16 +48,10 @@ def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) ->
 
 
 def test_accumulation_gives_the_same_plan(make_model, task, parts) -> None:
+    config = SearchConfig(max_steps=4, interval=2, candidates=3, reward_batch_size=8)
     plans = [
-        search(
-            make_model(SkipConfig()),
-            task,
-            *parts,
-            TWO,
-            SearchConfig(max_steps=4, interval=2, candidates=3, reward_batch_size=8),
-            c,
-        )
-        for c in (TRAIN, TrainConfig(batch_size=2, gradient_accumulation=4, learning_rate=1e-3))
+        search(make_model(SkipConfig()), Experiment(task, *parts, TWO, config, training))
+        for training in (TRAIN, TrainConfig(batch_size=2, gradient_accumulation=4, learning_rate=1e-3))
     ]
     assert plans[0].skipped == plans[1].skipped
     assert [r["candidates"] for r in plans[0].details["rounds"]] == [
@@ -70,8 +64,8 @@ def test_micro_batches_of_uneven_size_are_one_batch(make_model, task, parts) -> 
     trained = []
     for config in (TRAIN, TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)):
         model = make_model(SkipConfig())
-        losses = fit(model, task, parts[0][:21], replace(config, max_steps=6))["history"]
-        trained.append((trained_state(model), [entry["loss"] for entry in losses]))
+        log = fit(model, Experiment(task, parts[0][:21], training=replace(config, max_steps=6)))
+        trained.append((trained_state(model), [entry.loss for entry in log.history]))
     assert trained[0][1] == pytest.approx(trained[1][1], rel=1e-4)
     for name, value in trained[0][0].items():
         torch.testing.assert_close(trained[1][0][name], value, rtol=1e-3, atol=1e-5)
@@ -79,14 +73,14 @@ def test_micro_batches_of_uneven_size_are_one_batch(make_model, task, parts) -> 
 
 def test_a_search_goes_on_with_another_split_of_its_batch(make_model, task, parts, tmp_path) -> None:
     split = TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)
-    whole = search(make_model(SkipConfig()), task, *parts, TWO, SEARCH, TRAIN, tmp_path)
-    again = search(make_model(SkipConfig()), task, *parts, TWO, SEARCH, split, tmp_path)
+    whole = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, SEARCH, TRAIN), tmp_path)
+    again = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, SEARCH, split), tmp_path)
     assert again.details["steps"] == whole.details["steps"] == 9  # there was nothing left to do
     assert again.details["rounds"] == whole.details["rounds"]
     each = replace(SEARCH, draw="micro_batch")
-    search(make_model(SkipConfig()), task, *parts, TWO, each, split, tmp_path / "each")
+    search(make_model(SkipConfig()), Experiment(task, *parts, TWO, each, split), tmp_path / "each")
     with pytest.raises(InputError, match=r"gradient_accumulation: 1, but this search began with 2"):
-        search(make_model(SkipConfig()), task, *parts, TWO, each, TRAIN, tmp_path / "each")
+        search(make_model(SkipConfig()), Experiment(task, *parts, TWO, each, TRAIN), tmp_path / "each")
 
 
 def test_nan_stops_the_training(make_model, task, parts) -> None:
@@ -94,13 +88,16 @@ def test_nan_stops_the_training(make_model, task, parts) -> None:
     with torch.no_grad():
         model.classifier[0].weight[0, 0] = float("nan")
     with pytest.raises(RunError, match="the loss is nan at step 1"):
-        fit(model, task, parts[0], TrainConfig(max_steps=2, batch_size=8))
+        fit(model, Experiment(task, parts[0], training=TrainConfig(max_steps=2, batch_size=8)))
 
 
 def test_shared_images_and_nothing_to_skip(make_model, task, parts) -> None:
     with pytest.raises(InputError, match="share 12 images"):
-        search(make_model(SkipConfig()), task, parts[0], parts[0], TWO, SEARCH, TRAIN)
-    assert search(make_model(SkipConfig()), task, *parts, Budget(num_skip=0), SEARCH, TRAIN).strategy == "none"
+        search(make_model(SkipConfig()), Experiment(task, parts[0], parts[0], TWO, SEARCH, TRAIN))
+    nothing = Experiment(task, *parts, Budget(num_skip=0), SEARCH, TRAIN)
+    assert search(make_model(SkipConfig()), nothing).strategy == "none"
+    with pytest.raises(InputError, match="the search needs a budget"):
+        search(make_model(SkipConfig()), Experiment(task, *parts))
 
 
 def test_policy_draws_distinct_candidates_from_its_own_generator() -> None:
@@ -122,7 +119,7 @@ def test_standardized_reward_ignores_the_scale_of_the_loss() -> None:
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_finds_a_plan_and_says_what_it_took(name: str, make_model, task, parts) -> None:
     config = replace(SEARCH, strategy=name, batches=2)
-    plans = [search(make_model(SkipConfig()), task, *parts, TWO, config, TRAIN) for _ in range(2)]
+    plans = [search(make_model(SkipConfig()), Experiment(task, *parts, TWO, config, TRAIN)) for _ in range(2)]
     plan = plans[0]
     assert plan.strategy == name
     assert len(plan.skipped) == 2
@@ -146,17 +143,18 @@ def test_positions(make_model, task, parts) -> None:
     found = {}
     for name in ("first", "last", "even"):
         config = SearchConfig(strategy=name)
-        found[name] = search(make_model(SkipConfig()), task, *parts, TWO, config, TRAIN).skipped
+        found[name] = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, config, TRAIN)).skipped
     assert found == {"first": ("0", "1"), "last": ("2", "3"), "even": ("1", "3")}
 
 
 def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -> None:
     model, training = make_model(SkipConfig()), replace(TRAIN, max_steps=12, warmup_ratio=0.25)
-    plan = search(model, task, *parts, TWO, SEARCH, training)
+    experiment = Experiment(task, *parts, TWO, SEARCH, training)
+    plan = search(model, experiment)
     assert (plan.steps, plan.details["of"]) == (9, 12)
-    assert fit(model, task, parts[0], training, plan, done=plan.steps)["steps"] == 3
+    assert fit(model, experiment, plan, done=plan.steps).steps == 3
     with pytest.raises(InputError, match="the search took 12 steps and the training has 12 in all"):
-        fit(model, task, parts[0], training, plan, done=12)
+        fit(model, experiment, plan, done=12)
     rates = [Stretch(done, steps, 12, 0.25).learning_rate(k) for done, steps in ((0, 9), (9, 3)) for k in range(steps)]
     assert rates == pytest.approx([k / 3 for k in range(3)] + [(12 - k) / 9 for k in range(3, 12)])
 

@@ -11,7 +11,18 @@ import torch
 from torch import nn
 
 from conftest import draw_square
-from skiptune import InputError, Record, Retrieval, SkipConfig, evaluate, fit, insert, load_model, load_processor
+from skiptune import (
+    Experiment,
+    InputError,
+    Record,
+    Retrieval,
+    SkipConfig,
+    evaluate,
+    fit,
+    insert,
+    load_model,
+    load_processor,
+)
 from skiptune.config import TrainConfig
 from skiptune.tasks import retrieval
 from skiptune.tasks.ranking import Ranks
@@ -216,7 +227,7 @@ def test_matching_loss_is_that_of_the_pre_trained_head(family: str, records: lis
     torch.testing.assert_close(model(**batch).loss, plain)
     model.matching = head
     before = head.weight.clone()
-    fit(model, task, records, TrainConfig(max_steps=2, batch_size=4, learning_rate=1e-2))
+    fit(model, Experiment(task, records, training=TrainConfig(max_steps=2, batch_size=4, learning_rate=1e-2)))
     assert torch.equal(head.weight, before)
     assert np.isfinite(evaluate(model, task, records).loss)
 

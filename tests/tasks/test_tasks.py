@@ -15,6 +15,7 @@ from conftest import COLOURS, draw_square
 from skiptune import (
     Budget,
     Entailment,
+    Experiment,
     InputError,
     Reasoning,
     Record,
@@ -80,10 +81,12 @@ def test_every_task_with_every_family(task: str, family: str, squares: list[tupl
     train, valid = records[:8], records[9:11]
     made, model = make(task, family, train)
     made.check(records)
-    plan = search(model, made, train, valid, Budget(num_skip=1), SearchConfig(max_steps=4, interval=2), TRAIN)
+    config = SearchConfig(max_steps=4, interval=2)
+    experiment = Experiment(made, train, valid, Budget(num_skip=1), config, TRAIN)
+    plan = search(model, experiment)
     assert len(plan.skipped) == 1
     before = {name: value.clone() for name, value in model.named_parameters() if value.requires_grad}
-    fit(model, made, train, TRAIN, plan)
+    fit(model, experiment, plan)
     assert any(not torch.equal(before[name], value) for name, value in model.named_parameters() if name in before)
     found = evaluate(model, made, valid, batch_size=3)
     assert found.count == len(valid) == len(found.predictions)
@@ -276,7 +279,7 @@ def test_augmented_images_change_every_epoch_and_repeat_after_a_resume(
     for folder in (tmp_path / "whole", tmp_path / "again"):
         drawn.clear()
         _, model = make("vqa", "vilt-tiny", records)
-        fit(model, task, records, config, folder=folder)
+        fit(model, Experiment(task, records, training=config), folder=folder)
         weights.append({name: p.detach().clone() for name, p in model.named_parameters() if p.requires_grad})
         if folder.name == "whole":
             assert sorted({draw[0] for _, draw in drawn}) == [0, 1]

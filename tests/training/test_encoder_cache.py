@@ -15,6 +15,7 @@ import two_streams
 from skiptune import (
     Budget,
     EncoderCache,
+    Experiment,
     InputError,
     Record,
     Run,
@@ -153,10 +154,11 @@ def test_search_training_and_evaluation_with_it(cache: EncoderCache, parts: tupl
     task = Vqa.from_records(load_processor("meter-tiny"), train)
     model = load_model("meter-tiny", task.model_class, **task.model_changes())
     two_streams.insert(model, BOTTLENECK)
-    training = TrainConfig(max_steps=6, batch_size=4)
+    training, config = TrainConfig(max_steps=6, batch_size=4), SearchConfig(max_steps=3, interval=1)
+    experiment = Experiment(task, train, valid, Budget(num_skip=2), config, training)
     with cache.attached(model):
-        plan = search(model, task, train, valid, Budget(num_skip=2), SearchConfig(max_steps=3, interval=1), training)
-        fit(model, task, train, training, plan, done=plan.steps)
+        plan = search(model, experiment)
+        fit(model, experiment, plan, done=plan.steps)
         found = evaluate(model, task, valid)
     images, texts = {record.image for record in (*train, *valid)}, {record.text for record in (*train, *valid)}
     assert cache.misses <= len(images) + len(texts)

@@ -14,6 +14,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from skiptune import (
+    Experiment,
     InputError,
     Record,
     Run,
@@ -183,12 +184,12 @@ def test_what_cannot_be_fitted_or_was_not_is_refused(make, records: list[Record]
     with pytest.raises(InputError, match="no records"):
         fit_skip_adapters(model, task, [])
     with pytest.raises(InputError, match="needs data; call skiptune"):
-        fit(model, task, records, TrainConfig(max_steps=1))
+        fit(model, Experiment(task, records, training=TrainConfig(max_steps=1)))
     bare, _ = make(block_adapter="none")
     with pytest.raises(InputError, match="no skip adapters"):
         fit_skip_adapters(bare, task, records)
     fit_skip_adapters(model, task, records, batches=1)
-    assert fit(model, task, records, TrainConfig(max_steps=1, batch_size=4))["steps"] == 1
+    assert fit(model, Experiment(task, records, training=TrainConfig(max_steps=1, batch_size=4))).steps == 1
 
 
 def test_a_recipe_fits_once_and_every_model_of_the_run_starts_so(tiny_recipe: Callable[..., Path]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -165,7 +166,7 @@ class MethodComparison:
         if budget.latency is not None:
             return  # the run's own check has timed it
         try:
-            prepare_search(model, budget, self.recipe.search, self.recipe.train.seed, None)
+            prepare_search(model, replace(self.run.experiment, budget=budget), None)
         except InputError as error:
             raise InputError(f"compare.levels: {error}") from None
 

@@ -68,6 +68,7 @@ class Estimate:
         recipe = self.run.recipe
         short = replace(recipe.train, max_steps=1, save_steps=10 * _STEPS, learning_rate=0.0)
         model.skip_config = replace(model.skip_config, init="zero")  # nothing is learnt here
-        once = fit(model, self.run.task, self.run.data.train, short)["seconds"]
-        several = fit(model, self.run.task, self.run.data.train, replace(short, max_steps=1 + _STEPS))["seconds"]
-        return max(0.0, float(several - once)) / _STEPS or float(once)
+        longer = replace(short, max_steps=1 + _STEPS)
+        once = fit(model, replace(self.run.experiment, training=short)).seconds
+        several = fit(model, replace(self.run.experiment, training=longer)).seconds
+        return max(0.0, several - once) / _STEPS or once

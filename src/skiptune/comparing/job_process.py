@@ -56,14 +56,13 @@ def work(folder: Path) -> dict[str, Any]:
 
     model = make()
     before = count_parameters(model)
-    parts = task, data.train, data.validation, recipe.budget, recipe.search, recipe.train
     started = time.perf_counter()
-    plan = method.choose(model, Work(make, *parts, recipe.start, folder / "choice", kept))
+    plan = method.choose(model, Work(make, run.experiment, recipe.start, folder / "choice", kept))
     done = plan.steps if recipe.start == "search" else 0
     steps = done
     if method.trains:
         with kept(model):
-            steps += fit(model, task, data.train, recipe.train, plan, done=done)["steps"]
+            steps += fit(model, run.experiment, plan, done=done).steps
     train_s, peak = time.perf_counter() - started, peak_gib()
     counts = count_parameters(remove_dead_blocks(model, plan))
     head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)

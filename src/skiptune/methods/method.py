@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,15 +10,14 @@ from typing import Any, ClassVar
 
 from torch import nn
 
-from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
-from ..data.records import Record
+from ..config import SkipConfig
+from ..experiment import Experiment
 from ..families.family import Family
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.pruning import prune
 from ..inserting.selection import blocks_of
 from ..plan import Plan
-from ..tasks.task import Task
 
 NO_ADAPTERS = SkipConfig(block_adapter="none")
 
@@ -45,22 +44,18 @@ class Setup:
 
 @dataclass(frozen=True)
 class Work:
-    """What a choice of blocks may need: the arguments of :func:`skiptune.search`.
+    """What a choice of blocks may need.
 
     Attributes:
         make: the prepared model, with the same weights at every call.
+        experiment: as for :func:`skiptune.search`.
         start: ``search`` or ``pretrained``, as in a recipe: whether what adapters learn before the choice is kept.
         folder: for what is left on the way.
         inside: a context for every model that is trained on the way, as :class:`skiptune.EncoderCache` has one.
     """
 
     make: Callable[[], nn.Module]
-    task: Task
-    train: Sequence[Record]
-    valid: Sequence[Record]
-    budget: Budget
-    search: SearchConfig
-    training: TrainConfig
+    experiment: Experiment
     start: str
     folder: Path
     inside: Callable[[nn.Module], AbstractContextManager[Any]]

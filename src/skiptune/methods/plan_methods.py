@@ -13,7 +13,7 @@ from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
 from ..plan import Plan
 from ..searching.search import prepare_search, search
-from ..searching.strategy_comparison import Comparison
+from ..searching.strategy_comparison import StrategyComparison
 from ..training.trained_state import load_trained, read_trained
 from .method import Method, Setup, Work
 
@@ -48,9 +48,8 @@ class Searched(Skipping):
         self.name, self.title = f"das-{kind}", f"DAS, {_SAID[kind]}"
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
-        given = work.task, work.train, work.valid, work.budget, work.search, work.training
         with work.inside(model):
-            return search(model, *given, keep_adapters=work.start == "search")
+            return search(model, work.experiment, keep_adapters=work.start == "search")
 
 
 class RandomPlan(Skipping):
@@ -63,8 +62,8 @@ class RandomPlan(Skipping):
         self.name, self.title = f"random-{kind}", f"random plans, {_SAID[kind]}"
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
-        config = SearchConfig.from_dict({**work.search.to_dict(), "strategy": "random"})
-        strategy = prepare_search(model, work.budget, config, work.training.seed, work.folder)
+        config = SearchConfig.from_dict({**work.experiment.search.to_dict(), "strategy": "random"})
+        strategy = prepare_search(model, replace(work.experiment, search=config), work.folder)
         names = tuple(blocks_of(model))
         return Plan(family_of(model).name, names, tuple(names[block] for block in strategy.best()), "random")
 
@@ -82,8 +81,7 @@ class BestHeuristic(Skipping):
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
         started = time.perf_counter()
-        given = work.task, work.train, work.valid, work.budget, work.search, work.training
-        comparison = Comparison(work.make, *given, work.folder, work.inside)
+        comparison = StrategyComparison(work.make, work.experiment, work.folder, work.inside)
         best = comparison.rows(HEURISTICS)[0]
         names, steps = tuple(blocks_of(model)), 0
         if work.start == "search":

@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -35,6 +35,7 @@ from ..data.damaged import Damaged
 from ..data.parts import Data, read_parts
 from ..data.records import Record
 from ..data.splits import check_disjoint
+from ..experiment import Experiment
 from ..exporting.export import annotate, export
 from ..exporting.load import load
 from ..exporting.manifest import read_config
@@ -52,13 +53,14 @@ from ..searching.budget import random_blocks
 from ..searching.search import prepare_search, search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
-from ..searching.strategy_comparison import Comparison
+from ..searching.strategy_comparison import StrategyComparison
 from ..tasks import TASKS, Evaluation, Task
 from ..tasks.evaluation import evaluate
 from ..training.encoder_cache import EncoderCache, encoders_of
 from ..training.fit import fit
 from ..training.skip_adapter_init import fit_skip_adapters
 from ..training.trained_state import load_tensors, load_trained, read_trained, trained_state
+from ..training.training_log import TrainingLog
 from ..version import __version__
 from .recipe import Recipe, with_preset
 from .run_folder import check_batch, claim
@@ -103,6 +105,12 @@ class Run:
         task.images.damaged = Damaged(self.folder / "logs" / "bad-images.log", **most)
         return task
 
+    @property
+    def experiment(self) -> Experiment:
+        """What is searched and trained."""
+        data, recipe = self.data, self.recipe
+        return Experiment(self.task, data.train, data.validation, recipe.budget, recipe.search, recipe.train)
+
     def check(self) -> None:
         """Refuse everything that cannot work, before any work.
 
@@ -118,11 +126,10 @@ class Run:
             check_disjoint(parts)
             self._check_steps()
             if not (self.folder / "plan.json").is_file():
-                recipe, folder = self.recipe, self._search_folder
                 model = self.fresh_model(started=False)
-                if recipe.encoder_cache is not None:
+                if self.recipe.encoder_cache is not None:
                     encoders_of(model)
-                prepare_search(model, recipe.budget, recipe.search, recipe.train.seed, folder)
+                prepare_search(model, self.experiment, self._search_folder)
 
         on_main(check)
 
@@ -208,37 +215,19 @@ class Run:
             reward_batch = on_main(lambda: check_batch(self.folder, self.recipe.train))
             model = self.fresh_model()
             recipe, folder = self.recipe, self._search_folder
+            config = replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch)
+            experiment = replace(self.experiment, search=config)
             with self.encoders_kept(model):
-                plan = search(
-                    model,
-                    self.task,
-                    self.data.train,
-                    self.data.validation,
-                    recipe.budget,
-                    replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch),
-                    recipe.train,
-                    folder,
-                    keep_adapters=recipe.start == "search",
-                )
+                plan = search(model, experiment, folder, keep_adapters=recipe.start == "search")
             self._save_tensors(self.folder / "searched.safetensors", model)
             on_main(lambda: plan.save(path))
             on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return on_main(lambda: Plan.load(path))
 
     def compare(self, strategies: Sequence[str]) -> list[dict[str, Any]]:
-        """Search with several strategies, in ``compare/``; rows as :class:`Comparison` has them, and a plot."""
-        recipe, folder = self.recipe, self.folder / "compare"
-        comparison = Comparison(
-            self.fresh_model,
-            self.task,
-            self.data.train,
-            self.data.validation,
-            recipe.budget,
-            recipe.search,
-            recipe.train,
-            folder,
-            self.encoders_kept,
-        )
+        """Search with several strategies, in ``compare/``; rows as :class:`StrategyComparison` has them, and a plot."""
+        folder = self.folder / "compare"
+        comparison = StrategyComparison(self.fresh_model, self.experiment, folder, self.encoders_kept)
         rows = comparison.rows(strategies)
         write_atomically(folder / "compare.png", lambda partial: comparison_plot(partial, rows))
         return rows
@@ -262,7 +251,7 @@ class Run:
     def baseline(self, name: str) -> dict[str, Any]:
         """Train a yardstick with the same settings: nothing skipped, a random plan, or full tuning."""
 
-        def train() -> tuple[PreTrainedModel, Plan, dict[str, Any]]:
+        def train() -> tuple[PreTrainedModel, Plan, TrainingLog]:
             on_main(lambda: check_batch(self.folder, self.recipe.train))
             model, plan = self.fresh_model(), self.search()
             if name == "full":
@@ -273,12 +262,12 @@ class Run:
             chosen = Plan(plan.family, plan.blocks, skipped, name)
             return model, chosen, self._fit(model, chosen, name)
 
-        def make(trained: tuple[PreTrainedModel, Plan, dict[str, Any]]) -> dict[str, Any]:
-            model, plan, outcome = trained
+        def make(trained: tuple[PreTrainedModel, Plan, TrainingLog]) -> dict[str, Any]:
+            model, plan, log = trained
             return {
                 "skipped": list(plan.skipped),
                 "trainable": count_parameters(remove_dead_blocks(copy.deepcopy(model), plan))["trainable"],
-                "seconds": outcome["seconds"],
+                "seconds": log.seconds,
                 "validation": evaluate(model, self.task, self.data.validation, title=name).summary(),
                 "test": evaluate(model, self.task, self.data.test, title=name).summary() if self.data.test else None,
             }
@@ -426,21 +415,21 @@ class Run:
         write_json(self.folder / "results.json", results)
         return results
 
-    def _fit(self, model: PreTrainedModel, plan: Plan, name: str, done: int = 0) -> dict[str, Any]:
+    def _fit(self, model: PreTrainedModel, plan: Plan, name: str, done: int = 0) -> TrainingLog:
         folder = self.folder / "checkpoints" / name
         with self.encoders_kept(model):
-            outcome = fit(model, self.task, self.data.train, self.recipe.train, plan, folder, done)
-        on_main(lambda: write_json(self.folder / "logs" / f"{name}.json", outcome))
+            log = fit(model, self.experiment, plan, folder, done)
+        on_main(lambda: log.save(self.folder / "logs" / f"{name}.json"))
         on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
-        return outcome
+        return log
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / "logs" / f"{name}.json"
-        return list(read_log(path)["history"]) if path.is_file() else []
+        return [asdict(entry) for entry in TrainingLog.load(path).history] if path.is_file() else []
 
     def step_seconds(self) -> dict[str, float]:
         """Wall time of the steps done so far, the search aside: its plan says."""
-        found = {path.stem: read_log(path)["seconds"] for path in sorted((self.folder / "logs").glob("*.json"))}
+        found = {path.stem: TrainingLog.load(path).seconds for path in sorted((self.folder / "logs").glob("*.json"))}
         for name in ("evaluation", "latency"):
             path = self.folder / f"{name}.json"
             if path.is_file():
@@ -465,18 +454,6 @@ class Run:
 
     def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
         load_trained(model, on_main(lambda: read_trained(path)), source=str(path))
-
-
-def read_log(path: Path) -> dict[str, Any]:
-    """What a training left: ``seconds``, ``steps`` and ``history``.
-
-    Raises:
-        InputError: truncated or edited file.
-    """
-    content = read_json(path)
-    if not isinstance(content, dict) or not {"seconds", "history"} <= content.keys():
-        raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without")
-    return content
 
 
 def report_bad_rows(parts: dict[str, list[str]]) -> None:

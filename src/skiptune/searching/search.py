@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from torch import nn
 
-from ..config import Budget, SearchConfig, TrainConfig
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..costs.example_inputs import example_inputs
-from ..data.records import Record
 from ..data.splits import check_disjoint
+from ..experiment import Experiment
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan
-from ..tasks.task import Task
 from ..training.fit import train_loop
+from ..training.progress_bar import TrainingBar
+from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
 from .budget import describe, kept_allowance
 from .callback import SearchCallback
@@ -28,15 +28,7 @@ from .strategies import STRATEGIES, Strategy
 
 
 def search(
-    model: nn.Module,
-    task: Task,
-    train: Sequence[Record],
-    valid: Sequence[Record],
-    budget: Budget,
-    config: SearchConfig | None = None,
-    training: TrainConfig | None = None,
-    folder: str | Path | None = None,
-    keep_adapters: bool = True,
+    model: nn.Module, experiment: Experiment, folder: str | Path | None = None, keep_adapters: bool = True
 ) -> Plan:
     """Find the blocks the task can do without (paper, section 3.3).
 
@@ -46,12 +38,7 @@ def search(
 
     Args:
         model: a model with adapters inserted.
-        task: what to learn.
-        train: records the adapters train on meanwhile.
-        valid: held-out records that subnetworks are compared on; they must not share an image with ``train``.
-        budget: how much to skip.
-        config: search settings.
-        training: optimisation settings of search and training together; their seed also seeds the search.
+        experiment: what to learn and how much to skip.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
         keep_adapters: leave what the search trained in the model, to go on from there. Otherwise the model is left
             as it was found, for the paper's restart from the pre-trained weights, and the learning rate of the search
@@ -61,13 +48,14 @@ def search(
         The plan, with preferences and the record of every round in ``details``.
 
     Raises:
-        InputError: the budget cannot be met, fewer distinct subnetworks than candidates, an empty part, or an image
-            in both parts.
+        InputError: no budget or one that cannot be met, fewer distinct subnetworks than candidates, an empty part, or
+            an image in both parts.
         RunError: a loss is not finite.
     """
-    config, training = config or SearchConfig(), training or TrainConfig()
+    config, training = experiment.search, experiment.training
+    train, valid = experiment.train, experiment.valid
     names, family = tuple(blocks_of(model)), family_of(model).name
-    strategy = prepare_search(model, budget, config, training.seed, None if folder is None else Path(folder))
+    strategy = prepare_search(model, experiment, None if folder is None else Path(folder))
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
@@ -75,7 +63,7 @@ def search(
         return Plan(family, names, (), "none")
     details = {
         "seed": training.seed,
-        "budget": budget.to_dict(),
+        "budget": experiment.needed_budget.to_dict(),
         "allowance": describe(strategy.allowance, names),
         "search": config.to_dict(),
     }
@@ -83,23 +71,15 @@ def search(
         skipped = tuple(names[block] for block in strategy.best())
         return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
     reward_batch = reward_batch_size(config, training)
-    trial = Trial(model, names, valid, task.collate, reward_batch, training.seed)
+    trial = Trial(model, names, valid, experiment.task.collate, reward_batch, training.seed)
     times = schedule(config, training, len(train), reward_batch)
     callback = SearchCallback(strategy, trial, times.warmup, times.interval, config.draw)
     before = trained_state(model)
+    of = max(times.whole, times.steps) if keep_adapters else times.steps
+    stretch = Stretch(0, times.steps, of, training.warmup_ratio)
     with TemporaryDirectory() as scratch:
-        outcome = train_loop(
-            model,
-            task,
-            train,
-            training,
-            Path(folder) if folder is not None else Path(scratch),
-            "searching",
-            times.steps,
-            of=max(times.whole, times.steps) if keep_adapters else times.steps,
-            callbacks=[callback],
-            note=callback.note,
-        )
+        where = Path(folder) if folder is not None else Path(scratch)
+        log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
     # a search that began with another split of the batch keeps the size of its held-out batches
     times = schedule(config, training, len(train), trial.batch_size)
     rounds = callback.rounds + strategy.decide(trial, times.rounds)
@@ -107,12 +87,12 @@ def search(
         load_trained(model, before)
     choose(model, ())
     details |= {
-        "seconds": outcome["seconds"],
-        "steps": outcome["steps"],
+        "seconds": log.seconds,
+        "steps": log.steps,
         "of": times.whole,
         "comparisons": trial.account(),
         "rounds": rounds,
-        "history": outcome["history"],
+        "history": [asdict(entry) for entry in log.history],
         **strategy.summary(),
     }
     preferences = dict(zip(names, strategy.preferences, strict=True))
@@ -120,18 +100,19 @@ def search(
     return Plan(family, names, skipped, strategy.name, preferences, details)
 
 
-def prepare_search(model: nn.Module, budget: Budget, config: SearchConfig, seed: int, folder: Path | None) -> Strategy:
-    """A fresh strategy for a budget; refuses what cannot work, before any training.
+def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None) -> Strategy:
+    """A fresh strategy for the experiment's budget; refuses what cannot work, before any training.
 
     Where the budget is one of time, blocks are timed once: ``allowance.json`` in ``folder`` keeps the result.
 
     Raises:
-        InputError: the budget cannot be met, or there are fewer distinct subnetworks than candidates.
+        InputError: there is no budget, it cannot be met, or there are fewer distinct subnetworks than candidates.
     """
+    budget, config = experiment.needed_budget, experiment.search
     usual = family_of(model).sizes(model.config)
     inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
     allowance = on_main(lambda: kept_allowance(folder and folder / "allowance.json", model, budget, inputs))
-    strategy = STRATEGIES[config.strategy](allowance, config, seed, tuple(blocks_of(model)))
+    strategy = STRATEGIES[config.strategy](allowance, config, experiment.training.seed, tuple(blocks_of(model)))
     if allowance.number != 0:
         strategy.check()
     return strategy

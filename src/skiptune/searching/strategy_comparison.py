@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,14 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ..config import Budget, SearchConfig, TrainConfig
+from ..config import SearchConfig
 from ..core.files import read_json, write_atomically, write_json
 from ..core.progress import track
-from ..data.records import Record
+from ..experiment import Experiment
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of
 from ..plan import Plan
-from ..tasks.task import Task, on_device
+from ..tasks.task import on_device
 from ..training.trained_state import load_trained, read_trained, trained_state
 from .evaluator import Trial
 from .prefix_sharing import evaluate_each
@@ -30,7 +31,7 @@ from .strategies import STRATEGIES
 _JUDGED = 1024
 
 
-class Comparison:
+class StrategyComparison:
     """Searches with several strategies, each step kept in ``folder`` and not done twice.
 
     Strategies that look only once share one warm-up on evenly drawn subnetworks; those that look during the training
@@ -39,7 +40,7 @@ class Comparison:
 
     Args:
         make: the pre-trained model with fresh adapters, the same at every call.
-        task, train, valid, budget, config, training: as for :func:`skiptune.search`.
+        experiment: as for :func:`skiptune.search`; the strategies take the place of its own.
         folder: for everything this leaves.
         inside: a context in which a model is trained and compared, as that of :class:`skiptune.EncoderCache`.
     """
@@ -47,18 +48,11 @@ class Comparison:
     def __init__(
         self,
         make: Callable[[], nn.Module],
-        task: Task,
-        train: Sequence[Record],
-        valid: Sequence[Record],
-        budget: Budget,
-        config: SearchConfig,
-        training: TrainConfig,
+        experiment: Experiment,
         folder: Path,
         inside: Callable[[nn.Module], AbstractContextManager[Any]] = lambda model: nullcontext(),
     ) -> None:
-        self.make, self.task, self.train, self.valid = make, task, train, valid
-        self.budget, self.config, self.training, self.folder = budget, config, training, folder
-        self.inside = inside
+        self.make, self.experiment, self.folder, self.inside = make, experiment, folder, inside
 
     def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """One row a strategy, the best first, as JSON values; also in ``compare.json``.
@@ -68,7 +62,7 @@ class Comparison:
         """
         fresh = self.make()
         for name in names:  # refuses what cannot work before any of them begins
-            prepare_search(fresh, self.budget, self._config(name), self.training.seed, self.folder)
+            prepare_search(fresh, self._with(name), self.folder)
         warm = self._warm()
         plans = {name: self._plan(name, warm) for name in names}
         losses = self._judge(warm, [plan.skipped for plan in plans.values()])
@@ -78,7 +72,7 @@ class Comparison:
         ]
         least = min(losses)
         rows = sorted(({**row, "regret": row["loss"] - least} for row in rows), key=lambda row: float(row["loss"]))
-        write_json(self.folder / "compare.json", {"rows": rows, "budget": self.budget.to_dict()})
+        write_json(self.folder / "compare.json", {"rows": rows, "budget": self.experiment.needed_budget.to_dict()})
         return rows
 
     @property
@@ -109,21 +103,22 @@ class Comparison:
         return Plan.load(path)
 
     def _search(self, model: nn.Module, name: str, folder: Path) -> Plan:
-        given = self.task, self.train, self.valid, self.budget
         with self.inside(model):
-            return search(model, *given, self._config(name), self.training, folder)
+            return search(model, self._with(name), folder)
 
-    def _config(self, name: str) -> SearchConfig:
-        return SearchConfig.from_dict({**self.config.to_dict(), "strategy": name})
+    def _with(self, strategy: str) -> Experiment:
+        """The experiment with another strategy."""
+        config = SearchConfig.from_dict({**self.experiment.search.to_dict(), "strategy": strategy})
+        return replace(self.experiment, search=config)
 
     def _decide(self, name: str, model: nn.Module) -> Plan:
         """The choice of a strategy that looks once, on the warmed-up ``model``."""
-        config = self._config(name)
-        strategy = prepare_search(model, self.budget, config, self.training.seed, self.folder)
-        names = tuple(blocks_of(model))
-        batch = reward_batch_size(config, self.training)
-        trial = Trial(model, names, self.valid, self.task.collate, batch, self.training.seed)
-        times = schedule(config, self.training, len(self.train), batch)
+        experiment, names = self._with(name), tuple(blocks_of(model))
+        training = experiment.training
+        strategy = prepare_search(model, experiment, self.folder)
+        batch = reward_batch_size(experiment.search, training)
+        trial = Trial(model, names, experiment.valid, experiment.task.collate, batch, training.seed)
+        times = schedule(experiment.search, training, len(experiment.train), batch)
         with self.inside(model):
             noted = strategy.decide(trial, times.rounds)
         skipped = tuple(trial.named(strategy.best()))
@@ -136,12 +131,13 @@ class Comparison:
     @torch.no_grad()
     def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
         model.eval()
-        size, total = self.training.batch_size, [0.0] * len(plans)
-        count = min(_JUDGED, len(self.valid))
+        task, valid = self.experiment.task, self.experiment.valid
+        size, total = self.experiment.training.batch_size, [0.0] * len(plans)
+        count = min(_JUDGED, len(valid))
         with self.inside(model):
             for start in track(range(0, count, size), "judging"):
-                part = [self.valid[row] for row in range(start, min(start + size, count))]
-                batch = on_device(self.task.collate(part), model)
+                part = [valid[row] for row in range(start, min(start + size, count))]
+                batch = on_device(task.collate(part), model)
                 for number, output in evaluate_each(model, plans, batch):
                     total[number] += float(output.loss) * len(part)
         return [value / count for value in total]

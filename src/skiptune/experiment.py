@@ -1,0 +1,48 @@
+"""An experiment: what is learnt, from which records, how much is skipped, and how search and training go about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .config import Budget, SearchConfig, TrainConfig
+from .core.errors import InputError
+from .data.records import Record
+from .tasks.task import Task
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What :func:`skiptune.search` and :func:`skiptune.fit` work on.
+
+    Attributes:
+        task: what to learn.
+        train: training records.
+        valid: held-out records that the search compares subnetworks on; they share no image with ``train``. A training
+            without a search needs none.
+        budget: how much to skip; only a search needs one.
+        search: settings of the search.
+        training: optimisation settings of search and training together; their seed also seeds the search.
+    """
+
+    task: Task
+    train: Sequence[Record]
+    valid: Sequence[Record] = ()
+    budget: Budget | None = None
+    search: SearchConfig = field(default_factory=SearchConfig)
+    training: TrainConfig = field(default_factory=TrainConfig)
+
+    def __repr__(self) -> str:
+        records = f"{len(self.train):,} training records, {len(self.valid):,} held out"
+        return f"Experiment({self.task.name}, {records}, {self.budget}, {self.search}, {self.training})"
+
+    @property
+    def needed_budget(self) -> Budget:
+        """The budget of a search.
+
+        Raises:
+            InputError: there is none.
+        """
+        if self.budget is None:
+            raise InputError("the search needs a budget, e.g. Budget(num_skip=4); this experiment has none")
+        return self.budget

@@ -1,0 +1,43 @@
+"""What a training reports: its time, its steps and the losses along the way."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..core.errors import InputError
+from ..core.files import read_json, write_json
+from ..plan import LoggedLoss
+
+
+@dataclass(frozen=True)
+class TrainingLog:
+    """Of one call of :func:`skiptune.fit`, or of the training steps of a search.
+
+    Attributes:
+        seconds: wall time of this call; a resumed training counts from the resume.
+        steps: optimizer steps, those before a resume included.
+        history: mean training losses, about fifty over the training.
+    """
+
+    seconds: float
+    steps: int
+    history: tuple[LoggedLoss, ...]
+
+    def save(self, path: Path) -> None:
+        """Write JSON, whole or not at all."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def load(cls, path: Path) -> TrainingLog:
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            InputError: missing, truncated or edited file.
+        """
+        content = read_json(path)
+        try:
+            history = tuple(LoggedLoss(entry["step"], entry["loss"]) for entry in content["history"])
+            return cls(content["seconds"], content.get("steps", 0), history)
+        except (AttributeError, KeyError, TypeError):
+            raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without") from None
