@@ -1,0 +1,42 @@
+"""``skiptune compare``."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import Annotated
+
+import typer
+
+from .options import JsonOption, OutputOption, RecipeArgument, SetOption
+from .recipe_runs import recipe_of
+
+
+def compare(
+    recipe: RecipeArgument,
+    output: OutputOption = None,
+    set: SetOption = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time; they share the cores.")] = 1,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only say how long it would take.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Train the usual ways of tuning side by side, on the same data, steps and seeds: one table, one plot.
+
+    Full tuning, head only, BitFit, LoRA, (IA)³, prompts, adapters, and skipping by search, at random and by the best
+    heuristic; the recipe's compare section says which, and on which seeds. Every training is kept: run the same command
+    again after an interruption.
+    """
+    from ..comparing.comparison import MethodComparison
+
+    command = shlex.join(["skiptune", *sys.argv[1:]])
+    comparison = MethodComparison(recipe_of(recipe, output, set), jobs, command)
+    if estimate:
+        comparison.estimate()
+        return
+    rows = comparison.all()
+    if as_json:
+        typer.echo(json.dumps(rows))
+        return
+    typer.echo((comparison.folder / "compare.md").read_text(encoding="utf-8"))
+    typer.echo(f"plot: {comparison.folder / 'compare.png'}")

@@ -1,0 +1,119 @@
+"""Where models come from: ``skiptune models`` lists them, ``convert`` and ``pretrain`` make them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from .options import JsonOption, choice, takes
+
+PretrainRecipe = Literal["scenes", "photos"]
+
+
+def models(as_json: JsonOption = False) -> None:
+    """List embedded models, architectures for costs and timings, and packaged recipes."""
+    from ..models.architectures import ARCHITECTURES
+    from ..models.embedded import EMBEDDED
+    from ..running.recipe import packaged_recipes
+
+    recipes = {
+        name: path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ") for name, path in packaged_recipes().items()
+    }
+    found = {
+        "embedded": {name: model.description for name, model in EMBEDDED.items()},
+        "architectures": {name: text for name, (text, *_) in ARCHITECTURES.items()},
+        "recipes": recipes,
+    }
+    if as_json:
+        paths = {name: str(model.path) if model.installed else None for name, model in EMBEDDED.items()}
+        typer.echo(json.dumps({**found, "paths": paths}))
+        return
+    for title, entries in found.items():
+        typer.echo(f"{title}:")
+        for name, text in entries.items():
+            typer.echo(f"  {name:<16} {text}")
+            if name in EMBEDDED and not EMBEDDED[name].installed:
+                typer.echo(f"  {'':<16} not installed; run: {EMBEDDED[name].how_to_install}")
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """The command line of ``skiptune convert``."""
+
+    checkpoint: Annotated[Path, typer.Argument(help="A .ckpt of the original ViLT, METER or DAS code; .safetensors.")]
+    output: Annotated[Path, typer.Argument(help="Directory to write; must be new or empty.")]
+    task: Annotated[
+        str | None,
+        typer.Option(help="vqa, nlvr2, retrieval, entailment, or pretrained (no head), if there are several heads."),
+    ] = None
+    image_size: Annotated[
+        int | None, typer.Option(min=1, help="Side of the images in pixels, if not that of the position table.")
+    ] = None
+    heads: Annotated[
+        int | None, typer.Option(min=1, help="Attention heads, for widths that no published model has.")
+    ] = None
+    tokenizer: Annotated[Path | None, typer.Option(help="Directory of the tokenizer, saved beside the model.")] = None
+    answers: Annotated[
+        Path | None, typer.Option(help="JSON list of a VQA head's answers in label order, or mapping to labels.")
+    ] = None
+    skip: Annotated[
+        str | None,
+        typer.Option(help="Skipped blocks of a DAS checkpoint by name or number, e.g. 2,8 or text.2,image.2, or none."),
+    ] = None
+
+
+@takes(ConvertOptions)
+def convert(options: ConvertOptions) -> None:
+    """Turn a checkpoint of the original code into a model directory.
+
+    Sizes and task are read off the weights; with the DAS code's adapters it becomes a slim model, ready to run.
+    """
+    from ..converting.convert import convert as work
+
+    found = work(
+        options.checkpoint,
+        options.output,
+        options.task,
+        image_size=options.image_size,
+        heads=options.heads,
+        tokenizer=options.tokenizer,
+        answers=options.answers,
+        skip=options.skip,
+    )
+    for line in found.lines():
+        typer.echo(line)
+    size = sum(file.stat().st_size for file in options.output.iterdir())
+    typer.echo(f"{options.output}: {size / 2**20:.1f} MiB")
+
+
+@dataclass(frozen=True)
+class PretrainOptions:
+    """The command line of ``skiptune pretrain``."""
+
+    output: Annotated[Path, typer.Argument(help="Directory for checkpoints and the final model.")]
+    share: Annotated[float, typer.Option(min=0.0, max=100.0, help="Scenes: share of the usual pairs.")] = 1.0
+    seed: Annotated[int, typer.Option(min=0)] = 0
+    recipe: Annotated[
+        PretrainRecipe,
+        choice(PretrainRecipe, help="scenes: vilt-scenes from nothing; photos: meter-photos."),
+    ] = "scenes"
+    photos: Annotated[Path | None, typer.Option(help="Photos: JSON-lines file of images with captions.")] = None
+    heldout: Annotated[Path | None, typer.Option(help="Photos: the like, measured on and not trained on.")] = None
+    images: Annotated[Path | None, typer.Option(help="Photos: the folder of both files' images.")] = None
+    words: Annotated[list[Path] | None, typer.Option(help="Photos: further files whose words to know.")] = None
+    minutes: Annotated[float, typer.Option(min=0.0, help="Photos: of training, altogether.")] = 75.0
+
+
+@takes(PretrainOptions)
+def pretrain(options: PretrainOptions) -> None:
+    """Pre-train an embedded model; run again to go on after an interruption."""
+    from ..pretraining.pretrain import pretrain as work
+
+    given = {"photos": options.photos, "heldout": options.heldout, "images": options.images}
+    words = options.words or []
+    found = work(options.recipe, options.output, options.share, options.seed, given, words, options.minutes)
+    typer.echo(json.dumps(found, indent=2))

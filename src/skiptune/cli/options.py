@@ -1,0 +1,124 @@
+"""What the commands share: how options become a command, options of several commands, parsers of values."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, fields
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints
+
+import typer
+
+from ..core.errors import InputError
+from ..core.validation import nearest
+
+Options = TypeVar("Options")
+
+
+def takes(options: Callable[..., Options]) -> Callable[[Callable[[Options], None]], Callable[..., None]]:
+    """Make a command of a function that takes one dataclass: each field becomes an argument or option of the command.
+
+    Typer reads the parameters of a command from the signature of its function. The command that is returned here shows
+    Typer the fields of the dataclass as its signature, in their order and with their annotations and defaults. When it
+    is called, it makes the dataclass of what it was given and passes that on.
+
+    Args:
+        options: a dataclass whose fields are annotated as Typer's parameters.
+    """
+    hints = get_type_hints(options, include_extras=True)
+    parameters = [
+        inspect.Parameter(
+            field.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            annotation=hints[field.name],
+        )
+        for field in fields(options)  # type: ignore[arg-type]
+    ]
+
+    def with_options(function: Callable[[Options], None]) -> Callable[..., None]:
+        def command(**given: Any) -> None:
+            function(options(**given))
+
+        command.__name__, command.__doc__ = function.__name__, function.__doc__
+        command.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        return command
+
+    return with_options
+
+
+class ImageSize(NamedTuple):
+    """Pixels."""
+
+    height: int
+    width: int
+
+
+def parsed(parse: Callable[[str], Any], *names: str, **settings: Any) -> Any:
+    """An option whose text is turned into a value by ``parse``; ``settings`` are those of ``typer.Option``.
+
+    A ``ValueError`` of ``parse`` ends like all wrong input, with one plain line that names the option; Typer would
+    print the error of its own ``parser`` in a box, broken into lines.
+    """
+
+    def read(option: typer.CallbackParam, given: Any) -> Any:
+        try:
+            return parse(given) if isinstance(given, str) else given  # a default may be a value already
+        except ValueError as error:
+            raise InputError(f"{option.opts[0]}: {error}") from None
+
+    return typer.Option(*names, parser=lambda given: given, callback=read, **settings)
+
+
+def choice(kind: Any, *names: str, **settings: Any) -> Any:
+    """An option whose values are those of ``kind``, a ``Literal``; a wrong one is refused with the nearest of them."""
+    valid = get_args(kind)
+
+    def parse(text: str) -> str:
+        if text not in valid:
+            raise ValueError(f"{text!r}{nearest(text, valid)}")
+        return text
+
+    return parsed(parse, *names, **settings)
+
+
+def read_size(text: str) -> ImageSize:
+    """``HEIGHTxWIDTH``.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    height, times, width = text.lower().partition("x")
+    if not (times and height.isdigit() and width.isdigit()):
+        raise ValueError(f"{text!r} is not HEIGHTxWIDTH, e.g. 384x384")
+    return ImageSize(int(height), int(width))
+
+
+def read_counts(text: str) -> tuple[int, ...]:
+    """Whole numbers with commas between them.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdigit() for part in parts):
+        raise ValueError(f"{text!r} are not whole numbers with commas between them, e.g. 1,8,32")
+    return tuple(int(part) for part in parts)
+
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a packaged recipe.")]
+SlimArgument = Annotated[str, typer.Argument(help="A slim model's directory or hub id, or a run's directory.")]
+OutputOption = Annotated[
+    str | None, typer.Option("--output", "-o", help="Directory of the run, instead of the recipe's.")
+]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", "-s", help="Change a field of the recipe, e.g. --set train.epochs=2. May be repeated."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
+BaseOption = Annotated[str | None, typer.Option("--base", help="Where the base model is, for an adapters-only export.")]
+Backend = Literal["torch", "onnx", "onnx-int8"]
+BackendOption = Annotated[
+    Backend | None,
+    choice(Backend, "--backend", help="By default the first of them that the directory holds."),
+]
