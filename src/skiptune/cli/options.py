@@ -79,7 +79,7 @@ def choice(kind: Any, *names: str, **settings: Any) -> Any:
             raise ValueError(f"{text!r}{nearest(text, valid)}")
         return text
 
-    return parsed(parse, *names, **settings)
+    return parsed(parse, *names, metavar=f"<{'|'.join(valid)}>", **settings)
 
 
 def read_size(text: str) -> ImageSize:
