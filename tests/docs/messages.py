@@ -9,12 +9,14 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "skiptune"
 
-#: Exceptions whose text a user reads.
-ERRORS = {"InputError", "RunError", "ValueError", "PydanticCustomError", "Problems"}
+#: Exceptions whose text a user reads, and the argument it is in.
+ERRORS = {"InputError": 0, "RunError": 0, "ValueError": 0, "PydanticCustomError": 1, "Problems": 0}
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
 PRODUCERS = {"_refusal", "refusal"}
+#: Functions that get the end of a message, and the argument it is in.
+ENDINGS = {"check_output_folder": 1}
 
 
 def messages() -> dict[str, str]:
@@ -28,37 +30,54 @@ def messages() -> dict[str, str]:
 
 
 def _of_module(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call):
-            yield from _of_call(node)
-        elif isinstance(node, ast.FunctionDef) and node.name in PRODUCERS:
-            for inner in ast.walk(node):
-                if isinstance(inner, ast.Return) and inner.value is not None:
-                    yield from _templates(inner.value)
+    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        inside = [function for function in functions if function.lineno <= call.lineno <= (function.end_lineno or 0)]
+        yield from _of_call(call, _words(inside[-1]) if inside else {})
+    for function in functions:
+        for node in ast.walk(function) if function.name in PRODUCERS else ():
+            if isinstance(node, ast.Return) and node.value is not None:
+                yield from _templates(node.value, _words(function))
 
 
-def _of_call(call: ast.Call) -> Iterator[str]:
+def _words(function: ast.FunctionDef) -> dict[str, ast.expr]:
+    """Variables of a function that hold a fixed text, or one of two."""
+    found = {}
+    for node in ast.walk(function):
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            parts = [node.value.body, node.value.orelse] if isinstance(node.value, ast.IfExp) else [node.value]
+            if all(isinstance(part, ast.Constant) and isinstance(part.value, str) and part.value for part in parts):
+                found[node.targets[0].id] = node.value
+    return found
+
+
+def _of_call(call: ast.Call, words: dict[str, ast.expr]) -> Iterator[str]:
     function = call.func
-    if isinstance(function, ast.Name) and function.id in ERRORS and call.args:
-        yield from _templates(call.args[-1] if function.id != "PydanticCustomError" else call.args[1])
+    name = function.id if isinstance(function, ast.Name) else ""
+    if name in ERRORS and len(call.args) > ERRORS[name]:
+        yield from _templates(call.args[ERRORS[name]], words)
+    elif name in ENDINGS:
+        yield from (f"…: {text}" for text in _templates(call.args[ENDINGS[name]], words))
     elif isinstance(function, ast.Attribute) and function.attr in ("add", "check") and call.args:
-        owner = ast.unparse(function.value).rpartition(".")[2]
-        if owner in LISTS:
-            yield from _templates(call.args[-1])
+        if ast.unparse(function.value).rpartition(".")[2] in LISTS:
+            yield from _templates(call.args[-1], words)
 
 
-def _templates(node: ast.expr) -> list[str]:
+def _templates(node: ast.expr, words: dict[str, ast.expr]) -> list[str]:
     """All texts that an expression can give."""
     if isinstance(node, ast.Constant):
         return [" ".join(node.value.split("\n"))] if isinstance(node.value, str) else ["…"]
-    if isinstance(node, ast.JoinedStr):
-        parts = [_templates(part) for part in node.values]
-        return ["".join(chosen) for chosen in product(*parts)]
+    if isinstance(node, ast.Name) and node.id in words:
+        return _templates(words[node.id], {})
+    if isinstance(node, ast.JoinedStr | ast.FormattedValue):
+        parts = node.values if isinstance(node, ast.JoinedStr) else [node.value]
+        return ["".join(chosen) for chosen in product(*(_templates(part, words) for part in parts))]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
-        return ["".join(chosen) for chosen in product(_templates(node.left), _templates(node.right))]
+        sides = (_templates(side, words) for side in (node.left, node.right))
+        return ["".join(chosen) for chosen in product(*sides)]
     if isinstance(node, ast.IfExp):
-        return [*_templates(node.body), *_templates(node.orelse)]
+        return [*_templates(node.body, words), *_templates(node.orelse, words)]
     if isinstance(node, ast.Call) and isinstance(node.args[0] if node.args else None, ast.List):  # "\n".join([…])
         first, *_ = node.args[0].elts  # type: ignore[attr-defined]
-        return [f"{text}…" for text in _templates(first)]
+        return [f"{text}…" for text in _templates(first, words)]
     return ["…"]
