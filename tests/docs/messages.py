@@ -58,9 +58,12 @@ def _of_call(call: ast.Call, words: dict[str, ast.expr]) -> Iterator[str]:
         yield from _templates(call.args[ERRORS[name]], words)
     elif name in ENDINGS:
         yield from (f"…: {text}" for text in _templates(call.args[ENDINGS[name]], words))
-    elif isinstance(function, ast.Attribute) and function.attr in ("add", "check") and call.args:
-        if ast.unparse(function.value).rpartition(".")[2] in LISTS:
-            yield from _templates(call.args[-1], words)
+    elif isinstance(function, ast.Attribute) and function.attr in ("add", "check") and _is_list(function.value):
+        yield from _templates(call.args[-1], words)
+
+
+def _is_list(owner: ast.expr) -> bool:
+    return ast.unparse(owner).rpartition(".")[2] in LISTS
 
 
 def _templates(node: ast.expr, words: dict[str, ast.expr]) -> list[str]:
