@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from result_sentences import sentences
 from result_tables import RESULTS, TABLES
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,11 @@ def commands(content: Any) -> Iterator[str]:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.__name__)
 def test_tables_hold_what_the_files_say(table: Callable[[], list[str]]) -> None:
     assert "\n".join(table()) in (ROOT / "docs" / "results.md").read_text(encoding="utf-8")
+
+
+def test_sentences_hold_what_the_files_say() -> None:
+    page = " ".join((ROOT / "docs" / "results.md").read_text(encoding="utf-8").replace("**", "").split())
+    assert [part for part in sentences() if part not in page] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
