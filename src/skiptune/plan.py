@@ -1,4 +1,4 @@
-"""A plan: which blocks of a model are skipped, and where that choice came from."""
+"""A plan: which blocks of a model are skipped, and how they were chosen."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class LoggedLoss:
 
 @dataclass(frozen=True)
 class Plan:
-    """The blocks finally skipped.
+    """The blocks that are skipped, and how they were chosen.
 
     Attributes:
         family: model family, e.g. ``vilt``.
         blocks: names of all skippable blocks, in model order.
         skipped: names of the skipped ones, in model order.
         strategy: how they were chosen: a name of :mod:`skiptune.searching.strategies`, ``given`` or ``none``.
-        preferences: the policy's final number for every block; higher means more skippable.
+        preferences: the strategy's number for every block; higher means more skippable.
         details: what else is worth keeping: seed, rounds, seconds, budget.
     """
 

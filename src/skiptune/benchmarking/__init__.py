@@ -1,1 +1,1 @@
-"""Time and memory of models side by side."""
+"""Latency, load time and memory of models side by side."""

@@ -1,4 +1,4 @@
-"""What a benchmark measures: models by name, with blocks skipped or not, written as a line that is easy to type."""
+"""Models of a benchmark: a short text names a model, its skipped blocks, adapters and kernels."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ class BenchModel:
     """One model of a benchmark.
 
     Attributes:
-        text: as it was written, which is also its name in results.
+        text: the text that was given; also its name in results.
         source: a slim directory, or any name :func:`skiptune.load_model` takes.
         slim: whether ``source`` is a slim directory.
-        plain: as it is loaded, without our blocks: for ViLT and BridgeTower, transformers' own forward pass.
+        plain: without our blocks: for ViLT and BridgeTower, transformers' own forward pass.
         skipped: names of the blocks that are gone.
         config: of the adapters in the others, which start at zero: time does not depend on what they learn.
         base: another place of a slim model's base.
@@ -110,7 +110,7 @@ def _check_source(name: str) -> None:
 
 
 class Builder:
-    """Builds models that share the weights of their base: several variants of one take little more memory than one."""
+    """Builds models that share the weights of their base, so that several variants take little more memory than one."""
 
     def __init__(self, labels: int, dtype: Any = None, device: str = "cpu") -> None:
         self._labels, self._dtype, self._device = labels, dtype, device
@@ -118,7 +118,7 @@ class Builder:
         self._packed: Packed = {}
 
     def prepare(self, spec: BenchModel, model: nn.Module) -> None:
-        """Give a built model the kernels that it is to be measured with, in place.
+        """Prepare a built model for the kernels that it is measured with, in place.
 
         Raises:
             InputError: it cannot have them.
@@ -158,7 +158,7 @@ class Builder:
 
 
 def describe(spec: BenchModel, model: nn.Module) -> dict[str, Any]:
-    """What a result row says of a built model: family, skipped blocks, kinds of adapters and kernels."""
+    """The description of a built model in a result row: family, skipped blocks, adapters and kernels."""
     config = getattr(model, "skip_config", None)
     skipped = list(spec.skipped)
     if spec.slim:

@@ -104,7 +104,7 @@ def _named(cells: Sequence[str]) -> list[str]:
 
 
 def draw(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Save a PNG: one panel a batch size, medians as points, 10th to 90th percentile as whiskers."""
+    """Save a PNG: one panel per batch size, medians as points, 10th to 90th percentile as whiskers."""
     batches = list(dict.fromkeys(row["batch"] for row in rows))
     most = max(sum(row["batch"] == batch for row in rows) for batch in batches)
     with matplotlib.rc_context(PLOT_STYLE):
@@ -135,7 +135,7 @@ def _panel(axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def _explain(figure: Figure, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Which mark is which kind of adapters, where there are several."""
+    """A legend for the kinds of adapters, if there are several."""
     kinds = [kind for kind in _KINDS if any(row["adapters"] == kind for row in rows)]
     if len(kinds) < 2:
         return

@@ -1,4 +1,4 @@
-"""Load time and memory of one model, in a fresh process: there nothing else counts.
+"""Load time and memory of one model, in a fresh process, where nothing else counts.
 
     python -m skiptune.benchmarking.memory 'MODEL' '{"batch_sizes": [1], ...}'
 
@@ -32,7 +32,7 @@ def measure_alone(text: str, settings: dict[str, Any]) -> dict[str, Any]:
     system does not tell them.
 
     Raises:
-        RunError: the process failed; the message is the last it said.
+        RunError: the process failed; the message is its last line.
     """
     command = [sys.executable, "-m", "skiptune.benchmarking.memory", text, json.dumps(settings)]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -87,7 +87,7 @@ def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _let_go() -> None:
-    """Give freed memory back to the system, and let peaks begin anew where that is possible."""
+    """Return freed memory to the system, and reset peaks where that is possible."""
     gc.collect()
     if sys.platform == "linux":
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)

@@ -1,4 +1,4 @@
-"""From seconds of every round to ratios with intervals, and to warnings."""
+"""Ratios with intervals, and warnings, from the seconds of every round."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def summarize(
     settings: Mapping[str, Any],
     batch: int,
 ) -> list[dict[str, Any]]:
-    """One row a model, from its seconds in every round, by model; ``unskipped`` as :func:`bench` says."""
+    """One row per model, from its seconds in every round; ``unskipped`` as :func:`bench` says."""
     first = next(iter(seconds))
     rows = []
     for name, taken in seconds.items():
@@ -58,9 +58,9 @@ def summarize(
 
 
 def median_interval(values: Sequence[float], share: float = 0.95) -> tuple[float, float]:
-    """Order statistics that hold the true median in ``share`` of all cases, whatever the distribution.
+    """Order statistics that enclose the true median in ``share`` of all cases, for any distribution.
 
-    With fewer than 6 values there are none; then the lowest and the highest.
+    With fewer than 6 values, the lowest and the highest.
     """
     ordered, count = sorted(values), len(values)
     below, tail = 0, 0.0
@@ -73,7 +73,7 @@ def median_interval(values: Sequence[float], share: float = 0.95) -> tuple[float
 
 
 def unsafe(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What the spread of the times does not allow to claim."""
+    """Warnings where the spread of the times makes a ratio unreliable."""
     found = []
     for batch in dict.fromkeys(row["batch"] for row in rows):
         group = [row for row in rows if row["batch"] == batch]

@@ -18,7 +18,7 @@ from .model_commands import convert, models, pretrain
 from .run_commands import report, run, search, train
 from .slim_commands import evaluate, export, predict
 
-#: Seconds that a process waits for the one that failed to say why: the launcher ends all as soon as one has ended.
+#: Seconds to wait for the failing process to print its error: the launcher ends all processes as soon as one has ended.
 _COURTESY = 2.0
 #: Commands that several processes can share, as ``torchrun`` starts them.
 _OF_SEVERAL_PROCESSES = ("run", "search", "train")

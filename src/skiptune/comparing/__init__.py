@@ -1,1 +1,1 @@
-"""``skiptune compare``: methods side by side, each training a process of its own that leaves a file."""
+"""``skiptune compare``: methods side by side; each training is a process of its own that writes a result file."""

@@ -1,4 +1,4 @@
-"""Carry out jobs in child processes, a few at a time; one that fails or dies is noted, and the rest goes on."""
+"""Run jobs in child processes, a few at a time. If one fails or dies, the others continue."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def carry_out(
     given: dict[str, Any],
     report: Callable[[Job, float, str | None], None],
 ) -> None:
-    """Run ``jobs``, at most ``number`` at a time. A job that was cut off before starts over: its time and memory are
-    those of one whole training.
+    """Run ``jobs``, at most ``number`` at a time. An interrupted job starts over, so that its time and memory are those
+    of one whole training.
 
     Args:
         recipe: of the comparison, complete.
         jobs: to do.
         number: of processes.
         given: what :mod:`skiptune.comparing.job_process` reads from ``job.json``, beside the method's name.
-        report: called with every job that ended, its seconds and, if it failed, why.
+        report: called for every finished job with its seconds and, if it failed, the reason.
     """
     waiting, running = list(jobs), list[_Running]()
     try:
@@ -80,7 +80,7 @@ def _start(recipe: Recipe, job: Job, given: dict[str, Any]) -> _Running:
 
 
 def _failure(ended: _Running) -> str | None:
-    """Why a job failed; ``None``: it did not. What it left on the way is removed."""
+    """The reason why a job failed, or ``None``. Its intermediate files are removed."""
     for name in _LEFT:
         path = ended.folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)

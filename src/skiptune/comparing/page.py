@@ -1,4 +1,4 @@
-"""The table of a comparison in Markdown."""
+"""The page of a comparison in Markdown."""
 
 from __future__ import annotations
 

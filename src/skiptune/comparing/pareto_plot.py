@@ -1,4 +1,4 @@
-"""The picture of a comparison: metric against latency, the dot's size for what is trained.
+"""The plot of a comparison: metric against latency, with the dot's size for the trained parameters.
 
 Colours are those of Okabe and Ito; every kind of row also has a marker of its own.
 """
@@ -53,7 +53,7 @@ _LOOKS = {
 def pareto_plot(path: Path, content: Mapping[str, Any]) -> None:
     """Save a PNG of what is written to ``compare.json``; rows without a latency are left out.
 
-    Rows far below all others stand at the lower edge, with their value, so that they do not squeeze the rest.
+    Rows far below all others are drawn at the lower edge with their value, so that the scale fits the rest.
     """
     rows = [row for row in content["rows"] if row["latency_s"] is not None]
     with matplotlib.rc_context(_STYLE):
@@ -135,7 +135,7 @@ def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
 
 
 def _draw_front(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
-    """Steps through the rows than which none is both faster and better."""
+    """Draw the Pareto front: a step line through the rows that no other row beats in both latency and metric."""
     best, front = -math.inf, list[tuple[float, float]]()
     for row in sorted(rows, key=lambda row: (row["latency_s"], -row["metric_mean"])):
         if row["metric_mean"] > best:

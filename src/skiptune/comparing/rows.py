@@ -15,7 +15,7 @@ Latency = Mapping[str, Mapping[str, float]]
 
 
 def structure(result: Mapping[str, Any]) -> str:
-    """Models of one structure take the same time: what runs beside the plan, and how many operations there are."""
+    """Key of models with the same latency: form at inference and number of operations."""
     return f"{METHODS[result['method']].form} {result['macs_g']:.9f}"
 
 

@@ -1,4 +1,4 @@
-"""Latency of all structures of a comparison, in turns in one process at its end."""
+"""Latency of all structures of a comparison, timed in turns in one process at its end."""
 
 from __future__ import annotations
 
@@ -25,10 +25,9 @@ from .rows import Results, structure
 def timed(run: Run, results: Results, size: tuple[int, int], length: int) -> dict[str, dict[str, float]]:
     """Structure → batch size → median seconds of a forward pass, kept in ``compare/latency.json``.
 
-    Timed anew, all together, if a structure is there that was not timed yet, or for other batch sizes or threads: the
-    machine may have changed meanwhile. What is timed are the slim forms, LoRA and (IA)³ merged, with new weights, which
-    take the time of trained ones. Methods of one structure share one timing; all that change nothing at inference run
-    as the original does.
+    If a structure is new, or batch sizes or threads changed, all are timed again together, because the machine may have
+    changed. Slim forms are timed, with LoRA and (IA)³ merged and untrained weights, whose values do not affect time.
+    Methods of one structure share one timing; methods that change nothing at inference have the original's.
 
     Args:
         run: of the comparison's recipe.

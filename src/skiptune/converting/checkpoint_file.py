@@ -1,7 +1,7 @@
-"""Checkpoint files of the original code, read without running anything that they bring.
+"""Read checkpoint files of the original code without running any code in them.
 
-A ``.ckpt`` is a pickle, and a pickle can name any function to be called while it is read. Only tensors and plain
-containers are taken; classes of Lightning's callbacks, by which its checkpoints file their notes, are read as names.
+A ``.ckpt`` is a pickle, and reading a pickle can call any function. Only tensors and plain containers are read; classes
+of Lightning's callbacks, which are keys in its checkpoints, are read as names.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a checkpoint file holds.
+    """The content of a checkpoint file.
 
     Attributes:
         state: original names → tensors.
@@ -40,7 +40,7 @@ class Checkpoint:
 
 
 class _Mention:
-    """Stands for a class that a pickle names as a dictionary's key."""
+    """Replaces a class that is a dictionary key in the pickle."""
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -91,11 +91,11 @@ def _read_pickle(path: Path) -> Any:
         if foreign := sorted(set(named) - set(mentions)):
             raise InputError(_refusal(path, foreign))
         with safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the pickle's version
+            warnings.simplefilter("ignore")  # warns about the pickle's version
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except (InputError, OSError, MemoryError):
         raise
-    except Exception as error:  # what a file that is none runs into is anybody's guess
+    except Exception as error:  # another kind of file can raise anything
         if foreign := re.findall(r"GLOBAL ([\w.]+)", str(error)):
             raise InputError(_refusal(path, foreign)) from None
         reason = f" ({str(error).splitlines()[0]})" if isinstance(error, RuntimeError) and str(error) else ""

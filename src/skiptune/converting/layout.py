@@ -1,4 +1,4 @@
-"""Reading a state dictionary by a table of names, leaving no key out."""
+"""Read a state dictionary by a table of names; every key must be known."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AFFINE = r"(?P<kind>weight|bias)"
 #: Parts of an adapter in the released DAS code → ours.
 ADAPTER_PARTS = (("adapter_layer_norm_before", "layer_norm"), ("down_proj", "down"), ("up_proj", "up"))
 
-#: What the released search keeps in the model: a preference a block, and how many blocks it is to skip.
+#: State of the released search in the model: a preference per block, and the number of blocks to skip.
 SEARCH_STATE = {"the released search's state": (r"das_gate", r"skip_num")}
 
 #: Task heads, named alike for both models. ``itm`` and ``mlm`` are those of pre-training.
@@ -51,21 +51,20 @@ class OriginalWeights:
 
 @dataclass(frozen=True)
 class Layout:
-    """How the original code of a model names its weights.
+    """The names of weights in a model's original code.
 
     Attributes:
         title: of the model, for messages.
         tables: part of a checkpoint (``body``, ``adapters``, heads) → original name, a regular expression → ours. A new
             name with ``(a|b|c)`` is that many weights, joined along the first dimension in the original.
-        left_out: what the model has no use for, in words → its original names, regular expressions.
+        left_out: parts that are not needed, in words → their original names, regular expressions.
         head_of: the classes that can be built → the head each needs.
         prefix: of the body's names, which the class without a head does not have.
         config_class: of its models.
         sizes: fields of a configuration, from the shapes of original weights.
         adapter_widths: patterns of original names: a block adapter's and a skip adapter's down-projection.
         prepare: sets the LayerNorm epsilons of the original in a configuration.
-        complete: fits the weights to a configuration: drops what it has no place for, fills in what follows from the
-            rest.
+        complete: fits the weights to a configuration: drops superfluous ones and derives missing ones.
         adopt: switches a model over to skippable blocks.
     """
 
@@ -82,7 +81,7 @@ class Layout:
     adopt: Callable[[Any], None]
 
     def knows(self, key: str) -> bool:
-        """Whether an original key has a meaning here."""
+        """Whether an original key is known."""
         return self.reason_to_ignore(key) is not None or self._place(key) is not None
 
     def read(self, state: Mapping[str, Tensor]) -> OriginalWeights:
@@ -102,7 +101,7 @@ class Layout:
         return OriginalWeights(found.pop("body"), found.pop("adapters"), found)
 
     def reason_to_ignore(self, key: str) -> str | None:
-        """What an original key belongs to, in words, if the model has no use for it."""
+        """The part that an original key belongs to, in words, if the model does not need it."""
         for reason, patterns in self.left_out.items():
             if any(re.fullmatch(pattern, key) for pattern in patterns):
                 return reason

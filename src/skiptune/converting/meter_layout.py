@@ -105,7 +105,7 @@ _LEFT_OUT = {
     **SEARCH_STATE,
 }
 
-#: Width of a head in CLIP, which the original METER has written down.
+#: Width of a head in CLIP, a constant in the original METER.
 _CLIP_HEAD = 64
 _MAX_TEXT_LENGTH = 50
 

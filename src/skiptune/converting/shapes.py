@@ -1,4 +1,4 @@
-"""Sizes of a model, read off the shapes of its original weights."""
+"""Infer the sizes of a model from the shapes of its original weights."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from torch import Tensor
 
 from ..core.validation import Problems
 
-#: Attention heads of the published models by width; their number leaves no trace in the shapes.
+#: Attention heads of the published models by width; shapes do not show their number.
 _PUBLISHED_HEADS = {768: 12, 1024: 16}
 
 
 @dataclass(frozen=True)
 class Hints:
-    """What shapes do not tell; ``None``: as published.
+    """Sizes that shapes do not show; ``None``: as published.
 
     Attributes:
         heads: attention heads of a block (ViLT) or fusion layer (METER).
@@ -31,7 +31,7 @@ class Hints:
 
 
 class Shapes:
-    """Shapes under original names. What cannot be told is collected in ``problems``, with 1 in its place."""
+    """Shapes by original names. Sizes that cannot be inferred are collected in ``problems``, and 1 is used instead."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         self._state = state

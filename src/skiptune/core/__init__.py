@@ -1,1 +1,1 @@
-"""What everything else stands on: errors, validation, files, progress, processes, seeds."""
+"""The lowest layer: errors, validation, files, progress, processes, seeds."""

@@ -1,8 +1,8 @@
 """Several processes of one job, as ``torchrun`` and ``accelerate launch`` start them.
 
-Every process trains; what is not training is done by the first one, and the others wait for what it found. The wait is
-on a group of its own without a timeout worth the name: an evaluation may take hours, and a process that died is noticed
-by the launcher. With one process nothing is communicated.
+Every process trains. Other work is done by the first one, and the others wait for its result. They wait on a process
+group of its own with a very long timeout, because an evaluation may take hours; the launcher notices a process that
+died. With one process nothing is communicated.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _inside_main = False
 
 
 def processes() -> int:
-    """How many processes this job has."""
+    """The number of processes of this job."""
     return int(os.environ.get("WORLD_SIZE", "1")) if "LOCAL_RANK" in os.environ else 1
 
 
@@ -36,7 +36,7 @@ def on_main(work: Callable[[], T]) -> T:
     """Do ``work`` in the first process only and return what it returned in all of them. Called by all of them.
 
     Raises:
-        PeerError: in the other processes, when the work failed in the first, which raises what went wrong.
+        PeerError: in the other processes, when the work failed in the first one, which raises the error itself.
     """
     if _alone():
         return work()
@@ -82,12 +82,13 @@ def add_up(values: Sequence[float]) -> list[float]:
 
 
 def alike(error: Exception) -> Exception:
-    """What to raise for a failure that every process has found: the first one says it, the others end quietly."""
+    """The error to raise for a failure that every process has found: ``error`` itself in the first one, a quiet one in
+    the others."""
     return error if rank() == 0 else PeerError(str(error))
 
 
 def leave() -> None:
-    """Part from the other processes, at the end of a job."""
+    """Leave the process group, at the end of a job."""
     if processes() > 1:
         import torch.distributed as dist
 
@@ -101,7 +102,7 @@ def _alone() -> bool:
 
 @contextmanager
 def _main() -> Iterator[None]:
-    """While the first process works for all, it does not wait for the others."""
+    """While the first process works for all, it must not wait for the others."""
     global _inside_main
     _inside_main = True
     try:

@@ -1,10 +1,10 @@
-"""The ways a command ends badly."""
+"""Errors for users, each with an exit code of the command line."""
 
 from __future__ import annotations
 
 
 class InputError(ValueError):
-    """What the user gave is wrong; the message names it and says what to do. The command line exits with 2."""
+    """Wrong input; the message names it and says what to do. The command line exits with 2."""
 
 
 class RunError(RuntimeError):
@@ -12,9 +12,9 @@ class RunError(RuntimeError):
 
 
 class PeerError(RuntimeError):
-    """The failure was another process's, which says what it was; this one ends with 1 and without a word."""
+    """Another process failed and reports the error; this one exits with 1 and prints nothing."""
 
 
 def first_line(error: BaseException) -> str:
-    """What an exception of whatever library says first; its class where it says nothing."""
+    """The first line of any exception's message; its class name if the message is empty."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]

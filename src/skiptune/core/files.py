@@ -1,4 +1,4 @@
-"""Files written whole or not at all, read with errors that name them, and their digests."""
+"""Files: written whole or not at all, read with errors that name them, and digests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process as a whole: memory allocation, quiet libraries, and what it runs on and holds."""
+"""Settings and facts of the whole process: memory allocation, quiet libraries, device, resident memory, versions."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def best_device() -> str:
 
 
 def resident_bytes(peak: bool = False) -> int | None:
-    """What this process holds in memory, or held at most; ``None`` where the system has no ``/proc``.
+    """Resident memory of this process, or its peak; ``None`` where the system has no ``/proc``.
 
     The peak is not ``ru_maxrss``, which a process inherits from the one that started it.
     """
@@ -48,18 +48,18 @@ def resident_bytes(peak: bool = False) -> int | None:
 
 
 def is_disk_failure(error: BaseException) -> bool:
-    """Whether an exception, of whatever library, says that a file could not be written."""
+    """Whether an exception of any library means that a file could not be written."""
     signs = ("No space left", "PytorchStreamWriter", "Disk quota", "Read-only file system", "File too large")
     return any(sign in str(error) for sign in signs)
 
 
 def is_memory_failure(error: BaseException) -> bool:
-    """Whether an exception, of whatever library, says that memory could not be had."""
+    """Whether an exception of any library means that memory ran out."""
     return any(sign in str(error) for sign in ("out of memory", "not enough memory", "can't allocate memory"))
 
 
 def quiet_libraries() -> None:
-    """No tokenizer fork warnings, loading bars of split seconds, or advice that the user did not ask for."""
+    """Switch off tokenizer fork warnings, short loading bars, and advice of libraries."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -67,6 +67,6 @@ def quiet_libraries() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what numbers depend on."""
+    """Versions of Python and of the libraries that numbers depend on."""
     packages = ("torch", "transformers", "peft", "accelerate", "safetensors", "numpy", "pillow")
     return {"python": platform.python_version(), **{name: version(name) for name in packages}}

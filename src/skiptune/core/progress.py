@@ -1,4 +1,4 @@
-"""Progress bars for long work, silent where nobody looks."""
+"""Progress bars for long work; they write to standard error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 @cache
 def say_once(text: str) -> None:
-    """Print a line, the first time that it is said."""
+    """Print a line, but only once."""
     console.print(text)
 
 

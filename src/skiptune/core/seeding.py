@@ -1,4 +1,4 @@
-"""New weights from a generator of their own: what else draws random numbers neither changes them nor notices."""
+"""Draw new weights from a private seed, independent of all other random numbers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def drawn_from(seed: int) -> Iterator[None]:
-    """While this lasts, torch draws on the CPU from ``seed``; afterwards from where it was before."""
+    """Context in which torch draws on the CPU from ``seed``; afterwards the generator's state is as before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         yield
@@ -20,7 +20,7 @@ def drawn_from(seed: int) -> Iterator[None]:
 
 @contextmanager
 def preserved_random_state() -> Iterator[None]:
-    """Give the global generators back as they were: the Trainer seeds them all."""
+    """Restore the global generators afterwards: the Trainer seeds them all."""
     python, numpy = random.getstate(), np.random.get_state()
     with torch.random.fork_rng():
         try:

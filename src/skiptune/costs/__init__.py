@@ -1,1 +1,1 @@
-"""What a model costs: operations, parameters, time."""
+"""Costs of a model: operations, parameters, latency."""

@@ -1,4 +1,4 @@
-"""What each block costs: one meter, read where a forward pass enters and leaves it, kept and skipped.
+"""Costs of each block, kept and skipped, from a meter that is read where a forward pass enters and leaves the block.
 
 The cost of a plan is additive over blocks, because a block's operations depend on the sizes of its streams and not on
 which other blocks run: ``adapted − Σ savings`` over the skipped ones.
@@ -20,12 +20,13 @@ from ..models.shared_copy import shared_copy
 
 @dataclass(frozen=True)
 class BlockCosts:
-    """Of one forward pass, in the unit of what measured it: G multiply-accumulates or seconds.
+    """Costs of one forward pass, in the unit of the meter: G multiply-accumulates or seconds.
 
     Attributes:
         original: of the model without adapters.
         adapted: with adapters and nothing skipped; LoRA is merged.
-        savings: of each block, in model order: its own and its adapters' cost less that of its skip adapter.
+        savings: saving of each block, in model order: the cost of the block with its adapters less that of its skip
+            adapter.
     """
 
     original: float
@@ -34,7 +35,7 @@ class BlockCosts:
 
 
 def bench_copy(model: nn.Module) -> nn.Module:
-    """A :func:`shared_copy` in evaluation mode that costs what the slim model with no block skipped does.
+    """A :func:`shared_copy` in evaluation mode with the costs of a slim model that skips no block.
 
     Raises:
         InputError: a block was removed, so that it cannot run.
@@ -47,7 +48,7 @@ def bench_copy(model: nn.Module) -> nn.Module:
 def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> BlockCosts:
     """Three forward passes of a :func:`bench_copy`: without block adapters, with them, and every block skipped.
 
-    ``meter`` says what was spent so far.
+    ``meter`` returns the cost so far.
     """
     blocks = blocks_of(bench)
     adapters = {name: block.block_adapters for name, block in blocks.items()}
@@ -65,7 +66,7 @@ def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[],
 
 
 def _pass(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> tuple[float, dict[str, float]]:
-    """What one forward pass spends in all, and inside of each block."""
+    """The cost of one forward pass, in total and inside each block."""
     spent = dict.fromkeys(blocks_of(bench), 0.0)
 
     def enter(name: str, *given: Any) -> None:

@@ -1,4 +1,4 @@
-"""What a plan costs: operations and parameters of the original, the adapted and the slim model."""
+"""Costs of a plan: operations and parameters of the original, the adapted and the slim model."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def cost_table(
 ) -> dict[str, Any]:
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
-    LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``saved_macs_g`` is what skipping
-    each block saves. ``parameters`` are those of the model as it is trained, with adapters for every choice of blocks;
+    LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``saved_macs_g`` is the saving of each block.
+    ``parameters`` are those of the model as it is trained, with adapters for every choice of blocks;
     ``trained_with_plan`` counts those that the plan trains and ``parameters_with_plan`` those of the slim model.
     ``model`` is not changed.
     """

@@ -1,4 +1,4 @@
-"""Latency of several models side by side: interleaved in one process, because machines drift."""
+"""Latency of several models, timed in turns in one process, because the speed of machines drifts."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def spread(taken: Sequence[float]) -> dict[str, float]:
 
 
 def ratios(taken: Sequence[float], other: Sequence[float]) -> list[float]:
-    """Of two models in the same round: what slows the machine down for a while slows both."""
+    """Ratios of two models' times in the same round: a busy machine slows both."""
     return [own / base for own, base in zip(taken, other, strict=True)]
 
 
@@ -118,7 +118,7 @@ def _time(model: nn.Module, inputs: Mapping[str, Any]) -> float:
 
 
 def _time_on_gpu(model: nn.Module, inputs: Mapping[str, Any]) -> float:
-    """Between two events on an idle GPU: gaps in which it waits for the launch of kernels count."""
+    """Time between two events on an idle GPU; waiting for kernel launches counts."""
     started, ended = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
     started.record()

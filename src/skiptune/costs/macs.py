@@ -1,4 +1,4 @@
-"""What a model costs: multiply-accumulates of one forward pass, and parameters by group."""
+"""Multiply-accumulates of one forward pass."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .shapes_only import ShapesOnly
 def count_macs(model: nn.Module, inputs: dict[str, Any]) -> float:
     """Multiply-accumulates of one forward pass in G (1e9): half of what torch's FlopCounterMode counts.
 
-    Attention runs unfused meanwhile, because the counter does not know the fused CPU kernel.
+    Attention runs unfused here, because the counter does not know the fused CPU kernel.
     """
     training = model.training
     model.eval()
@@ -45,13 +45,13 @@ def count_blocks(model: nn.Module, inputs: dict[str, Any]) -> BlockCosts:
 def block_savings(model: nn.Module, inputs: dict[str, Any]) -> dict[str, float]:
     """Multiply-accumulates in G that skipping saves, for each block of a model with adapters inserted, in model order.
 
-    Additive: a plan costs what the model costs with nothing skipped less the sum over its blocks.
+    Savings are additive: a plan's cost is that of the unskipped model less the sum over its blocks.
     """
     return count_blocks(model, inputs).savings
 
 
 def by_saving(savings: Mapping[str, float]) -> dict[float, list[str]]:
-    """Blocks that save the same, by what they save."""
+    """Blocks by their saving."""
     found: dict[float, list[str]] = {}
     for name, saved in savings.items():
         found.setdefault(saved, []).append(name)

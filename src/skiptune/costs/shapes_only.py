@@ -1,4 +1,4 @@
-"""Going through a model for its shapes alone: what an operation counter counts is not computed."""
+"""Run a model for its shapes only: counted operations are not computed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _RANDOM = (_aten.normal_, _aten.uniform_)  # what fills new weights
 
 
 class ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Inside, matrix products and attention give zeros of the right shape, and new weights are not drawn.
+    """Context in which matrix products and attention give zeros of the right shape, and new weights are not drawn.
 
-    All else is computed, so that models whose shapes depend on masks (ViLT's) go through. Weights are never read, so
-    those of a model made inside take no memory.
+    Everything else is computed, so that models whose shapes depend on masks (ViLT) work. Weights are never read, so a
+    model made in this context takes no memory for them.
     """
 
     def __init__(self) -> None:

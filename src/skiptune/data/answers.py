@@ -1,7 +1,7 @@
-"""The rules of VQA: how answers are normalised, scored as training targets, judged, and made a vocabulary.
+"""The rules of VQA: normalised answers, soft scores as training targets, the official accuracy, the answer vocabulary.
 
 The rules are those of the official evaluation (Antol et al., "VQA: Visual Question Answering", ICCV 2015, and
-https://visualqa.org/evaluation.html), including what it does beyond its description, so that numbers agree.
+https://visualqa.org/evaluation.html), including behaviour that is not in its description, so that numbers agree.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LEFT_OUT_ANNOTATORS = 3
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
 _PERIOD = re.compile(r"\.(?!\d)")
-#: The official evaluation hands a flag over as the largest number of periods to remove.
+#: The official evaluation passes a regular-expression flag as the largest number of periods to remove.
 _MOST_PERIODS = 32
 
 _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
@@ -46,7 +46,7 @@ def _apostrophes() -> dict[str, str]:
     for word in _DOUBLE_CONTRACTIONS.split():
         places = [place for place, character in enumerate(word) if character == "'"]
         table |= {word[:place] + word[place + 1 :]: word for place in places}
-    table["somebody'd"] = "somebodyd"  # the wrong way round in the official evaluation, too
+    table["somebody'd"] = "somebodyd"  # the official evaluation has these the wrong way round, too
     return table
 
 
@@ -57,8 +57,8 @@ def normalise_answer(answer: str) -> str:
     """An answer as the official evaluation compares it: ``"The  two dogs."`` → ``"2 dogs"``.
 
     In this order: a punctuation mark is removed where it touches a space anywhere in the answer, or when the answer has
-    a comma between digits, and is otherwise replaced by a space; periods go unless a digit follows; lower case; number
-    words to digits; articles go; forgotten apostrophes are put back. Apostrophes and colons are kept.
+    a comma between digits, and is otherwise replaced by a space; periods are removed unless a digit follows; lower
+    case; number words to digits; articles are removed; missing apostrophes are added. Apostrophes and colons are kept.
     """
     text = answer.replace("\n", " ").replace("\t", " ").strip()
     number = _COMMA_IN_NUMBER.search(text) is not None
@@ -73,10 +73,10 @@ def normalise_answer(answer: str) -> str:
 
 
 def official_accuracy(answer: str, given: Sequence[str]) -> float:
-    """How right an answer is, in [0, 1], by what (usually ten) annotators answered.
+    """The official accuracy of an answer, in [0, 1], from the answers of (usually ten) annotators.
 
-    For each annotator the others are asked: a third of a point for each of them with the same answer, at most one
-    point; the mean over the annotators counts. Answers are normalised only when the annotators do not all say the same.
+    For each annotator, the others are counted: a third of a point for each who gave the same answer, at most one point.
+    The result is the mean over the annotators. Answers are normalised only when the annotators do not all say the same.
 
     Raises:
         InputError: no annotator.

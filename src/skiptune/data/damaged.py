@@ -1,4 +1,4 @@
-"""Images that turn out to be unreadable in the middle of a run: replaced, counted, named, and refused when too many."""
+"""Images that cannot be read during a run: they are replaced, counted and named; too many of them stop the run."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from pathlib import Path
 from ..core.errors import InputError
 from .readers.collecting import MOST_BAD
 
-#: So many images are looked at before the share of damaged ones means something.
+#: Number of images to read before the share of damaged ones is judged.
 _ENOUGH = 1000
 
 
 class Damaged:
     """Counts damaged images in this process; the log gathers those of all processes.
 
-    A whole run must not end because one file of a hundred thousand is cut off, and leaving a record out would make
-    batches uneven: an image of the mean colour stands in (zeros to the model), and its record keeps its place.
+    One truncated file of a hundred thousand must not end a run, and leaving its record out would make batches uneven.
+    So an image of the mean colour (zeros for the model) replaces it, and the record stays.
 
     Args:
         log: file to which each process appends a line for each damaged image it meets.
@@ -37,7 +37,7 @@ class Damaged:
         """An image could not be read.
 
         Raises:
-            InputError: now too many could not.
+            InputError: too many images could not be read.
         """
         self._looked_at += 1
         if problem in self._named:

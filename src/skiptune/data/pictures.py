@@ -1,4 +1,4 @@
-"""Where an image is: a file, bytes inside an Arrow table, or in memory already."""
+"""Where an image is: in a file, as bytes inside an Arrow table, or in memory."""
 
 from __future__ import annotations
 
@@ -48,13 +48,13 @@ class Stored:
         return len(value.as_buffer()) if value.is_valid else 0
 
 
-#: What a record may hold as its image. Bytes and Pillow images are decoded whenever they are asked for, never kept.
+#: The image of a record. Bytes and Pillow images are decoded at every use and not cached.
 Picture: TypeAlias = Path | Stored | bytes | Image.Image
 
 
 @lru_cache(maxsize=16)
 def open_table(path: str) -> Any:
-    """An Arrow file (or stream, as Hugging Face writes it) as a table, memory-mapped, opened once a process.
+    """An Arrow file (or stream, as Hugging Face writes it) as a table, memory-mapped, opened once per process.
 
     Raises:
         InputError: no such file, or it is not Arrow or is cut off.
@@ -85,15 +85,15 @@ def decode(picture: Picture) -> Image.Image:
             return opened.convert("RGB")
     except FileNotFoundError:
         raise InputError(f"image {name}: no such file") from None
-    except Exception as error:  # Pillow's decoders raise whatever their format suggests
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise InputError(f"image {name}: cannot be read ({error})") from None
 
 
 def image_problem(path: Path, open_it: bool = True) -> str:
     """What is wrong with an image file, or an empty string.
 
-    A look at presence and size costs 2 µs, opening it (Pillow reads the header and verifies what is cheap) 30 µs and
-    more; pixels are not decoded, so damage further in shows only when the image is used.
+    Checking that the file exists and is not empty takes 2 µs; opening it (Pillow reads and verifies the header) 30 µs
+    and more. Pixels are not decoded, so later damage shows only when the image is used.
     """
     try:
         status = path.stat()
@@ -106,13 +106,13 @@ def image_problem(path: Path, open_it: bool = True) -> str:
                 image.verify()
     except FileNotFoundError:
         return f"image {path}: no such file"
-    except Exception as error:  # Pillow's decoders raise whatever their format suggests
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         return f"image {path}: cannot be read ({error})"
     return ""
 
 
 def byte_size(picture: Path | Stored) -> int:
-    """Number of encoded bytes; a file that cannot be looked at counts as empty."""
+    """Number of encoded bytes; 0 for a file that cannot be accessed."""
     if isinstance(picture, Stored):
         return picture.size()
     try:
@@ -122,7 +122,8 @@ def byte_size(picture: Path | Stored) -> int:
 
 
 def digest(picture: Path | Stored, last: int | None = None) -> str:
-    """Fingerprint of the encoded bytes, or of the ``last`` so many of them; a file that is gone is like no other."""
+    """Digest of the encoded bytes, or of the ``last`` bytes only. A file that is gone has a digest that equals no
+    other."""
     if isinstance(picture, Stored):
         content = picture.read()
         content = content if last is None else content[-last:]

@@ -14,7 +14,7 @@ import pyarrow as pa
 from .pictures import Stored
 from .temporary_folder import temporary_folder
 
-#: Rows a record batch; every batch but the last has exactly as many, so a row is found by division.
+#: Rows per record batch. Every batch but the last has exactly as many, so a row is found by division.
 BATCH = 8192
 #: A table of more bytes goes to a temporary file (``TMPDIR`` says where) and is mapped from there.
 _IN_MEMORY = 8 * 2**20
@@ -78,7 +78,7 @@ class Table:
 
 
 class TableWriter:
-    """Rows in, a :class:`Table` out. Holds one batch of rows and the distinct pictures at a time."""
+    """Writes rows into a :class:`Table`. Holds one batch of rows and the distinct pictures at a time."""
 
     def __init__(self) -> None:
         self._rows: list[list[Any]] = [[] for _ in SCHEMA.names]
@@ -118,7 +118,7 @@ class TableWriter:
         return _open(self._path)
 
     def close(self) -> None:
-        """Give up: remove what was written."""
+        """Remove what was written, after a failure."""
         if self._file is not None:
             self._file.close()
         if self._path is not None:
@@ -147,7 +147,7 @@ def _pictures_of(path: Path) -> str:
 
 
 def _open(path: Path) -> Table:
-    """Map a written table. Pages are read when rows are, and can be dropped again by the system."""
+    """Map a written table. Pages are read with the rows, and the system can drop them again."""
     files = [pa.ipc.open_file(pa.memory_map(str(name))) for name in (path, _pictures_of(path))]
     rows, pictures = ([file.get_batch(number) for number in range(file.num_record_batches)] for file in files)
     return Table(rows, pictures[0], path)

@@ -1,4 +1,4 @@
-"""One example of a task, a table of them, and how tables are split and checked."""
+"""One example of a task, and tables of them."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ class Record:
         captions: texts that all describe the image.
         given: what each annotator answered, for the official accuracy.
         majority: the answer most annotators gave, as published; vocabularies count it.
-        id: the set's own name of the example, e.g. VQAv2's question id.
-        group: examples of one group belong into one part of a split; empty when only the images matter.
+        id: the data set's own identifier, e.g. VQAv2's question id.
+        group: examples of one group stay in one part of a split; empty: only shared images count.
     """
 
     image: Picture
@@ -59,7 +59,7 @@ class Record:
 
 
 class Records(Sequence[Record]):
-    """Records made from the columns of a :class:`Table` when asked for; selections share the table.
+    """Records that are made from the columns of a :class:`Table` on access; selections share the table.
 
     Attributes:
         source: the file they are from.
@@ -80,7 +80,7 @@ class Records(Sequence[Record]):
 
     @classmethod
     def of(cls, records: Iterable[Record], source: str = "records") -> Records:
-        """A table of given records, whose images are files or stored."""
+        """A table of the given records; their images must be files or stored."""
         if isinstance(records, Records):
             return records
         writer = TableWriter()

@@ -1,4 +1,4 @@
-"""Cut a part off by image, and refuse parts that share images."""
+"""Split data by image, and refuse parts that share images."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ _TAIL = 4096
 def split_by_image(
     records: Sequence[Record], share: float, seed: int, part: str = "validation"
 ) -> tuple[Records, Records]:
-    """Cut ``share`` of the *images*, with all their questions, off as a held-out part; returns (kept, held out).
+    """Hold out ``share`` of the *images* with all their questions; returns (remaining, held out).
 
-    ``part`` is what errors call the part that is cut off.
+    ``part`` is the name of the held-out part in errors.
 
     Records that share an image, by path or by content (byte-identical files), or a ``group``, also by way of others,
     count as one image and stay together.
@@ -46,7 +46,7 @@ def split_by_image(
 
 
 def _units(records: Records) -> np.ndarray:
-    """For every record the number of an image that stands for all that it is tied to."""
+    """For every record, the number of the image that represents its group of tied images."""
     table, rows = records.table, records.numbers
     first, second = table.images("image")[rows], table.images("image2")[rows]
     groups = table.column("group").to_numpy()[rows]

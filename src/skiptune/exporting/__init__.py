@@ -1,1 +1,1 @@
-"""Slim models: written, read, described, shared, prepared for inference."""
+"""Slim models: export, load, model card, sharing a base, preparation for inference."""

@@ -1,4 +1,4 @@
-"""What runs a slim model: torch, or onnxruntime where the directory holds an ONNX export."""
+"""Backends that run a slim model: torch, or onnxruntime if the directory has an ONNX export."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def load_backend(folder: Path, backend: str | None = None, base: str | None = No
         base: another place of the base model, for ``torch`` and the ``adapters`` form.
 
     Raises:
-        InputError: no such backend, the directory does not hold it, or what reading it raises.
+        InputError: no such backend, the directory has no files for it, or the files are damaged.
     """
     held = held_backends(folder)
     chosen = backend or (held or BACKENDS)[0]
@@ -41,6 +41,6 @@ def load_backend(folder: Path, backend: str | None = None, base: str | None = No
 
 
 def held_backends(folder: Path) -> list[str]:
-    """Those that a slim directory has files for, in the order of :data:`BACKENDS`."""
+    """The backends that a slim directory has files for, in the order of :data:`BACKENDS`."""
     torch = ["torch"] if any(folder.glob("*.safetensors")) else []
     return [*torch, *(backend for backend, file in ONNX_FILES.items() if (folder / file).is_file())]

@@ -12,7 +12,7 @@ from ..core.errors import InputError, RunError, first_line
 from ..models.embedded import EMBEDDED
 from .manifest import WEIGHTS, read_config
 
-#: All that a slim model is made of. Nothing here can be run.
+#: The files of a slim model. None of them is executable.
 ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
 _ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
@@ -21,16 +21,16 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
     """Upload the slim model in ``folder``, with its card, to the hub; the repository is made if there is none.
 
     Args:
-        folder: what :func:`skiptune.export` wrote.
+        folder: a directory that :func:`skiptune.export` wrote.
         repo_id: ``user/name``.
-        private: of a new repository; ``None``: what the account does by default.
+        private: whether a new repository is private; ``None``: the account's default.
         token: ``None``: that of ``hf auth login`` or ``HF_TOKEN``.
 
     Returns:
         The address of the commit.
 
     Raises:
-        InputError: not a slim model, one beside a base that nobody else has, or not the id of a repository.
+        InputError: not a slim model, its base is not on the hub, or not the id of a repository.
         RunError: the hub cannot be reached or refuses.
     """
     folder = Path(folder)
@@ -53,7 +53,7 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
             allow_patterns=list(ALLOWED),
             commit_message="Slim model exported by skiptune",
         )
-    except Exception as error:  # the client's own, and those of whatever it speaks HTTP with
+    except Exception as error:  # the client's own exceptions, and those of its HTTP library
         reason = first_line(error)
         raise RunError(f"{repo_id}: could not be uploaded ({reason}); logged in with `hf auth login`?") from error
     return str(done.commit_url)
@@ -87,5 +87,5 @@ def is_hub_id(name: str) -> bool:
 
 
 def others_have(base: str) -> bool:
-    """Whether a base is on the hub, for all one can tell: its name is an id and no directory of this machine."""
+    """Whether a base is probably on the hub: its name is a hub id, and not a directory of this machine."""
     return is_hub_id(base) and not Path(base).exists()

@@ -1,4 +1,4 @@
-"""Read a slim model, ready for inference. Reading needs no code of training."""
+"""Load a slim model, ready for inference. Loading needs no training code."""
 
 from __future__ import annotations
 
@@ -21,18 +21,17 @@ if TYPE_CHECKING:
 
 
 def load(directory: str | Path, base: str | None = None, verify: bool = False) -> PreTrainedModel:
-    """Read a slim model, ready for inference.
+    """Load a slim model, ready for inference.
 
-    Weights stay in the file until they are used, and skipped blocks are neither read nor allocated. Checked at every
-    load: the configuration; that the header of the weights' file (names, types, sizes, digest of the data) is the one
-    exported and the file as long as it says, so that a truncated file, one of another export or an edited header is
-    refused; for ``adapters``, that the base has the frozen weights that were trained on, by their names, types, sizes
-    and some numbers of each, so that another model or a further trained one is refused. With ``verify`` every byte of
-    the weights' file and of the base's kept blocks is compared, which takes several times as long (what version 0.2
-    exported is always compared so).
+    The weights' file is memory-mapped, and skipped blocks are neither read nor allocated. Every load checks the
+    configuration; the header of the weights' file (names, types, sizes, digest of the data) and the file's length,
+    which refuses a truncated file, a file of another export or an edited header; and for ``adapters`` the base's frozen
+    weights by names, types, sizes and some numbers of each, which refuses another model or one that was trained
+    further. With ``verify``, every byte of the weights' file and of the base's kept blocks is compared, which takes
+    several times as long (exports of version 0.2 are always compared so).
 
     Args:
-        directory: what :func:`export` wrote, or the id of a repository on the hub, ``user/name``.
+        directory: a directory that :func:`export` wrote, or a hub id, ``user/name``.
         base: another place of the base model, for the ``adapters`` form.
         verify: compare all weights with the digests taken at export.
 
@@ -74,7 +73,7 @@ def open_export(folder: Path, verify: bool = False) -> tuple[dict[str, Any], Pat
 
 
 def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
-    """What a slim model's configuration says was inserted and skipped.
+    """The adapters and the plan in a slim model's configuration.
 
     Raises:
         InputError: one of them is not valid.
@@ -84,7 +83,7 @@ def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
 
 
 def _check_weights(weights: Path, content: dict[str, Any], verify: bool) -> None:
-    """Refuse a file of weights that is not the one exported."""
+    """Refuse a weights' file that is not the exported one."""
     if content["format"] == 1:
         same = file_sha256(weights) == content["weights_sha256"]
     else:

@@ -1,4 +1,4 @@
-"""The configuration of a slim model's directory: what it says, read and checked before anything is built."""
+"""The configuration of a slim model's directory, read and checked before anything is built."""
 
 from __future__ import annotations
 

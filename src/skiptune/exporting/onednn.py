@@ -1,9 +1,9 @@
-"""Make a model faster for inference on a CPU; what it computes stays the same up to rounding.
+"""Make a model faster for inference on a CPU; its outputs stay the same up to rounding.
 
-torch multiplies float32 matrices with MKL, as training and every unprepared model do. oneDNN, which torch also carries,
-is faster on many processors once the weights lie in blocks of its own, and applies the activation or adds the residual
-while a result is still in the cache. torch offers that to its compiler only, under ``torch.ops.mkldnn``; where these
-operations are missing, nothing is prepared.
+torch multiplies float32 matrices with MKL. oneDNN, which torch also includes, is faster on many processors once the
+weights are packed in its own layout, and applies an activation or adds the residual while the result is still in the
+cache. torch offers this only to its compiler, under ``torch.ops.mkldnn``; if these operations are missing, nothing is
+prepared.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from transformers.activations import GELUActivation, QuickGELUActivation
 from ..core.errors import InputError
 from ..layers.adapters import BottleneckAdapter
 
-#: Where families have a linear layer, the activation after it, and the layer after that, by name inside one module.
+#: Names, inside one module, of a linear layer, the activation after it, and the next linear layer.
 _ACTIVATED = (
     ("dense", "intermediate_act_fn", None),
     ("intermediate", "activation", None),
@@ -37,7 +37,7 @@ def prepare_for_inference(model: nn.Module, packed: Packed | None = None) -> nn.
 
     Args:
         model: a slim model, or any other.
-        packed: filled with what was packed, and looked up first: several models of one base then share its weights.
+        packed: cache of packed weights; several models of one base then share them.
 
     Returns:
         ``model``, in evaluation mode.
@@ -59,14 +59,14 @@ def prepare_for_inference(model: nn.Module, packed: Packed | None = None) -> nn.
 
 
 def is_available() -> bool:
-    """Whether torch has what is needed here."""
+    """Whether torch has the operations."""
     operations = ("_linear_pointwise", "_reorder_linear_weight")
     found: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
     return found and all(hasattr(torch.ops.mkldnn, name) for name in operations)
 
 
 class PackedLinear(nn.Linear):
-    """A linear layer whose weight only oneDNN can read, with an activation or an addition at its end.
+    """A linear layer with its weight in oneDNN's layout and a fused activation or addition.
 
     Attributes:
         packed: the weight in oneDNN's layout; ``weight`` is gone.
@@ -78,8 +78,8 @@ class PackedLinear(nn.Linear):
 
     @classmethod
     def adopt(cls, linear: nn.Linear, packed: Packed | None, scale: float = 1.0, bias_scale: float = 1.0) -> None:
-        """Turn ``linear`` into a packed one, in place, with a scaled weight and bias; not if it is of another type or
-        elsewhere."""
+        """Turn ``linear`` into a packed layer, in place, with a scaled weight and bias; skipped for other dtypes or
+        devices."""
         weight = linear.weight
         if weight.device.type != "cpu" or weight.dtype != torch.float32:
             return
@@ -87,7 +87,7 @@ class PackedLinear(nn.Linear):
         if found is None:
             kept = weight.detach()
             found = kept, torch.ops.mkldnn._reorder_linear_weight(kept * scale if scale != 1 else kept)
-        if packed is not None:  # the weight stays there: its address means nothing once it is free
+        if packed is not None:  # the weight is held, because its address is the key
             packed[weight.data_ptr()] = found
         linear.__class__ = cls
         layer = cast(PackedLinear, linear)
@@ -121,7 +121,7 @@ class PackedLinear(nn.Linear):
 
 
 class FusedAdapter(BottleneckAdapter):
-    """A bottleneck adapter on packed layers: ReLU and the residual stream's addition are part of them."""
+    """A bottleneck adapter on packed layers, with ReLU and the residual addition fused."""
 
     down: PackedLinear
     up: PackedLinear
@@ -135,7 +135,7 @@ class FusedAdapter(BottleneckAdapter):
 
 
 def _fuse_activation(module: nn.Module, first: str, activation: str, second: str | None, packed: Packed | None) -> None:
-    """Make an activation part of the linear layer ``first`` before it.
+    """Fuse an activation into the linear layer ``first`` before it.
 
     CLIP's, ``x · sigmoid(1.702 x)``, is ``swish(1.702 x) / 1.702``: its factors go into the layers around it.
     """

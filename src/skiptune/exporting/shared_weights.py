@@ -1,4 +1,4 @@
-"""A slim model around frozen weights that are in memory already: only what it was trained to have is read."""
+"""Build a slim model on frozen weights that are in memory already: only trained weights are read."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def slim_on_shared(
 ) -> PreTrainedModel:
     """The modules of a slim model, ready for inference; frozen parameters are the objects in ``base``, not copies.
 
-    LoRA stays unmerged: merging would change weights that are shared. Made on the meta device, which changes torch's
-    classes for that time: one call at a time.
+    LoRA stays unmerged: merging would change weights that are shared. Made on the meta device, which patches torch's
+    classes: one call at a time.
 
     Args:
         content: the slim model's configuration.
@@ -73,7 +73,8 @@ def slim_on_shared(
 
 
 def _shared_names(model: nn.Module, form: str, stored: Mapping[str, Any]) -> list[str]:
-    """Of what comes from the base: all that an adapters-only file lacks, all that was frozen in a stand-alone one."""
+    """Names of the weights from the base: those that an adapters-only file lacks, or those that were frozen in a
+    stand-alone one."""
     if form == "adapters":
         return [name for name in model.state_dict() if name not in stored]
     return [name for name, value in model.named_parameters() if not value.requires_grad]
@@ -89,7 +90,8 @@ def _refuse_other_names(wanted: Mapping[str, Tensor], found: Mapping[str, tuple[
 
 
 def _refuse_other_base(content: dict[str, Any], shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:
-    """Refuse a base with other numbers; a stand-alone file's own are at hand, the other form has their fingerprint."""
+    """Refuse a base with other values: compared with the weights of a stand-alone file, or with the fingerprint of the
+    other form."""
     if content["form"] == "adapters":
         refuse_other_base(content, shared, base_name, verify=True)
         return

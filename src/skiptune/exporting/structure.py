@@ -1,6 +1,6 @@
-"""A slim model from its parts on disk: its structure, without memory for weights, then the weights where they lie.
+"""Build a slim model from its files: first the structure without memory for weights, then the memory-mapped weights.
 
-Skipped blocks are taken out of the structure before any weight is looked for, so they are neither allocated nor read.
+Skipped blocks are removed from the structure before weights are assigned, so they are neither allocated nor read.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
     try:
         with no_init_weights(), init_empty_weights(include_buffers=False):
             return model_class(family.config_class(**base_config))
-    except Exception as error:  # an edited configuration can break any line of the model
+    except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
 
 
@@ -120,7 +120,7 @@ def _read_base(
         insert(model, config, merged=True)
         remove_dead_blocks(model, plan)
 
-    if name in ARCHITECTURES:  # there is no file: all is drawn, as it was in training
+    if name in ARCHITECTURES:  # an architecture has no file: its weights are drawn as in training
         model = load_model(name, model_class, quiet=True, **changes)
         take_out(model)
         return model

@@ -1,10 +1,9 @@
-"""Tensors in a safetensors file whose memory can be used as it lies on disk.
+"""Tensors in a safetensors file that can be memory-mapped and used without copies.
 
-Any reader of safetensors opens these files. What is special: the header is padded and tensors are ordered so that the
-data of nearly all of them begin at multiples of 64 bytes, where torch's own memory begins. A mapped tensor then takes
-part in computations without a copy and rounds as one in memory of its own; at odd addresses some kernels round
-differently. Bytes that nobody uses are never read. The header holds a digest of the data, so that knowing the header's
-digest (a few kilobytes to read) is knowing which data belong there.
+Any safetensors reader opens these files. The header is padded and tensors are ordered so that nearly all of them start
+at multiples of 64 bytes, as torch's own memory does. A mapped tensor is then used without a copy and rounds like one in
+ordinary memory; at other addresses some kernels round differently. Unused bytes are never read. The header holds a
+digest of the data, so checking the header's digest (a few kilobytes) identifies the data.
 """
 
 from __future__ import annotations
@@ -60,7 +59,7 @@ def write_tensors(path: Path, state: Mapping[str, Tensor]) -> str:
 
 
 def map_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, in the file's memory wherever they lie well, else copied.
+    """The tensors of a safetensors file, memory-mapped where they are aligned, else copied.
 
     They may be changed in place; the file does not change. Nothing is read before it is used.
 
@@ -81,7 +80,7 @@ def header_sha256(path: Path) -> str:
 
 
 def data_is_whole(path: Path) -> bool:
-    """Whether the data are those that the header was written for; reads all of them."""
+    """Whether the data match the digest in the header; reads all of them."""
     header = _header(path)
     try:
         wanted = json.loads(header[_LENGTH_BYTES:])["__metadata__"][_DIGEST]
@@ -91,13 +90,13 @@ def data_is_whole(path: Path) -> bool:
 
 
 def _header(path: Path) -> bytes:
-    """The header with its length in front; what is there of it, if the file ends before."""
+    """The header with its length in front, or as much of it as the file has."""
     with path.open("rb") as file:
         length = file.read(_LENGTH_BYTES)
         return length + file.read(min(int.from_bytes(length, "little"), _LONGEST_HEADER))
 
 
 def _bytes_of(value: Tensor) -> memoryview:
-    """The tensor's bytes; nothing is copied but what lies scattered or on another device."""
+    """The tensor's bytes; copied only if it is not contiguous or on another device."""
     flat = value.detach().cpu().contiguous().reshape(-1)
     return flat.view(torch.uint8).numpy().data

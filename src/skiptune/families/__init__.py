@@ -1,1 +1,1 @@
-"""One file a model family; :mod:`skiptune.families.registry` is the table."""
+"""A folder for each model family; :mod:`skiptune.families.registry` is the table."""

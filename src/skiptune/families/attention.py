@@ -23,8 +23,8 @@ def attend(
 
     Args:
         query, key, value: the projections.
-        x: the stream that asks, ``(batch, tokens, width)``.
-        other: the stream that is attended to, ``(batch, other tokens, width)``.
+        x: the stream of the queries, ``(batch, tokens, width)``.
+        other: the stream of keys and values, ``(batch, other tokens, width)``.
         head_width: width of one head.
         mask: added to the scores, or true where ``other`` is no padding; broadcast to ``(batch, heads, tokens, other
             tokens)``.

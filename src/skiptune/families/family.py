@@ -42,11 +42,11 @@ class BlockKind:
     Attributes:
         block_class: the class, after adoption.
         width: of its residual stream, from the model's configuration.
-        sublayers: block adapters a block; 0: it is never adapted, only skipped.
+        sublayers: number of block adapters per block; 0: the block is only skipped, never adapted.
         skip_factor: default width of the skip adapter, in block-adapter widths.
         lora_targets: names, inside the block, of the linear layers that get LoRA.
-        scaled_targets: of those whose outputs (IA)³ scales: keys and values of every attention.
-        narrowing: of the linear layer that ends the feed-forward network, whose inputs (IA)³ scales; empty: no such.
+        scaled_targets: names of the layers whose outputs (IA)³ scales: keys and values of every attention.
+        narrowing: name of the last linear layer of the feed-forward network, whose inputs (IA)³ scales; empty: none.
     """
 
     block_class: type[SkippableBlock]
@@ -65,7 +65,7 @@ def fusion_kind(
 
     Args:
         block_class: the class, after adoption.
-        attentions: names, inside the block, of what holds the ``query``, ``key`` and ``value`` of each attention.
+        attentions: names, inside the block, of the modules with the ``query``, ``key`` and ``value`` of each attention.
         widening, narrowing: names of the first and the last linear layer of the feed-forward network.
     """
 
@@ -101,13 +101,13 @@ def encoder_kind(block_class: type[SkippableBlock], config_of: Callable[[Any], A
 
 @dataclass(frozen=True)
 class Encoder:
-    """An encoder below the blocks: what it gives for an image or a text depends on that alone.
+    """An encoder below the blocks. Its output for an image or a text depends on nothing else.
 
     Attributes:
-        owner: has the method that encodes.
+        owner: the module with the method that encodes.
         method: its name. It takes ``(batch, …)`` and, if those are padded tokens, their mask ``(batch, tokens)``, and
             gives ``(batch, rows, width)``; for tokens, a row each.
-        weights: all that it computes with.
+        weights: the module with all its weights.
     """
 
     owner: nn.Module
@@ -127,25 +127,26 @@ class Family:
         adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
             are no such layers.
         blocks: names and modules of the skippable blocks, in model order.
-        below: modules that see no skippable block's output; subnetworks evaluated on one batch run them once.
-        encoders: those below the blocks whose outputs can be kept (:mod:`skiptune.training.encoder_cache`);
+        below: modules whose input depends on no skippable block; they run once for all subnetworks on a batch.
+        encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
-        add_prompts: puts so many learnt tokens before the first block, which go through all blocks, in place; ``None``:
-            its blocks' streams must keep their length.
+        add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
+            ``None``: its blocks' streams must keep their length.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
         base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
         config_class: transformers' configuration.
         sizes: of the inputs, from the model's configuration.
         model_classes: task name → class of a model with that task's head.
-        pair_config: configuration fields of a model for two images a text.
+        pair_config: configuration fields of a model for two images per text.
         pads_images: whether images of different size may be padded into one batch, with a ``pixel_mask``; if not, all
             images have one size.
-        matching: whether its ranking model can have the head for image-text matching that it starts from, by the
-            configuration's ``matching_loss``.
+        matching: whether its retrieval model can have a head for image-text matching (``matching_loss`` in its
+            configuration).
         released: task name → fields of ``TrainConfig`` in the released runs.
         processor_classes: of the processor and, with Pillow, its images.
-        image_processor: for a configuration, images of so many pixels a side (the shorter one, if any shape goes).
-        fresh_processor: a processor for a configuration with random weights.
+        image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
+            where images keep their shape).
+        fresh_processor: makes a processor for a model with random weights from its configuration.
     """
 
     name: str

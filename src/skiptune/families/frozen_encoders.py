@@ -1,4 +1,4 @@
-"""Frozen encoders record nothing for the backward pass, whatever a trainer does about gradient checkpointing."""
+"""Frozen encoders build no autograd graph, also under gradient checkpointing."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from ..core.errors import InputError
 
 @contextmanager
 def no_graph_if_frozen(module: nn.Module) -> Iterator[None]:
-    """Record nothing for the backward pass while ``module`` runs, if none of its parameters is trained.
+    """Build no autograd graph while ``module`` runs, if none of its parameters is trained.
 
-    Autograd alone would see to that, but not under gradient checkpointing, nor where something made the inputs
-    require a gradient.
+    Autograd does this by itself, but not under gradient checkpointing, and not if the inputs require a gradient.
     """
     recorded = torch.is_grad_enabled() and any(parameter.requires_grad for parameter in module.parameters())
     with torch.set_grad_enabled(recorded):
@@ -26,14 +25,14 @@ def no_graph_if_frozen(module: nn.Module) -> Iterator[None]:
 
 
 class FrozenEncoders(PreTrainedModel):
-    """A model whose trained parts come above frozen ones. Goes before a family's own classes."""
+    """A model whose trained parts come above frozen ones. A family's class inherits from it first."""
 
     supports_gradient_checkpointing = True
 
     def enable_input_require_grads(self) -> None:
-        """Nothing. transformers calls this with gradient checkpointing, for its re-entrant kind.
+        """Do nothing. transformers calls this for re-entrant gradient checkpointing.
 
-        Embeddings that require a gradient would have all of the frozen encoders recorded below them.
+        If the embeddings required a gradient, the graph would cover all frozen encoders.
         """
 
     def _set_gradient_checkpointing(self, enable: bool = True, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""The heads of four tasks on the pooled text and image of a model that fuses two streams; METER and BridgeTower.
+"""The heads of four tasks for models that fuse two streams, METER and BridgeTower. They read the pooled text and image.
 
 The names of their layers are those of transformers' ViLT classes. A family puts a class of this file before its own
 class with the body, whose ``fuse`` these call.
@@ -28,7 +28,8 @@ class Fused:
     Attributes:
         pooled: text then image, ``(texts, 2 · width)``.
         text_states, image_states: if asked for, the streams after every fusion layer; METER: before the first too.
-        closeness: of text and image by their encoders alone, ``(texts,)``, for a ranking model that adds it.
+        closeness: scaled cosine of the encoders' text and image vectors, ``(texts,)``, for a retrieval model that adds
+            it.
     """
 
     pooled: Tensor
@@ -59,12 +60,12 @@ class TaskOutput(ModelOutput):
     image_hidden_states: States = None
 
 
-#: One side of many pairs, run through what lies below the fusion; rows are texts, or images, in each tensor.
+#: Encoded texts, or encoded images: each tensor has one row per text or image.
 Encoded = tuple[Tensor, ...]
 
 
 class _OneImageHead(PreTrainedModel):
-    """A classifier over ``config.num_labels`` choices, for one text an image."""
+    """A classifier over ``config.num_labels`` choices, for one text per image."""
 
     fuse: Fuse
 
@@ -87,7 +88,7 @@ class _OneImageHead(PreTrainedModel):
         output_hidden_states: bool | None = None,
         pixel_mask: Tensor | None = None,
     ) -> TaskOutput:
-        """Classify one text an image.
+        """Classify one text per image.
 
         Args:
             input_ids: ``(batch, tokens)``.
@@ -95,7 +96,7 @@ class _OneImageHead(PreTrainedModel):
             pixel_values: ``(batch, channels, height, width)``.
             labels: as the class says.
             output_hidden_states: also return the streams; ``None``: as the configuration says.
-            pixel_mask: what some processors add, all ones.
+            pixel_mask: must be all ones; some processors add it.
 
         Raises:
             InputError: padded images, or another number of images than of texts.
@@ -127,7 +128,7 @@ class VisualEntailmentHead(_OneImageHead):
 
 
 class VisualReasoningHead(PreTrainedModel):
-    """NLVR2: is a statement true of two images? One pass an image, pooled outputs side by side, two layers."""
+    """NLVR2: is a statement true of two images? One pass per image, pooled outputs concatenated, two layers."""
 
     fuse: Fuse
 
@@ -145,7 +146,7 @@ class VisualReasoningHead(PreTrainedModel):
         output_hidden_states: bool | None = None,
         pixel_mask: Tensor | None = None,
     ) -> TaskOutput:
-        """Judge one statement a pair of images.
+        """Classify one statement per pair of images.
 
         Args:
             input_ids: ``(batch, tokens)``.
@@ -153,7 +154,7 @@ class VisualReasoningHead(PreTrainedModel):
             pixel_values: ``(batch, 2, channels, height, width)``.
             labels: class numbers ``(batch,)``; the loss is cross-entropy.
             output_hidden_states: also return the streams of the first pass.
-            pixel_mask: what some processors add, all ones.
+            pixel_mask: must be all ones; some processors add it.
 
         Raises:
             InputError: padded images, or not two images a statement.
@@ -171,9 +172,9 @@ class VisualReasoningHead(PreTrainedModel):
 
 
 class MatchingHead(nn.Module):
-    """The head for image-text matching of pre-training, as it was: two rows, "no match" and "match". Never trained.
+    """The pre-trained head for image-text matching, never trained further: two rows, "no match" and "match".
 
-    The released METER run has it so; the gradient of its loss goes to what is trained below.
+    As in the released METER run, the gradient of its loss trains the parameters below it.
     """
 
     weight: Tensor
@@ -185,11 +186,11 @@ class MatchingHead(nn.Module):
         self.register_buffer("bias", torch.zeros(2))
 
     def forward(self, pooled: Tensor, labels: Tensor) -> Tensor:
-        """The mean cross-entropy over a matching and another pair of each image.
+        """The mean cross-entropy over one matching and one non-matching pair per image.
 
         Args:
             pooled: ``(images, texts, width)``.
-            labels: which text matches, ``(images,)``; the one after it is the other pair's.
+            labels: index of the matching text, ``(images,)``; the text after it makes the non-matching pair.
         """
         rows, texts = torch.arange(len(pooled), device=pooled.device), pooled.shape[1]
         pairs = torch.cat((pooled[rows, (labels + 1) % texts], pooled[rows, labels]))
@@ -199,7 +200,7 @@ class MatchingHead(nn.Module):
 
 
 class RankHead(PreTrainedModel):
-    """How well texts and images go together: one number a pair, compared between the texts of an image.
+    """Image-text retrieval: one score per pair, compared between the texts of an image.
 
     With ``config.matching_loss`` the loss of a :class:`MatchingHead` is added to that of the comparison, at equal
     weight.
@@ -210,8 +211,8 @@ class RankHead(PreTrainedModel):
 
     Attributes:
         comparable: whether the encoders' outputs can be compared without the fusion; then ``text_vectors`` and
-            ``image_vectors`` give unit vectors ``(number, width)`` of what was encoded, whose cosines are high for what
-            goes together.
+            ``image_vectors`` give unit vectors ``(number, width)`` of what was encoded, whose cosine is high for
+            matching pairs.
     """
 
     fuse: Fuse
@@ -226,7 +227,7 @@ class RankHead(PreTrainedModel):
         self.post_init()
 
     def score(self, texts: Encoded, images: Encoded) -> Tensor:
-        """Scores ``(images, texts / images)`` of the first so many texts with the first image, and so on.
+        """Scores ``(images, k)`` with ``k = texts / images``: the first ``k`` texts with the first image, and so on.
 
         Args:
             texts: of ``encode_texts``; as many as images, or a multiple.
@@ -250,16 +251,16 @@ class RankHead(PreTrainedModel):
         """Score pairs.
 
         Args:
-            input_ids: ``(batch, tokens)``, or several texts an image, ``(batch, texts, tokens)``.
+            input_ids: ``(batch, tokens)``, or several texts per image, ``(batch, texts, tokens)``.
             attention_mask: the same shape.
             pixel_values: ``(batch, channels, height, width)``; every image is encoded once.
             labels: which text is the true one, ``(batch,)``; the loss is cross-entropy over an image's texts, and that
                 of matching where there is its head.
             output_hidden_states: also return the streams, ``(batch · texts, …)``.
-            pixel_mask: what some processors add, all ones.
+            pixel_mask: must be all ones; some processors add it.
 
         Returns:
-            ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text an image.
+            ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text per image.
 
         Raises:
             InputError: padded images, or another number of images than of rows of texts.
@@ -277,10 +278,10 @@ class RankHead(PreTrainedModel):
 
 
 def pair_up(input_ids: Tensor, images: Tensor | None) -> tuple[Tensor, int]:
-    """The images, and how many of the texts, in turn, go with each.
+    """The images, and the number of texts per image.
 
     Raises:
-        InputError: no images, or a number of texts that is no multiple of that of the images.
+        InputError: no images, or the number of texts is not a multiple of that of the images.
     """
     texts, count = input_ids.shape[0], 0 if images is None else images.shape[0]  # len() is a constant in an export
     if images is None or not count or texts % count:
@@ -289,7 +290,7 @@ def pair_up(input_ids: Tensor, images: Tensor | None) -> tuple[Tensor, int]:
 
 
 def for_each_text(images: Tensor, share: int) -> Tensor:
-    """Every row ``share`` times: ``(images, …)`` to ``(images · share, …)``.
+    """Repeat every row ``share`` times: ``(images, …)`` to ``(images · share, …)``.
 
     The same as ``repeat_interleave``, which cannot be exported for a number that is only known at run time.
     """

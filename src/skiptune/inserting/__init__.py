@@ -1,1 +1,1 @@
-"""Put adapters into a model, choose the blocks that run, take dead ones out."""
+"""Insert adapters into a model, choose the blocks that run, remove the others."""

@@ -1,4 +1,4 @@
-"""Put adapters into a model, choose the subnetwork that runs, take dead blocks out."""
+"""Insert adapters into a model."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .selection import blocks_of
 def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, merged: bool = False) -> nn.Module:
     """Make every block skippable, add adapters, freeze all that is not trained. In place; returns ``model``.
 
-    With ``init="zero"`` (the default) or ``"fit"`` no output changes, not by a bit. Trained afterwards: adapters,
+    With ``init="zero"`` (the default) or ``"fit"`` no output changes, bit for bit. Trained afterwards: adapters,
     poolers, token-type embeddings and the task head (paper, section 3.2). Adapter weights come from a private generator
     seeded by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
 

@@ -1,4 +1,4 @@
-"""PEFT's layers in place of linear ones of kept blocks, LoRA above all; merged at export, so inference pays nothing."""
+"""PEFT's LoRA (and (IA)³) in the linear layers of kept blocks; merged at export, so inference costs nothing extra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ..config import SkipConfig
 
-#: What is between the name of a wrapped layer and the rest of a name, in PEFT's state dictionaries.
+#: Stands between the name of a wrapped layer and the rest of a key, in PEFT's state dictionaries.
 LORA = ".lora_"
 _DOWN, _UP = ".lora_A.default.weight", ".lora_B.default.weight"
 
@@ -37,12 +37,13 @@ def is_of_peft(name: str) -> bool:
 
 
 def merge_lora(model: nn.Module) -> nn.Module:
-    """Fold every layer of PEFT's into the linear layer it wraps, in place. Nothing happens without such."""
+    """Merge every PEFT layer into the linear layer it wraps, in place. Without PEFT layers nothing changes."""
     return unwrap_lora(model, merge=True)
 
 
 def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
-    """Put the linear layers that PEFT's wrap back, in place, without what those learnt unless it is merged first."""
+    """Replace PEFT's layers by the linear layers they wrap, in place. Without ``merge``, what they learnt is
+    dropped."""
     if not any(is_of_peft(name) for name, _ in model.named_parameters()):
         return model
     from peft.tuners.tuners_utils import BaseTunerLayer
@@ -61,7 +62,7 @@ def unwrap_lora(model: nn.Module, merge: bool = False) -> nn.Module:
 @torch.no_grad()
 def fold_lora(model: nn.Module, state: Mapping[str, Tensor], config: SkipConfig) -> None:
     """Add LoRA's products to the weights of plain layers, in place: what :func:`merge_lora` computes, from the names
-    and tensors that PEFT saves and without loading PEFT. Nothing happens without such names.
+    and tensors that PEFT saves and without loading PEFT. Without such names nothing changes.
     """
     scale = _alpha(config) / config.lora_rank
     for name, down in state.items():

@@ -11,7 +11,7 @@ from .lora import is_of_peft
 
 
 def freeze_body(model: nn.Module) -> None:
-    """Train adapters and all that was added, the small parts and the head, and nothing else."""
+    """Train adapters and other added parts, the small parts and the head, and nothing else."""
     for group, parameters in parameter_groups(model).items():
         for parameter in parameters.values():
             parameter.requires_grad_(group != "body")
@@ -52,5 +52,5 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
 
 
 def unfreeze(model: nn.Module) -> None:
-    """Train everything: full tuning, the yardstick that adapters are compared with."""
+    """Train everything: full tuning, the baseline for adapters."""
     model.requires_grad_(True)

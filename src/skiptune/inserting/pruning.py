@@ -1,4 +1,4 @@
-"""Take skipped blocks out of a model, and merge what can be merged."""
+"""Remove skipped blocks from a model, and merge LoRA."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .selection import blocks_of, check_plan, choose
 
 
 def remove_dead_blocks(model: nn.Module, plan: Plan) -> nn.Module:
-    """Drop the weights of skipped blocks and the adapters nobody uses, in place; outputs stay those of :func:`choose`
+    """Remove the weights of skipped blocks and unused adapters, in place; outputs stay those of :func:`choose`
     with the same plan, bit for bit. Returns ``model``.
 
     Raises:

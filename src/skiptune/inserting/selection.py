@@ -1,4 +1,4 @@
-"""Which blocks of a model run: find the skippable ones, step over some of them."""
+"""Find the skippable blocks of a model, and choose which of them run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:
 
 
 def choose(model: nn.Module, skipped: Iterable[str]) -> None:
-    """Step over exactly the blocks named ``skipped`` from now on; nothing is removed.
+    """Skip exactly the blocks named ``skipped`` from now on; nothing is removed.
 
     Raises:
         InputError: an unknown block, all blocks at once, or a removed block that should run again.
@@ -41,7 +41,7 @@ def choose(model: nn.Module, skipped: Iterable[str]) -> None:
 
 
 def skipped_blocks(model: nn.Module) -> tuple[str, ...]:
-    """Names of the blocks that are stepped over at present."""
+    """Names of the blocks that are skipped at present."""
     return tuple(name for name, block in blocks_of(model).items() if block.skipped)
 
 

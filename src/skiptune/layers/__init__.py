@@ -1,1 +1,1 @@
-"""What can stand in a block: adapters, and the block that can be skipped."""
+"""Adapters, and the block that can be skipped."""

@@ -1,5 +1,5 @@
-"""What can be added to a block: the paper's bottleneck adapter, beside the sub-layers of a kept block and in place of a
-skipped one, and the additions of rival methods, a scaled parallel adapter and learnt tokens."""
+"""Modules that are added to a block: the paper's bottleneck adapter, and those of other methods: scaled parallel
+adapters and prompts."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class BottleneckAdapter(nn.Module):
 
 
 class ParallelAdapter(nn.Module):
-    """``s · W_up · ReLU(W_down · x)`` with biases, beside the feed-forward network and reading what that reads (He et
+    """``s · W_up · ReLU(W_down · x)`` with biases, parallel to the feed-forward network and with the same input (He et
     al., "Towards a Unified View of Parameter-Efficient Transfer Learning", 2022; s = 4 there).
 
     Takes and returns ``(..., width)``. Starts as LoRA does, with W_up at zero: inserting it changes no output.
@@ -74,9 +74,10 @@ class ParallelAdapter(nn.Module):
 
 
 class Prompts(nn.Module):
-    """Learnt tokens that a stream attends to as if they were its own (Jia et al., "Visual Prompt Tuning", 2022).
+    """Learnt tokens that a stream attends to like its own (Jia et al., "Visual Prompt Tuning", 2022).
 
-    They come behind the stream's tokens, so that heads still find the first token first; attention is blind to order.
+    They are appended to the stream's tokens, so that heads still find the first token first. Attention does not depend
+    on the order.
     """
 
     def __init__(self, width: int, length: int) -> None:
@@ -85,7 +86,7 @@ class Prompts(nn.Module):
         nn.init.normal_(self.tokens, std=_PAPER_STD)
 
     def behind(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """``x`` ``(batch, tokens, width)`` with the prompts behind it, and its mask with room for them.
+        """``x`` ``(batch, tokens, width)`` with the prompts appended, and its mask extended to cover them.
 
         ``mask``: for attention, ``(batch, 1, 1 or tokens, tokens)``, booleans or numbers to add; ``None``: no padding.
         """

@@ -1,4 +1,4 @@
-"""What a skippable block is, independent of the model family.
+"""The skippable block, independent of the model family.
 
 A family subclasses its own transformer block with :class:`SkippableBlock` in front. An existing model is switched over
 by assigning ``__class__``: no parameter moves, state-dict keys, hooks and output recording stay as they were.
@@ -15,17 +15,17 @@ from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 
 
 class SkippableBlock(nn.Module):
-    """A transformer block that can be stepped over. Mixed into a family's block class, before it.
+    """A Transformer block that can be skipped. A family's block class inherits from it first.
 
     Attributes:
-        block_adapters: one adapter a sub-layer, added in parallel while the block is kept; ``None`` without adapters.
+        block_adapters: one adapter per sub-layer, added in parallel while the block is kept; ``None`` without adapters.
         skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity.
-        parallel_adapter: beside the feed-forward network, inside its residual connection; ``None``: not there.
-        prompts: tokens that the block's self-attention reads beside its stream; ``None``: none.
-        skipped: whether the forward pass steps over this block.
+        parallel_adapter: parallel to the feed-forward network, inside its residual connection; ``None``: none.
+        prompts: extra tokens that the block's self-attention reads; ``None``: none.
+        skipped: whether the forward pass skips this block.
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
-        mask_position: which positional argument of ``forward`` tells the padding of the block's own stream, that is
-            argument 0; ``None``: it has none.
+        mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
+            ``None``: there is none.
     """
 
     block_adapters: nn.ModuleList | None
@@ -44,12 +44,13 @@ class SkippableBlock(nn.Module):
             cast(SkippableBlock, block).start_without_adapters()
 
     def start_without_adapters(self) -> None:
-        """Make room for adapters; for a family whose own blocks are skippable, called by their ``__init__``."""
+        """Register empty slots for adapters. A family whose own blocks are skippable calls this in their
+        ``__init__``."""
         for name in ("block_adapters", "skip_adapter", "parallel_adapter", "prompts"):
             self.register_module(name, None)
 
     def step_over(self, x: Tensor) -> Tensor:
-        """``x + A_skip(x)``, what takes the block's place (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
+        """``x + A_skip(x)``, the output of a skipped block (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
         return x if self.skip_adapter is None else self.skip_adapter.added_to(x, x)
 
     def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
@@ -63,7 +64,7 @@ class SkippableBlock(nn.Module):
         return cast(BottleneckAdapter, self.block_adapters[sublayer]).added_to(y, x)
 
     def beside(self, forwarded: Tensor, x: Tensor) -> Tensor:
-        """What the feed-forward network made of ``x``, plus what its parallel adapter does."""
+        """The feed-forward network's output for ``x``, plus that of its parallel adapter."""
         return forwarded if self.parallel_adapter is None else forwarded + self.parallel_adapter(x)
 
     def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
@@ -78,7 +79,7 @@ class SkippableBlock(nn.Module):
         return mask if mask.dtype == torch.bool else mask == 0
 
     def remove_weights(self) -> None:
-        """Drop everything but the skip adapter; from now on the block is always stepped over."""
+        """Drop everything but the skip adapter; from now on the block is always skipped."""
         for name in [name for name, _ in self.named_children() if name != "skip_adapter"]:
             self.register_module(name, None)
         self.skipped = self.removed = True

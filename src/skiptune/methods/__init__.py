@@ -1,1 +1,2 @@
-"""Ways to tune a model: full tuning, parameter-efficient methods, and skipping, one family of methods a file."""
+"""Methods of tuning a model: full tuning, parameter-efficient methods, and skipping; one file for each kind of
+method."""

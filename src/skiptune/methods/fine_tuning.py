@@ -9,7 +9,7 @@ from .method import Method, Setup
 
 
 class Full(Method):
-    """All parameters, at a tenth of the learning rate: they are pre-trained, adapters start from nothing."""
+    """All parameters, at a tenth of the learning rate, because they are pre-trained while adapters are new."""
 
     name, title = "full", "full tuning"
     own, rate = ("body", "small_parts"), 0.1
@@ -21,7 +21,7 @@ class Full(Method):
 
 
 class ZeroShot(Method):
-    """The model as it is, for tasks whose head comes with it, as that of retrieval may."""
+    """The model without training, for tasks whose head is pre-trained, as that of retrieval can be."""
 
     name, title = "zero-shot", "zero-shot"
     own = ()

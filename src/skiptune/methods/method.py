@@ -1,4 +1,4 @@
-"""What a way to tune a model is: it adds and freezes parts, and may choose blocks to skip."""
+"""The base class of methods: a method adds and freezes parts, and may choose blocks to skip."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class Setup:
     """The sizes of what methods add.
 
     Attributes:
-        adapters: widths, ranks and starts of adapters and LoRA; which kind of them is the method's own affair.
-        prompt_length: learnt tokens, in each place that gets some.
+        adapters: widths, ranks and initialisation of adapters and LoRA; the method decides which kind is used.
+        prompt_length: number of learnt tokens at each place.
         parallel_width: bottleneck of scaled parallel adapters; ``None``: as many parameters as the block adapters of
             ``adapters`` would have in a block.
-        parallel_scale: what they multiply their output by.
+        parallel_scale: factor of their output.
         seed: of all that is drawn.
     """
 
@@ -50,8 +50,8 @@ class Work:
         make: the prepared model, with the same weights at every call.
         experiment: as for :func:`skiptune.search`.
         start: ``search`` or ``pretrained``, as in a recipe: whether what adapters learn before the choice is kept.
-        folder: for what is left on the way.
-        inside: a context for every model that is trained on the way, as :class:`skiptune.EncoderCache` has one.
+        folder: for intermediate files.
+        inside: a context for every model that is trained, e.g. that of :class:`skiptune.EncoderCache`.
     """
 
     make: Callable[[], nn.Module]
@@ -62,21 +62,21 @@ class Work:
 
 
 class Method:
-    """A way to tune.
+    """A method of tuning.
 
     The head is trained by all of them but ``zero-shot``; the small parts (poolers, token-type embeddings), as in a run,
     by all but that and ``head``.
 
     Attributes:
         name: in recipes, tables and directories.
-        title: for people.
+        title: name in tables and plots.
         skips: whether it chooses blocks to skip, within a budget.
         whole: whether gradients go through the whole body, encoders included.
-        trains: whether it trains anything; one seed tells all about a method that does not.
-        sweeps: of those that skip, whether it is of interest for every budget, not only for the recipe's own.
-        form: what runs at inference beside the plan: methods of one form and cost run at one speed. ``plain`` ones run
-            as the original does.
-        own: parameter groups whose learning rate is the method's own.
+        trains: whether it trains anything; a method that does not is run with one seed only.
+        sweeps: for methods that skip: whether they run with every budget, not only with the recipe's own.
+        form: structure at inference, without the plan: methods of the same form and cost have the same latency.
+            ``plain``: that of the original.
+        own: parameter groups for which the method has its own learning rate.
         rate: factor of the recipe's learning rate for these groups; ``None``: as the recipe says.
     """
 
@@ -103,11 +103,12 @@ class Method:
         return model
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
-        """The blocks to skip; ``model``, prepared, is trained by ``plan.steps`` steps of the training on the way."""
+        """The blocks to skip. The prepared ``model`` is trained for ``plan.steps`` steps of the training in the
+        search."""
         return nothing_skipped(model)
 
     def slim(self, model: nn.Module, plan: Plan) -> nn.Module:
-        """The form for inference, in place: skipped blocks gone, what can be merged is merged. Returns ``model``."""
+        """The form for inference, in place: skipped blocks are removed, LoRA is merged. Returns ``model``."""
         return prune(model, plan)
 
     def learning_rate_factors(self, recipe: Mapping[str, float], given: float | None = None) -> dict[str, float]:

@@ -1,7 +1,7 @@
 """Learnt tokens (Jia et al., "Visual Prompt Tuning", 2022): before the first block, or anew in every block.
 
-PEFT's prompts are made for models of text: they are put before the embedded text, whose first token ViLT's pooler then
-no longer finds, or into a cache of keys that these models do not have. So these are ours.
+Own code, because PEFT's prompts are made for text models: they are put before the embedded text, whose first token
+ViLT's pooler then does not find, or into a key-value cache that these models do not have.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class ShallowPrompts(Method):
 
 
 class DeepPrompts(Method):
-    """Tokens of every block's own, in place of what the last block made of its.
+    """Own tokens for every block, which replace the previous block's prompt outputs.
 
-    What a block makes of its prompts is never read, so they are keys and values of its self-attention only: the same
-    function as with whole tokens, for less.
+    A block's outputs for its prompts are never used, so prompts are only keys and values of its self-attention: the
+    same function at lower cost.
     """
 
     name, title, form = "deep-prompts", "deep prompts", "deep-prompts"

@@ -1,1 +1,1 @@
-"""Where models come from: an embedded one, a directory, a hub id, an architecture."""
+"""Load models: embedded ones, directories, hub ids, architectures with random weights."""

@@ -1,4 +1,4 @@
-"""The pre-trained models that come as packages: what they are, under which licence, and where they lie."""
+"""The embedded pre-trained models: description, licence and location of each."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class License:
 
     Attributes:
         identifier: the SPDX identifier in lower case, as a model card's ``license`` has it, or ``other``.
-        name: what it is called; a card's ``license_name`` where the identifier is ``other``.
+        name: its name; a card's ``license_name`` where the identifier is ``other``.
         terms: one sentence for a reader.
-        link: where its whole text stands.
+        link: where its full text is.
     """
 
     identifier: str

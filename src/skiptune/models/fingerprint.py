@@ -14,7 +14,7 @@ def fingerprint(tensors: Iterable[tuple[str, Tensor]], sample: int | None = None
 
     Args:
         tensors: by name.
-        sample: take only so many numbers of each, evenly spaced, the first and the last among them.
+        sample: take only this many numbers of each tensor, evenly spaced, including the first and the last.
     """
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors, key=lambda item: item[0]):

@@ -1,7 +1,7 @@
-"""Heads that are trained already: what their labels are called, and rows of the last layer carried over by name.
+"""Trained heads: their label names, and the transfer of rows of the last layer by name.
 
-A row of the last layer belongs to an answer. Taken over by its number, as files are read, it would speak for whatever
-answer has that number in the new data.
+A row of the last layer belongs to an answer. Transferred by its number, it would score whatever answer has that number
+in the new data.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import nn
 
 
 def label_names(config: Any) -> tuple[str, ...]:
-    """What a configuration calls its labels, in order; empty if it has transformers' ``LABEL_0``, … or none."""
+    """The label names of a configuration, in order; empty if it has transformers' ``LABEL_0``, … or none."""
     found: Mapping[int, str] = getattr(config, "id2label", None) or {}
     names = tuple(str(found[label]) for label in sorted(found))
     return () if names == tuple(f"LABEL_{label}" for label in range(len(names))) else names
@@ -37,7 +37,7 @@ def rows_by_name(names: Sequence[str], wanted: Sequence[str]) -> dict[int, int]:
 
 @torch.no_grad()
 def carry_rows(layer: nn.Linear, other: nn.Linear, rows: Mapping[int, int], spread: float) -> None:
-    """Give a last layer the ``rows`` of another one, and draw the rest afresh: N(0, spread), biases 0."""
+    """Copy ``rows`` of another last layer into ``layer``, and draw the rest from N(0, spread), with biases 0."""
     weight, bias = other.weight.clone(), other.bias.clone()  # it may be the same layer
     layer.weight.normal_(0.0, spread)
     layer.bias.zero_()

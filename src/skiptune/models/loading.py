@@ -1,4 +1,4 @@
-"""Where models come from: the embedded one, a directory, a hub id, or an architecture with random weights."""
+"""Load a model by name: an embedded one, a directory, a hub id, or an architecture with random weights."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def source_of(name: str) -> str:
 
 
 def load_config(name: str) -> Any:
-    """The transformers configuration of a model by any kind of name."""
+    """The transformers configuration of a model."""
     if name in ARCHITECTURES:
         _, config_class, sizes = ARCHITECTURES[name]
         return config_class(**sizes)
@@ -55,7 +55,7 @@ def load_config(name: str) -> Any:
 
 
 def load_family(name: str) -> Family:
-    """The family of a model by any kind of name.
+    """The family of a model.
 
     Raises:
         InputError: unknown name, or no family covers it.
@@ -77,11 +77,11 @@ def load_model(
     model's family has for it.
 
     Parameters the checkpoint lacks (the task head) are drawn from a private generator seeded by ``seed``, so they do
-    not depend on what ran before. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights`` builds
-    the configuration without reading weights.
+    not depend on earlier random numbers. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights``
+    builds the configuration without reading weights.
 
-    Where the checkpoint has a trained head whose labels are named otherwise than ``changes`` say, its last layer's rows
-    go by name (``id2label``), and the rest of them start fresh; what became of them is printed, unless ``quiet``.
+    If the checkpoint has a trained head with other labels than ``changes``, the rows of its last layer are transferred
+    by label name (``id2label``), and the others start fresh. A line about it is printed, unless ``quiet``.
 
     Raises:
         InputError: unknown name, unsupported family, or files that cannot be read.
@@ -119,7 +119,7 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
             f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
         )
     fixed = sorted(set(report["missing_keys"]) & {name for name, _ in model.named_buffers()})
-    if fixed:  # never trained: they cannot start from anything
+    if fixed:  # never trained, so they cannot be initialised
         raise InputError(
             f"{source}: the checkpoint has no {', '.join(fixed)}: no head for image-text matching. Turn matching_loss "
             "off, or name a model that has one (skiptune convert --task retrieval keeps it)"
@@ -137,8 +137,7 @@ def load_pruned(
     """A checkpoint's model without what ``take_out`` removes from the structure: it is neither allocated nor read.
 
     ``config`` is the checkpoint's, ``changes`` are fields of it. ``take_out`` gets the model before it has weights. In
-    float32, with nothing said about parameters that the checkpoint has no weights for: these are returned by name, and
-    hold anything.
+    float32. Parameters that the checkpoint lacks are returned by name; their values are undefined.
 
     Raises:
         InputError: another family, or files that cannot be read.
@@ -149,21 +148,21 @@ def load_pruned(
         setattr(config, field, value)
 
     class Pruned(model_class):
-        """``from_pretrained`` fills whatever its class has made."""
+        """``from_pretrained`` fills the structure that its class makes."""
 
         def __init__(self, config: Any) -> None:
             super().__init__(config)
             take_out(self)
 
     def read(source: str) -> tuple[PreTrainedModel, dict[str, Any]]:
-        # a class's own way of reading starts its head, which is given here
+        # a class's own ``from_pretrained`` may start its head, whose weights are given here
         plainly = PreTrainedModel.from_pretrained.__func__
         found: tuple[PreTrainedModel, dict[str, Any]] = plainly(
             Pruned, source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
         return found
 
-    with unsaid(), no_init_weights():  # that blocks are missing is the point
+    with unsaid(), no_init_weights():  # blocks are missing on purpose
         model, report = _loading(name, read)
     model.__class__ = model_class
     model.name_or_path = name
@@ -172,7 +171,7 @@ def load_pruned(
 
 @contextmanager
 def unsaid() -> Iterator[None]:
-    """While this lasts, transformers says nothing about what it loads."""
+    """Context in which transformers prints nothing about loading."""
     said = logging.get_verbosity()
     logging.set_verbosity_error()
     try:
@@ -182,12 +181,12 @@ def unsaid() -> Iterator[None]:
 
 
 def _unread(report: Mapping[str, Any]) -> set[str]:
-    """Parameters that a checkpoint lacks or has in other sizes, from what transformers tells of loading it."""
+    """Parameters that a checkpoint lacks or has in other sizes, from transformers' loading report."""
     return set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
 
 
 def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) -> str:
-    """Put the rows of a trained head's last layer where their answers are now; returns what there is to say of it.
+    """Move the rows of a trained head's last layer to the new places of their answers; returns a line about it.
 
     ``own`` is the checkpoint's configuration. A head whose other layers the checkpoint lacks stays as it was drawn.
     """

@@ -1,4 +1,4 @@
-"""A copy of a model on the same memory."""
+"""A copy of a model that shares its memory."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from torch import nn
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
-    """A copy with modules and parameters of its own on the same memory: free, and its structure can be changed."""
+    """A copy with modules of its own whose parameters share memory: it costs nothing, and its structure can be
+    changed."""
     memo: dict[int, Any] = {}
     for tensor in chain(model.parameters(), model.buffers()):
         own = isinstance(tensor, nn.Parameter)

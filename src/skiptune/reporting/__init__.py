@@ -1,1 +1,1 @@
-"""The report card of a run: what it says, its plots, its pages."""
+"""The report card of a run: results, plots, pages."""

@@ -29,5 +29,5 @@ PLOT_STYLE: Any = {
 
 
 def plain(name: str) -> str:
-    """A name that matplotlib does not take for mathematics."""
+    """Escape a name, so that matplotlib does not take it for mathematics."""
     return name.replace("$", r"\$")

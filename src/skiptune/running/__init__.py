@@ -1,1 +1,1 @@
-"""A recipe, and the run that carries it out."""
+"""Recipes, and runs of recipes."""

@@ -40,7 +40,7 @@ class Classification(Task):
         return {"num_labels": len(self.answers), "id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """``input_ids``, ``attention_mask`` (batch, tokens), pixels, and what :meth:`labels` gives."""
+        """``input_ids``, ``attention_mask`` (batch, tokens), pixels, and :meth:`labels`."""
         return {**self.inputs(records), "labels": self.labels(records)}
 
     def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
@@ -48,23 +48,23 @@ class Classification(Task):
         return self.images.batch([record.image for record in records])
 
     def inputs(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """What the model takes, without labels."""
+        """The model's inputs, without labels."""
         return {**self.tokenize([record.text for record in records]), **self.pixels(records)}
 
     @abstractmethod
     def labels(self, records: Sequence[Record]) -> Tensor:
-        """What the loss compares the logits with."""
+        """The targets of the loss."""
 
     @abstractmethod
     def score(self, record: Record, answer: str) -> float:
-        """How right ``answer`` is, in [0, 1]."""
+        """The score of ``answer``, in [0, 1]."""
 
     @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
         """``(batch, answers)`` logits to probabilities."""
 
     def unknown(self, records: Sequence[Record]) -> int:
-        """How many records the model cannot get right, whatever it says."""
+        """Number of records whose answers are not among the model's."""
         return 0
 
     def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
@@ -96,7 +96,7 @@ class Classification(Task):
 
 
 class Labelled(Classification):
-    """One right choice a record, its ``label``; cross-entropy."""
+    """One right choice per record, its ``label``; cross-entropy."""
 
     #: Names of the labels, in order.
     choices: ClassVar[tuple[str, ...]]

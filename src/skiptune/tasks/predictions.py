@@ -13,7 +13,7 @@ from .task import Evaluation
 
 
 def write_predictions(path: Path, records: Sequence[Record], found: Evaluation) -> None:
-    """Every record with what the model said and how right that was, a JSON object a line."""
+    """Write every record with the model's prediction and its score, one JSON object per line."""
     rows = [
         {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
         for record, answer, score in zip(records, found.predictions, found.scores, strict=True)

@@ -48,7 +48,7 @@ class Reasoning(Labelled):
         return {**super().model_changes(), **pairs}
 
     def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """Pixels as of one image, or of two: ``(batch, 2, …)``."""
+        """Pixels of one image as in other tasks, or of two, ``(batch, 2, …)``."""
         if any(len(record.images) != self.number for record in records):
             raise InputError(f"image2: this model judges statements about {self.number} image(s)")
         found = self.images.batch([picture for record in records for picture in record.images])
@@ -57,7 +57,7 @@ class Reasoning(Labelled):
         return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}
 
     def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
-        """Accuracy, and consistency: the share of statements that are right for all the images they come with."""
+        """Accuracy, and consistency: the share of statements that are classified correctly for all their images."""
         right: dict[str, bool] = defaultdict(lambda: True)
         for record, score in zip(records, scores, strict=True):
             right[record.text] &= score == 1.0

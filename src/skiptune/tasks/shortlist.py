@@ -1,7 +1,7 @@
-"""Which pairs of texts and images are worth the fusion: the nearest by the encoders alone, of models that compare them.
+"""Which pairs of texts and images the fusion scores: the nearest by the cosine of the encoders' vectors.
 
-As in ALBEF's evaluation (Li et al., 2021): every query ranks its nearest partners by the whole model, and whatever is
-not among them comes after them. A true partner that the encoders leave out is thus counted as not found.
+As in ALBEF's evaluation (Li et al., 2021): the whole model ranks the nearest partners of every query, and all others
+come after them. A true partner that is not among the nearest counts as not found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-#: Cosines that are held at a time.
+#: Number of cosines that are held at a time.
 _HELD = 2**22
 
 
@@ -22,8 +22,8 @@ class Shortlist:
     """The nearest partners of all texts and images.
 
     Attributes:
-        of_images: rows of texts, ``(images, so many)``, ascending.
-        of_texts: rows of images, ``(texts, so many)``, ascending.
+        of_images: rows of texts, ``(images, count)``, ascending.
+        of_texts: rows of images, ``(texts, count)``, ascending.
         texts, images: rows of all pairs of either list, each once, by text, ``(pairs,)`` each.
     """
 

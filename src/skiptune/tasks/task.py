@@ -1,4 +1,4 @@
-"""What a task is: it turns records into batches with labels, and a model's outputs into measures."""
+"""The base of all tasks: a task turns records into batches with labels, and a model's outputs into metrics."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _LONGEST_TEXT = 512
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Measures of a model over ``count`` records, what it said to each, and how good that was.
+    """Metrics of a model over ``count`` records, with its prediction for each and the prediction's score.
 
     Attributes:
         metrics: by name, the task's headline first; each in [0, 1], higher is better.
         loss: mean over the records.
         count: of records.
-        unknown: records that could not be right, because their answers are none the model can give.
-        predictions: one a record.
+        unknown: records whose answers are not among the model's, so that no prediction is right.
+        predictions: one per record.
         scores: of the predictions, each in [0, 1].
     """
 
@@ -42,7 +42,7 @@ class Evaluation:
 
     @property
     def headline(self) -> float:
-        """The task's first measure."""
+        """The task's first metric."""
         return next(iter(self.metrics.values()))
 
     def summary(self) -> dict[str, float | int]:
@@ -54,11 +54,12 @@ class Task(ABC):
     """A task over the records of :mod:`skiptune.data`.
 
     Args:
-        processor: tokenizer and image processor of the family; the latter alone for a task that is only exported.
+        processor: tokenizer and image processor of the family; a task that is only exported needs the image processor
+            alone.
     """
 
     name: ClassVar[str]
-    #: Name of the measure that a model is judged by.
+    #: Name of the metric that models are compared by.
     metric: ClassVar[str]
     #: What one record is called in reports.
     unit: ClassVar[str]
@@ -90,7 +91,7 @@ class Task(ABC):
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Task:
-        """The task as the data of a run define it; ``known`` are the answers that the model's head has already."""
+        """The task as the data of a run define it; ``known`` are the answers of the model's own head."""
         return cls.from_records(processor, data.train, least, **options)
 
     @classmethod
@@ -103,11 +104,11 @@ class Task(ABC):
         """
 
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well
-        """Give a head that has learnt nothing a better start than chance, from the training ``records``. In place."""
+        """Initialise an untrained head from the training ``records``. In place."""
 
     @abstractmethod
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """Records to what the model takes, with ``labels``."""
+        """Turn records into the model's inputs, with ``labels``."""
 
     @abstractmethod
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
@@ -115,15 +116,15 @@ class Task(ABC):
 
     @abstractmethod
     def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
-        """What the model says to one record without a known answer, best first."""
+        """The model's answers to one record, best first."""
 
     @abstractmethod
     def accepted(self, record: Record) -> list[str]:
-        """What would have been right, for reports."""
+        """The right answers, for reports."""
 
     @abstractmethod
     def settings(self) -> dict[str, Any]:
-        """What, beside the processor, it takes to make this task again; JSON values."""
+        """The arguments, beside the processor, that make this task again; JSON values."""
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit."""
@@ -140,7 +141,7 @@ def on_device(batch: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
 
 
 def refuse_without(records: Sequence[Record], task: str, what: str, has: Any) -> None:
-    """Refuse records that lack something a task needs; looks at the first ones.
+    """Refuse records that lack something a task needs; checks the first ones.
 
     Raises:
         InputError: names the task and the field.

@@ -21,12 +21,12 @@ from .classification import Classification
 from .task import refuse_without
 
 _ANNOTATORS = 10
-#: Records that are enough to know how common answers are.
+#: Number of records from which the frequency of answers is estimated.
 _SEEN = 10_000
 
 
 class Vqa(Classification):
-    """A question-answering task over a fixed list of answers, the ones the model can give."""
+    """Visual question answering over a fixed list of answers."""
 
     name = "vqa"
 
@@ -41,7 +41,7 @@ class Vqa(Classification):
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Vqa:
-        """The task of a run: the answers of the labels that the files carry, if they do, else those counted.
+        """The task of a run. Its answers are those of the labels in the files, if there are any, else those counted.
 
         Counted are training answers; for VQAv2 with a validation file also its majority answers, which is how the 3,129
         labels were made. Held-out answers of other sets never enter the vocabulary. A head that knows all of these
@@ -53,9 +53,9 @@ class Vqa(Classification):
 
     @torch.no_grad()
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
-        """Let a fresh head begin with every answer as likely as it is in ``records``, in place.
+        """Start a fresh head with every answer as likely as it is in ``records``, in place.
 
-        A departure from the released code, whose heads begin with every answer at one half: of thousands of answers
+        A departure from the released code, whose heads start with every answer at one half. With thousands of answers,
         that costs the first hundreds of steps. A head is fresh if the biases of its last layer are all zero.
         """
         head: Any = model.classifier
@@ -94,7 +94,7 @@ class Vqa(Classification):
         return sum(not any(answer in self.numbers for answer in record.answers) for record in records)
 
     def probabilities(self, logits: Tensor) -> Tensor:
-        """How likely each answer is to be accepted; independent of each other, as in training."""
+        """The probability of each answer to be accepted; independent of each other, as in training."""
         return logits.sigmoid()
 
 

@@ -1,1 +1,1 @@
-"""Train the adapters of a model: steps, checkpoints, caches."""
+"""Training: steps, checkpoints, cached encoder outputs."""

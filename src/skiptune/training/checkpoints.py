@@ -1,4 +1,4 @@
-"""Which checkpoint a training goes on from, and with how many processes it may."""
+"""Checkpoints of a training: which one it resumes from, and with how many processes."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ def examples_a_step(config: TrainConfig) -> int:
 
 
 def save_checkpoint(folder: Path, state: dict[str, Tensor], config: TrainConfig) -> None:
-    """Write trained parameters, and beside them what :func:`newest_checkpoint` asks for."""
+    """Write trained parameters, with the metadata that :func:`newest_checkpoint` checks."""
     written = {"processes": str(processes()), "examples_a_step": str(examples_a_step(config))}
     save_file(state, folder / TRAINED, metadata=written)
 
 
 def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
-    """The newest checkpoint that every process wrote to its end. The Trainer's first process writes its state file
+    """The newest checkpoint that every process wrote completely. The Trainer's first process writes its state file
     last, the others only the state of their random generators.
 
-    Another number of processes may go on from it, if all together see as many examples a step as before.
+    Another number of processes may resume from it, if the number of examples per step is the same.
 
     Raises:
         InputError: they do not.
@@ -45,7 +45,7 @@ def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
             with safe_open(path / TRAINED, framework="pt") as opened:
                 written = {name: int(value) for name, value in opened.metadata().items()}
             whole = all(zipfile.is_zipfile(path / name) for name in _generator_files(written["processes"]))
-        except Exception:  # an interrupted write can leave anything behind
+        except Exception:  # an interrupted write can leave any content
             continue
         if whole and step == int(path.name.rpartition("-")[2]):
             refuse_other_batch(str(path), written["examples_a_step"], config)
@@ -54,7 +54,7 @@ def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
 
 
 def refuse_other_batch(where: str, before: int, config: TrainConfig) -> None:
-    """Training goes on as it began only with the same number of examples a step.
+    """Refuse to resume a training with another number of examples per step.
 
     Raises:
         InputError: ``config`` and this job's processes give another number than ``before``; names the batch size that

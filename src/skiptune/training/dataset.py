@@ -1,4 +1,4 @@
-"""Training records as the Trainer reads them, with one process or several."""
+"""The data set that the Trainer reads, for one process or several."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class RecordDataset(Dataset[Record]):
 
     Args:
         records: to train on.
-        augment: changes their images, another way every epoch and the same way after a resume; ``None``: not at all.
+        augment: changes their images, in another way every epoch and in the same way after a resume; ``None``: no
+            change.
     """
 
     def __init__(self, records: Sequence[Record], augment: RandAugment | None = None) -> None:
@@ -33,7 +34,7 @@ class RecordDataset(Dataset[Record]):
 
 
 class EpochOfDataset(TrainerCallback):
-    """Tells a data set which pass begins, before its first batch is made, also in the middle of a resumed one."""
+    """Tells a data set the number of the epoch, before its first batch is made, also within a resumed epoch."""
 
     def __init__(self, dataset: RecordDataset) -> None:
         self.dataset = dataset
@@ -41,11 +42,11 @@ class EpochOfDataset(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # a sum of steps that may be a hair short of whole
+        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # fractions may sum up to slightly less
 
 
 class SharedBatches(BatchSampler):
-    """The batches that one process alone would draw, of which each process takes every n-th row.
+    """The batches of a single process, of which each process takes every n-th row.
 
     Args:
         sampler: of row numbers, in the same order in every process.

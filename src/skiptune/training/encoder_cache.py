@@ -1,10 +1,10 @@
-"""Outputs of frozen encoders, kept in a file: images and texts that come again are not encoded again.
+"""Cached outputs of frozen encoders, in a file: each image and text is encoded only once.
 
-METER's encoders are 58 % of its work and see nothing of what is trained above them, so what they say of an image or a
-text is the same in every epoch, in the search, the training and the evaluation. Rows are known by their content, so it
-does not matter where they come from. Each is encoded by itself, without padding and without dropout: what is kept does
-not depend on its neighbours, and a run that was killed goes on to the same weights. The released code encodes
-everything anew, with dropout in the encoders while training.
+METER's encoders are 58 % of its work. They do not depend on anything that is trained, so their output for an image or a
+text is the same in every epoch, in search, training and evaluation. Rows are identified by their content, wherever they
+come from. Each is encoded by itself, without padding and without dropout: cached outputs do not depend on the batch,
+and a killed run resumes to the same weights. The released code encodes everything anew, with dropout in the encoders
+during training.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from ..families.family import Encoder
 from ..families.registry import family_of
 from ..models.fingerprint import fingerprint
 
-_WAIT = 300.0  # seconds for another process that writes
+_WAIT = 300.0  # seconds to wait for another process that writes
 
 
 class EncoderCache:
-    """A file of encoded rows. Several processes of one machine may share it; a kill leaves it whole.
+    """A file of cached encoder outputs. Several processes of one machine may share it; it survives a killed process.
 
     Args:
         path: of the file, an SQLite data base; made if it is not there.
-        gib: no more is written once it has this size; further rows are encoded every time.
+        gib: largest size of the file; once it is full, further rows are encoded every time.
 
     Attributes:
         hits, misses: rows that were found, and that were encoded, by this object.
@@ -47,10 +47,10 @@ class EncoderCache:
 
     @contextmanager
     def attached(self, model: nn.Module) -> Iterator[EncoderCache]:
-        """While this lasts, the frozen encoders of ``model`` look up what they have encoded before.
+        """Context in which the frozen encoders of ``model`` take cached outputs where there are any.
 
-        An encoder of which anything is trained goes on as before, and so do copies of the model. Encoders must not
-        change meanwhile.
+        An encoder with trained parameters is not cached, and neither are copies of the model. Encoders must not change
+        in this context.
 
         Raises:
             InputError: the family has no encoders below its blocks, or the file cannot be used.
@@ -83,7 +83,7 @@ class EncoderCache:
 
 
 class _Lookup:
-    """An encoder's method, which encodes only rows that are not in a file yet."""
+    """Replaces an encoder's method; it encodes only rows that are not in the file yet."""
 
     def __init__(self, cache: EncoderCache, encoder: Encoder, store: sqlite3.Connection) -> None:
         self.cache, self.encoder, self.store = cache, encoder, store
@@ -127,7 +127,7 @@ class _Lookup:
         return None if found is None else load(found[0])["rows"]
 
     def _write(self, made: Mapping[bytes, Tensor]) -> None:
-        """Keep what was made, if there is room; another process may have made the same."""
+        """Store new outputs, if there is room; another process may have stored the same."""
         used = _number(self.store, "page_count") * _number(self.store, "page_size")
         if not made or used >= self.cache.limit:
             return
@@ -138,7 +138,7 @@ class _Lookup:
 
 
 def encoders_of(model: nn.Module) -> list[Encoder]:
-    """The encoders of a model whose outputs can be kept.
+    """The encoders of a model whose outputs can be cached.
 
     Raises:
         InputError: the family has none.

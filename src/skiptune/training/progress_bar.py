@@ -1,4 +1,4 @@
-"""The progress bar of a training; apart from the others, which need none of the Trainer's code."""
+"""The progress bar of a training; in a file of its own, because it needs the Trainer's code."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ..core.progress import make_bar
 
 
 def silence(trainer: Trainer) -> None:
-    """Take away what the Trainer prints by itself; :class:`TrainingBar` says it better."""
+    """Switch off the Trainer's own printing, which :class:`TrainingBar` replaces."""
     for unwanted in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(unwanted)
 
 
 class TrainingBar(TrainerCallback):
-    """Shows steps, the running loss, and what ``note`` has to say, e.g. the blocks that look most skippable."""
+    """Shows steps, the running loss, and the text of ``note``, e.g. the blocks that are most skippable so far."""
 
     def __init__(self, title: str, note: Callable[[], str] | None = None) -> None:
         self.title, self.note = title, note or (lambda: "")
@@ -50,7 +50,7 @@ class TrainingBar(TrainerCallback):
             self.loss = f"loss {float(logs['loss']):.3f}"
 
     def close(self) -> None:
-        """Give the terminal back; also after a failure."""
+        """Release the terminal, also after a failure."""
         if self.bar is not None:
             self.bar.stop()
             self.bar = None

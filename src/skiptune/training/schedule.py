@@ -11,12 +11,12 @@ from .checkpoints import examples_a_step
 
 @dataclass(frozen=True)
 class Stretch:
-    """Which steps of a whole training are trained.
+    """A part of a training's steps.
 
     Attributes:
         done: steps before these.
-        steps: how many these are.
-        whole: how many there are in all.
+        steps: number of steps of this part.
+        whole: number of steps of the whole training.
         warmup_ratio: share of all of them with a rising learning rate.
     """
 

@@ -1,4 +1,4 @@
-"""Skip adapters that start as what they replace: a least-squares fit of every block, from a few batches.
+"""Start skip adapters as a least-squares fit of the blocks they replace, from a few batches.
 
 An adapter is ``W_up · ReLU(W_down · LayerNorm(x)) + b``. Two of its units with opposite weights make a linear one,
 ``relu(z) − relu(−z) = z``, so ``bottleneck // 2`` directions of a linear map fit into it exactly. The best such map of
@@ -70,7 +70,7 @@ class Moments:
         mean_u, mean_r, power = self.u / self.count, self.r / self.count, self.rr / self.count
         uu = self.uu / self.count - mean_u.outer(mean_u)
         ur = self.ur / self.count - mean_u.outer(mean_r)
-        # at least the smallest number, so that constant streams have a solution too
+        # at least the smallest positive number, so that constant streams have a solution too
         ridge = max(_RIDGE * float(uu.diagonal().mean()), torch.finfo(torch.float64).tiny)
         full = torch.linalg.solve(uu + ridge * torch.eye(len(uu), dtype=uu.dtype, device=uu.device), ur)
         explained = ur.T @ full
@@ -90,11 +90,11 @@ def fit_skip_adapters(
 
     Records are drawn by a private generator and pass once through the model with nothing skipped, in evaluation mode.
     Text padding is left out, and image padding where the model masks it (ViLT; METER and BridgeTower do not). Outputs
-    of the unskipped model do not change. Units of an adapter that the fit leaves over start as with ``init="zero"``.
-    Several processes all get the first one's fit.
+    of the unskipped model do not change. Units of an adapter that the fit does not need start as with ``init="zero"``.
+    With several processes, all use the fit of the first one.
 
     Args:
-        model: a model with adapters inserted; ``SkipConfig(init="fit")`` says that this is to be called.
+        model: a model with adapters inserted; ``SkipConfig(init="fit")`` expects this call.
         task: makes batches of the records.
         records: to fit to; training ones, not those that rewards are measured on.
         batches: how many at most.
@@ -156,7 +156,7 @@ def check_fitted(model: nn.Module) -> None:
 
 @torch.no_grad()
 def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) -> dict[str, Moments]:
-    """Of every block's stream before (``u``) and of what it adds (``r``), over all batches."""
+    """Second moments of every block's normed input ``u`` and of what it adds, ``r``, over all batches."""
     found: dict[str, Moments] = {}
     skipped, training = skipped_blocks(model), model.training
     choose(model, ())
@@ -185,7 +185,8 @@ def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) ->
 
 @torch.no_grad()
 def _start_as(adapter: BottleneckAdapter, found: LinearMap) -> None:
-    """Give the adapter's first units the map, each direction as two of them with the same size of both projections."""
+    """Write the map into the adapter's first units, two units per direction, with both projections scaled to the same
+    norm."""
     rank = len(found.down)
     scale = found.down.norm(dim=1).sqrt()
     down, up = found.down / scale[:, None], found.up * scale

@@ -1,4 +1,4 @@
-"""The trained parameters of a model: copied out, read from a file, put back."""
+"""Copy, read and restore the trained parameters of a model."""
 
 from __future__ import annotations
 

@@ -30,10 +30,10 @@ _BETAS = (0.9, 0.98)
 class SkipTrainer(Trainer):
     """Trainer with learning rates by parameter group, checkpoints of the trained parameters only, and a stop at NaN.
 
-    Several processes train as one would with all their batches put together, to rounding; so do several micro-batches.
-    A job may go on with another number of processes. Beside dropout nothing here draws from the global generators,
-    whose states are then left as a new job seeds them; with dropout (METER and BridgeTower have it, ViLT does not)
-    other numbers of processes mean other masks.
+    Several processes train like one process with all their batches together, to rounding; so do several micro-batches.
+    A job may resume with another number of processes. Only dropout draws from the global generators, whose states are
+    then those of a new job: with dropout (METER and BridgeTower have it, ViLT does not), another number of processes
+    has other masks.
     """
 
     def __init__(self, *args: Any, config: TrainConfig, stretch: Stretch, **kwargs: Any) -> None:
@@ -45,7 +45,7 @@ class SkipTrainer(Trainer):
         self._step_rows, self._micro_batches = 0.0, 1
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
-        """A linear rise and a linear fall to zero, over all of a training of which this may be a stretch only."""
+        """A linear rise and a linear fall to zero over the whole training, of which this may be a part."""
         if self.lr_scheduler is None:
             self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), self.stretch.learning_rate)
         return self.lr_scheduler
@@ -58,7 +58,7 @@ class SkipTrainer(Trainer):
         return self.optimizer
 
     def get_train_dataloader(self) -> DataLoader[Record]:
-        """The Trainer's own for one process; its way of sharing out among several repeats rows in uneven batches."""
+        """The Trainer's own for one process. With several, the Trainer would repeat rows in uneven batches."""
         if processes() == 1:
             alone: DataLoader[Record] = super().get_train_dataloader()
             return alone
@@ -146,7 +146,7 @@ def training_arguments(config: TrainConfig, folder: Path, stretch: Stretch) -> A
         dataloader_num_workers=config.workers,
         dataloader_pin_memory=torch.cuda.is_available(),
         seed=config.seed,
-        data_seed=config.seed + stretch.done,  # what was seen last is not what comes first
+        data_seed=config.seed + stretch.done,  # so that the order differs from that of the search
         remove_unused_columns=False,
         label_names=["labels"],
         report_to="none",

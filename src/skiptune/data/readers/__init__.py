@@ -1,1 +1,1 @@
-"""One file a format: from published or own files to records."""
+"""One file per format, each with a reader that turns files into records."""

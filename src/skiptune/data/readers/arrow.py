@@ -1,7 +1,7 @@
 """The Arrow tables that the released code of ViLT and METER makes of VQAv2, NLVR2, Flickr30k, COCO and SNLI-VE.
 
-A row is an image, as encoded bytes, with lists of all that is asked or said about it; records are made of the list's
-elements (of the whole row for captions), and images are decoded from the mapped file when they are used.
+A row has one image, as encoded bytes, and lists of all texts about it. Each list element becomes a record (for
+captions, the whole row). Images are decoded from the mapped file when they are used.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from ..records import Record, Records
 from .collecting import MOST_BAD, Entry, collect, label_of
 
 _ROWS = 256
-#: Columns that tell which task a table is for, apart from images.
+#: Text columns by which a table's task is recognised.
 _TASKS = {
     "vqa": ("questions", "answers", "answer_scores", "question_id"),
     "pairs": ("questions", "answers", "identifier"),
@@ -59,7 +59,7 @@ def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
 
 
 def _entries(files: list[str]) -> Iterator[Entry]:
-    """A maker of a record for each of them, so that a bad one loses no other."""
+    """A function for each record that makes it, so that a bad one does not lose the others."""
     for file in files:
         columns = open_table(file).column_names
         task = next((name for name, needed in _TASKS.items() if set(needed) <= set(columns)), None)
@@ -89,7 +89,7 @@ def _slices(file: str, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]
 
 
 def _parts(row: dict[str, Any], task: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """What a row holds, element by element; columns that are empty (no answers in test tables) give nothing."""
+    """The elements of a row. Columns that are empty (test tables have no answers) are left out."""
     if task == "captions":
         yield "", row
         return
@@ -101,7 +101,7 @@ def _parts(row: dict[str, Any], task: str) -> Iterator[tuple[str, dict[str, Any]
 
 
 class _Maker:
-    """One element of a row, not yet looked at."""
+    """One element of a row, not checked yet."""
 
     def __init__(self, task: str, pictures: list[Stored], part: dict[str, Any]) -> None:
         self.task, self.pictures, self.part = task, pictures, part

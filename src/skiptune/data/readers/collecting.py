@@ -1,4 +1,5 @@
-"""What all readers share: bad rows are left out, counted and named, and too many of them refuse the whole."""
+"""The common part of all readers: bad rows are left out, counted and named; with too many of them the file is
+refused."""
 
 from __future__ import annotations
 
@@ -12,10 +13,10 @@ from ..pictures import image_problem
 from ..record_table import TableWriter
 from ..records import Record, Records, add_record, refuse_bad
 
-#: A reader gives up when more than this share of the rows is unusable: then the file, not a row, is wrong.
+#: Largest share of bad rows. With more of them, the file is probably the wrong one.
 MOST_BAD = 0.01
 
-#: Where a row is ("line 3") and the row, or what is wrong with it.
+#: The place of a row ("line 3"), and the row or its problem.
 Entry: TypeAlias = tuple[str, Any]
 
 
@@ -27,15 +28,15 @@ def collect(
     log: str | Path | None = None,
     check_images: bool = False,
 ) -> Records:
-    """Records of all entries but the bad ones, in a table.
+    """Make a table of records from all entries except bad ones.
 
     Args:
         source: the file, for messages.
         entries: rows with their places.
         make: a row to its records; raises :class:`InputError` when the row is bad.
-        most_bad: the share of bad rows above which the whole is refused.
+        most_bad: the share of bad rows above which the file is refused.
         log: file that names every bad row; written anew, and only when there is one.
-        check_images: open every image file once; otherwise only presence and size are looked at.
+        check_images: open every image file once; otherwise only check that it exists and is not empty.
 
     Raises:
         InputError: no usable row, or more than ``most_bad`` of them bad; the message names the first ones.
@@ -91,7 +92,7 @@ class _Bad:
 
 
 class _Checked:
-    """What is wrong with image files, each looked at once."""
+    """Problems of image files; each file is checked once."""
 
     def __init__(self, open_them: bool) -> None:
         self._open_them = open_them
@@ -148,7 +149,7 @@ def image_folder(path: str | Path) -> Path:
 
 
 def text_of(row: Any, name: str) -> str:
-    """A text of a row, without the space around it.
+    """A text of a row, without surrounding white space.
 
     Raises:
         InputError: the row is not an object, or has no such text.

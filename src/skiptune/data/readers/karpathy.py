@@ -22,7 +22,7 @@ def read_karpathy(
     log: str | Path | None = None,
     check_images: bool = False,
 ) -> Records:
-    """The images of one part with their captions, a record an image.
+    """The images of one part with their captions, one record per image.
 
     Args:
         path: ``dataset_flickr30k.json`` or ``dataset_coco.json``.

@@ -20,7 +20,7 @@ def read_nlvr2(
     """Sentences about pairs of images, from the published JSON lines.
 
     Pairs of one set of photographs (``train-4100``) form a group. ``id`` is the published identifier: sentences that
-    share all but its third part are those whose consistency is judged.
+    share all but its third part form a group for consistency.
 
     Args:
         path: e.g. ``train.json`` or ``dev.json``.
@@ -47,7 +47,7 @@ def read_nlvr2(
 
 
 def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
-    """Where the images of a pair are; the folder itself when they are nowhere."""
+    """The folder with the images of a pair; ``folder`` itself if they are not found."""
     names = [] if directory is None else [str(directory), f"{part}/{directory}", f"images/{part}/{directory}"]
     for name in (*names, part):
         if (folder / name / f"{pair}-img0.png").exists():

@@ -1,4 +1,4 @@
-"""A row of named values, from a JSON line or a table of one's own, as a record of the task its fields tell."""
+"""A row of named values, from a JSON line or a table, as a record. Its fields tell the task."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def read_vqav2(
 def _folders(images: Path, part: str) -> tuple[Path, list[Path]]:
     """Where images with the names of 2014 are, and those with the names of 2017.
 
-    In 2017 the images were dealt out anew to training and validation, so that either folder may hold one of 2014.
+    In 2017 the images were newly distributed over training and validation, so an image of 2014 may be in either folder.
     """
     parts = ("test2017",) if part.startswith("test") else ("train2017", "val2017")
     new = [images / name for name in parts if (images / name).is_dir()]
@@ -88,7 +88,7 @@ def _folders(images: Path, part: str) -> tuple[Path, list[Path]]:
 
 
 def _joined(questions: Iterator[Any], annotations: Iterator[Any]) -> Iterator[Entry]:
-    """Questions with their annotations. Both files are in the same order as published; others cost memory."""
+    """Questions with their annotations. Published files have the same order; other orders need more memory."""
     early: dict[Any, Any] = {}
     waiting: dict[Any, Any] = {}
     for question in questions:

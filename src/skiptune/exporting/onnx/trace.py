@@ -1,8 +1,8 @@
-"""The graph of a whole model with its head: example inputs, tracing, 8-bit integers.
+"""The ONNX graph of a whole model with its head: example inputs, tracing, quantisation.
 
 Ids, mask and pixels go in, logits come out. Batch and text length are dynamic, and so is the size of images where the
-family pads images of different size into one batch (ViLT, with ``pixel_mask``). A ranking model takes several texts an
-image, a dynamic number of them.
+family pads images of different size into one batch (ViLT, with ``pixel_mask``). A retrieval model takes a dynamic
+number of texts per image.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _batch(model: PreTrainedModel, head: str, image_size: tuple[int, int] | None
 
 @torch.no_grad()
 def torch_logits(model: nn.Module, inputs: Inputs) -> Tensor:
-    """What the torch model says."""
+    """The torch model's logits."""
     output: Tensor = model(**inputs).logits
     return output
 
@@ -110,7 +110,7 @@ class _Logits(nn.Module):
 
 @torch.no_grad()
 def trace(model: nn.Module, graph: Graph, path: Path, large: bool) -> None:
-    """Write the graph and the weights; ``large``: these go into a file of their own, ``model.onnx.data``."""
+    """Write graph and weights; ``large``: the weights go into a file of their own, ``model.onnx.data``."""
     from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 
     inputs = graph.batches[-1]
@@ -146,7 +146,7 @@ def quantise(path: Path, smaller: Path, large: bool) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what the exporter and the quantiser say about themselves."""
+    """Context that hides messages of the exporter and the quantiser."""
     loggers = [logging.getLogger(name) for name in (None, "torch.onnx", "torch.onnx._internal.exporter")]
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():

@@ -28,8 +28,8 @@ class BridgeTowerTask(FrozenEncoders, BridgeTowerPreTrainedModel):
     """BridgeTower as the body of a model with a head.
 
     Attributes:
-        images: a text; for a second one the model has a token type of its own, ``second_image_type`` ``(width,)``,
-            which starts as a copy of the image's.
+        images: number of images per text. A second one has a token type of its own, ``second_image_type`` ``(width,)``,
+            which starts as a copy of the first one's.
     """
 
     images = 1
@@ -84,10 +84,10 @@ class BridgeTowerForVisualReasoning(VisualReasoningHead, BridgeTowerTask):
 
 
 class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
-    """How well texts and images go together: one number a pair, compared between the texts of an image.
+    """Image-text retrieval: one score per pair, compared between the texts of an image.
 
-    transformers' ``BridgeTowerForImageAndTextRetrieval`` tells matching pairs from others, one by one. Read from such
-    a checkpoint, the score starts as its "match" output, and a ``MatchingHead`` is its head.
+    transformers' ``BridgeTowerForImageAndTextRetrieval`` classifies single pairs as matching or not. Read from such a
+    checkpoint, the score starts as its "match" output, and the ``MatchingHead`` is its head.
     """
 
     @classmethod
@@ -109,13 +109,13 @@ class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
         return self.bridgetower.encode_image(pixel_values)
 
     def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
-        """Pooled text and image of what is encoded; no states."""
+        """Pooled text and image from encoder outputs; no hidden states."""
         mask, *states = texts
         return Fused(self.bridgetower.fuse(states, mask, images), None, None)
 
 
 class _MatchingTask(BridgeTowerTask):
-    """With room for the other head, which a rank head that a checkpoint lacks starts from."""
+    """Also has transformers' matching head, from which a score that the checkpoint lacks starts."""
 
     def __init__(self, config: BridgeTowerConfig) -> None:
         super().__init__(config)
@@ -132,12 +132,12 @@ class _MatchingTask(BridgeTowerTask):
 
 
 class _RankingFromMatching(RankHead, _MatchingTask):
-    """What is read from a checkpoint."""
+    """The class that a checkpoint is read into."""
 
 
 @torch.no_grad()
 def _take_matching(model: Any, missing: Any) -> None:
-    """Give a ``MatchingHead`` that a checkpoint lacks the weights of transformers' head, if those are in it."""
+    """Start a ``MatchingHead`` that the checkpoint lacks from the checkpoint's own matching head, if there is one."""
     lacking = {f"{name}.{kind}" for name in ("itm_score.fc", "matching") for kind in ("weight", "bias")} & set(missing)
     theirs = {name for name in lacking if name.startswith("itm_score")}
     ours = lacking - theirs

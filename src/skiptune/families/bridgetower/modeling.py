@@ -1,8 +1,8 @@
 """BridgeTower: two encoders, every upper layer of which feeds a layer of cross-attention (Xu et al., 2023).
 
 Weights, configuration and layers are transformers' own. :class:`LeanBridgeTowerModel` runs them: an image is encoded
-once for all of its texts, nothing is recorded in frozen encoders, images may be of any size, and streams and attention
-weights are kept only if asked for.
+once for all of its texts, frozen encoders build no autograd graph, images may be of any size, and hidden states and
+attention weights are returned only if asked for.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             input_ids: ``(texts, tokens)``.
             attention_mask: 1 where there is no padding, ``(texts, tokens)``; ``None``: no padding.
             token_type_ids, pixel_mask, inputs_embeds: not used, as in transformers.
-            pixel_values: ``(images, channels, height, width)``. There may be a multiple of texts: the first so many
-                go with the first image, and so on; every image is encoded once.
+            pixel_values: ``(images, channels, height, width)``. There may be several texts per image: the first ones
+                belong to the first image, and so on. Every image is encoded once.
             image_embeds: embedded patches ``(images, patches, width of the vision tower)`` instead of pixels.
             image_token_type_idx: row of the token-type table that is added to the image; ``None``: 1.
             interpolate_pos_encoding: whether images may be of another size than the configuration's.
@@ -66,7 +66,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             layer) and ``attentions`` (pairs of every fusion layer's weights to its own stream) only if asked for.
 
         Raises:
-            InputError: no images, a number of texts that is no multiple of that of the images, or
+            InputError: no images, the number of texts is not a multiple of that of the images, or
                 ``output_attentions`` with a skipped fusion layer.
         """
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
@@ -109,7 +109,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         Args:
             texts: of :meth:`encode_text`.
             attention_mask: theirs.
-            images: of :meth:`encode_image`; as many as texts, or a fraction.
+            images: of :meth:`encode_image`; as many as texts, or an integer fraction of them.
         """
         encoded = [(text, image.transpose(0, 1)) for text, image in zip(texts, images, strict=True)]
         share = len(attention_mask) // encoded[0][1].shape[1]
@@ -120,7 +120,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         return pooled
 
     def _not_fused(self) -> int:
-        """How many of the encoders' streams, from the embeddings on, no fusion layer reads."""
+        """Number of lower encoder streams, embeddings included, that no fusion layer reads."""
         return 1 + len(self.text_model.encoder.layer) - int(self.config.num_hidden_layers)
 
     def _embed(self, pixel_values: Tensor, interpolate: bool) -> Tensor:

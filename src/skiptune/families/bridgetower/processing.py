@@ -12,7 +12,7 @@ _USUAL_TEXT = 50  # tokens; what BridgeTower was pre-trained and fine-tuned with
 
 
 def sizes(config: BridgeTowerConfig) -> InputSizes:
-    """Of the inputs of a model."""
+    """Sizes of a model's inputs."""
     text, vision = config.text_config, config.vision_config
     # RoBERTa counts positions from the one after its padding index
     longest = text.max_position_embeddings - text.pad_token_id - 1

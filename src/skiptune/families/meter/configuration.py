@@ -33,19 +33,19 @@ class MeterConfig(PreTrainedConfig):
             fewer than the CLIP checkpoint has; ``image_size`` is that of its position table.
         text_config: transformers' RoBERTa configuration.
         hidden_size: width of both fusion streams.
-        num_top_layers: fusion layers a modality.
+        num_top_layers: fusion layers per modality.
         num_attention_heads, intermediate_size, hidden_dropout_prob, layer_norm_eps: of the fusion layers.
         image_size: side of the square images in pixels; positions are interpolated to it.
         max_text_length: longest text in tokens, special ones included.
         modality_type_vocab_size: rows of the token-type table: text, image, second image (NLVR2).
         text_start: ``roberta``: the text stream starts with RoBERTa's own output, as in the original METER; ``token``:
             a trained vector overwrites its first position after the projection, as in the released DAS code.
-        vision_stem: how the image encoder starts; ``patches``: with one linear map a patch, as CLIP does;
-            ``efficientnet-lite0``: with a small convolutional network, see :mod:`.stem`; patches are 32 pixels then.
-        matching_loss: whether a ranking model has the head for image-text matching, whose loss is added to its own.
-        contrast_scale: of encoders that were pre-trained by contrast: a ranking model adds so many times the cosine of
-            a text's and an image's vectors to what the fusion says, and an evaluation can shortlist by it; ``None``:
-            the encoders' outputs cannot be compared, as in the original METER.
+        vision_stem: first layers of the image encoder. ``patches``: one linear map per patch, as in CLIP;
+            ``efficientnet-lite0``: a small convolutional network, see :mod:`.stem`, with patches of 32 pixels.
+        matching_loss: whether a retrieval model has the head for image-text matching, whose loss is added to its own.
+        contrast_scale: for encoders that were pre-trained contrastively. A retrieval model adds this times the cosine
+            of the text's and the image's vectors to the score of the fusion, and an evaluation can shortlist by the
+            cosine. ``None``: encoder outputs cannot be compared, as in the original METER.
 
     Raises:
         InputError: an unknown ``text_start``, or sizes that do not go together; all problems in one message.

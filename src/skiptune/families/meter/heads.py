@@ -69,7 +69,7 @@ class MeterForVisualReasoning(VisualReasoningHead, MeterTask):
 
 
 class MeterForImageAndTextRetrieval(RankHead, MeterTask):
-    """How well texts and images go together: one number a pair, compared between the texts of an image."""
+    """Image-text retrieval: one score per pair, compared between the texts of an image."""
 
     _keys_to_ignore_on_load_unexpected = ("token4classifier", r"^matching\.")  # of a checkpoint, if it is not wanted
 
@@ -89,7 +89,7 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
 
     @property
     def comparable(self) -> bool:  # type: ignore[override]
-        """Whether pre-training compared the encoders."""
+        """Whether the encoders were pre-trained contrastively."""
         return self.config.contrast_scale is not None
 
     def text_vectors(self, texts: Encoded) -> Tensor:

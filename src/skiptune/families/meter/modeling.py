@@ -42,8 +42,8 @@ class MeterAttention(nn.Module):
         """``dense(context)``, ``(batch, tokens, width)``; the caller adds the residual and applies ``layer_norm``.
 
         Args:
-            x: the stream that asks, ``(batch, tokens, width)``.
-            other: the stream that is attended to, ``(batch, other tokens, width)``.
+            x: the stream of the queries, ``(batch, tokens, width)``.
+            other: the stream of keys and values, ``(batch, other tokens, width)``.
             other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
         """
         dropout = self.dropout.p if self.training else 0.0
@@ -106,7 +106,7 @@ class MeterOutput(ModelOutput):
     Attributes:
         pooler_output: text then image, pooled, ``(batch, 2 · width)``.
         text_features, image_features: the streams after the last layer, ``(batch, tokens, width)``.
-        text_encoder_output, image_encoder_output: what RoBERTa and CLIP give, ``(batch, tokens, their width)``.
+        text_encoder_output, image_encoder_output: outputs of RoBERTa and CLIP, ``(batch, tokens, their width)``.
         text_hidden_states, image_hidden_states: if asked for, the streams before the first and after every fusion
             layer.
     """
@@ -177,13 +177,13 @@ class MeterModel(MeterPreTrainedModel):
         Args:
             input_ids: ``(texts, tokens)``.
             attention_mask: 1 where there is no padding, ``(texts, tokens)``; ``None``: no padding.
-            pixel_values: ``(images, channels, height, width)``. There may be a multiple of texts: the first so many
-                go with the first image, and so on; every image is encoded once.
+            pixel_values: ``(images, channels, height, width)``. There may be several texts per image: the first ones
+                belong to the first image, and so on. Every image is encoded once.
             image_token_type: row of the token-type table that is added to the image: 2 for the second one of NLVR2.
             output_hidden_states: also return the streams after every layer; ``None``: as the configuration says.
 
         Raises:
-            InputError: no images, or a number of texts that is no multiple of that of the images.
+            InputError: no images, or the number of texts is not a multiple of that of the images.
         """
         pixels, _ = pair_up(input_ids, pixel_values)
         encoded = self.encode_text(input_ids, attention_mask), self.encode_image(pixels)
@@ -197,11 +197,11 @@ class MeterModel(MeterPreTrainedModel):
         image_token_type: int = 1,
         output_hidden_states: bool | None = None,
     ) -> MeterOutput:
-        """What :meth:`forward` does above the encoders; further arguments as there.
+        """The part of :meth:`forward` above the encoders; further arguments as there.
 
         Args:
             encoded_text: of :meth:`encode_text`.
-            encoded_image: of :meth:`encode_image`; as many as texts, or a fraction.
+            encoded_image: of :meth:`encode_image`; as many as texts, or an integer fraction of them.
         """
         encoded_image, share = pair_up(encoded_text, encoded_image)
         text = self._text_stream(encoded_text)
@@ -226,7 +226,7 @@ class MeterModel(MeterPreTrainedModel):
         )
 
     def encode_text(self, input_ids: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """What RoBERTa gives, ``(texts, tokens, its width)``."""
+        """RoBERTa's output, ``(texts, tokens, its width)``."""
         with no_graph_if_frozen(self.roberta):
             output: Tensor = self.roberta(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         return output
@@ -244,7 +244,7 @@ class MeterModel(MeterPreTrainedModel):
     def text_vector(self, encoded: Tensor, attention_mask: Tensor | None) -> Tensor:
         """The projected mean of the tokens, of length 1, ``(texts, hidden_size)``; arguments as in :meth:`fuse`.
 
-        It means something if pre-training compared these vectors with those of images, see
+        Meaningful only if pre-training compared these vectors with those of images, see
         ``MeterConfig.contrast_scale``.
         """
         share = torch.ones_like(encoded[..., :1]) if attention_mask is None else attention_mask[..., None].to(encoded)
@@ -271,7 +271,7 @@ class MeterModel(MeterPreTrainedModel):
 
 
 class PromptedMeterModel(MeterModel):
-    """METER with learnt tokens behind both streams that enter the fusion; what they become is dropped."""
+    """METER with learnt tokens appended to both streams before the fusion; their outputs are dropped."""
 
     text_prompts: Prompts
     image_prompts: Prompts

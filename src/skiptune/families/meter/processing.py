@@ -13,7 +13,7 @@ from .configuration import MeterConfig
 
 
 class MeterProcessor(ProcessorMixin):
-    """Tokenizer and image processor under one roof, as the other families of transformers have it."""
+    """Tokenizer and image processor in one, as transformers has it for other families."""
 
     def __init__(self, image_processor: Any = None, tokenizer: Any = None) -> None:
         super().__init__(image_processor, tokenizer)
@@ -30,7 +30,7 @@ def square_images(side: int) -> CLIPImageProcessorPil:
 
 
 def sizes(config: MeterConfig) -> InputSizes:
-    """Of the inputs of a model."""
+    """Sizes of a model's inputs."""
     return InputSizes(
         image_size=config.image_size,
         patch_size=config.vision_config.patch_size,

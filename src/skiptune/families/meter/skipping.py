@@ -52,7 +52,8 @@ def adopt_encoders(model: nn.Module) -> None:
 
 
 def add_prompts(model: nn.Module, length: int) -> None:
-    """Put ``length`` learnt tokens before the first fusion layer of each stream, in place; they go through them all."""
+    """Insert ``length`` learnt tokens before the first fusion layer of each stream, in place; they go through all of
+    them."""
     meter = meter_of(model)
     meter.__class__ = PromptedMeterModel
     meter.text_prompts, meter.image_prompts = (Prompts(meter.config.hidden_size, length) for _ in range(2))

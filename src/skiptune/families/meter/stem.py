@@ -1,8 +1,8 @@
-"""A convolutional start of METER's image encoder, in place of one linear map a patch.
+"""A convolutional network as the first layers of METER's image encoder, instead of one linear map per patch.
 
 The trunk is EfficientNet-Lite0 (Tan and Le, 2019; the Lite variant without squeeze-and-excitation), batch normalization
-folded into the convolutions. A patch of 32 × 32 pixels becomes a token: the sum of linear maps of what the trunk has
-there at strides 8, 16 and 32, so that small things are not lost.
+folded into the convolutions. A patch of 32 × 32 pixels becomes a token: the sum of linear maps of the trunk's features
+at strides 8, 16 and 32, so that small objects are not lost.
 """
 
 from __future__ import annotations
@@ -100,15 +100,16 @@ class ConvolutionalStem(nn.Module):
 
     @property
     def weight(self) -> Tensor:
-        """What CLIP looks at for the type of the numbers."""
+        """The weight from which CLIP takes its dtype."""
         return self.coarse.weight
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """A token of the channels for every 32 × 32 pixels."""
+        """One token for every 32 × 32 pixels."""
         return self.merge(self.trunk(pixels))
 
     def merge(self, maps: Maps) -> Tensor:
-        """What :meth:`forward` does above the trunk; the sum has about the spread of one of its three parts."""
+        """The part of :meth:`forward` above the trunk. The sum is scaled to about the standard deviation of one of its
+        three parts."""
         fine, middle, coarse = maps
         top = nn.functional.relu6(self.head(coarse))
         merged: Tensor = (self.fine(fine) + self.middle(middle) + self.coarse(top)) * 3**-0.5
@@ -117,7 +118,7 @@ class ConvolutionalStem(nn.Module):
 
 @torch.no_grad()
 def folded(weight: Tensor, norm: dict[str, Tensor], epsilon: float = 1e-3) -> tuple[Tensor, Tensor]:
-    """Weight and bias of a convolution that does what ``weight`` and the batch normalization after it do.
+    """Weight and bias of a convolution that equals ``weight`` followed by a batch normalization.
 
     Args:
         weight: ``(outputs, …)``.

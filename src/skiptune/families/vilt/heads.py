@@ -1,4 +1,4 @@
-"""What transformers' ViLT lacks: entailment, retrieval that can be trained, pairs of images from any checkpoint."""
+"""ViLT's heads that transformers lacks: entailment, retrieval with a loss, pairs of images from any checkpoint."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ViltForVisualEntailment(ViltPreTrainedModel):
         labels: Tensor | None = None,
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
-        """Classify one statement an image; arguments as in ``ViltModel``.
+        """Classify one statement per image; arguments as in ``ViltModel``.
 
         ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
         """
@@ -68,7 +68,7 @@ class ViltForVisualEntailment(ViltPreTrainedModel):
 
 
 class ViltForRanking(ViltForImageAndTextRetrieval):
-    """transformers' retrieval model, for several texts an image and with a loss; weights and names are the same."""
+    """transformers' retrieval model with several texts per image and a loss; weights and names are the same."""
 
     def forward(
         self,
@@ -82,7 +82,7 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         """Score pairs. Every image is cut into patches once, whatever the number of its texts.
 
         Args:
-            input_ids: ``(batch, tokens)``, or several texts an image, ``(batch, texts, tokens)``.
+            input_ids: ``(batch, tokens)``, or several texts per image, ``(batch, texts, tokens)``.
             attention_mask: the same shape.
             pixel_values: ``(batch, channels, height, width)``.
             pixel_mask: ``(batch, height, width)``.
@@ -90,7 +90,7 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
             kwargs: as in ``ViltModel``.
 
         Returns:
-            ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text an image.
+            ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text per image.
         """
         rows, texts = input_ids.shape[0], input_ids.flatten(0, -2)  # len() is a constant in an export
         mask = None if attention_mask is None else attention_mask.flatten(0, -2)

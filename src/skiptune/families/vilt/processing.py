@@ -11,7 +11,7 @@ from ..family import InputSizes
 
 
 def sizes(config: ViltConfig) -> InputSizes:
-    """Of the inputs of a model."""
+    """Sizes of a model's inputs."""
     return InputSizes(
         image_size=config.image_size,
         patch_size=config.patch_size,

@@ -2,8 +2,8 @@
 
 Two classes replace transformers' own on an existing model. :class:`SkippableViltLayer` computes the same function with
 ``scaled_dot_product_attention`` and can be skipped. :class:`RasterViltEmbeddings` keeps patches in raster order, where
-transformers permutes them at random and eats the global generator even in evaluation; attention is blind to the
-order, so outputs are the same up to rounding.
+transformers permutes them at random, also in evaluation, and advances the global generator. Attention does not depend
+on the order, so outputs are the same up to rounding.
 """
 
 from __future__ import annotations
@@ -60,7 +60,8 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
         return (self.adapt(hidden_states, forwarded, 1), *weights)
 
     def _attend(self, x: Tensor, stream: Tensor, mask: Tensor | None) -> Tensor:
-        """Attention of ``x``, the normed ``stream``, to itself, and to prompts that are normed as the stream is."""
+        """Self-attention of ``x``, the normed ``stream``, and attention to prompts, which are normed in the same
+        way."""
         attention, output = self.attention.attention, self.attention.output
         dropout = attention.dropout.p if self.training else 0.0
         other = x
@@ -75,7 +76,7 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
 
 
 class PromptedViltEncoder(ViltEncoder):
-    """ViLT's blocks with learnt tokens behind the stream that enters the first one; what they become is dropped."""
+    """ViLT's blocks with learnt tokens appended to the stream before the first one; their outputs are dropped."""
 
     prompts: Prompts
 
@@ -187,7 +188,7 @@ def adopt(model: nn.Module) -> None:
 
 
 def add_prompts(model: nn.Module, length: int) -> None:
-    """Put ``length`` learnt tokens before the first block, in place; they go through all of them."""
+    """Insert ``length`` learnt tokens before the first block, in place; they go through all blocks."""
     vilt = vilt_of(model)
     vilt.encoder.__class__ = PromptedViltEncoder
     vilt.encoder.prompts = Prompts(vilt.config.hidden_size, length)

@@ -1,4 +1,4 @@
-"""Ways to choose the blocks to skip: ours, the paper's, and the rivals they are measured against."""
+"""Strategies that choose the blocks to skip: ours, the paper's, and heuristics to compare with."""
 
 from __future__ import annotations
 

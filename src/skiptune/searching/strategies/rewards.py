@@ -13,7 +13,7 @@ def exp_loss(losses: list[float]) -> list[float]:
 
 
 class Standardized:
-    """Minus the loss, in units of a running spread of the losses within a round.
+    """Minus the loss, in units of a running standard deviation of the losses within a round.
 
     Departure from the paper: the size of a policy step no longer depends on the scale of the loss, so a task whose
     loss is summed over thousands of answers is searched as well as one with two classes.
