@@ -198,6 +198,20 @@ def test_arrays_are_the_same_however_the_file_is_cut(
         assert list(read_array(path, "wanted")) == values
 
 
+def test_values_are_what_json_makes_of_them(tmp_path: Path) -> None:
+    """Types of numbers, the last of equal keys, an empty array; a byte-order mark is no JSON."""
+    path = tmp_path / "a.json"
+    path.write_text('{"wanted": [1, 1.0, 2e1, {"a": 1, "a": 0.25}], "other": {"wanted": [7]}, "empty": []}')
+    values = list(read_array(path, "wanted"))
+    assert values == [1, 1.0, 20.0, {"a": 0.25}]
+    assert [type(value) for value in values] == [int, float, float, dict]
+    assert type(values[3]["a"]) is float
+    assert list(read_array(path, "empty")) == []
+    path.write_text(path.read_text(), encoding="utf-8-sig")
+    with pytest.raises(InputError, match="not valid JSON"):
+        list(read_array(path, "wanted"))
+
+
 @pytest.mark.parametrize("layout", ["{part}/{directory}", "{part}", "{directory}", "", "images/{part}/{directory}"])
 def test_nlvr2(tmp_path: Path, layout: str) -> None:
     rows = []
