@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -67,6 +68,16 @@ def test_a_paired_test_is_of_the_differences() -> None:
     assert found["t"] == pytest.approx(2 / (1 / math.sqrt(3)))
     assert paired_test([2.0, 2.0], [1.0, 1.0])["p_t"] is None
     assert paired_test([2.0], [1.0])["se"] is None
+
+
+def test_a_comparison_without_scipy_is_refused_before_any_training(
+    tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = recipe_of(tiny_recipe)
+    monkeypatch.setitem(sys.modules, "scipy", None)
+    with pytest.raises(InputError, match=r'scipy is not installed; run: pip install "skiptune\[compare\]"'):
+        MethodComparison(recipe)
+    assert not Path(recipe.output).exists()
 
 
 def test_labels_cover_nothing() -> None:

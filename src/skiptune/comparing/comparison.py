@@ -10,6 +10,7 @@ from typing import Any
 
 from ..config import Budget
 from ..core.errors import InputError, RunError
+from ..core.extras import require_extra
 from ..core.files import write_atomically, write_json, write_text
 from ..core.formatting import duration
 from ..core.process import best_device, versions
@@ -53,10 +54,12 @@ class MethodComparison:
         command: what was typed, to be written down.
 
     Raises:
-        InputError: something cannot work, or results of other settings are in the way.
+        InputError: the extra ``compare`` is not installed, something cannot work, or results of other settings are in
+            the way.
     """
 
     def __init__(self, recipe: Recipe, jobs: int = 1, command: str = "") -> None:
+        require_extra("compare", "scipy")
         self.run, self.processes, self.command = Run(recipe), jobs, command
         self.recipe, self.folder = self.run.recipe, self.run.folder
         self.threads = max(1, (os.cpu_count() or 1) // jobs)

@@ -1,4 +1,9 @@
-"""Where labels of points go in a plot: near their points, on no other label, point or line."""
+"""Where labels of points go in a plot: near their points, on no other label, point or line.
+
+Our own, because adjustText (1.4) does less: of ten plots of 30 labels it covered markers in five, of the recorded
+comparisons it struck labels through with lines between points and left one partly outside the axes; and what it does
+depends on the global random state.
+"""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from transformers import AutoTokenizer, PreTrainedModel
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import read_json, write_atomically
-from ..core.output_folders import check_output_folder, make_output_folder
+from ..core.output_folders import is_occupied, make_output_folder
 from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
@@ -74,7 +74,8 @@ def convert(
         RunError: the disk is full.
     """
     output = Path(output)
-    check_output_folder(output, "exists and is not empty; name a new directory, or remove this one")
+    if is_occupied(output):
+        raise InputError(f"{output}: exists and is not empty; name a new directory, or remove this one")
     if task is not None and task not in TASKS:
         raise InputError(f"task: {task!r}{nearest(task, TASKS)}")
     read = read_checkpoint(checkpoint)

@@ -2,44 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from .errors import InputError
 
 
-def check_output_folder(
-    folder: Path, otherwise: str, ours: Callable[[Path], bool] | None = None, field: str = ""
-) -> None:
-    """Refuse an output directory that holds something else. Nothing is made.
+def is_occupied(folder: Path, field: str = "") -> bool:
+    """Whether an output directory holds something; one that is missing does not.
 
     Args:
-        folder: the directory; it may be missing or empty.
-        otherwise: what the message says of a directory with other content, and what to do about it.
-        ours: whether a directory with content may be used; ``None``: it may not.
-        field: the field of the recipe that names the directory, for the message.
+        folder: the directory.
+        field: the field of the recipe that names it, for the message.
 
     Raises:
-        InputError: it is a file, or holds something else.
+        InputError: it is a file.
     """
     if folder.exists() and not folder.is_dir():
-        file = "is a file" if field else "a file is in the way"
-        raise InputError(f"{_named(folder, field)} {file}; name a directory")
-    if folder.is_dir() and any(folder.iterdir()) and not (ours is not None and ours(folder)):
-        raise InputError(f"{_named(folder, field)} {otherwise}")
+        if field:
+            raise InputError(f"{field}: {folder} is a file; name a directory")
+        raise InputError(f"{folder}: a file is in the way; name a directory")
+    return folder.is_dir() and any(folder.iterdir())
 
 
 def make_output_folder(folder: Path, field: str = "") -> None:
     """Make a directory and those above it, as far as they are missing.
 
     Raises:
-        InputError: it cannot be made; ``field`` is as in :func:`check_output_folder`.
+        InputError: it cannot be made; ``field`` is as in :func:`is_occupied`.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InputError(f"{_named(folder, field)} cannot be made ({error.strerror}); name another one") from None
-
-
-def _named(folder: Path, field: str) -> str:
-    return f"{field}: {folder}" if field else f"{folder}:"
+        name = f"{field}: {folder}" if field else f"{folder}:"
+        raise InputError(f"{name} cannot be made ({error.strerror}); name another one") from None

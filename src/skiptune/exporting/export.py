@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import write_atomically, write_json, write_text
-from ..core.output_folders import check_output_folder, make_output_folder
+from ..core.output_folders import is_occupied, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
 from ..inserting.pruning import prune, remove_dead_blocks
@@ -119,7 +119,8 @@ def check_slim_output(directory: Path) -> None:
     Raises:
         InputError: a file is in the way, the directory holds something else, or cannot be made.
     """
-    check_output_folder(directory, "holds something else than a slim model; name another directory", is_slim)
+    if is_occupied(directory) and not is_slim(directory):
+        raise InputError(f"{directory}: holds something else than a slim model; name another directory")
     make_output_folder(directory.parent)
 
 

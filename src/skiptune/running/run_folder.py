@@ -8,7 +8,7 @@ from typing import Any
 from ..config import TrainConfig
 from ..core.errors import InputError
 from ..core.files import read_json, write_json
-from ..core.output_folders import check_output_folder, make_output_folder
+from ..core.output_folders import is_occupied, make_output_folder
 from ..core.validation import is_number
 from ..searching.search_schedule import reward_batch_size
 from ..training.checkpoints import examples_a_step, refuse_other_batch
@@ -25,10 +25,12 @@ def claim(folder: Path, recipe: Recipe) -> None:
     """
     path = folder / "recipe.json"
     wanted = recipe.to_dict()
-    check_output_folder(folder, "is not empty and not a run; name another directory", _is_run, "output")
+    occupied = is_occupied(folder, "output")
     if path.is_file():
         _refuse_other(folder, wanted, read_json(path), recipe.train)
         return
+    if occupied:
+        raise InputError(f"output: {folder} is not empty and not a run; name another directory")
     make_output_folder(folder, "output")
     write_json(path, wanted)
     batch = {
@@ -36,10 +38,6 @@ def claim(folder: Path, recipe: Recipe) -> None:
         "reward_batch_size": reward_batch_size(recipe.search, recipe.train),
     }
     write_json(folder / _BATCH, batch)
-
-
-def _is_run(folder: Path) -> bool:
-    return (folder / "recipe.json").is_file()
 
 
 def _refuse_other(folder: Path, wanted: dict[str, Any], found: Any, training: TrainConfig) -> None:

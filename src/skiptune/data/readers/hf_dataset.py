@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import InputError
+from ...core.extras import require_extra
 from ...core.validation import nearest
 from ..pictures import Picture, Stored, open_table
 from ..records import Record, Records
@@ -66,10 +67,9 @@ def read_dataset(
 
 
 def _load(path: Path, split: str | None) -> Any:
-    try:
-        import datasets
-    except ImportError:
-        raise InputError('the library datasets is not installed; run: pip install "skiptune[datasets]"') from None
+    require_extra("datasets", "datasets")
+    import datasets
+
     if not path.is_dir():
         raise InputError(f"{path}: no such dataset folder")
     saved = (path / "state.json").exists() or (path / "dataset_dict.json").exists()

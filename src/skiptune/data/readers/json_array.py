@@ -32,7 +32,7 @@ def read_array(path: str | Path, name: str) -> Iterator[Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not valid JSON, or cut off, or not UTF-8 text ({first_line(error)})") from None
+        raise InputError(f"{path}: not valid JSON, or cut off ({first_line(error)}); is it UTF-8 text?") from None
 
 
 def _check_array(path: str | Path, file: BinaryIO, name: str) -> None:
@@ -42,6 +42,6 @@ def _check_array(path: str | Path, file: BinaryIO, name: str) -> None:
     file.seek(0)
     events = ijson.parse(file)
     if next(events)[1] != "start_map":
-        raise InputError(f"{path}: not valid JSON for this reader; expected an object with a list {name!r}")
+        raise InputError(f"{path}: not valid JSON, or cut off (no object)")
     if (name, "start_array") not in ((prefix, event) for prefix, event, _ in events):
         raise InputError(f"{path}: no list {name!r} in it; is it the right file?")

@@ -7,7 +7,6 @@ it was from the torch model when it was made.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ...core.errors import InputError, RunError, first_line
+from ...core.extras import require_extra
 from ...core.files import file_sha256, read_json
 from ...core.validation import Problems
 from ...families.two_stream_heads import Encoded, TaskOutput, refuse_padding
@@ -176,18 +176,9 @@ def read_description(folder: Path) -> dict[str, Any]:
     return content
 
 
-def require(*names: str) -> None:
-    """Raises :class:`InputError`, which names the extra, if one of its libraries is not installed."""
-    for name in names:
-        try:
-            import_module(name)
-        except ImportError:
-            raise InputError(f'the library {name} is not installed; run: pip install "skiptune[onnx]"') from None
-
-
 def _session(path: Path) -> Any:
     """With as many threads as torch has."""
-    require("onnxruntime")
+    require_extra("onnx", "onnxruntime")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

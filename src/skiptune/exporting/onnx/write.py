@@ -15,6 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ...core.errors import InputError, RunError
+from ...core.extras import require_extra
 from ...core.files import file_sha256, write_atomically, write_json
 from ...core.process import versions
 from ...core.progress import console
@@ -26,7 +27,7 @@ from ..export import check_slim_output, export
 from ..load import load
 from ..load_task import load_task
 from ..manifest import is_slim
-from .session import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description, require
+from .session import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description
 from .trace import Graph, Inputs, quantise, torch_logits, trace
 
 #: Largest difference of an output to torch's, relative to the largest output of the batch.
@@ -63,7 +64,7 @@ def export_onnx(
             size, or the extra ``onnx`` is not installed.
         RunError: outputs differ from torch's by more than 1e-4 relative, or the disk is full.
     """
-    require(*_LIBRARIES)
+    require_extra("onnx", *_LIBRARIES)
     if isinstance(source, PreTrainedModel):
         if directory is None:
             raise InputError("directory: a model needs one to be written to")
