@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from posixpath import normpath
+from posixpath import dirname, join, normpath, relpath
 
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 #: Files outside ``docs/`` that pages may link to.
 LINKED = ("benchmarks/*.py", "benchmarks/results/*", "recipes/**/*.yaml", "src/skiptune/recipes/*.yaml", "CHANGELOG.md")
 LINKED += ("CONTRIBUTING.md", "LICENSE")
-_LINK = re.compile(r"(\]\()((?:\.\./)+[^)#\s]+)")
+#: Where those are that are pages of the site, too.
+TOP = ("benchmarks/", "CHANGELOG.md", "CONTRIBUTING.md")
+_LINK = re.compile(r"(\]\()(?!\w+:|#)([^)#\s]+)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -35,11 +37,13 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """``../benchmarks/results/x.json``, as seen from the file in ``docs/``, to where the site has it."""
-    depth = page.file.src_uri.count("/")
+    """Links as they are in the repository become links as they are on the site."""
+    copied = page.file.abs_src_path is None or not Path(page.file.abs_src_path).is_relative_to(config.docs_dir)
+    source = page.file.src_uri if copied and page.file.src_uri.startswith(TOP) else f"docs/{page.file.src_uri}"
 
-    def inside(match: re.Match[str]) -> str:
-        target = normpath(f"docs/{page.file.src_uri}/../{match[2]}")
-        return match[0] if target.startswith(("docs/", "..")) else f"{match[1]}{'../' * depth}{target}"
+    def moved(match: re.Match[str]) -> str:
+        target = normpath(join(dirname(source), match[2])).removeprefix("docs/")
+        target = f"{target.removesuffix('.ipynb')}.md" if target.endswith(".ipynb") else target
+        return match[1] + relpath(target, dirname(page.file.src_uri) or ".")
 
-    return _LINK.sub(inside, markdown)
+    return _LINK.sub(moved, markdown)

@@ -33,7 +33,9 @@ def read_jsonl(
         path: the JSON-lines file.
         images: the folder that ``image`` and ``image2`` are relative to.
         require_answers: whether a row without an answer or label is bad.
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        most_bad: the share of bad rows above which the whole file is refused.
+        log: file that names every bad row; written anew, and only when there is one.
+        check_images: open every image file once; otherwise only presence and size are checked.
 
     Raises:
         InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.

@@ -54,7 +54,8 @@ def export_onnx(
             torch weights.
         int8: write ``model-int8.onnx`` as well, whose matrix products run on 8-bit integers.
         base: another place of the base model, for a slim directory of the ``adapters`` form.
-        plan, task: as in :func:`skiptune.export`, for a model.
+        plan: of a model: blocks to skip; ``None``: those it skips now.
+        task: of a model: saved beside it, so that questions can be asked of the directory alone.
 
     Returns:
         The directory; ``onnx.json`` in it says how far the outputs were from torch's.

@@ -1,0 +1,70 @@
+"""Recipes, rows and links of the README and the site."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from conftest import draw_square
+from docs_pages import DOCS, KINDS, PAGES, ROOT, Page, words
+from skiptune import read_jsonl, read_recipe
+from skiptune.cli.main import app
+from skiptune.running.recipe import packaged_recipes
+
+RECIPES = [*packaged_recipes().values(), *sorted((ROOT / "recipes").rglob("*.yaml"))]
+FRAGMENT = "# a fragment of a recipe\n"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_blocks_are_of_a_kind_that_is_tested(page: Page) -> None:
+    assert {kind for kind, _ in page.blocks} <= set(KINDS)
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(text, id=f"{page.name}-{n}") for page in PAGES for n, text in enumerate(page.of_kind("yaml"))]
+)
+def test_recipes_in_pages_are_valid(text: str, tmp_path: Path) -> None:
+    """A fragment is one once it has an output."""
+    (tmp_path / "recipe.yaml").write_text(f"output: runs/x\n{text}" if text.startswith(FRAGMENT) else text)
+    assert read_recipe(tmp_path / "recipe.yaml").output
+
+
+@pytest.mark.parametrize(
+    "rows", [pytest.param(text, id=f"{page.name}-{n}") for page in PAGES for n, text in enumerate(page.of_kind("json"))]
+)
+def test_rows_in_pages_are_read(rows: str, tmp_path: Path) -> None:
+    (tmp_path / "rows.jsonl").write_text(rows)
+    for number, row in enumerate(rows.splitlines()):
+        for field in ("image", "image2"):
+            if field in json.loads(row):
+                draw_square(tmp_path / json.loads(row)[field], number)
+    found = read_jsonl(tmp_path / "rows.jsonl", tmp_path)
+    assert (len(found.items), found.bad) == (len(rows.splitlines()), [])
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_recipes_are_valid_and_start_with_their_command(path: Path) -> None:
+    first = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    name, *arguments = words(first)[1:]
+    get_command(app).commands[name].make_context(name, list(arguments))  # type: ignore[attr-defined]
+    named = arguments[0]
+    assert named == path.stem or (ROOT / named).resolve() == path.resolve()
+    recipe = read_recipe(path)
+    assert recipe.output == yaml.safe_load(path.read_text(encoding="utf-8"))["output"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_exist(page: Page) -> None:
+    for target in page.links:
+        assert (page.path.parent / target).exists(), target
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    navigation = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").partition("\ntheme:")[0]
+    for page in PAGES:
+        if page.path.is_relative_to(DOCS):
+            assert page.path.relative_to(DOCS).with_suffix(".md").as_posix() in navigation, page.name
