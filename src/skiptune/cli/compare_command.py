@@ -18,7 +18,7 @@ def compare(
     output: OutputOption = None,
     set: SetOption = None,
     jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time; they share the cores.")] = 1,
-    estimate: Annotated[bool, typer.Option("--estimate", help="Only say how long it would take.")] = False,
+    estimate: Annotated[bool, typer.Option("--estimate", help="Only print how long it would take.")] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Train the usual ways of tuning side by side, on the same data, steps and seeds: one table, one plot.

@@ -1,4 +1,4 @@
-"""What models cost: ``skiptune cost`` counts operations and parameters, ``skiptune bench`` takes times."""
+"""``skiptune cost`` counts operations and parameters; ``skiptune bench`` measures latency and memory."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CostOptions:
     ] = None
     text_length: Annotated[int | None, typer.Option(help="Tokens of text; the model's longest by default.")] = None
     skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3 or text.0,image.0.")] = ""
-    adapters: Annotated[Adapters, choice(Adapters, help="What every block gets.")] = "bottleneck"
+    adapters: Annotated[Adapters, choice(Adapters, help="Adapters in every block.")] = "bottleneck"
     scope: Annotated[
         Scope,
         choice(Scope, help="global: the encoders' layers can be skipped too."),
@@ -82,23 +82,23 @@ class BenchOptions:
         ),
     ]
     batch_sizes: Annotated[
-        Sequence[int], parsed(read_counts, metavar="COUNTS", help="Rows of a batch, e.g. 1,8,32.")
+        Sequence[int], parsed(read_counts, metavar="COUNTS", help="Examples in a batch, e.g. 1,8,32.")
     ] = (1,)
     image_size: Annotated[
         ImageSize | None,
         parsed(read_size, metavar="HEIGHTxWIDTH", help="In pixels; the first model's by default."),
     ] = None
     text_length: Annotated[int | None, typer.Option(help="Tokens of text; the first model's by default.")] = None
-    repeats: Annotated[int, typer.Option(help="Rounds that count.")] = 20
-    warmup: Annotated[int, typer.Option(help="Rounds before them that do not.")] = 3
-    threads: Annotated[int | None, typer.Option(help="Threads of torch; its own number by default.")] = None
+    repeats: Annotated[int, typer.Option(help="Timed rounds.")] = 20
+    warmup: Annotated[int, typer.Option(help="Rounds before them that are not timed.")] = 3
+    threads: Annotated[int | None, typer.Option(help="Threads of torch; torch's own number by default.")] = None
     dtype: Annotated[
         Dtype,
         choice(Dtype, help="Of weights and images."),
     ] = "float32"
     device: Annotated[Device, choice(Device, help="Where models run.")] = "cpu"
     labels: Annotated[int, typer.Option(help="Answers of the head, for models that are not slim.")] = 3129
-    memory: Annotated[bool, typer.Option(help="Load each model in a process of its own, for load time, memory.")] = True
+    memory: Annotated[bool, typer.Option(help="Measure load time and memory in a process per model.")] = True
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Directory for bench.json, bench.md and bench.png.")
     ] = None
@@ -108,7 +108,7 @@ class BenchOptions:
 
 @takes(BenchOptions)
 def bench(options: BenchOptions) -> None:
-    """Time models side by side: latency, throughput, memory, load time, and how much of the ideal saving is realised.
+    """Time models side by side: latency, throughput, memory, load time, and realised share of the ideal saving.
 
     Options of a MODEL: skip=BLOCKS or plan=FILE, adapters=bottleneck, lora (merged) or none, scope=fusion or global;
     base=MODEL for a slim model without its base; kernels=onednn for a model prepared for inference on a CPU. Without

@@ -1,4 +1,4 @@
-"""What can be done with a trained model: ``skiptune evaluate``, ``predict`` and ``export``."""
+"""Commands for trained models: ``skiptune evaluate``, ``predict`` and ``export``."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class EvaluateOptions:
     model: SlimArgument
     data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")]
     images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None
-    data_format: Annotated[str, typer.Option("--format", help="What the file is: a data.name of recipes.")] = "jsonl"
-    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, where they are known.")] = None
-    split: Annotated[str | None, typer.Option(help="Which part, where the file has several.")] = None
+    data_format: Annotated[str, typer.Option("--format", help="Format of the file: a data.name of recipes.")] = "jsonl"
+    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, if they are known.")] = None
+    split: Annotated[str | None, typer.Option(help="Which part, if the file has several.")] = None
     predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None
     submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Retrieval: no shortlist by the encoders.")] = False
@@ -87,7 +87,7 @@ class ExportOptions:
     form: Annotated[Form, choice(Form, help="standalone, or adapters (a few MB beside the base model).")] = "standalone"
     base: Annotated[str | None, typer.Option(help="The base's name or hub id, for --form adapters.")] = None
     push: Annotated[str | None, typer.Option(metavar="REPO_ID", help="Upload it to the hub as user/name.")] = None
-    private: Annotated[bool, typer.Option("--private", help="With --push: a repository that only you see.")] = False
+    private: Annotated[bool, typer.Option("--private", help="With --push: make the repository private.")] = False
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx instead; RUN may be a slim model.")] = False
     int8: Annotated[bool, typer.Option("--int8", help="As --onnx, and model-int8.onnx with 8-bit weights.")] = False
 

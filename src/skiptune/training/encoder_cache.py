@@ -79,7 +79,7 @@ class EncoderCache:
                 store.execute("CREATE TABLE IF NOT EXISTS encoded (key BLOB PRIMARY KEY, rows BLOB NOT NULL)")
                 yield store
         except sqlite3.Error as error:
-            raise InputError(f"{self.path}: cannot be used to keep encoded images and texts ({error})") from None
+            raise InputError(f"{self.path}: cannot be used as a cache of encoder outputs ({error})") from None
 
 
 class _Lookup:
@@ -145,7 +145,7 @@ def encoders_of(model: nn.Module) -> list[Encoder]:
     """
     family = family_of(model)
     if family.encoders is None:
-        raise InputError(f"encoder_cache: {family.name} has no encoders whose outputs could be kept; set it to null")
+        raise InputError(f"encoder_cache: {family.name} has no encoders whose outputs can be cached; set it to null")
     return family.encoders(model)
 
 
