@@ -15,8 +15,6 @@ ERRORS = {"InputError": 0, "RunError": 0, "ValueError": 0, "PydanticCustomError"
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
 PRODUCERS = {"_refusal", "refusal"}
-#: Functions that get the end of a message, and the argument it is in.
-ENDINGS = {"check_output_folder": 1}
 
 
 def messages() -> dict[str, str]:
@@ -56,8 +54,6 @@ def _of_call(call: ast.Call, words: dict[str, ast.expr]) -> Iterator[str]:
     name = function.id if isinstance(function, ast.Name) else ""
     if name in ERRORS and len(call.args) > ERRORS[name]:
         yield from _templates(call.args[ERRORS[name]], words)
-    elif name in ENDINGS:
-        yield from (f"…: {text}" for text in _templates(call.args[ENDINGS[name]], words))
     elif isinstance(function, ast.Attribute) and function.attr in ("add", "check") and _is_list(function.value):
         yield from _templates(call.args[-1], words)
 

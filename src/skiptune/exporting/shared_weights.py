@@ -15,6 +15,7 @@ from transformers.initialization import no_init_weights
 
 from ..config import SkipConfig
 from ..core.errors import InputError
+from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.pruning import remove_dead_blocks
 from ..plan import Plan
@@ -59,8 +60,7 @@ def slim_on_shared(
         frozen = _shared_names(model, content["form"], stored)
         sources = {name: before[id(wanted[name])][0] for name in frozen if id(wanted[name]) in before}
         shared = {name: base[source] for name, source in sources.items() if source in base}
-        found = {**stored, **{name: tuple(value.shape) for name, value in shared.items()}}
-        _refuse_other_names(wanted, found, base_name)
+        refuse_misfit(f"the weights do not fit {base_name}", shapes_of(wanted), {**stored, **shapes_of(shared)})
         _refuse_other_base(content, shared, file, base_name)
         # copies in memory of their own, as skiptune.load makes them
         own = {name: file.get_tensor(name).clone().to(device) for name in stored if name not in shared}
@@ -78,15 +78,6 @@ def _shared_names(model: nn.Module, form: str, stored: Mapping[str, Any]) -> lis
     if form == "adapters":
         return [name for name in model.state_dict() if name not in stored]
     return [name for name, value in model.named_parameters() if not value.requires_grad]
-
-
-def _refuse_other_names(wanted: Mapping[str, Tensor], found: Mapping[str, tuple[int, ...]], base_name: str) -> None:
-    missing, unknown = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
-    sizes = sorted(name for name in wanted.keys() & found.keys() if tuple(wanted[name].shape) != found[name])
-    if missing or unknown or sizes:
-        raise InputError(
-            f"the weights do not fit {base_name}: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sizes[:3]}"
-        )
 
 
 def _refuse_other_base(content: dict[str, Any], shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:

@@ -15,6 +15,7 @@ from transformers.initialization import no_init_weights
 
 from ..config import SkipConfig
 from ..core.errors import InputError, first_line
+from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.lora import LORA, fold_lora, name_in_lora
 from ..inserting.parameter_groups import parameter_groups
@@ -38,8 +39,7 @@ def load_standalone(
     with init_empty_weights(include_buffers=False):
         insert(model, config, merged=True)
         remove_dead_blocks(model, plan)
-    own = {name: value.shape for name, value in model.state_dict().items()}
-    _check_fit("the weights do not fit", own, {name: value.shape for name, value in state.items()})
+    refuse_misfit("the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
     model.load_state_dict(state, strict=True, assign=True)
     model.tie_weights()
     return model
@@ -83,10 +83,10 @@ def load_on_base(
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
     refuse_other_base(content, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
     plain = {key: value for key, value in state.items() if LORA not in key}
-    shapes = {key: value.shape for key, value in model.state_dict().items()}
+    shapes = shapes_of(model.state_dict())
     trained = {key for group, each in parameter_groups(model).items() if group != "body" for key in each}
     own = {key: shape for key, shape in shapes.items() if key in trained or key in plain}
-    _check_fit(f"the weights do not fit {name}", own, {key: value.shape for key, value in plain.items()})
+    refuse_misfit(f"the weights do not fit {name}", own, shapes_of(plain))
     model.load_state_dict(plain, strict=False, assign=True)
     fold_lora(model, state, config)
     return model
@@ -128,14 +128,6 @@ def _read_base(
     if lost := sorted(unread - given):
         raise InputError(f"{name}: lacks {len(lost)} frozen weights or has them in other sizes: {lost[:3]}")
     return model
-
-
-def _check_fit(subject: str, own: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    if own == found:
-        return
-    missing, unknown = sorted(own.keys() - found.keys()), sorted(found.keys() - own.keys())
-    sizes = [name for name in own.keys() & found.keys() if own[name] != found[name]]
-    raise InputError(f"{subject}: missing {missing[:3]}, unknown {unknown[:3]}, other sizes {sorted(sizes)[:3]}")
 
 
 def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..core.state_dicts import refuse_misfit, shapes_of
 
 
 def trained_state(model: nn.Module) -> dict[str, Tensor]:
@@ -30,12 +31,10 @@ def load_trained(model: nn.Module, state: dict[str, Tensor], source: str = "trai
 @torch.no_grad()
 def load_tensors(own: dict[str, nn.Parameter], state: dict[str, Tensor], source: str) -> None:
     """As :func:`load_trained`, into the parameters ``own``."""
-    if own.keys() != state.keys():
-        missing, unknown = sorted(own.keys() - state.keys()), sorted(state.keys() - own.keys())
-        raise InputError(f"{source}: does not fit this model: missing {missing[:3]}, unknown {unknown[:3]}")
-    for name, parameter in own.items():
-        if parameter.shape != state[name].shape or not bool(state[name].isfinite().all()):
-            raise InputError(f"{source}: {name} is not {tuple(parameter.shape)} finite numbers")
+    refuse_misfit(f"{source}: does not fit this model", shapes_of(own), shapes_of(state))
+    for name, value in state.items():
+        if not bool(value.isfinite().all()):
+            raise InputError(f"{source}: {name} is not {tuple(value.shape)} finite numbers")
     for name, parameter in own.items():
         parameter.copy_(state[name])
 
