@@ -208,14 +208,14 @@ def open_steps() -> list[str]:
 def onnx() -> list[str]:
     lines = []
     for entry in read("onnx")["rows"]:
-        times = {timed["batch"]: timed["median_s"] * 1e3 for timed in entry["latency"]}
+        times = {timed["batch"]: timed["ratio"] for timed in entry["latency"]}
         lines.append(
             row(
                 entry["backend"],
                 f"{100 * entry['accuracy']:.2f} %",
                 f"{100 * entry['same_answer']:.1f} %",
                 f"{entry['bytes'] / 2**20:.1f} MiB",
-                " / ".join(f"{times[size]:.1f} ms" for size in sorted(times)),
+                " / ".join(ratio(times[size]) for size in sorted(times)),
             )
         )
     return lines
