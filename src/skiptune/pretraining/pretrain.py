@@ -44,8 +44,8 @@ def pretrain(
             problems.add(f"--{name}: missing; photos need --photos FILE --heldout FILE --images DIR")
     problems.raise_any()
     if recipe == "scenes":
-        from .pretrain_scenes import PretrainConfig
-        from .pretrain_scenes import pretrain as pretrain_scenes
+        from .scenes.pretrain_scenes import PretrainConfig
+        from .scenes.pretrain_scenes import pretrain as pretrain_scenes
 
         return pretrain_scenes(PretrainConfig(share=share, seed=seed), output)
     from .photos.photo_config import PhotoConfig

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 from transformers import BertTokenizer
 
-from ..captions import make_caption
-from ..pairs import NAMING
-from ..scenes import Scene, make_scene
-from ..scenes_model import IGNORED
+from ..scenes.captions import make_caption
+from ..scenes.pairs import NAMING
+from ..scenes.scene import Scene, make_scene
+from ..scenes.vilt_for_pretraining import IGNORED
 
 #: Pieces of a caption that training reads; few are longer, and the longest sets the cost of its batch.
 LONGEST = 20

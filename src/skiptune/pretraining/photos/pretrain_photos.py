@@ -14,13 +14,8 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from ...core.files import read_json, write_atomically, write_json
 from ...families.meter import MeterForImageAndTextRetrieval, MeterProcessor
-from .features import MEAN, SPREAD
-from .material import prepare, read_captions
-from .photo_config import PhotoConfig
-from .photo_training import Training
-from .photos_model import MeterForPretraining
-from .scoring import score
-from .start import (
+from .heldout_scores import score
+from .initial_weights import (
     choose_pieces,
     make_tokenizer,
     read_image_weights,
@@ -30,6 +25,11 @@ from .start import (
     start_texts,
     words_of,
 )
+from .meter_for_pretraining import MeterForPretraining
+from .photo_config import PhotoConfig
+from .training_data import prepare, read_captions
+from .training_loop import Training
+from .trunk_features import MEAN, SPREAD
 
 _TEXT_HEADS = 12
 

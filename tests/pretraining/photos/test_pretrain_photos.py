@@ -19,12 +19,12 @@ from skiptune.core.errors import InputError
 from skiptune.families.meter import MeterConfig
 from skiptune.families.meter.stem import MAPS, ConvolutionalStem, SameConvolution, Trunk, folded
 from skiptune.models.loading import load_model, load_processor
+from skiptune.pretraining.photos import initial_weights as start
 from skiptune.pretraining.photos import pretrain_photos as run
-from skiptune.pretraining.photos import start
-from skiptune.pretraining.photos.features import compute, normalized, view
+from skiptune.pretraining.photos.heldout_scores import recall
 from skiptune.pretraining.photos.photo_config import PhotoConfig
-from skiptune.pretraining.photos.photo_training import rates
-from skiptune.pretraining.photos.scoring import recall
+from skiptune.pretraining.photos.training_loop import rates
+from skiptune.pretraining.photos.trunk_features import compute, normalized, view
 from skiptune.pretraining.pretrain import pretrain
 from skiptune.tasks.retrieval import Retrieval
 

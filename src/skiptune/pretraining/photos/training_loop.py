@@ -16,10 +16,10 @@ from torch.nn.functional import cross_entropy
 from ...core.files import read_json, write_atomically, write_json
 from ...core.progress import make_bar
 from .batches import Batch
-from .features import Features
-from .material import Material
+from .meter_for_pretraining import MeterForPretraining
 from .photo_config import PhotoConfig
-from .photos_model import MeterForPretraining
+from .training_data import Material
+from .trunk_features import Features
 
 _SHOWN_OVER = 50
 #: Of the similarity's logits, for choosing false pairs: 0 would choose at random, 1 the hardest from the start.

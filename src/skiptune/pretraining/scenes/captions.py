@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .scenes import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, Thing
+from .scene import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, Thing
 
 COUNTS = ("one", "two", "three", "four")
 RELATIONS: dict[str, Callable[[Thing, Thing], bool]] = {

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
 from .captions import Caption, make_caption
-from .scenes import Style, draw, make_scene
-from .scenes_model import IGNORED
+from .scene import Style, draw, make_scene
+from .vilt_for_pretraining import IGNORED
 
 _MASK_OTHER = 0.04
 

@@ -13,12 +13,12 @@ from safetensors.torch import load_file
 from transformers import ViltForQuestionAnswering
 
 from skiptune import blocks_of, insert, load_model, load_processor
-from skiptune.pretraining.captions import COUNTS, POSITIONS, make_caption
-from skiptune.pretraining.pairs import MATCHING, NAMING, PairCollator, ScenePairs
-from skiptune.pretraining.pretrain_scenes import STAGES, PretrainConfig, pretrain
-from skiptune.pretraining.scenes import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, Thing, draw, make_scene
-from skiptune.pretraining.scenes_model import IGNORED, ViltForPretraining
-from skiptune.pretraining.vocabulary import make_tokenizer
+from skiptune.pretraining.scenes.captions import COUNTS, POSITIONS, make_caption
+from skiptune.pretraining.scenes.pairs import MATCHING, NAMING, PairCollator, ScenePairs
+from skiptune.pretraining.scenes.pretrain_scenes import STAGES, PretrainConfig, pretrain
+from skiptune.pretraining.scenes.scene import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, Thing, draw, make_scene
+from skiptune.pretraining.scenes.vilt_for_pretraining import IGNORED, ViltForPretraining
+from skiptune.pretraining.scenes.vocabulary import make_tokenizer
 
 TINY = PretrainConfig(
     width=16, blocks=2, heads=2, mlp_width=32, image_size=24, patch_size=12, share=0.0002, scenes=16, heldout_pairs=16,

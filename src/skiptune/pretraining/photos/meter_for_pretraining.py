@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, gelu
 from ...families.meter import MeterConfig
 from ...families.meter.modeling import MeterModel, MeterPreTrainedModel
 from ...families.meter.stem import ConvolutionalStem, Maps
-from ..scenes_model import IGNORED
+from ..scenes.vilt_for_pretraining import IGNORED
 
 
 class MeterForPretraining(MeterPreTrainedModel):

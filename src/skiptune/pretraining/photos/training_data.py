@@ -16,11 +16,11 @@ from ...data.pictures import decode
 from ...data.readers.jsonl import read_jsonl
 from ...data.records import Records
 from ...families.meter.stem import Trunk
-from ..scenes import draw
+from ..scenes.scene import draw
 from .batches import Batch, photo_batch, scene_batch, scene_of, tokenize
-from .features import Features, compute
+from .meter_for_pretraining import MeterForPretraining
 from .photo_config import PhotoConfig
-from .photos_model import MeterForPretraining
+from .trunk_features import Features, compute
 
 Captions = Sequence[tuple[str, ...]]
 

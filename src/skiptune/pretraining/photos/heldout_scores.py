@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from ...core.progress import track
-from ..scenes_model import IGNORED
+from ..scenes.vilt_for_pretraining import IGNORED
 from .batches import photo_batch, tokenize
-from .material import Material, vectors
-from .photos_model import MeterForPretraining
+from .meter_for_pretraining import MeterForPretraining
+from .training_data import Material, vectors
 
 #: Photos whose pairs with all captions of theirs go through the fusion.
 FUSED_PHOTOS = 100

@@ -10,7 +10,7 @@ import string
 from transformers import BertTokenizer
 
 from .captions import COUNTS, POSITIONS, RELATIONS
-from .scenes import BACKGROUNDS, COLORS, SHAPES, SIZES
+from .scene import BACKGROUNDS, COLORS, SHAPES, SIZES
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _CAPTION_WORDS = """

@@ -11,7 +11,7 @@ from transformers import ViltConfig, ViltModel
 from transformers.models.vilt.modeling_vilt import ViltMLMHead, ViltPreTrainedModel
 from transformers.utils import ModelOutput
 
-from ..families.vilt import skipping as family
+from ...families.vilt import skipping as family
 
 IGNORED = -100
 

@@ -1,0 +1,1 @@
+"""``vilt-scenes``: a ViLT pre-trained from random weights on generated scenes with captions."""
