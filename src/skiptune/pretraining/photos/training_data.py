@@ -1,4 +1,4 @@
-"""What the photo model is trained on and measured on: features of pictures, captions, and batches of both."""
+"""The data of ``meter-photos``: cached features of photos and scenes, captions, and batches of both."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import torch
 from PIL import Image
 from transformers import BertTokenizer
 
@@ -17,8 +15,7 @@ from ...data.readers.jsonl import read_jsonl
 from ...data.records import Records
 from ...families.meter.stem import Trunk
 from ..scenes.scene import draw
-from .batches import Batch, photo_batch, scene_batch, scene_of, tokenize
-from .meter_for_pretraining import MeterForPretraining
+from .batches import Batch, photo_batch, scene_batch, scene_of
 from .photo_config import PhotoConfig
 from .trunk_features import Features, compute
 
@@ -26,13 +23,13 @@ Captions = Sequence[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingData:
     """Features and captions.
 
     Attributes:
-        photos, captions: of the training photos.
-        scenes: generated ones, or ``None``.
-        heldout, heldout_captions: of photos that training never sees.
+        photos, captions: features and captions of the training photos.
+        scenes: features of generated scenes, or ``None`` without scenes.
+        heldout, heldout_captions: features and captions of photos that are not trained on.
     """
 
     config: PhotoConfig
@@ -44,26 +41,17 @@ class Material:
     heldout_captions: Captions
 
     def photo_batch(self, size: int, seed: Sequence[int]) -> Batch:
-        """Different photos with a caption each."""
+        """``size`` different photos, each with one of its captions."""
         share = self.config.mask_share
         return photo_batch(self.captions, self.photos.views, self.tokenizer, size, share, seed)
 
     def scene_batch(self, size: int, seed: Sequence[int]) -> Batch:
-        """Scenes with a statement each."""
+        """``size`` scenes, each with one statement."""
         return scene_batch(self.config.seed, self.config.scenes, self.tokenizer, size, seed)
-
-    @torch.inference_mode()
-    def glance(self, model: MeterForPretraining) -> dict[str, float]:
-        """A quick look: recall at 10 by the encoders alone, over held-out photos and their first captions."""
-        model.eval()
-        images, texts, _ = vectors(model, self.heldout, [captions[:1] for captions in self.heldout_captions], self)
-        ranks = (images @ texts.T).argsort(1, descending=True)[:, :10]
-        found = (ranks == torch.arange(len(images))[:, None]).any(1).float().mean()
-        return {"heldout recall@10": float(found)}
 
 
 def read_captions(photos: Path, images: Path) -> Records:
-    """A JSON-lines file of images with captions.
+    """Read a JSON-lines file of images with captions.
 
     Raises:
         InputError: a file that cannot be read, or images without captions.
@@ -77,8 +65,8 @@ def read_captions(photos: Path, images: Path) -> Records:
 
 def prepare(
     config: PhotoConfig, tokenizer: BertTokenizer, trunk: Trunk, photos: Records, heldout: Records, folder: Path
-) -> Material:
-    """Compute the features of all pictures into ``folder``, or find them there."""
+) -> TrainingData:
+    """Compute the features of all photos and scenes into ``folder``; files that are there already are read."""
 
     def features(name: str, records: Records, views: int) -> Features:
         def picture(row: int) -> Image.Image:
@@ -93,7 +81,7 @@ def prepare(
     if config.scenes:
         path = folder / "scenes.npy"
         scenes = compute(path, config.scenes, scene, trunk, config.image_size, 1, config.seed)
-    return Material(
+    return TrainingData(
         config,
         tokenizer,
         features("photos", photos, config.views),
@@ -102,21 +90,3 @@ def prepare(
         features("heldout", heldout, 1),
         [record.captions for record in heldout],
     )
-
-
-@torch.inference_mode()
-def vectors(
-    model: MeterForPretraining, features: Features, captions: Captions, material: Material, batch: int = 100
-) -> tuple[torch.Tensor, torch.Tensor, np.ndarray]:
-    """Unit vectors of pictures ``(pictures, width)`` and texts ``(texts, width)``, and the picture of every text."""
-    device = model.device
-    rows = np.arange(len(features))
-    parts = [rows[at : at + batch] for at in range(0, len(rows), batch)]
-    images = [model.meter.image_vector(model.encode_image(features.take(part, 0 * part, device))) for part in parts]
-    texts = [text for some in captions for text in some]
-    owner = np.repeat(rows, [len(some) for some in captions])
-    found = []
-    for at in range(0, len(texts), batch):
-        ids, mask = (part.to(device) for part in tokenize(material.tokenizer, texts[at : at + batch]))
-        found.append(model.meter.text_vector(model.meter.encode_text(ids, mask), mask))
-    return torch.cat(images).cpu(), torch.cat(found).cpu(), owner

@@ -1,4 +1,4 @@
-"""The training loop of the photo model: losses of a step, learning rates that follow the clock, checkpoints."""
+"""The training loop of ``meter-photos``: trained parameters, learning rates by elapsed time, checkpoints."""
 
 from __future__ import annotations
 
@@ -6,29 +6,25 @@ import math
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from ...core.files import read_json, write_atomically, write_json
 from ...core.progress import make_bar
-from .batches import Batch
+from .heldout_scores import quick_recall
+from .losses import contrast_losses, photo_losses, scene_losses
 from .meter_for_pretraining import MeterForPretraining
 from .photo_config import PhotoConfig
-from .training_data import Material
-from .trunk_features import Features
+from .training_data import TrainingData
 
 _SHOWN_OVER = 50
-#: Of the similarity's logits, for choosing false pairs: 0 would choose at random, 1 the hardest from the start.
-_HARD = 0.5
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "model.safetensors", "optimizer.safetensors"
 
 
 def choose_trained(model: MeterForPretraining, config: PhotoConfig) -> None:
-    """Freeze the trunk and its head, and of the text encoder the embeddings and lower layers."""
+    """Freeze the convolutional trunk and its head, the embeddings and the lower layers of the text encoder."""
     roberta = model.meter.roberta
     lower = list(roberta.encoder.layer)[: config.text_layers - config.trained_text_layers]
     for frozen in (model.stem.trunk, model.stem.head, roberta.embeddings, *lower):
@@ -36,7 +32,7 @@ def choose_trained(model: MeterForPretraining, config: PhotoConfig) -> None:
 
 
 def make_optimizer(model: MeterForPretraining, config: PhotoConfig) -> torch.optim.AdamW:
-    """Three groups of weights with rates of their own: ``text`` encoder, ``image`` encoder, ``fusion`` and heads."""
+    """AdamW with three groups of parameters: ``text`` encoder, ``image`` encoder, ``fusion`` layers and heads."""
     groups: dict[str, list[torch.nn.Parameter]] = {"text": [], "image": [], "fusion": []}
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -48,7 +44,7 @@ def make_optimizer(model: MeterForPretraining, config: PhotoConfig) -> torch.opt
 
 
 def rates(config: PhotoConfig, done: float) -> dict[str, float]:
-    """Learning rates of the groups when a share ``done`` of the time is over: a warm-up and a cosine a stage."""
+    """Learning rates of the groups after a fraction ``done`` of the time: warm-up and cosine decay in each stage."""
     contrast = done < config.contrast_share
     start, end = (0.0, config.contrast_share) if contrast else (config.contrast_share, 1.0)
     place = min(1.0, (done - start) / max(1e-9, end - start))
@@ -58,75 +54,27 @@ def rates(config: PhotoConfig, done: float) -> dict[str, float]:
     return {"text": config.text_rate * height, "image": base if contrast else 0.4 * base, "fusion": base}
 
 
-def contrast_losses(model: MeterForPretraining, batch: Batch, photos: Features) -> dict[str, Tensor]:
-    """Only the alignment of the two encoders."""
-    ids, mask, _, _ = batch.texts(model.device)
-    image = model.encode_image(photos.take(batch.pictures, batch.views, model.device))
-    text = model.meter.encode_text(ids, mask)
-    return {"contrast": model.contrast(model.similarity(text, mask, image))}
-
-
-def photo_losses(model: MeterForPretraining, batch: Batch, photos: Features, fused: int) -> dict[str, Tensor]:
-    """All three objectives; false pairs are ones that the encoders take for likely.
-
-    The contrast is over all rows, matching over the first ``fused`` ones: half of them get another text, the others
-    another picture. Words are masked in the last ``fused`` rows.
-    """
-    ids, mask, hidden, labels = batch.texts(model.device)
-    image = model.encode_image(photos.take(batch.pictures, batch.views, model.device))
-    text = model.meter.encode_text(ids, mask)
-    similarity = model.similarity(text, mask, image)
-    fused = min(fused, len(ids))
-    half = fused // 2
-    with torch.no_grad():
-        own = torch.eye(len(ids), dtype=torch.bool, device=model.device)
-        likely = (_HARD * similarity.detach()).masked_fill(own, -torch.inf)
-        other_text = torch.multinomial(likely[:half].softmax(1), 1)[:, 0]
-        other_image = torch.multinomial(likely.T[half:fused].softmax(1), 1)[:, 0]
-    rows = torch.arange(fused, device=model.device)
-    texts = torch.cat((rows, other_text, rows[half:]))
-    images = torch.cat((rows, rows[:half], other_image))
-    logits = model.match(text[texts], mask[texts], image[images])
-    matches = torch.cat((torch.ones_like(rows), torch.zeros_like(rows)))
-    return {
-        "contrast": model.contrast(similarity),
-        "matching": cross_entropy(logits, matches),
-        "words": _words(model, hidden[-fused:], mask[-fused:], image[-fused:], labels[-fused:]),
-    }
-
-
-def scene_losses(model: MeterForPretraining, batch: Batch, scenes: Features) -> dict[str, Tensor]:
-    """Matching of statements that come with their truth, and masked words."""
-    ids, mask, hidden, labels = batch.texts(model.device)
-    image = model.encode_image(scenes.take(batch.pictures, batch.views, model.device))
-    true = batch.matches.to(model.device)
-    logits = model.match(model.meter.encode_text(ids, mask), mask, image)
-    losses, rows = {"scene matching": cross_entropy(logits, true)}, true.bool()
-    if bool(rows.any()):
-        losses["scene words"] = _words(model, hidden[rows], mask[rows], image[rows], labels[rows])
-    return losses
-
-
-def _words(model: MeterForPretraining, hidden: Tensor, mask: Tensor, image: Tensor, labels: Tensor) -> Tensor:
-    guesses, right = model.name_words(hidden, mask, image, labels)
-    return cross_entropy(guesses, right) if len(right) else guesses.sum()
-
-
 class Training:
-    """A training that goes on from its last checkpoint, ``output/checkpoint``."""
+    """Training that resumes from its last checkpoint, ``output/checkpoint``.
 
-    def __init__(self, model: MeterForPretraining, config: PhotoConfig, material: Material, output: Path) -> None:
-        self.model, self.config, self.material = model, config, material
+    Attributes:
+        step: steps done so far.
+        seconds: training time so far, without measuring and saving.
+        history: at every checkpoint the step, the seconds, the recent losses and ``heldout recall@10``.
+    """
+
+    def __init__(self, model: MeterForPretraining, config: PhotoConfig, data: TrainingData, output: Path) -> None:
+        self.model, self.config, self.data = model, config, data
         self.folder = output / "checkpoint"
         self.step, self.seconds = 0, 0.0
-        self.history: list[dict[str, Any]] = []
+        self.history: list[dict[str, float]] = []
         choose_trained(model, config)
         self.optimizer = make_optimizer(model, config)
         if (self.folder / _STATE).is_file():
             self._load()
 
     def run(self) -> None:
-        """Train until the time is over; what is measured on held-out photos at every checkpoint goes to ``history``."""
+        """Train until the time is over; measure and save every ``save_minutes``."""
         recent: dict[str, list[float]] = {}
         whole = 60 * self.config.minutes
         saved = self.seconds
@@ -138,25 +86,24 @@ class Training:
                     recent.setdefault(name, []).append(value)
                     del recent[name][:-_SHOWN_OVER]
                 self.seconds += time.monotonic() - before
-                note = "  ".join(f"{name} {sum(values) / len(values):.3f}" for name, values in recent.items())
+                losses = {name: sum(values) / len(values) for name, values in recent.items()}
+                note = "  ".join(f"{name} {value:.3f}" for name, value in losses.items())
                 bar.update(task, completed=min(whole, int(self.seconds)), note=f"step {self.step}  {note}")
                 if self.seconds - saved >= 60 * self.config.save_minutes or self.seconds >= whole:
                     saved = self.seconds
-                    losses = {name: sum(values) / len(values) for name, values in recent.items()}
-                    now = {
-                        "step": self.step,
-                        "seconds": round(self.seconds),
-                        **losses,
-                        **self.material.glance(self.model),
-                    }
-                    self.history.append(now)
-                    bar.console.print("  ".join(f"{k} {v:.4g}" for k, v in now.items()))
+                    bar.console.print("  ".join(f"{k} {v:.4g}" for k, v in self._measure(losses).items()))
                     write_atomically(self.folder, self._save)
 
+    def _measure(self, losses: dict[str, float]) -> dict[str, float]:
+        """A new entry of ``history``."""
+        recall = quick_recall(self.model, self.data)
+        self.history.append({"step": self.step, "seconds": round(self.seconds), **losses, "heldout recall@10": recall})
+        return self.history[-1]
+
     def _step(self, done: float) -> dict[str, float]:
-        config, material = self.config, self.material
+        config, data = self.config, self.data
         seed = (config.seed, self.step)
-        torch.manual_seed(hash(seed) % 2**63)  # the choice of false pairs: the same when gone on with
+        torch.manual_seed(hash(seed) % 2**63)  # false pairs are sampled alike after a resume
         self.model.train()
         self.model.stem.eval()
         rate = rates(config, done)
@@ -164,13 +111,13 @@ class Training:
             group["lr"] = rate[group["name"]]
         with torch.autocast(self.model.device.type, torch.bfloat16):
             if done < config.contrast_share:
-                batch = material.photo_batch(config.contrast_batch, seed)
-                losses = contrast_losses(self.model, batch, material.photos)
-            elif material.scenes is not None and self.step % config.scene_every == 0:
-                losses = scene_losses(self.model, material.scene_batch(2 * config.fused, seed), material.scenes)
+                batch = data.photo_batch(config.contrast_batch, seed)
+                losses = contrast_losses(self.model, batch, data.photos)
+            elif data.scenes is not None and self.step % config.scene_every == 0:
+                losses = scene_losses(self.model, data.scene_batch(2 * config.fused, seed), data.scenes)
             else:
-                batch = material.photo_batch(config.batch_size, seed)
-                losses = photo_losses(self.model, batch, material.photos, config.fused)
+                batch = data.photo_batch(config.batch_size, seed)
+                losses = photo_losses(self.model, batch, data.photos, config.fused)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(torch.stack(list(losses.values())).sum())
         torch.nn.utils.clip_grad_norm_([p for p in self.model.parameters() if p.grad is not None], 1.0)

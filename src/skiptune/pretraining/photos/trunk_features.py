@@ -1,4 +1,4 @@
-"""What the frozen trunk makes of all pictures, computed once and kept on disk, with a few views of every picture."""
+"""Cached outputs of the frozen convolutional trunk: computed once for a few views of every image, kept on disk."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from ...core.files import write_atomically
 from ...core.progress import track
 from ...families.meter.stem import MAPS, STRIDE, Maps, Trunk
 
-#: EfficientNet-Lite0's, of pixels in [0, 1].
+#: EfficientNet-Lite0's normalisation of pixels in [0, 1].
 MEAN, SPREAD = 127 / 255, 128 / 255
 _BATCH = 32
 
 
 class Features:
-    """Maps of pictures in one array ``(pictures, views, numbers)``, float16, memory-mapped."""
+    """Feature maps in one array ``(images, views, numbers)``, float16, memory-mapped."""
 
     def __init__(self, path: Path, side: int) -> None:
         self.values = np.load(path, mmap_mode="r")
@@ -30,11 +30,11 @@ class Features:
 
     @property
     def views(self) -> int:
-        """Kept of every picture; the first is the picture as it is."""
+        """Cached views of every image; the first is the image as it is."""
         return int(self.values.shape[1])
 
     def take(self, pictures: np.ndarray, views: np.ndarray, device: torch.device) -> Maps:
-        """The three maps ``(rows, channels, side, side)`` of the given pictures' given views."""
+        """The three maps ``(rows, channels, side, side)`` of the given views of the given images."""
         rows = torch.from_numpy(self.values[pictures, views]).to(device).float()
         sizes = [channels * side**2 for (channels, _), side in zip(MAPS, self.sides, strict=True)]
         parts = torch.split(rows, sizes, dim=1)
@@ -49,7 +49,7 @@ class Features:
 def compute(
     path: Path, count: int, picture: Callable[[int], Image.Image], trunk: Trunk, side: int, views: int, seed: int
 ) -> Features:
-    """Features of ``count`` pictures, of a file that is there already, else computed and written."""
+    """The features of ``count`` images: read from ``path`` if it is there, else computed and written to it."""
     if not path.is_file():
         device = next(trunk.parameters()).device
         numbers = sum(channels * (side // STRIDE * factor) ** 2 for channels, factor in MAPS)
@@ -78,7 +78,7 @@ def normalized(pixels: np.ndarray) -> torch.Tensor:
 
 
 def view(image: Image.Image, number: int, side: int, seed: Sequence[int]) -> np.ndarray:
-    """A view of a picture, ``(side, side, 3)``: 0 as it is, 1 mirrored, others random crops in other light."""
+    """View ``number`` of an image, ``(side, side, 3)``: 0 as it is, 1 mirrored, others random crops and colours."""
     if number >= 2:
         rng = np.random.default_rng((*seed, number))
         width, height = image.size

@@ -1,8 +1,8 @@
-"""Statements about a scene, each with the predicate that says whether a scene makes it true.
+"""Captions of generated scenes: statements, each with a predicate that decides whether it is true of a scene.
 
-A caption is one or two statements. A *true* caption holds in every part; a *false* one has exactly one part that
-does not hold, which is what image-text matching has to find. Truth is decided by evaluating the predicate on the
-scene, never by how the words were chosen.
+A caption is one or two statements. In a *true* caption every statement holds; in a *false* one exactly one does not,
+which image-text matching has to find. Truth is decided by evaluating the predicate on the scene, never by how the words
+were chosen.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TRIES = 200
 
 @dataclass(frozen=True)
 class Statement:
-    """A sentence, the test of it, and the phrases in it that only the picture can tell (what to mask)."""
+    """A sentence, its predicate, and the phrases in it that only the image can tell: candidates for masking."""
 
     text: str
     holds: Callable[[Scene], bool]
@@ -40,7 +40,7 @@ class Statement:
 
 @dataclass(frozen=True)
 class Caption:
-    """The words of one or two statements and the set of words among them that only the picture can tell."""
+    """The words of one or two statements, and those among them that only the image can tell."""
 
     words: tuple[str, ...]
     telling: frozenset[str]

@@ -1,4 +1,4 @@
-"""Picture-caption pairs for pre-training: the n-th pair of a seed is always the same."""
+"""Image-caption pairs for pre-training: the n-th pair of a seed is always the same."""
 
 from __future__ import annotations
 
@@ -11,17 +11,24 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
+from ..ignored_label import IGNORED
 from .captions import Caption, make_caption
 from .scene import Style, draw, make_scene
-from .vilt_for_pretraining import IGNORED
 
 _MASK_OTHER = 0.04
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A stretch of a stage: up to which share of it, which scenes, how many pairs are masked and how densely, and how
-    many statements a caption makes at most."""
+    """A part of a training stage, from easy to hard.
+
+    Attributes:
+        until: where it ends, as a fraction of the stage.
+        style: the scenes it shows.
+        mlm_share: fraction of its pairs that are for masked-language modelling; the others are for matching.
+        mask_telling: probability that a word is masked which only the image can tell.
+        statements: statements per caption at most.
+    """
 
     until: float
     style: Style
@@ -30,8 +37,8 @@ class Lesson:
     statements: int = 2
 
 
-#: From large black shapes on plain ground to everything. Without the first lessons the model learns colours at once and
-#: stays at chance on shapes for more than a hundred thousand pairs.
+#: From large black shapes on a light background to all scenes. Without the first lessons the model learns colours at
+#: once and stays at chance on shapes for more than 100,000 pairs.
 NAMING = (
     Lesson(0.04, Style(1, ("black",), ("light",), smallest_radius=11.5), mlm_share=1.0, mask_telling=1.0),
     Lesson(0.12, Style(1, ("black",), ("light",)), mlm_share=1.0, mask_telling=1.0),
@@ -40,8 +47,8 @@ NAMING = (
     Lesson(1.00, Style()),
 )
 
-#: Mostly matching, from one statement about one shape to everything. A model that names what it sees still finds only
-#: two thirds of the plain falsehoods ("there is no circle"); comparing words with the picture is learnt here.
+#: Mostly matching, from one statement about one shape to all scenes. After ``NAMING`` a model finds only two thirds
+#: of the simple false statements ("there is no circle"); here it learns to compare words with the image.
 MATCHING = (
     Lesson(0.40, Style(1), mlm_share=0.25, statements=1),
     Lesson(0.60, Style(1), mlm_share=0.25),
@@ -51,7 +58,13 @@ MATCHING = (
 
 @dataclass(frozen=True)
 class Pair:
-    """``pixels`` (3, side, side) in 0…255; ``masked`` tells which words to hide (none for a matching pair)."""
+    """An image with a caption.
+
+    Attributes:
+        pixels: ``(3, side, side)`` in 0…255.
+        masked: which words of the caption are masked; none in a matching pair.
+        matches: the label of a matching pair; ``None`` for masked-language modelling.
+    """
 
     pixels: np.ndarray
     caption: Caption
@@ -60,10 +73,10 @@ class Pair:
 
 
 class ScenePairs(Dataset[Pair]):
-    """``length`` pairs over ``scenes`` different pictures a lesson; pictures are drawn once and kept in memory.
+    """``length`` pairs over ``scenes`` different images per lesson; images are drawn once and kept in memory.
 
-    Most pairs are true captions with masked words (MLM), the others whole captions, half of them false (ITM). Read in
-    order the pairs follow ``lessons``.
+    A pair is either a true caption with masked words (MLM), or a whole caption that is false in half of the cases
+    (ITM). Read in order, the pairs follow ``lessons``.
     """
 
     def __init__(
@@ -93,7 +106,7 @@ class ScenePairs(Dataset[Pair]):
 
 
 def _mask(caption: Caption, rng: np.random.Generator, mask_telling: float) -> tuple[bool, ...]:
-    """Hide a word everywhere in the caption or nowhere, so that no copy of it gives the answer away."""
+    """Mask a word everywhere in the caption or nowhere, so that no copy of it gives the answer away."""
     kinds = sorted(set(caption.words))
     hidden = {word for word in kinds if rng.random() < (mask_telling if word in caption.telling else _MASK_OTHER)}
     hidden = hidden or {str(rng.choice(kinds))}
@@ -101,7 +114,7 @@ def _mask(caption: Caption, rng: np.random.Generator, mask_telling: float) -> tu
 
 
 class PairCollator:
-    """Pairs to the tensors that :class:`ViltForPretraining` takes; pixels are scaled to [-1, 1] as ViLT's are."""
+    """Collate pairs for :meth:`ViltForPretraining.forward`; pixels are scaled to [-1, 1] as ViLT's are."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
         self.tokenizer = tokenizer

@@ -1,4 +1,4 @@
-"""Pre-train the embedded model from nothing: MLM and ITM on generated scenes, resumable, on CPU or GPU."""
+"""Pre-train ``vilt-scenes`` from random weights: MLM and ITM on generated scenes, resumable, on CPU or GPU."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import copy
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import torch
 from torch import Tensor
@@ -17,13 +17,13 @@ from transformers.trainer_utils import get_last_checkpoint
 from ...core.files import read_json, write_atomically, write_json
 from ...training.progress_bar import TrainingBar, silence
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
-from .vilt_for_pretraining import ViltForPretraining, score
+from .vilt_for_pretraining import ViltForPretraining, accuracies
 from .vocabulary import make_tokenizer
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A training with a learning-rate schedule of its own. ``pairs`` counts picture-caption pairs, each seen once."""
+    """A training with its own learning-rate schedule. ``pairs``: image-caption pairs, each seen once."""
 
     name: str
     pairs: int
@@ -36,7 +36,7 @@ STAGES = (Stage("naming", 240_000, 1e-3, NAMING), Stage("matching", 300_000, 4e-
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Sizes of the model and of its training. ``share`` scales the pairs of every stage, for trying things out."""
+    """Sizes of the model and of its training. ``share``: fraction of the pairs of every stage, for short trials."""
 
     width: int = 128
     blocks: int = 12
@@ -53,6 +53,15 @@ class PretrainConfig:
     warmup_steps: int = 300
     save_steps: int = 500
     seed: int = 0
+
+
+class ScenesReport(TypedDict):
+    """The content of ``pretraining.json``: accuracies on held-out scenes in [0, 1], seconds of training by stage."""
+
+    mlm_accuracy: float
+    itm_accuracy: float
+    seconds: dict[str, float]
+    config: dict[str, object]
 
 
 def make_processor(config: PretrainConfig) -> ViltProcessor:
@@ -89,10 +98,10 @@ def make_model(config: PretrainConfig, vocabulary: int) -> ViltForPretraining:
 
 @torch.no_grad()
 def initialize(model: ViltForPretraining) -> None:
-    """Start a narrow model well: weights scaled by fan-in, quiet residual branches, and positions that mean something.
+    """Weights scaled by fan-in, small outputs of residual branches, and image positions as sines and cosines.
 
-    transformers starts position embeddings at zero and all weights at 0.02, which suits a width of 768 and a body that
-    is loaded afterwards. Image positions start as two-dimensional sines and cosines instead.
+    transformers starts position embeddings at zero and draws all weights with a standard deviation of 0.02. That suits
+    a width of 768 and a body that is loaded afterwards, not a narrow model that is trained from random weights.
     """
     embeddings = model.vilt.embeddings
     for module in model.modules():
@@ -120,26 +129,30 @@ def _sines(side: int, width: int) -> torch.Tensor:
     return torch.cat([function(angle) for angle in angles for function in (torch.sin, torch.cos)], dim=1)
 
 
-def pretrain(config: PretrainConfig, output: Path) -> dict[str, Any]:
-    """Train stage after stage, each from the last one's final weights, and score on held-out scenes.
+def pretrain(config: PretrainConfig, output: Path) -> ScenesReport:
+    """Train all stages, each from the final weights of the stage before, and score on held-out scenes.
 
-    Every stage leaves ``output/<stage>/final`` (float16 weights, processor, ``pretraining.json``); the last one's is
-    the model. Run again on the same ``output`` after an interruption: finished stages are only read, and training goes
-    on from the newest checkpoint.
+    Every stage writes ``output/<stage>/final`` (float16 weights, processor, ``pretraining.json``); that of the last
+    stage is the model. Run it again on the same ``output`` after an interruption: finished stages are only read, and
+    training goes on from the newest checkpoint.
+
+    Returns:
+        The report of the last stage.
     """
     set_seed(config.seed)
     processor = make_processor(config)
     collator = PairCollator(processor.tokenizer)
     model = make_model(config, len(processor.tokenizer))
-    report: dict[str, Any] = {}
+    seconds: dict[str, float] = {}
     for number, stage in enumerate(STAGES):
         final = output / stage.name / "final"
         if not (final / "pretraining.json").is_file():
-            seconds = _train(config, number, model, collator, output / stage.name)
-            report = {"seconds": {**report.get("seconds", {}), stage.name: seconds}, "config": asdict(config)}
-            report = {**score(model, heldout_batches(config, collator)), **report}
-            write_atomically(final, partial(_save, model, processor, report))
-        report = read_json(final / "pretraining.json")
+            seconds[stage.name] = _train(config, number, model, collator, output / stage.name)
+            mlm, itm = accuracies(model, heldout_batches(config, collator))
+            made = ScenesReport(mlm_accuracy=mlm, itm_accuracy=itm, seconds=seconds, config=asdict(config))
+            write_atomically(final, partial(_save, model, processor, made))
+        report: ScenesReport = read_json(final / "pretraining.json")
+        seconds = report["seconds"]
         model = ViltForPretraining.from_pretrained(final, dtype=torch.float32)
     return report
 
@@ -147,7 +160,7 @@ def pretrain(config: PretrainConfig, output: Path) -> dict[str, Any]:
 def _train(
     config: PretrainConfig, number: int, model: ViltForPretraining, collator: PairCollator, output: Path
 ) -> float:
-    """Train ``model`` through stage ``number``, in place; returns the seconds it took since it was last resumed."""
+    """Train ``model`` through stage ``number``, in place; returns the seconds since training was last resumed."""
     stage, seed = STAGES[number], config.seed + 1_000 * number
     set_seed(seed)
     arguments = TrainingArguments(
@@ -184,13 +197,13 @@ def _train(
 
 
 def heldout_batches(config: PretrainConfig, collator: PairCollator) -> list[dict[str, Tensor]]:
-    """Pairs of every kind of scene, none of which is trained on."""
+    """Batches of pairs from scenes of every kind, none of which is trained on."""
     heldout = ScenePairs(config.heldout_pairs, config.heldout_pairs, config.seed + 10_000, config.image_size)
     starts = range(0, len(heldout), config.batch_size)
     return [collator([heldout[k] for k in range(at, min(at + config.batch_size, len(heldout)))]) for at in starts]
 
 
-def _save(model: ViltForPretraining, processor: ViltProcessor, report: dict[str, Any], folder: Path) -> None:
+def _save(model: ViltForPretraining, processor: ViltProcessor, report: ScenesReport, folder: Path) -> None:
     copy.deepcopy(model).to(torch.float16).save_pretrained(folder)
     processor.save_pretrained(folder)
     write_json(folder / "pretraining.json", report)

@@ -1,7 +1,7 @@
-"""Generated scenes: a few coloured shapes on a background, and the picture of them.
+"""Generated scenes: a few coloured shapes on a background, and their images.
 
-A scene is drawn from a private generator seeded by ``(seed, index)``, so the n-th scene of a seed is the same on
-every machine and in every worker. Coordinates and radii are in pixels of a 64 × 64 picture, origin at the top left.
+A scene comes from a private generator seeded by ``(seed, index)``, so the n-th scene of a seed is the same on every
+machine and in every worker. Coordinates and radii are in pixels of a 64 × 64 image, origin at the top left.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Thing:
 
 @dataclass(frozen=True)
 class Scene:
-    """The shapes of a picture, the name of its background and the two colours the background runs between."""
+    """The shapes of an image, the name of its background, and the background's colours at the top and the bottom."""
 
     things: tuple[Thing, ...]
     background: str
@@ -75,7 +75,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Style:
-    """What scenes may contain: at most so many shapes, of these colours, on these backgrounds, at least this big."""
+    """What scenes may contain: at most how many shapes, which colours and backgrounds, the smallest radius (pixels)."""
 
     max_things: int = 4
     colors: tuple[str, ...] = tuple(COLORS)
@@ -84,7 +84,7 @@ class Style:
 
 
 def make_scene(seed: int, index: int, style: Style | None = None) -> Scene:
-    """Scene ``index`` of ``seed``: three in five hold one shape, the others two or more, never overlapping."""
+    """Scene ``index`` of ``seed``: three in five have one shape, the others two or more that do not overlap."""
     style = style or Style()
     rng = np.random.default_rng((seed, index))
     weights = np.array([BACKGROUNDS[name] for name in style.backgrounds])
@@ -102,7 +102,7 @@ def make_scene(seed: int, index: int, style: Style | None = None) -> Scene:
 
 
 def draw(scene: Scene) -> Image.Image:
-    """The picture of a scene: RGB, 64 × 64, with smooth edges."""
+    """The image of a scene: RGB, 64 × 64, with antialiased edges."""
     top, bottom = (np.asarray(shade, dtype=np.float32) for shade in scene.shades)
     ramp = np.linspace(0, 1, SIDE * SUPERSAMPLING, dtype=np.float32)[:, None]
     rows = np.rint(top + ramp * (bottom - top)).astype(np.uint8)

@@ -12,13 +12,12 @@ from transformers.models.vilt.modeling_vilt import ViltMLMHead, ViltPreTrainedMo
 from transformers.utils import ModelOutput
 
 from ...families.vilt import skipping as family
-
-IGNORED = -100
+from ..ignored_label import IGNORED
 
 
 @dataclass
 class PretrainingOutput(ModelOutput):
-    """Summed-up loss, MLM logits at the masked places ``(masked, vocabulary)``, matching logits ``(batch, 2)``."""
+    """Sum of both losses, MLM logits at the masked places ``(masked, vocabulary)``, matching logits ``(batch, 2)``."""
 
     loss: Tensor | None = None
     mlm_logits: Tensor | None = None
@@ -75,19 +74,20 @@ class ViltForPretraining(ViltPreTrainedModel):
 
 
 @torch.inference_mode()
-def score(model: ViltForPretraining, batches: list[dict[str, Tensor]]) -> dict[str, float]:
-    """Masked-word accuracy and matching accuracy over ``batches``, in ``[0, 1]``."""
+def accuracies(model: ViltForPretraining, batches: list[dict[str, Tensor]]) -> tuple[float, float]:
+    """The shares of masked tokens and of matching pairs over ``batches`` that the model gets right: MLM, ITM."""
     model.eval()
-    device = model.device
-    right = {"mlm": 0, "itm": 0}
-    total = {"mlm": 0, "itm": 0}
+    right, total = [0, 0], [0, 0]
     for batch in batches:
-        batch = {key: value.to(device) for key, value in batch.items()}
-        output = model(**batch)
-        for name, logits in (("mlm", output.mlm_logits), ("itm", output.itm_logits)):
-            labels = batch[f"{name}_labels"]
-            labels = labels[labels != IGNORED]
-            logits = logits if name == "mlm" else logits[batch["itm_labels"] != IGNORED]
-            right[name] += int((logits.argmax(-1) == labels).sum())
-            total[name] += len(labels)
-    return {f"{name}_accuracy": right[name] / max(1, total[name]) for name in right}
+        output = model(**{key: value.to(model.device) for key, value in batch.items()})
+        mlm_labels, itm_labels = batch["mlm_labels"].to(model.device), batch["itm_labels"].to(model.device)
+        of_matching = itm_labels != IGNORED
+        found = (
+            (output.mlm_logits, mlm_labels[mlm_labels != IGNORED]),
+            (output.itm_logits[of_matching], itm_labels[of_matching]),
+        )
+        for number, (logits, labels) in enumerate(found):
+            right[number] += int((logits.argmax(-1) == labels).sum())
+            total[number] += len(labels)
+    mlm, itm = (correct / max(1, count) for correct, count in zip(right, total, strict=True))
+    return mlm, itm

@@ -1,6 +1,6 @@
-"""The word-piece vocabulary of the embedded model: caption words, common English words, and every character.
+"""The word-piece vocabulary of ``vilt-scenes``: words of captions, common English words, and all characters.
 
-Words outside it fall apart into characters, so no question in Latin script meets an unknown token.
+Other words are split into characters, so a question in Latin script has no unknown tokens.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _SUFFIXES = "s es ed ing er est ly y al ion ment ness"
 
 
 def make_tokenizer(max_length: int) -> BertTokenizer:
-    """A lower-casing word-piece tokenizer that cuts texts at ``max_length`` tokens."""
+    """An uncased word-piece tokenizer that truncates texts at ``max_length`` tokens."""
     phrases = (*COLORS, *SHAPES, *SIZES, *BACKGROUNDS, *POSITIONS, *RELATIONS, *COUNTS, _CAPTION_WORDS, _COMMON_WORDS)
     words = sorted({word for phrase in phrases for word in phrase.split() if len(word) > 1})
     characters = [*string.ascii_lowercase, *string.digits, *string.punctuation]
