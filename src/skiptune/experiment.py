@@ -1,4 +1,4 @@
-"""An experiment: what is learnt, from which records, how much is skipped, and how search and training go about it."""
+"""An experiment: task, records, budget, and settings of search and training."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from .tasks.task import Task
 
 @dataclass(frozen=True)
 class Experiment:
-    """What :func:`skiptune.search` and :func:`skiptune.fit` work on.
+    """The input of :func:`skiptune.search` and :func:`skiptune.fit`.
 
     Attributes:
-        task: what to learn.
+        task: the task.
         train: training records.
         valid: held-out records that the search compares subnetworks on; they share no image with ``train``. A training
             without a search needs none.

@@ -1,4 +1,4 @@
-"""What the commands share: how options become a command, options of several commands, parsers of values."""
+"""The common part of commands: how a dataclass of options becomes a command, shared options, parsers of values."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def takes(options: Callable[..., Options]) -> Callable[[Callable[[Options], None
 
     Typer reads the parameters of a command from the signature of its function. The command that is returned here shows
     Typer the fields of the dataclass as its signature, in their order and with their annotations and defaults. When it
-    is called, it makes the dataclass of what it was given and passes that on.
+    is called, it makes the dataclass of its arguments and passes it on.
 
     Args:
         options: a dataclass whose fields are annotated as Typer's parameters.

@@ -1,4 +1,4 @@
-"""A comparison of methods from start to end: what is missing is trained, then all is timed, and written down."""
+"""A comparison of methods: train what is missing, time everything, write the results."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ _NOTES = (
 class MethodComparison:
     """The methods of a recipe's ``compare`` section side by side.
 
-    Every job leaves a file of its own below ``compare/`` in the recipe's output; those that are there are not done
-    again. ``compare.json``, ``compare.md`` and ``compare.png`` are written anew after each.
+    Every job writes a file below ``compare/`` in the recipe's output; finished jobs are not repeated. ``compare.json``,
+    ``compare.md`` and ``compare.png`` are written again after each job.
 
     Args:
         recipe: what to compare and how to train.
-        jobs: processes at a time, among which the processor's cores are shared out.
-        command: what was typed, to be written down.
+        jobs: number of processes at a time; they share the processor's cores.
+        command: the command line, for the results.
 
     Raises:
         InputError: the extra ``compare`` is not installed, something cannot work, or results of other settings are in
@@ -72,7 +72,7 @@ class MethodComparison:
 
     @property
     def _encoded(self) -> Path:
-        """Where all jobs keep what encoders say."""
+        """The file of cached encoder outputs for all jobs."""
         return self.folder / "compare" / ENCODED
 
     @property
@@ -81,7 +81,7 @@ class MethodComparison:
         return [job for job in self.jobs if job not in self.results]
 
     def estimate(self) -> Estimate:
-        """Measures how long the missing jobs will take, and says so."""
+        """Estimate how long the missing jobs will take, and print it."""
         found = Estimate(self.run, self.threads)
         total = duration(found.total(self.missing, self.processes))
         console.print(
@@ -91,7 +91,7 @@ class MethodComparison:
         return found
 
     def all(self) -> list[dict[str, Any]]:
-        """Do what is missing; returns the rows.
+        """Do all missing jobs; returns the rows.
 
         Raises:
             RunError: some jobs failed. The others' rows are written all the same.
@@ -115,7 +115,7 @@ class MethodComparison:
         return rows
 
     def write(self) -> list[dict[str, Any]]:
-        """Write down what there is so far; returns the rows."""
+        """Write the results so far; returns the rows."""
         rows = rows_of(self.results, self.latency)
         any_result = next(iter(self.results.values()))
         steps = max(result["steps"] for result in self.results.values())

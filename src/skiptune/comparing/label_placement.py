@@ -1,4 +1,4 @@
-"""Where labels of points go in a plot: near their points, on no other label, point or line.
+"""Place labels near their points in a plot, off other labels, points and lines.
 
 Our own, because adjustText (1.4) does less: of ten plots of 30 labels it covered markers in five, of the recorded
 comparisons it struck labels through with lines between points and left one partly outside the axes; and what it does

@@ -19,7 +19,7 @@ _HEAD = (
 
 
 def page(content: Mapping[str, Any]) -> str:
-    """Of what is written to ``compare.json``."""
+    """The page of a comparison, from the content of ``compare.json``."""
     metric = content["metric"]
     metric_name = f"{metric['part']} {metric['name']}, %"
     head = [*_HEAD, metric_name]

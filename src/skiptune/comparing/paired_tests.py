@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-_MOST_FLIPPED = 20  # differences whose 2^n signs are all gone through
+_MOST_FLIPPED = 20  # largest number of differences whose 2^n signs are all tried
 _BATCH = 2**12  # sign patterns at a time, to bound memory
 
 
@@ -20,8 +20,8 @@ def paired_test(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
     from zero; it assumes nothing of the values, and cannot go below 2 / 2^n: 0.25 for three pairs.
 
     Returns:
-        ``mean``, ``se`` and ``values`` of the differences; ``t``, ``df`` and ``p_t``; ``p_sign_flip``. What one pair or
-        equal differences do not tell is ``None``.
+        ``mean``, ``se`` and ``values`` of the differences; ``t``, ``df`` and ``p_t``; ``p_sign_flip``. Values that one
+        pair or equal differences cannot give are ``None``.
     """
     values = [first - second for first, second in zip(one, other, strict=True)]
     mean, count = statistics.mean(values), len(values)

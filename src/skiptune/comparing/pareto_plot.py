@@ -51,7 +51,7 @@ _LOOKS = {
 
 
 def pareto_plot(path: Path, content: Mapping[str, Any]) -> None:
-    """Save a PNG of what is written to ``compare.json``; rows without a latency are left out.
+    """Save a PNG of the content of ``compare.json``; rows without a latency are left out.
 
     Rows far below all others are drawn at the lower edge with their value, so that the scale fits the rest.
     """
@@ -88,7 +88,7 @@ def look_of(row: Mapping[str, Any]) -> _Look:
 
 
 def area(percent: float) -> float:
-    """Of a dot, in square points, for so many percent of trained parameters: it grows with their logarithm."""
+    """Area of a dot, in square points: it grows with the logarithm of the percentage of trained parameters."""
     return 16 + 46 * math.log10(1 + 20 * percent)
 
 

@@ -65,7 +65,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
 
 
 def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The run's configuration: Lightning's hyper-parameters, or what they keep under ``config``."""
+    """The run's configuration: Lightning's hyper-parameters, or their entry ``config``."""
     found = content.get("hyper_parameters")
     if isinstance(found, Mapping) and isinstance(found.get("config"), Mapping):
         found = found["config"]

@@ -33,7 +33,7 @@ def rank() -> int:
 
 
 def on_main(work: Callable[[], T]) -> T:
-    """Do ``work`` in the first process only and return what it returned in all of them. Called by all of them.
+    """Do ``work`` in the first process only, and return its result in all of them. Called by all of them.
 
     Raises:
         PeerError: in the other processes, when the work failed in the first one, which raises the error itself.

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from ..core.errors import InputError
 
-#: An answer is in the vocabulary when so many questions have it as their most common one.
+#: An answer is in the vocabulary if it is the most common one of at least this many questions.
 LEAST_COUNT = 9
 _LEFT_OUT_ANNOTATORS = 3
 
@@ -26,7 +26,7 @@ _NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eigh
 _WORDS = {"none": "0", **{word: str(number) for number, word in enumerate(_NUMBERS)}}
 _ARTICLES = {"a", "an", "the"}
 
-# Words whose only apostrophe is often forgotten, and words with several of which one is forgotten.
+# Words whose only apostrophe is often missing, and words with several of which one is often missing.
 _CONTRACTIONS = """
 ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how'll how's isn't it'd
 it'll ma'am mightn't might've mustn't must've needn't not've o'clock oughtn't shan't should've shouldn't somebody'll

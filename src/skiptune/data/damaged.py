@@ -56,7 +56,7 @@ class Damaged:
             )
 
     def problems(self) -> list[str]:
-        """What is wrong with the damaged images of all processes, each once."""
+        """The problems of damaged images in all processes, each once."""
         if not self.log.exists():
             return []
         return sorted(set(self.log.read_text(encoding="utf-8").splitlines()))

@@ -43,7 +43,7 @@ class ImageStore:
         return {**self.__dict__, "_kept": {}, "_used": 0}
 
     def pixels(self, picture: Picture | Varied) -> np.ndarray:
-        """The resized image; files and stored images are kept, what is in memory or varied is not.
+        """The resized image. Files and stored images are cached; images in memory and varied ones are not.
 
         Raises:
             InputError: the file is missing or not an image; the message names it. With ``damaged`` set, only when too

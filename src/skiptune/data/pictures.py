@@ -90,7 +90,7 @@ def decode(picture: Picture) -> Image.Image:
 
 
 def image_problem(path: Path, open_it: bool = True) -> str:
-    """What is wrong with an image file, or an empty string.
+    """The problem of an image file, or an empty string.
 
     Checking that the file exists and is not empty takes 2 µs; opening it (Pillow reads and verifies the header) 30 µs
     and more. Pixels are not decoded, so later damage shows only when the image is used.

@@ -64,7 +64,7 @@ class Records(Sequence[Record]):
     Attributes:
         source: the file they are from.
         rows: how many rows the reader saw, good and bad.
-        bad: what was wrong with rows that were left out.
+        bad: the problems of rows that were left out.
         unlabelled: rows left out because the set gives them no label.
     """
 

@@ -80,7 +80,7 @@ def _units(records: Records) -> np.ndarray:
 def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     """Refuse parts that share an image, by path or by content (byte-identical files).
 
-    Files are compared by size, then by their last bytes, and only what is still alike is read whole.
+    Files are compared by size, then by their last bytes; only files that are still equal are read whole.
 
     Raises:
         InputError: names the parts, how many images they share, and one of them.
@@ -116,8 +116,8 @@ def _alike(
 ) -> list[list[Path | Stored]]:
     """Groups of pictures with the same bytes, those that are ``wanted``.
 
-    Sizes are compared first, then the last bytes, and only what is still alike and longer is read whole; groups that
-    are not wanted, and those of one picture, are not read any further.
+    Sizes are compared first, then the last bytes; only pictures that are still equal and longer are read whole; groups
+    that are not wanted, and those of one picture, are not read any further.
     """
 
     def end(picture: Path | Stored) -> str:

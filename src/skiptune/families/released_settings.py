@@ -1,6 +1,6 @@
 """Settings of the released DAS runs: fields of ``TrainConfig`` by family and by the task of a recipe.
 
-``batch_size`` times ``gradient_accumulation`` is the released batch of a step. What they leave out is as our default:
+``batch_size`` times ``gradient_accumulation`` is the released batch of a step. Other settings are our defaults:
 ten epochs, weight decay 0.01, a warm-up of a tenth, then a linear fall. There is no released run of entailment; it
 takes the settings of NLVR2, the other classifier with cross-entropy.
 """
@@ -46,5 +46,5 @@ METER: dict[str, dict[str, Any]] = {
     "entailment": _METER_NLVR2,
 }
 
-#: There are no released runs of it; METER's, whose fusion layers it shares.
+#: There are no released runs of it; settings of METER, whose fusion layers it shares.
 BRIDGETOWER = METER

@@ -45,7 +45,7 @@ Fuse = Callable[[Tensor, Tensor | None, Tensor | None, int, bool | None], Fused]
 
 @dataclass
 class TaskOutput(ModelOutput):
-    """What the classes of this file return.
+    """The output of the classes of this file.
 
     Attributes:
         loss: a number, if labels were given.
@@ -211,7 +211,7 @@ class RankHead(PreTrainedModel):
 
     Attributes:
         comparable: whether the encoders' outputs can be compared without the fusion; then ``text_vectors`` and
-            ``image_vectors`` give unit vectors ``(number, width)`` of what was encoded, whose cosine is high for
+            ``image_vectors`` give unit vectors ``(number, width)`` of encoder outputs, whose cosine is high for
             matching pairs.
     """
 

@@ -14,7 +14,7 @@ from .selection import blocks_of
 
 #: Called with a block's name, the block and its positional arguments.
 BeforeBlock: TypeAlias = Callable[[str, SkippableBlock, tuple[Any, ...]], None]
-#: Called with a block's name, the block, its positional arguments and what it returned.
+#: Called with a block's name, the block, its positional arguments and its output.
 AfterBlock: TypeAlias = Callable[[str, SkippableBlock, tuple[Any, ...], Any], None]
 
 

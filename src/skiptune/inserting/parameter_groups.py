@@ -18,7 +18,7 @@ def freeze_body(model: nn.Module) -> None:
 
 
 def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
-    """All parameters by group: ``block_adapters`` (LoRA too, and what rival methods add), ``skip_adapters``,
+    """All parameters by group: ``block_adapters`` (also LoRA and the parts of other methods), ``skip_adapters``,
     ``small_parts``, ``head``, ``body``.
 
     Membership is declared by the adapter modules and by the family's table, not guessed from names.

@@ -44,12 +44,13 @@ class Setup:
 
 @dataclass(frozen=True)
 class Work:
-    """What a choice of blocks may need.
+    """The arguments for a choice of blocks.
 
     Attributes:
         make: the prepared model, with the same weights at every call.
         experiment: as for :func:`skiptune.search`.
-        start: ``search`` or ``pretrained``, as in a recipe: whether what adapters learn before the choice is kept.
+        start: ``search`` or ``pretrained``, as in a recipe: whether the training continues with the adapters of the
+            search.
         folder: for intermediate files.
         inside: a context for every model that is trained, e.g. that of :class:`skiptune.EncoderCache`.
     """
@@ -97,7 +98,7 @@ class Method:
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         """Add what the method trains to a pre-trained model with its head, and freeze the rest. In place.
 
-        Changes no output by more than rounding, prompts aside. Returns ``model``.
+        Changes no output by more than rounding, except prompts. Returns ``model``.
         """
         insert(model, NO_ADAPTERS, setup.seed)
         return model

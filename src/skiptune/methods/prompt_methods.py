@@ -1,4 +1,4 @@
-"""Learnt tokens (Jia et al., "Visual Prompt Tuning", 2022): before the first block, or anew in every block.
+"""Learnt tokens (Jia et al., "Visual Prompt Tuning", 2022): before the first block, or new ones in every block.
 
 Own code, because PEFT's prompts are made for text models: they are put before the embedded text, whose first token
 ViLT's pooler then does not find, or into a key-value cache that these models do not have.

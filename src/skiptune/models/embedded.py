@@ -12,7 +12,7 @@ from ..core.errors import InputError
 
 @dataclass(frozen=True)
 class License:
-    """What a model may be used for. Models trained from it inherit it.
+    """The licence of a model. Models trained from it inherit it.
 
     Attributes:
         identifier: the SPDX identifier in lower case, as a model card's ``license`` has it, or ``other``.

@@ -21,7 +21,8 @@ def label_names(config: Any) -> tuple[str, ...]:
 
 
 def last_layer(model: nn.Module) -> nn.Linear | None:
-    """The layer of a classifier with a row a label; ``None`` for models without one, as for ranking."""
+    """The last layer of a classifier, with one row per label; ``None`` for models without one, as those for
+    retrieval."""
     classifier = getattr(model, "classifier", None)
     layers = [] if classifier is None else [part for part in classifier.modules() if isinstance(part, nn.Linear)]
     return layers[-1] if layers else None

@@ -23,7 +23,7 @@ PLOT_STYLE: Any = {
     "axes.titlelocation": "left",
     "hatch.linewidth": 1.2,
     "legend.frameon": False,
-    "svg.fonttype": "path",  # the same everywhere, whatever fonts a reader has
+    "svg.fonttype": "path",  # the same on every machine, independent of its fonts
     "svg.hashsalt": "skiptune",  # the same file for the same numbers
 }
 

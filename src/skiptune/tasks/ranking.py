@@ -1,4 +1,4 @@
-"""Ranks of true pairs among all pairs, from scores that come in any order and are not kept."""
+"""Ranks of true pairs among all pairs, from scores that come in any order and are not stored."""
 
 from __future__ import annotations
 

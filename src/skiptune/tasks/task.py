@@ -100,7 +100,7 @@ class Task(ABC):
         """Refuse records that are not of this task.
 
         Raises:
-            InputError: names what they lack.
+            InputError: names the field that is missing.
         """
 
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well

@@ -102,8 +102,8 @@ def fit_skip_adapters(
         seed: of the choice of records.
 
     Returns:
-        Block name → ``‖x + A(x) − y‖ / ‖y − x‖`` over these tokens, below 1 where the adapter is better than leaving
-        the block out: how much of what the block does is lost by skipping it.
+        Block name → ``‖x + A(x) − y‖ / ‖y − x‖`` over these tokens, the share of the block's change that skipping
+        loses; below 1 if the adapter is better than the identity.
 
     Raises:
         InputError: no records, no skip adapters, or blocks that were removed.

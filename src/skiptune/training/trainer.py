@@ -1,4 +1,5 @@
-"""Training: a thin layer over transformers' Trainer that knows parameter groups and saves only what is trained."""
+"""Training: a thin layer over transformers' Trainer with learning rates by parameter group, which saves only trained
+parameters."""
 
 from __future__ import annotations
 

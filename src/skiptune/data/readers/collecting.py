@@ -35,7 +35,7 @@ def collect(
         entries: rows with their places.
         make: a row to its records; raises :class:`InputError` when the row is bad.
         most_bad: the share of bad rows above which the file is refused.
-        log: file that names every bad row; written anew, and only when there is one.
+        log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
         check_images: open every image file once; otherwise only check that it exists and is not empty.
 
     Raises:

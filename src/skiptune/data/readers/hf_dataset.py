@@ -1,4 +1,4 @@
-"""Hugging Face datasets on disk: what ``save_to_disk`` leaves, or a folder of Parquet, CSV, JSON or image files.
+"""Hugging Face datasets on disk: written by ``save_to_disk``, or a folder of Parquet, CSV, JSON or image files.
 
 Needs the extra ``datasets``: ``pip install "skiptune[datasets]"``.
 """
@@ -77,7 +77,7 @@ def _load(path: Path, split: str | None) -> Any:
     datasets.disable_progress_bars()
     try:
         found = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
-    except Exception as error:  # whatever the format's reader raises
+    except Exception as error:  # readers raise many kinds of exceptions
         raise InputError(f"{path}: datasets cannot read it ({' '.join(str(error).split())})") from None
     finally:
         if shown:
@@ -106,7 +106,7 @@ def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str,
 
 
 def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
-    """Rows by our names, with images as what is stored where."""
+    """Rows by our field names, with images as references to where they are stored."""
     labels = {name: dataset.features[column].names for name, column in names.items() if _is_label(dataset, column)}
     number = 0
     for file in dataset.cache_files:
@@ -124,7 +124,7 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
 
 
 def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[Any]:
-    """A column's values; for images with bytes, where those are."""
+    """A column's values; for images with bytes, references to them."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

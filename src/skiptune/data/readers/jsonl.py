@@ -15,7 +15,7 @@ from ..records import Record, Records
 from .collecting import collect, image_folder, read_lines, text_of
 from .rows import row_record
 
-#: Files of one's own are allowed more bad rows than published ones.
+#: Your own files may have more bad rows than published ones.
 MOST_BAD_ROWS = 0.2
 
 
@@ -27,14 +27,14 @@ def read_jsonl(
     log: str | Path | None = None,
     check_images: bool = True,
 ) -> Records:
-    """Read records line by line; a bad row is counted and reported in ``bad``, and never loses the others.
+    """Read records line by line. A bad row is left out, counted, and reported in ``bad``.
 
     Args:
         path: the JSON-lines file.
         images: the folder that ``image`` and ``image2`` are relative to.
         require_answers: whether a row without an answer or label is bad.
         most_bad: the share of bad rows above which the whole file is refused.
-        log: file that names every bad row; written anew, and only when there is one.
+        log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
         check_images: open every image file once; otherwise only presence and size are checked.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Slim models in onnxruntime: what :func:`skiptune.export_onnx` wrote, for the places of a torch model.
+"""Slim models in onnxruntime, from files of :func:`skiptune.export_onnx`; they can take the place of a torch model.
 
-Needs the extra ``onnx``: ``pip install "skiptune[onnx]"``. ``onnx.json`` beside a model says what it takes and how far
-it was from the torch model when it was made.
+Needs the extra ``onnx``: ``pip install "skiptune[onnx]"``. ``onnx.json`` beside a model describes its inputs and its
+difference to the torch model at export.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _TYPES = {"pixel_values": torch.float32}
 
 
 class OnnxModel(nn.Module):
-    """A model in an onnxruntime session on the CPU, called as the torch model is. It has no parameters.
+    """A model in an onnxruntime session on the CPU, called like the torch model. It has no parameters.
 
     Args:
         path: the ``.onnx`` file.
@@ -51,16 +51,16 @@ class OnnxModel(nn.Module):
         pixel_mask: Tensor | None = None,
         labels: Tensor | None = None,
     ) -> TaskOutput:
-        """What the torch model's ``forward`` takes and gives, ``logits`` and, with ``labels``, ``loss``.
+        """Same arguments and outputs as the torch model: ``logits`` and, with ``labels``, ``loss``.
 
         Args:
-            input_ids: ``(batch, tokens)``; a ranking model also takes several texts an image, ``(batch, texts,
+            input_ids: ``(batch, tokens)``; a retrieval model also takes several texts per image, ``(batch, texts,
                 tokens)``.
             attention_mask: the same shape; ``None``: no padding.
-            pixel_values: ``(batch, channels, height, width)``; for two images a text ``(batch, 2, channels, …)``.
+            pixel_values: ``(batch, channels, height, width)``; for two images per text ``(batch, 2, channels, …)``.
             pixel_mask: ``(batch, height, width)``, with the 2 where the pixels have it; ``None``: no padding.
-            labels: soft scores ``(batch, answers)``, or class numbers ``(batch,)``. A ranking model's loss is that of
-                comparing texts alone, also where matching was trained too.
+            labels: soft scores ``(batch, answers)``, or class numbers ``(batch,)``. The loss of a retrieval model is
+                that of the comparison of texts, without the matching loss.
 
         Raises:
             InputError: no images, padded ones or ones of a size that the model was not exported for.
@@ -89,7 +89,7 @@ class OnnxModel(nn.Module):
         }
         try:
             return torch.from_numpy(self.session.run(None, given)[0])
-        except Exception as error:  # onnxruntime has a class of its own for every kind
+        except Exception as error:  # onnxruntime has many exception classes
             shapes = {name: value.shape for name, value in given.items()}
             raise RunError(f"{self.path}: onnxruntime fails on {shapes}: {first_line(error)}") from None
 
@@ -103,9 +103,10 @@ class OnnxModel(nn.Module):
 
 
 class OnnxRankingModel(OnnxModel):
-    """A ranking model: ``logits`` ``(batch, texts)``, one number a pair.
+    """A retrieval model: ``logits`` ``(batch, texts)``, one score per pair.
 
-    All of it runs once a batch of texts and image, where torch models run their encoders once a text and an image.
+    The whole model runs for every batch of texts and image, while torch models run their encoders once per text and
+    image.
     """
 
     def run(self, inputs: Mapping[str, Tensor]) -> Tensor:
@@ -123,7 +124,8 @@ class OnnxRankingModel(OnnxModel):
         return (pixel_values,) if pixel_mask is None else (pixel_values, pixel_mask)
 
     def score(self, texts: Encoded, images: Encoded) -> Tensor:
-        """``(images, texts an image)``; as many texts as images, or a multiple: the first so many go with the first."""
+        """``(images, texts per image)``; as many texts as images, or a multiple: the first ones belong to the first
+        image."""
         ids, mask = (value.view(len(images[0]), -1, value.shape[-1]) for value in texts)
         logits: Tensor = self(ids, mask, *images).logits
         return logits

@@ -173,7 +173,8 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         return transform if self.config.share_cross_modal_transformer_layers else transform[number]
 
     def _bridge(self, number: int, text: Tensor, image: Tensor, below: Streams | None) -> Streams:
-        """What a fusion layer reads: the encoders' streams, joined from the second one on with those of the last."""
+        """The input of a fusion layer: the encoders' streams, from the second layer on joined with those of the layer
+        before."""
         if below is None:
             return self.cross_modal_text_layernorm(text), self.cross_modal_image_layernorm(image)
         return (

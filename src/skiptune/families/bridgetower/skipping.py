@@ -165,7 +165,7 @@ def _refuse_weights(output_attentions: bool | None) -> None:
 
 
 def adopt(model: nn.Module) -> None:
-    """Switch a BridgeTower over to the classes of this package, its encoders' layers aside, in place.
+    """Switch a BridgeTower over to the classes of this package, except the layers of its encoders, in place.
 
     Weights and state-dict keys stay.
     """
@@ -207,7 +207,7 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
 
 
 def below(model: nn.Module) -> list[nn.Module]:
-    """The layers of both encoders, and what they read; only the latter, where the layers can be skipped."""
+    """The layers of both encoders and their embeddings; only the embeddings, if the layers can be skipped."""
     bridgetower = bridgetower_of(model)
     text, visual = bridgetower.text_model, bridgetower.vision_model.visual
     layers = (*text.encoder.layer, *visual.transformer.resblocks)

@@ -83,7 +83,7 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         return (self.meter.encode_image(pixel_values),)
 
     def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
-        """As :meth:`fuse`, of what is encoded."""
+        """As :meth:`fuse`, from encoder outputs."""
         encoded, mask = texts
         return self.fused(self.meter.fuse(encoded, images[0], mask), mask)
 

@@ -83,7 +83,7 @@ def encoders(model: nn.Module) -> list[Encoder]:
 
 
 def below(model: nn.Module) -> list[nn.Module]:
-    """Both encoders; their embeddings only, where their layers can be skipped."""
+    """Both encoders; only their embeddings, if their layers can be skipped."""
     meter = meter_of(model)
     roberta: nn.Module = meter.roberta
     clip: nn.Module = meter.clip

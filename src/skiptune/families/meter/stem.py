@@ -21,7 +21,7 @@ STAGES = (
     (3, 1, 6, 320, 1),
 )
 FIRST, HEAD, STRIDE = 32, 1280, 32
-#: The maps that tokens are made of: channels, and the side of a token in pixels of the map.
+#: The feature maps of the tokens: channels, and the side of a token in pixels of the map.
 MAPS = ((40, 4), (112, 2), (320, 1))
 _TAPS = (4, 10, 15)
 

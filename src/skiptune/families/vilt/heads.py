@@ -79,7 +79,7 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         labels: Tensor | None = None,
         **kwargs: Any,
     ) -> SequenceClassifierOutput:
-        """Score pairs. Every image is cut into patches once, whatever the number of its texts.
+        """Score pairs. Every image is embedded once for all its texts.
 
         Args:
             input_ids: ``(batch, tokens)``, or several texts per image, ``(batch, texts, tokens)``.
