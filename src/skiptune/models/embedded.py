@@ -18,7 +18,7 @@ class License:
         identifier: the SPDX identifier in lower case, as a model card's ``license`` has it, or ``other``.
         name: its name; a card's ``license_name`` where the identifier is ``other``.
         terms: one sentence for a reader.
-        link: where its full text is.
+        link: where its whole text is: an address, or a file of the distribution that carries the model.
     """
 
     identifier: str
