@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from skiptune.families.registry import FAMILIES
+from skiptune.families.registry import families
 
 GOLDEN = Path(__file__).parents[1] / ".." / "shared" / "golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason=f"golden numbers are not here: {GOLDEN}")
@@ -89,4 +89,4 @@ def difference(family: str, task: str, variant: str, model: PreTrainedModel) -> 
 
 
 def model_class(family: str, task: str) -> type[PreTrainedModel]:
-    return next(entry for entry in FAMILIES if entry.name == family).model_class(task)
+    return next(entry for entry in families() if entry.name == family).model_class(task)

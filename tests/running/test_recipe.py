@@ -11,12 +11,12 @@ import yaml
 
 from conftest import draw_square
 from skiptune import InputError, read_recipe
-from skiptune.families.registry import FAMILIES
+from skiptune.families.registry import families
 from skiptune.running.recipe import with_preset
 from skiptune.running.run import Run
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-FAMILY = {family.name: family for family in FAMILIES}
+FAMILY = {family.name: family for family in families()}
 ADAPTERS = {"block_adapters": 5, "skip_adapters": 5}
 #: Recipe → learning rate, its factors, and examples of an optimizer step (METHOD: "Released learning rates").
 RELEASED: dict[str, tuple[float, dict[str, float], int]] = {

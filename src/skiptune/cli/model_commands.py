@@ -25,7 +25,7 @@ def models(as_json: JsonOption = False) -> None:
     }
     found = {
         "embedded": {name: model.description for name, model in EMBEDDED.items()},
-        "architectures": {name: text for name, (text, *_) in ARCHITECTURES.items()},
+        "architectures": {name: model.description for name, model in ARCHITECTURES.items()},
         "recipes": recipes,
     }
     if as_json:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.files import read_json
 from ..core.validation import Problems
-from ..families.family import Family
-from ..families.registry import FAMILIES
+from ..families.registry import model_class_named
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ..families.family import Family
 
 #: Not a type that transformers knows, so that opening the directory with one of its classes fails at once.
 MODEL_TYPE = "skiptune-slim"
@@ -20,10 +23,6 @@ CONFIG, WEIGHTS = "config.json", "slim.safetensors"
 FORMAT, READABLE = 2, (1, 2)
 #: Numbers of every frozen weight that ``base_sample`` is taken of; exports of 0.2 have none.
 SAMPLE = 16
-#: Class name → class and family.
-MODEL_CLASSES: dict[str, tuple[type[PreTrainedModel], Family]] = {
-    model_class.__name__: (model_class, family) for family in FAMILIES for model_class in family.model_classes.values()
-}
 
 
 def is_slim(directory: str | Path) -> bool:
@@ -58,8 +57,21 @@ def read_config(folder: Path) -> dict[str, Any]:
         problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
     problems.check(isinstance(content.get("base_sample", ""), str), "base_sample: not a str")
     problems.check(content.get("form") in ("standalone", "adapters"), f"form: {content.get('form')!r} is not known")
-    known = content.get("architecture") in tuple(MODEL_CLASSES)
-    problems.check(known, f"architecture: {content.get('architecture')!r} is not one of {sorted(MODEL_CLASSES)}")
+    try:
+        model_class_of(content)
+    except InputError as error:
+        problems.add(f"architecture: {error}")
     problems.check(form in READABLE, f"format: {form!r}, this version reads {' and '.join(map(str, READABLE))}")
     problems.raise_any()
     return content
+
+
+def model_class_of(content: Mapping[str, Any]) -> tuple[type[PreTrainedModel], Family]:
+    """The class of a slim model, and its family.
+
+    Raises:
+        InputError: there is no such class.
+    """
+    base = content.get("base_config")
+    model_type = base.get("model_type") if isinstance(base, dict) else None
+    return model_class_named(content.get("architecture", ""), model_type)

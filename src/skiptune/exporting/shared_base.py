@@ -27,7 +27,7 @@ from ..tasks.evaluation import predict
 from .hub import local_folder
 from .load import adapters_and_plan, open_export
 from .load_task import load_task
-from .manifest import MODEL_CLASSES, is_slim
+from .manifest import is_slim, model_class_of
 from .shared_weights import slim_on_shared
 
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
@@ -203,7 +203,7 @@ class SharedBase:
         return found
 
     def _refuse_unfit(self, content: dict[str, Any], config: SkipConfig) -> None:
-        family = MODEL_CLASSES[content["architecture"]][1]
+        family = model_class_of(content)[1]
         if family is not self.family:
             raise InputError(f"of family {family.name}; {self.name} is a base of family {self.family.name}")
         if content["form"] == "standalone" and config.block_adapter == "lora":

@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import init_empty_weights
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import PreTrainedModel
-from transformers.initialization import no_init_weights
 
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.pruning import remove_dead_blocks
+from ..models.without_weights import parameters_on_meta
 from ..plan import Plan
 from .structure import model_without_weights, refuse_other_base
 
@@ -33,8 +32,7 @@ def slim_on_shared(
 ) -> PreTrainedModel:
     """The modules of a slim model, ready for inference; frozen parameters are the objects in ``base``, not copies.
 
-    LoRA stays unmerged: merging would change weights that are shared. Made on the meta device, which patches torch's
-    classes: one call at a time.
+    LoRA stays unmerged: merging would change weights that are shared.
 
     Args:
         content: the slim model's configuration.
@@ -50,7 +48,7 @@ def slim_on_shared(
     """
     model = model_without_weights(content)
     before = {id(value): (name, value) for name, value in model.named_parameters()}  # LoRA will change names
-    with no_init_weights(), init_empty_weights(include_buffers=False):
+    with parameters_on_meta():
         insert(model, config)
     remove_dead_blocks(model, plan)
     wanted: dict[str, Tensor] = model.state_dict(keep_vars=True)

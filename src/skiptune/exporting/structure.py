@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accelerate import init_empty_weights
 from torch import Tensor
 from transformers import PreTrainedConfig, PreTrainedModel
-from transformers.initialization import no_init_weights
 
 from ..config import SkipConfig
 from ..core.errors import InputError, first_line
@@ -23,8 +21,9 @@ from ..inserting.pruning import remove_dead_blocks
 from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
 from ..models.loading import load_config, load_model, load_pruned
+from ..models.without_weights import parameters_on_meta
 from ..plan import Plan
-from .manifest import MODEL_CLASSES, SAMPLE
+from .manifest import SAMPLE, model_class_of
 
 
 def load_standalone(
@@ -36,7 +35,7 @@ def load_standalone(
         InputError: the configuration describes no model, or the weights are those of another.
     """
     model = model_without_weights(content)
-    with init_empty_weights(include_buffers=False):
+    with parameters_on_meta():
         insert(model, config, merged=True)
         remove_dead_blocks(model, plan)
     refuse_misfit("the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
@@ -52,9 +51,9 @@ def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
         InputError: its configuration describes none.
     """
     base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
-    model_class, family = MODEL_CLASSES[content["architecture"]]
+    model_class, family = model_class_of(content)
     try:
-        with no_init_weights(), init_empty_weights(include_buffers=False):
+        with parameters_on_meta():
             return model_class(family.config_class(**base_config))
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
@@ -75,7 +74,7 @@ def load_on_base(
         InputError: the base cannot be read, or is not the one that it was trained on.
     """
     name = base or content["base"]
-    model_class, _ = MODEL_CLASSES[content["architecture"]]
+    model_class, _ = model_class_of(content)
     base_config = load_config(name)
     changes = _changes(content["base_config"], base_config.to_dict())
     model = _read_base(name, base_config, model_class, config, plan, set(state), changes)

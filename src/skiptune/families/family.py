@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
-
-from torch import nn
-from transformers import PreTrainedModel
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.validation import nearest
-from ..layers.blocks import SkippableBlock
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+    from ..layers.blocks import SkippableBlock
 
 
 @dataclass(frozen=True)

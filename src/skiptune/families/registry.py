@@ -1,18 +1,40 @@
-"""The table of model families, see :mod:`skiptune.families.family`, and look-ups in it."""
+"""The table of model families, see :mod:`skiptune.families.family`, and look-ups in it.
+
+A row imports the code of its family's models, so it is read when a model of the family turns up, and not before.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
-from torch import nn
+import sys
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
-from .bridgetower.row import BRIDGETOWER
-from .family import Family
-from .meter.row import METER
-from .vilt.row import VILT
 
-FAMILIES = (VILT, METER, BRIDGETOWER)
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+    from .family import Family
+
+#: ``config.model_type`` → the module of the family's row.
+_ROWS = {
+    "vilt": "skiptune.families.vilt.row",
+    "meter": "skiptune.families.meter.row",
+    "bridgetower": "skiptune.families.bridgetower.row",
+}
+
+
+@cache
+def _row(model_type: str) -> Family:
+    family: Family = import_module(_ROWS[model_type]).FAMILY
+    return family
+
+
+def families() -> tuple[Family, ...]:
+    """All families."""
+    return tuple(_row(model_type) for model_type in _ROWS)
 
 
 def family_of(model: nn.Module) -> Family:
@@ -30,10 +52,11 @@ def family_of_processor(processor: Any) -> Family:
     Raises:
         InputError: no family has processors of its class.
     """
-    for family in FAMILIES:
-        if isinstance(processor, family.processor_classes[0]):
-            return family
-    known = ", ".join(family.processor_classes[0].__name__ for family in FAMILIES)
+    loaded_first = sorted(_ROWS, key=lambda model_type: _ROWS[model_type] not in sys.modules)
+    for model_type in loaded_first:
+        if isinstance(processor, _row(model_type).processor_classes[0]):
+            return _row(model_type)
+    known = ", ".join(family.processor_classes[0].__name__ for family in families())
     raise InputError(f"{type(processor).__name__} is no processor of a supported family; supported: {known}")
 
 
@@ -43,8 +66,20 @@ def family_of_type(model_type: str | None, subject: str) -> Family:
     Raises:
         InputError: no family covers it; the message lists those that do exist.
     """
-    for family in FAMILIES:
-        if model_type in family.model_types:
-            return family
-    known = ", ".join(kind for family in FAMILIES for kind in family.model_types)
-    raise InputError(f"{subject} (model_type {model_type!r}) is not a supported family; supported: {known}")
+    if model_type in _ROWS:
+        return _row(model_type)
+    raise InputError(f"{subject} (model_type {model_type!r}) is not a supported family; supported: {', '.join(_ROWS)}")
+
+
+def model_class_named(name: str, model_type: Any) -> tuple[type[PreTrainedModel], Family]:
+    """The model class of a name, and its family; ``model_type`` says where to look first.
+
+    Raises:
+        InputError: no family has it; the message lists those that do exist.
+    """
+    for known in sorted(_ROWS, key=lambda known: known != model_type):
+        for model_class in _row(known).model_classes.values():
+            if model_class.__name__ == name:
+                return model_class, _row(known)
+    names = sorted(model_class.__name__ for family in families() for model_class in family.model_classes.values())
+    raise InputError(f"{name!r} is not one of {names}")

@@ -2,22 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from transformers import BridgeTowerConfig, ViltConfig
+from ..families.registry import family_of_type
 
-from ..families.meter import MeterConfig
 
-#: Architectures built with random weights: for costs, latencies and tests.
-ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
-    "vilt-b32": (
+@dataclass(frozen=True)
+class Architecture:
+    """A model without weights.
+
+    Attributes:
+        description: its line in ``skiptune models``.
+        model_type: of its family.
+        sizes: fields of the configuration that differ from transformers' defaults.
+    """
+
+    description: str
+    model_type: str
+    sizes: dict[str, Any]
+
+    def config(self) -> Any:
+        """A new configuration."""
+        return family_of_type(self.model_type, self.description).config_class(**self.sizes)
+
+
+#: By name.
+ARCHITECTURES = {
+    "vilt-b32": Architecture(
         "ViLT-B/32 (12 blocks, 768 wide, 384 px, 32 px patches), random weights",
-        ViltConfig,
+        "vilt",
         {"layer_norm_eps": 1e-6},
     ),
-    "vilt-tiny": (
+    "vilt-tiny": Architecture(
         "a ViLT of 4 blocks, 32 wide, random weights; for trying things out",
-        ViltConfig,
+        "vilt",
         {
             "hidden_size": 32,
             "num_hidden_layers": 4,
@@ -29,14 +48,14 @@ ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
             "vocab_size": 509,
         },
     ),
-    "meter-b16": (
+    "meter-b16": Architecture(
         "METER (RoBERTa-base, 11 blocks of CLIP ViT-B/16, 6 + 6 fusion layers, 768 wide, 384 px), random weights",
-        MeterConfig,
+        "meter",
         {"text_start": "token"},
     ),
-    "meter-tiny": (
+    "meter-tiny": Architecture(
         "a METER of 2 + 2 encoder and 3 + 3 fusion layers, 32 wide, random weights; for trying things out",
-        MeterConfig,
+        "meter",
         {
             "vision_config": {
                 "hidden_size": 48,
@@ -63,14 +82,14 @@ ARCHITECTURES: dict[str, tuple[str, type[Any], dict[str, Any]]] = {
             "text_start": "token",
         },
     ),
-    "bridgetower-base": (
+    "bridgetower-base": Architecture(
         "BridgeTower-base (RoBERTa-base, CLIP ViT-B/16, 6 + 6 fusion layers, 768 wide, 288 px), random weights",
-        BridgeTowerConfig,
+        "bridgetower",
         {},
     ),
-    "bridgetower-tiny": (
+    "bridgetower-tiny": Architecture(
         "a BridgeTower of 4 + 4 encoder and 3 + 3 fusion layers, 32 wide, random weights; for trying things out",
-        BridgeTowerConfig,
+        "bridgetower",
         {
             "vision_config": {"hidden_size": 64, "num_hidden_layers": 4, "image_size": 48, "patch_size": 16},
             "text_config": {

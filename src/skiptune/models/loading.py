@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.utils import logging
 
@@ -49,9 +49,10 @@ def source_of(name: str) -> str:
 def load_config(name: str) -> Any:
     """The transformers configuration of a model."""
     if name in ARCHITECTURES:
-        _, config_class, sizes = ARCHITECTURES[name]
-        return config_class(**sizes)
-    return _loading(name, lambda source: AutoConfig.from_pretrained(source))
+        return ARCHITECTURES[name].config()
+    found, _ = _loading(name, PreTrainedConfig.get_config_dict)
+    family = family_of_type(found.get("model_type"), name)
+    return _loading(name, family.config_class.from_pretrained)
 
 
 def load_family(name: str) -> Family:

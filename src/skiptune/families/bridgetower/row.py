@@ -16,7 +16,7 @@ from .heads import (
 )
 from .skipping import SkippableCrossLayer, SkippableTextLayer, SkippableVisionLayer
 
-BRIDGETOWER = Family(
+FAMILY = Family(
     name="bridgetower",
     model_types=("bridgetower",),
     kinds=(

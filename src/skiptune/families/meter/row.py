@@ -18,7 +18,7 @@ from .modeling import MeterFusionLayer
 from .processing import MeterProcessor
 from .skipping import SkippableClipLayer, SkippableRobertaLayer
 
-METER = Family(
+FAMILY = Family(
     name="meter",
     model_types=("meter",),
     kinds=(

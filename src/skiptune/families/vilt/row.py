@@ -10,7 +10,7 @@ from ..family import BlockKind, Family
 from . import processing, skipping
 from .heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
 
-VILT = Family(
+FAMILY = Family(
     name="vilt",
     model_types=("vilt",),
     kinds=(
