@@ -12,6 +12,7 @@ import typer
 from ..core.errors import InputError
 from ..core.process import best_device
 from .options import BackendOption, BaseOption, JsonOption, SlimArgument, choice, takes
+from .quick_imports import import_transformers_quickly
 from .recipe_runs import finished_run
 
 Form = Literal["standalone", "adapters"]
@@ -151,13 +152,15 @@ class PredictOptions:
 def predict(options: PredictOptions) -> None:
     """Answer a question about an image, with probabilities; for retrieval, score a caption."""
     from ..data.pictures import image_problem
-    from ..exporting.backends import load_backend
-    from ..exporting.load_task import load_task
-    from ..tasks.evaluation import predict as ask
 
     for path in (options.image, options.image2):
         if path is not None and (problem := image_problem(path, open_it=True)):
             raise InputError(problem)
+    import_transformers_quickly()
+    from ..exporting.backends import load_backend
+    from ..exporting.load_task import load_task
+    from ..tasks.evaluation import predict as ask
+
     folder = _slim_folder(options.model)
     slim = load_backend(folder, options.backend, options.base).to(best_device())
     answers = ask(slim, load_task(folder, slim), options.image, options.question, options.top, options.image2)

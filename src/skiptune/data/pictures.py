@@ -10,7 +10,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import pyarrow as pa
 from PIL import Image
 
 from ..core.errors import InputError
@@ -42,6 +41,8 @@ class Stored:
 
     def size(self) -> int:
         """Number of encoded bytes, without reading them."""
+        import pyarrow as pa
+
         value = open_table(self.table).column(self.column)[self.row]
         if isinstance(value, pa.StructScalar):
             value = value["bytes"]
@@ -59,6 +60,8 @@ def open_table(path: str) -> Any:
     Raises:
         InputError: no such file, or it is not Arrow or is cut off.
     """
+    import pyarrow as pa
+
     try:
         with pa.memory_map(path) as source:
             whole = source.size() >= 6 and source.read(6) == b"ARROW1"

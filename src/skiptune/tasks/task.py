@@ -5,17 +5,20 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from transformers import PreTrainedModel
 
 from ..core.errors import InputError
 from ..data.images import ImageStore
-from ..data.parts import Data
 from ..data.records import Record
 from ..families.registry import family_of_processor
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+    from ..data.parts import Data
 
 _LONGEST_TEXT = 512
 

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..data.answers import answer_vocabulary, official_accuracy
-from ..data.parts import Data
 from ..data.records import Record
 from .classification import Classification
 from .task import refuse_without
+
+if TYPE_CHECKING:
+    from ..data.parts import Data
 
 _ANNOTATORS = 10
 #: Number of records from which the frequency of answers is estimated.
