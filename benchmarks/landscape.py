@@ -27,7 +27,7 @@ from skiptune import Experiment
 from skiptune.config import Budget, SearchConfig, TrainConfig
 from skiptune.core.process import keep_freed_memory, quiet_libraries
 from skiptune.core.progress import track
-from skiptune.data.records import Record
+from skiptune.data.record import Record
 from skiptune.data.splits import split_by_image
 from skiptune.inserting.selection import blocks_of
 from skiptune.running.recipe import read_recipe

@@ -21,7 +21,7 @@ import skiptune as st
 from skiptune.core.files import write_json
 from skiptune.data.data_config import DataConfig
 from skiptune.data.parts import read_parts
-from skiptune.data.records import Record
+from skiptune.data.record import Record
 
 HERE = Path(__file__).parent
 

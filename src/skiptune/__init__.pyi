@@ -12,7 +12,7 @@ from .costs.macs import block_savings, count_macs
 from .costs.parameters import count_parameters
 from .data.readers.easy_vqa import read_easy_vqa
 from .data.readers.jsonl import read_jsonl
-from .data.records import Record
+from .data.record import Record
 from .data.splits import split_by_image
 from .experiment import Experiment
 from .exporting.export import export

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from .config import Budget, SearchConfig, TrainConfig
 from .core.errors import InputError
-from .data.records import Record
+from .data.record import Record
 from .tasks.task import Task
 
 

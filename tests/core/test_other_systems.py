@@ -39,7 +39,8 @@ assert peak_gib() is None
 
 _TABLE = """
 from skiptune.data import record_table
-from skiptune.data.records import Record, Records
+from skiptune.data.record import Record
+from skiptune.data.records import Records
 record_table._IN_MEMORY = 0
 records = Records.of([Record(Path("a.png"), "a question")])
 print(len(records), records.table.path.parent, flush=True)

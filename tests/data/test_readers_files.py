@@ -19,7 +19,8 @@ from skiptune.data.readers.karpathy import read_karpathy
 from skiptune.data.readers.nlvr import read_nlvr, read_nlvr2
 from skiptune.data.readers.snli_ve import read_snli_ve
 from skiptune.data.readers.vqav2 import read_vqav2
-from skiptune.data.records import Record, Records
+from skiptune.data.record import Record
+from skiptune.data.records import Records
 from skiptune.data.splits import check_disjoint, split_by_image
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

@@ -20,7 +20,8 @@ from skiptune.data import record_table as table
 from skiptune.data.pictures import Stored, decode
 from skiptune.data.readers.arrow import read_arrow, released_vocabulary
 from skiptune.data.readers.hf_dataset import read_dataset
-from skiptune.data.records import Record, Records
+from skiptune.data.record import Record
+from skiptune.data.records import Records
 from skiptune.data.splits import check_disjoint, split_by_image
 
 
@@ -248,7 +249,8 @@ _WRITER = """
 import os, signal, sys, time
 from pathlib import Path
 from skiptune.data import record_table
-from skiptune.data.records import Record, Records
+from skiptune.data.record import Record
+from skiptune.data.records import Records
 record_table._IN_MEMORY = 0
 records = Records.of([Record(Path("a.png"), "a question")])
 print(records.table.path.parent, flush=True)

@@ -18,7 +18,7 @@ from ..core.validation import Problems
 from .pictures import Picture
 
 if TYPE_CHECKING:
-    from .records import Record
+    from .record import Record
 
 _STRONGEST = 30
 _GREY = (128, 128, 128)

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 from ..core.errors import InputError
-from .readers.collecting import MOST_BAD
 
+#: Largest share of bad rows. With more of them, the file is probably the wrong one.
+MOST_BAD = 0.01
 #: Number of images to read before the share of damaged ones is judged.
 _ENOUGH = 1000
 

@@ -14,7 +14,8 @@ from .data_config import _EMBEDDED, PARTS, DataConfig
 from .readers.arrow import released_vocabulary
 from .readers.easy_vqa import read_easy_vqa
 from .readers.formats import SOURCES
-from .records import Record, Records
+from .record import Record
+from .records import Records
 from .splits import split_by_image
 
 #: What is tested on stays the same whatever the run's seed, so that runs over seeds can be compared.

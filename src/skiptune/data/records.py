@@ -1,61 +1,19 @@
-"""One example of a task, and tables of them."""
+"""Tables of records."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
 
 from ..core.errors import InputError
-from .pictures import Picture, Stored
+from .pictures import Stored
+from .record import Record
 from .record_table import BATCH, Table, TableWriter
 
 _SHOWN = 5
-
-
-@dataclass(frozen=True)
-class Record:
-    """One example.
-
-    Visual question answering uses ``image``, ``text`` and ``answers``; reasoning over pairs ``image``, ``image2``,
-    ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``.
-
-    Attributes:
-        image: where the image is.
-        text: question, sentence or hypothesis.
-        answers: accepted answers with their scores in (0, 1]; empty when none is known.
-        image2: the second image of a pair.
-        label: 0 or 1 (false, true) for reasoning; 0, 1, 2 (contradiction, neutral, entailment) for entailment.
-        captions: texts that all describe the image.
-        given: what each annotator answered, for the official accuracy.
-        majority: the answer most annotators gave, as published; vocabularies count it.
-        id: the data set's own identifier, e.g. VQAv2's question id.
-        group: examples of one group stay in one part of a split; empty: only shared images count.
-    """
-
-    image: Picture
-    text: str = ""
-    answers: dict[str, float] = field(default_factory=dict)
-    image2: Picture | None = None
-    label: int | None = None
-    captions: tuple[str, ...] = ()
-    given: tuple[str, ...] = ()
-    majority: str = ""
-    id: str = ""
-    group: str = ""
-
-    @property
-    def question(self) -> str:
-        """The text, as visual question answering calls it."""
-        return self.text
-
-    @property
-    def images(self) -> tuple[Picture, ...]:
-        """The one or two images."""
-        return (self.image,) if self.image2 is None else (self.image, self.image2)
 
 
 class Records(Sequence[Record]):

@@ -11,7 +11,8 @@ import numpy as np
 from ..core.errors import InputError
 from ..core.validation import Problems
 from .pictures import Stored, byte_size, digest
-from .records import Record, Records
+from .record import Record
+from .records import Records
 
 #: Bytes at a file's end that are compared before the whole file is.
 _TAIL = 4096

@@ -122,8 +122,7 @@ class Family:
     """What the rest of the package needs to know of a model family.
 
     Attributes:
-        name: of the family, e.g. ``vilt``.
-        model_types: transformers' ``config.model_type`` values it covers.
+        name: of the family, as transformers' ``config.model_type`` has it, e.g. ``vilt``.
         kinds: the classes of its skippable blocks.
         adopt: switches a model's classes over to skippable ones, in place.
         adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
@@ -152,7 +151,6 @@ class Family:
     """
 
     name: str
-    model_types: tuple[str, ...]
     kinds: tuple[BlockKind, ...]
     adopt: Callable[[nn.Module], None]
     adopt_encoders: Callable[[nn.Module], None] | None

@@ -24,6 +24,8 @@ _ROWS = {
     "meter": "skiptune.families.meter.row",
     "bridgetower": "skiptune.families.bridgetower.row",
 }
+#: transformers' ``config.model_type`` values that are supported.
+MODEL_TYPES = tuple(_ROWS)
 
 
 @cache

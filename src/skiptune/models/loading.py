@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
 from transformers.initialization import no_init_weights
 from transformers.utils import logging
 
@@ -19,7 +19,7 @@ from ..core.progress import say_once
 from ..core.seeding import drawn_from
 from ..core.validation import nearest
 from ..families.family import Family
-from ..families.registry import family_of_type
+from ..families.registry import MODEL_TYPES, family_of_type
 from .architectures import ARCHITECTURES
 from .embedded import EMBEDDED, embedded_path
 from .head_transfer import carry_rows, label_names, last_layer, rows_by_name
@@ -51,8 +51,9 @@ def load_config(name: str) -> Any:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name].config()
     found, _ = _loading(name, PreTrainedConfig.get_config_dict)
-    family = family_of_type(found.get("model_type"), name)
-    return _loading(name, family.config_class.from_pretrained)
+    kind = found.get("model_type")
+    config_class = family_of_type(kind, name).config_class if kind in MODEL_TYPES else AutoConfig
+    return _loading(name, config_class.from_pretrained)
 
 
 def load_family(name: str) -> Family:

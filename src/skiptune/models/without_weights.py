@@ -46,7 +46,7 @@ def parameters_on_meta() -> Iterator[None]:
             return None  # as it is
         return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
 
-    hook = register_module_parameter_registration_hook(move)
+    hook = register_module_parameter_registration_hook(move)  # type: ignore[arg-type]
     try:
         with _NothingDrawn():
             yield

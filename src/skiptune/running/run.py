@@ -33,7 +33,7 @@ from ..costs.latency import compare_latency
 from ..costs.parameters import count_parameters
 from ..data.damaged import Damaged
 from ..data.parts import Data, read_parts
-from ..data.records import Record
+from ..data.record import Record
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..exporting.export import annotate, export

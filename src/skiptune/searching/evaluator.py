@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..core.distributed import alike, processes, share_out
 from ..core.errors import RunError
-from ..data.records import Record
+from ..data.record import Record
 from ..inserting.selection import choose
 from ..tasks.task import on_device
 from .feasible_sets import Candidate

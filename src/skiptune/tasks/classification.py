@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..core.progress import track
-from ..data.records import Record
+from ..data.record import Record
 from .task import Evaluation, Task, on_device, refuse_without
 
 

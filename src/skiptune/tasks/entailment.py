@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..data.records import Record
+from ..data.record import Record
 from .classification import Labelled
 
 

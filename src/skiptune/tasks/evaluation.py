@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from ..core.errors import InputError
-from ..data.records import Record
+from ..data.record import Record
 from .task import Evaluation, Task
 
 

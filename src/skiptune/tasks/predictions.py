@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.files import write_json, write_text
-from ..data.records import Record
+from ..data.record import Record
 from .task import Evaluation
 
 

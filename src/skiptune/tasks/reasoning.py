@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..data.records import Record
+from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
 

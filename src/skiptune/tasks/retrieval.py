@@ -24,7 +24,7 @@ from ..config import Config
 from ..core.errors import InputError
 from ..core.progress import track
 from ..core.validation import Problems, is_number
-from ..data.records import Record
+from ..data.record import Record
 from ..families.registry import family_of_processor
 from ..families.two_stream_heads import Encoded
 from .ranking import Ranks

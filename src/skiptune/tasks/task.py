@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..data.images import ImageStore
-from ..data.records import Record
+from ..data.record import Record
 from ..families.registry import family_of_processor
 
 if TYPE_CHECKING:

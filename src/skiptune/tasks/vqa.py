@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from ..data.answers import answer_vocabulary, official_accuracy
-from ..data.records import Record
+from ..data.record import Record
 from .classification import Classification
 from .task import refuse_without
 

@@ -10,7 +10,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState, Training
 
 from ..core.distributed import processes, rank
 from ..data.augment import RandAugment, vary
-from ..data.records import Record
+from ..data.record import Record
 
 
 class RecordDataset(Dataset[Record]):

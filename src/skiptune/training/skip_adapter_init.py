@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ..core.distributed import on_main
 from ..core.errors import InputError
-from ..data.records import Record
+from ..data.record import Record
 from ..inserting.block_hooks import block_hooks, output_stream
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.adapters import BottleneckAdapter

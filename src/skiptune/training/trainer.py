@@ -18,7 +18,7 @@ from transformers import Trainer, TrainingArguments
 from ..config import TrainConfig
 from ..core.distributed import add_up, alike, processes
 from ..core.errors import RunError
-from ..data.records import Record
+from ..data.record import Record
 from ..inserting.parameter_groups import parameter_groups
 from .checkpoints import TRAINED, save_checkpoint
 from .dataset import SharedBatches

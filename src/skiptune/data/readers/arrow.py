@@ -12,7 +12,8 @@ from typing import Any
 
 from ...core.errors import InputError
 from ..pictures import Stored, open_table
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, Entry, collect, label_of
 
 _ROWS = 256

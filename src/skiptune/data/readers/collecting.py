@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any, TextIO, TypeAlias
 
 from ...core.errors import InputError
+from ..damaged import MOST_BAD as MOST_BAD
 from ..pictures import image_problem
+from ..record import Record
 from ..record_table import TableWriter
-from ..records import Record, Records, add_record, refuse_bad
+from ..records import Records, add_record, refuse_bad
 
-#: Largest share of bad rows. With more of them, the file is probably the wrong one.
-MOST_BAD = 0.01
 
 #: The place of a row ("line 3"), and the row or its problem.
 Entry: TypeAlias = tuple[str, Any]

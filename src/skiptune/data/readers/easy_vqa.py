@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ...core.errors import InputError
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 
 
 def read_easy_vqa(part: str) -> Records:

@@ -13,7 +13,8 @@ from ...core.errors import InputError
 from ...core.extras import require_extra
 from ...core.validation import nearest
 from ..pictures import Picture, Stored, open_table
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, Entry, collect
 from .rows import row_record
 

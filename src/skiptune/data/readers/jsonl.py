@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from ..pictures import image_problem as image_problem
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import collect, image_folder, read_lines, text_of
 from .rows import row_record
 

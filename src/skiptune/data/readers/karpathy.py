@@ -7,7 +7,8 @@ from typing import Any
 
 from ...core.errors import InputError
 from ...core.validation import nearest
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, collect, image_folder, text_of
 from .json_array import read_array
 

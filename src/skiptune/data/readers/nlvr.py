@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ...core.errors import InputError
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, collect, image_folder, label_of, read_lines, text_of
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...core.errors import InputError
 from ..pictures import Picture
-from ..records import Record
+from ..record import Record
 from .collecting import label_of, text_of
 
 _SOFT_SCORE = 0.3

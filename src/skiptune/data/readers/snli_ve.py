@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, Entry, collect, image_folder, label_of, read_lines, text_of
 
 _NO_AGREEMENT = "-"

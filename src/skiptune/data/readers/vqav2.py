@@ -10,7 +10,8 @@ from typing import Any
 
 from ...core.errors import InputError
 from ..answers import soft_scores
-from ..records import Record, Records
+from ..record import Record
+from ..records import Records
 from .collecting import MOST_BAD, Entry, collect, image_folder, text_of
 from .json_array import read_array
 

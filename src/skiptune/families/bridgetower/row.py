@@ -18,7 +18,6 @@ from .skipping import SkippableCrossLayer, SkippableTextLayer, SkippableVisionLa
 
 FAMILY = Family(
     name="bridgetower",
-    model_types=("bridgetower",),
     kinds=(
         fusion_kind(
             SkippableCrossLayer, ("attention.self", "crossattention.self"), "intermediate.dense", "output.dense"

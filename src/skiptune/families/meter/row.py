@@ -20,7 +20,6 @@ from .skipping import SkippableClipLayer, SkippableRobertaLayer
 
 FAMILY = Family(
     name="meter",
-    model_types=("meter",),
     kinds=(
         fusion_kind(MeterFusionLayer, ("self_attention", "cross_attention"), "intermediate", "output"),
         encoder_kind(SkippableRobertaLayer, lambda config: config.text_config),

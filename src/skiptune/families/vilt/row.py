@@ -12,7 +12,6 @@ from .heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoni
 
 FAMILY = Family(
     name="vilt",
-    model_types=("vilt",),
     kinds=(
         BlockKind(
             block_class=skipping.SkippableViltLayer,
