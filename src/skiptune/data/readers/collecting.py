@@ -15,7 +15,6 @@ from ..record import Record
 from ..record_table import TableWriter
 from ..records import Records, add_record, refuse_bad
 
-
 #: The place of a row ("line 3"), and the row or its problem.
 Entry: TypeAlias = tuple[str, Any]
 
