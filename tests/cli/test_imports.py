@@ -15,9 +15,8 @@ from skiptune import SkipConfig, Vqa, export, insert, load_model
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "0.3"
 IMAGE, QUESTION = FIXTURES / "data" / "images" / "0.png", "what colour is it?"
 #: Packages that take a tenth of a second and more.
-HEAVY = set(
-    ["torch", "transformers", "accelerate", "peft", "datasets", "pyarrow", "scipy", "sklearn", "pandas", "matplotlib"]
-)
+HEAVY = {"torch", "transformers", "accelerate", "peft", "datasets", "pyarrow", "scipy", "pandas", "matplotlib"}
+
 #: What is left of them where a model answers.
 FOR_A_MODEL = {"torch", "transformers"}
 _CODE = """
