@@ -23,7 +23,7 @@ import torch
 
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
-from skiptune.running.recipe import read_recipe
+from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 
 ARMS = ("searched", "unskipped", "random", "full")

@@ -75,7 +75,7 @@ def one_run(
     """Losses and accuracies of one start, plan and seed."""
     train, valid = parts
     model = load_model(_MODEL, task.model_class, seed=seed, **task.model_changes())
-    insert(model, SkipConfig("bottleneck", block_width, init=start), seed=seed)  # type: ignore[arg-type]
+    insert(model, SkipConfig(block_adapter="bottleneck", block_width=block_width, init=start), seed=seed)  # type: ignore[arg-type]
     started = time.perf_counter()
     errors = fit_skip_adapters(model, task, train, seed=seed) if start == "fit" else None
     fitting = time.perf_counter() - started

@@ -89,7 +89,7 @@ def main() -> None:
     quiet_libraries()  # before they are imported
     keep_freed_memory()
     from skiptune.comparing.comparison import MethodComparison
-    from skiptune.running.recipe import read_recipe
+    from skiptune.running.recipe_reading import read_recipe
 
     output = str(options.runs or Path("runs") / f"compare-{options.task}")
     command = shlex.join(["python", "benchmarks/compare.py", *sys.argv[1:]])

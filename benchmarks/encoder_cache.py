@@ -44,7 +44,7 @@ class Bench:
 
     def __init__(self, name: str, folder: Path) -> None:
         size, side, length = SIZES[name]
-        self.model = st.insert(st.load_model(name, "vqa", num_labels=ANSWERS), st.SkipConfig("lora"))
+        self.model = st.insert(st.load_model(name, "vqa", num_labels=ANSWERS), st.SkipConfig(block_adapter="lora"))
         self.cache = st.EncoderCache(folder / f"{name}.sqlite")
         self.batch = {**example_inputs(self.model, (side, side), length, size), "labels": torch.rand(size, ANSWERS)}
         self.heldout = {key: value[: size // 2] for key, value in self.batch.items()}

@@ -17,7 +17,6 @@ import os
 import shlex
 import statistics
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +63,7 @@ def trained_parameters(made: Setting, config: SkipConfig) -> dict[str, int]:
 
 
 def fresh(made: Setting, config: SkipConfig, seed: int) -> Any:
-    made.runner.recipe = replace(made.runner.recipe, adapters=config, train=replace(TRAIN, seed=seed))
+    made.runner.recipe = made.runner.recipe.replace(adapters=config, train=TRAIN.replace(seed=seed))
     return made.runner.fresh_model()
 
 
@@ -77,7 +76,7 @@ def one_run(made: Setting, config: SkipConfig, rate: float, seed: int, steps: in
     """Train and measure."""
     model = fresh(made, config, seed)
     plan = random_plan(model, seed)
-    training = replace(TRAIN, seed=seed, max_steps=steps, learning_rate=rate)
+    training = TRAIN.replace(seed=seed, max_steps=steps, learning_rate=rate)
     log = fit(model, Experiment(made.task, made.train, training=training), plan)
     prune(model, plan)
     found = {

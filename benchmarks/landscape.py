@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -30,11 +30,11 @@ from skiptune.core.progress import track
 from skiptune.data.record import Record
 from skiptune.data.splits import split_by_image
 from skiptune.inserting.selection import blocks_of
-from skiptune.running.recipe import read_recipe
+from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.searching.search import search
-from skiptune.tasks import Task
+from skiptune.tasks.task import Task
 from skiptune.training.trained_state import load_trained, read_trained, trained_state
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -68,7 +68,7 @@ class Setting:
 
     def model(self, seed: int) -> PreTrainedModel:
         """The pre-trained model with fresh adapters."""
-        self.runner.recipe = replace(self.runner.recipe, train=replace(TRAIN, seed=seed))
+        self.runner.recipe = self.runner.recipe.replace(train=TRAIN.replace(seed=seed))
         return self.runner.fresh_model()
 
 
@@ -102,7 +102,7 @@ def warm_up(made: Setting, count: int, seed: int, steps: int = SEARCH_STEPS) -> 
     model = made.model(seed)
     if not path.is_file():
         config = SearchConfig(strategy="influence", max_steps=steps, batches=1)  # draws evenly, then looks once
-        training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+        training = TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
         search(model, Experiment(made.task, made.train, made.rewards, Budget(num_skip=count), config, training))
         path.parent.mkdir(parents=True, exist_ok=True)
         save_file(trained_state(model), path.with_suffix(".part"))

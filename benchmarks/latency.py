@@ -102,7 +102,7 @@ def measure(model: str, image: tuple[int, int], batch: int, repeats: int) -> lis
 def profile(model: str, image: tuple[int, int], repeats: int) -> dict[str, Any]:
     """What each block costs, batch 1, bottleneck adapters."""
     scope = "fusion" if model == "vilt-b32" else "global"
-    adapted = st.insert(st.load_model(model, "vqa", num_labels=3129), st.SkipConfig("bottleneck", scope=scope))
+    adapted = st.insert(st.load_model(model, "vqa", num_labels=3129), st.SkipConfig(scope=scope))
     inputs = example_inputs(adapted, image, TOKENS[model])
     macs, seconds = count_blocks(adapted, inputs), time_blocks(adapted, inputs, repeats)
     return {

@@ -50,7 +50,7 @@ MEASURES = ("step", "round", "times")
 
 def one(measure: str, options: argparse.Namespace) -> dict[str, Any]:
     """What ``measure`` finds, in this process: peak memory in GiB, seconds."""
-    model = st.insert(st.load_model(options.model, "vqa", num_labels=ANSWERS), st.SkipConfig("bottleneck"))
+    model = st.insert(st.load_model(options.model, "vqa", num_labels=ANSWERS), st.SkipConfig())
     inputs = example_inputs(model, (options.image, options.image), options.text, options.batch)
     inputs["labels"] = torch.rand(options.batch, ANSWERS)
     if measure == "times":

@@ -46,7 +46,7 @@ class Bench:
 
     def __init__(self, name: str) -> None:
         self.batch_size, size = _SIZES[name]
-        self.model = insert(load_model(name, "vqa", num_labels=100), SkipConfig("bottleneck"))
+        self.model = insert(load_model(name, "vqa", num_labels=100), SkipConfig(block_adapter="bottleneck"))
         self.names = tuple(blocks_of(self.model))
         usual = family_of(self.model).sizes(self.model.config)
         self.size, self.length = size or (usual.image_size, usual.image_size), min(40, usual.text_length)

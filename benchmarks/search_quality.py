@@ -19,7 +19,7 @@ import statistics
 import sys
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from multiprocessing import get_context
 from pathlib import Path
@@ -50,7 +50,7 @@ RESULTS = Path(__file__).parent / "results"
 STRATEGY = {"default": "bandit", "paper": "policy", "default_own": "bandit"}
 RIVALS = ("random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy")
 NAMES = (*STRATEGY, *RIVALS)
-PAPER = replace(SearchConfig.paper(), epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step")
+PAPER = SearchConfig.paper().replace(epochs=None, warmup_epochs=None, max_steps=SEARCH_STEPS, draw="step")
 FINAL_SEEDS = (0, 1, 2)
 #: Of these strategies so many plans are trained to the end, of the others one.
 _ALL = {"default": 5, "paper": 5}
@@ -79,7 +79,7 @@ def found_plan(dataset: str, count: int, strategy: str, seed: int) -> dict[str, 
 
 def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
     """The paper's policy, which compares while it trains, and whose training starts again."""
-    model, training = made.model(0), replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+    model, training = made.model(0), TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
     experiment = Experiment(made.task, made.train, made.rewards, Budget(num_skip=count), PAPER, training)
     plan = search(model, experiment, keep_adapters=False)
     examples = plan.details["comparisons"]["examples"]
@@ -98,7 +98,7 @@ def warmed(made: Setting, name: str, count: int, seed: int) -> dict[str, Any]:
     strategy = STRATEGIES[config.strategy](Allowance.of_number(len(names), count), config, seed, names)
     batch = round(TRAIN.batch_size * strategy.batch_share)
     trial = Trial(model, names, made.rewards, made.task.collate, batch, seed)
-    rounds = schedule(config, replace(TRAIN, max_steps=ALL_STEPS), len(made.train), batch).rounds
+    rounds = schedule(config, TRAIN.replace(max_steps=ALL_STEPS), len(made.train), batch).rounds
     noted = strategy.decide(trial, rounds)
     return {
         "skipped": list(strategy.best()),
@@ -117,7 +117,7 @@ def trained(dataset: str, blocks: tuple[int, ...], seed: int) -> dict[str, Any]:
         model = warm_up(made, len(blocks), seed)
         names = tuple(blocks_of(model))
         plan = Plan("vilt", names, tuple(names[block] for block in blocks))
-        training = replace(TRAIN, seed=seed, max_steps=ALL_STEPS)
+        training = TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
         fit(model, Experiment(made.task, made.train, training=training), plan, done=SEARCH_STEPS)
         result = evaluate(model, made.task, made.judge)
         return {"accuracy": result.headline, "loss": result.loss}

@@ -44,11 +44,16 @@ from .inserting.pruning import prune
 from .inserting.selection import blocks_of, choose, skipped_blocks
 from .models.loading import load_model, load_processor
 from .plan import Plan
-from .running.recipe import Recipe, read_recipe
+from .running.recipe import Recipe
+from .running.recipe_reading import read_recipe
 from .running.run import Run
 from .searching.search import search
-from .tasks import Entailment, Evaluation, Reasoning, Retrieval, Task, Vqa
+from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate, predict
+from .tasks.reasoning import Reasoning
+from .tasks.retrieval import Retrieval
+from .tasks.task import Evaluation, Task
+from .tasks.vqa import Vqa
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit
 from .training.skip_adapter_init import fit_skip_adapters

@@ -1,12 +1,13 @@
-"""What to insert, how to search and how to train: plain dataclasses, each checked as a whole."""
+"""What to insert, how to search and how to train: each checked as a whole."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Literal, TypeVar, get_args
+from typing import Annotated, Literal
 
-from .core.validation import Problems, is_number, nearest
+from pydantic import Field, ValidationInfo, field_validator
+
+from .core.validated import Count, Number, Positive, Seed, Validated, one_of
+from .core.validation import Problems, is_number
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Reward = Literal["standardized", "exp_loss"]
@@ -16,63 +17,13 @@ StrategyName = Literal[
 ]
 Scope = Literal["fusion", "global"]
 Start = Literal["zero", "paper", "fit"]
-C = TypeVar("C", bound="Config")
-_INF = float("inf")
+#: Parameter groups, in the order they are reported.
+GROUPS = ("block_adapters", "skip_adapters", "small_parts", "head", "body")
+Width = Annotated[int, Field(ge=1, le=65536)]
+Reduction = Annotated[Number, Field(gt=-1, lt=0, description="between -1 and 0 (a reduction is negative, e.g. -0.25)")]
 
 
-@dataclass(frozen=True)
-class Config:
-    """Shared behaviour: validated when made, and to and from plain dictionaries."""
-
-    def __post_init__(self) -> None:
-        problems = Problems(f"{type(self).__name__} is not valid")
-        self.validate(problems)
-        problems.raise_any()
-
-    def validate(self, problems: Problems) -> None:
-        """Add every problem of the fields to ``problems``."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON and YAML have them."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
-
-    @classmethod
-    def from_dict(cls: type[C], values: Mapping[str, Any]) -> C:
-        """Make one from a dictionary; unknown names are refused, with the nearest valid one.
-
-        Raises:
-            InputError: an unknown field or an invalid value; all problems in one message.
-        """
-        known = [entry.name for entry in fields(cls)]
-        problems = Problems(f"{cls.__name__} is not valid")
-        for name in values:
-            problems.check(name in known, f"{name}: unknown field{nearest(name, known)}")
-        kept = {name: value for name, value in values.items() if name in known}
-        checked = object.__new__(cls)
-        for entry in fields(cls):
-            default = entry.default_factory() if callable(entry.default_factory) else entry.default
-            object.__setattr__(checked, entry.name, kept.get(entry.name, default))
-        checked.validate(problems)
-        problems.raise_any()
-        return cls(**kept)
-
-
-def _check_numbers(problems: Problems, config: Config, ranges: dict[str, tuple[float, float, bool, bool]]) -> None:
-    """``ranges``: field → (lowest, highest, whole, may be None)."""
-    for name, (low, high, whole, optional) in ranges.items():
-        value = getattr(config, name)
-        kind = "a whole number" if whole else "a number"
-        ok = (value is None and optional) or is_number(value, low, high, whole)
-        problems.check(ok, f"{name}: {value!r} is not {kind} in [{low:g}, {high:g}]" + (" or null" * optional))
-
-
-def _check_choice(problems: Problems, config: Config, name: str, options: tuple[str, ...]) -> None:
-    value = getattr(config, name)
-    problems.check(value in options, f"{name}: {value!r}{nearest(str(value), options)}")
-
-
-@dataclass(frozen=True)
-class SkipConfig(Config):
+class SkipConfig(Validated):
     """Which adapters :func:`skiptune.insert` puts in.
 
     Attributes:
@@ -91,11 +42,11 @@ class SkipConfig(Config):
     """
 
     block_adapter: BlockAdapter = "bottleneck"
-    block_width: int | None = None
-    skip_width: int | None = None
+    block_width: Width | None = None
+    skip_width: Width | None = None
     init: Start = "zero"
-    lora_rank: int = 16
-    lora_alpha: int | None = None
+    lora_rank: int = Field(default=16, ge=1, le=4096)
+    lora_alpha: Width | None = None
     scope: Scope = "fusion"
 
     @classmethod
@@ -104,17 +55,8 @@ class SkipConfig(Config):
         for METER), all adapter weights from N(0, 0.02)."""
         return cls(block_adapter="bottleneck", block_width=96, init="paper")
 
-    def validate(self, problems: Problems) -> None:
-        _check_choice(problems, self, "block_adapter", get_args(BlockAdapter))
-        _check_choice(problems, self, "init", get_args(Start))
-        _check_choice(problems, self, "scope", get_args(Scope))
-        widths = {"block_width": (1, 65536, True, True), "skip_width": (1, 65536, True, True)}
-        ranks = {"lora_rank": (1, 4096, True, False), "lora_alpha": (1, 65536, True, True)}
-        _check_numbers(problems, self, {**widths, **ranks})
 
-
-@dataclass(frozen=True)
-class Budget(Config):
+class Budget(Validated):
     """How much to skip. Exactly one is given.
 
     Blocks are skipped until the budget is met, and none more. Relative changes are against the original model without
@@ -127,23 +69,16 @@ class Budget(Config):
             the machine. Blocks of one kind share one timing.
     """
 
-    num_skip: int | None = None
-    macs: float | None = None
-    latency: float | None = None
+    num_skip: int | None = Field(default=None, ge=0, le=10_000)
+    macs: Reduction | None = None
+    latency: Reduction | None = None
 
-    def validate(self, problems: Problems) -> None:
-        values = self.to_dict()
-        given = ", ".join(f"{name}={value}" for name, value in values.items())
-        problems.check(list(values.values()).count(None) == 2, f"{given}: give exactly one of them")
-        if self.num_skip is not None:
-            _check_numbers(problems, self, {"num_skip": (0, 10_000, True, False)})
-        for name, value in (("macs", self.macs), ("latency", self.latency)):
-            ok = value is None or (is_number(value, -1, 0) and -1 < value < 0)
-            problems.check(ok, f"{name}: {value!r} is not between -1 and 0 (a reduction is negative, e.g. -0.25)")
+    def check(self, problems: Problems) -> None:
+        given = ", ".join(f"{name}={value}" for name, value in self)
+        problems.check([value for _, value in self].count(None) == 2, f"{given}: give exactly one of them")
 
 
-@dataclass(frozen=True)
-class SearchConfig(Config):
+class SearchConfig(Validated):
     """The search for blocks to skip (paper, section 3.3).
 
     Attributes:
@@ -170,15 +105,15 @@ class SearchConfig(Config):
     """
 
     strategy: StrategyName = "bandit"
-    epochs: float | None = None
-    max_steps: int | None = None
-    warmup_epochs: float | None = None
-    cost: float = 0.1
-    interval: int | None = None
-    candidates: int = 8
-    reward_batch_size: int | None = None
-    batches: int = 4
-    policy_learning_rate: float = 1.0
+    epochs: Number | None = Field(default=None, ge=1e-6, le=1e6)
+    max_steps: Count | None = None
+    warmup_epochs: Number | None = Field(default=None, ge=0, le=1e6)
+    cost: Number = Field(default=0.1, ge=0, le=100)
+    interval: Count | None = None
+    candidates: int = Field(default=8, ge=2, le=10_000)
+    reward_batch_size: Count | None = None
+    batches: int = Field(default=4, ge=1, le=10_000)
+    policy_learning_rate: Number = Field(default=1.0, ge=1e-12, le=1e6)
     reward: Reward = "standardized"
     draw: Draw = "step"
 
@@ -196,31 +131,19 @@ class SearchConfig(Config):
             draw="micro_batch",
         )
 
-    def validate(self, problems: Problems) -> None:
-        _check_choice(problems, self, "strategy", get_args(StrategyName))
-        _check_choice(problems, self, "reward", get_args(Reward))
-        _check_choice(problems, self, "draw", get_args(Draw))
-        ranges = {
-            "epochs": (1e-6, 1e6, False, True),
-            "max_steps": (1, _INF, True, True),
-            "warmup_epochs": (0, 1e6, False, True),
-            "cost": (0, 100, False, False),
-            "interval": (1, _INF, True, True),
-            "candidates": (2, 10_000, True, False),
-            "reward_batch_size": (1, _INF, True, True),
-            "batches": (1, 10_000, True, False),
-            "policy_learning_rate": (1e-12, 1e6, False, False),
-        }
-        _check_numbers(problems, self, ranges)
-        epochs, warmup = self.epochs, self.warmup_epochs
-        if warmup is not None and epochs is None:
-            problems.add(f"warmup_epochs: {warmup} needs epochs, of which it is a part")
-        elif warmup is not None and epochs is not None and is_number(epochs, 0) and is_number(warmup, 0):
-            problems.check(warmup < epochs, f"warmup_epochs: {warmup} leaves nothing of epochs={epochs} for the search")
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _part_of_epochs(cls, warmup: float | None, info: ValidationInfo) -> float | None:
+        if warmup is not None and "epochs" in info.data:
+            epochs = info.data["epochs"]
+            if epochs is None:
+                raise ValueError(f"{warmup} needs epochs, of which it is a part")
+            if warmup >= epochs:
+                raise ValueError(f"{warmup} leaves nothing of epochs={epochs} for the search")
+        return warmup
 
 
-@dataclass(frozen=True)
-class TrainConfig(Config):
+class TrainConfig(Validated):
     """Optimisation, used by the search and by the final training alike.
 
     Attributes:
@@ -241,56 +164,25 @@ class TrainConfig(Config):
         seed: of data order, adapter weights, subnetworks and held-out batches.
     """
 
-    epochs: float = 10
-    max_steps: int | None = None
-    batch_size: int = 32
-    gradient_accumulation: int = 1
-    learning_rate: float = 1e-3
-    learning_rate_factors: dict[str, float] = field(default_factory=dict)
-    weight_decay: float = 0.01
-    warmup_ratio: float = 0.1
-    max_grad_norm: float = 1.0
-    save_steps: int | None = None
-    workers: int = 0
-    augment: dict[str, Any] = field(default_factory=dict)
-    seed: int = 0
+    epochs: Number = Field(default=10, ge=1e-6, le=1e6)
+    max_steps: Count | None = None
+    batch_size: Count = 32
+    gradient_accumulation: Count = 1
+    learning_rate: Number = Field(default=1e-3, ge=0, le=1e3)
+    learning_rate_factors: dict[Annotated[str, one_of(GROUPS)], Positive] = Field(default={})
+    weight_decay: Number = Field(default=0.01, ge=0, le=1e3)
+    warmup_ratio: Number = Field(default=0.1, ge=0, le=1)
+    max_grad_norm: Positive = 1.0
+    save_steps: Count | None = None
+    workers: int = Field(default=0, ge=0, le=256)
+    augment: dict[Annotated[str, one_of(("n", "m"))], Number] = Field(default={})
+    seed: Seed = 0
 
-    def validate(self, problems: Problems) -> None:
-        ranges = {
-            "epochs": (1e-6, 1e6, False, False),
-            "max_steps": (1, _INF, True, True),
-            "batch_size": (1, _INF, True, False),
-            "gradient_accumulation": (1, _INF, True, False),
-            "learning_rate": (0, 1e3, False, False),
-            "weight_decay": (0, 1e3, False, False),
-            "warmup_ratio": (0, 1, False, False),
-            "max_grad_norm": (0, _INF, False, False),
-            "save_steps": (1, _INF, True, True),
-            "workers": (0, 256, True, False),
-            "seed": (0, 2**31 - 1, True, False),
-        }
-        _check_numbers(problems, self, ranges)
-        self._check_augment(problems)
-        if not isinstance(self.learning_rate_factors, dict):
-            problems.add(f"learning_rate_factors: {self.learning_rate_factors!r} is not a mapping")
-            return
-        for name, factor in self.learning_rate_factors.items():
-            problems.check(name in GROUPS, f"learning_rate_factors.{name}: unknown group{nearest(name, GROUPS)}")
-            problems.check(is_number(factor, 0), f"learning_rate_factors.{name}: {factor!r} is not a number ≥ 0")
-
-    def _check_augment(self, problems: Problems) -> None:
-        if not isinstance(self.augment, dict):
-            problems.add(f"augment: {self.augment!r} is not a mapping of n and m")
-            return
-        ranges = {"n": (1, 100, True), "m": (0, 30, False)}
-        for name, value in self.augment.items():
-            if name not in ranges:
-                problems.add(f"augment.{name}: unknown field{nearest(str(name), ranges)}")
-                continue
-            low, high, whole = ranges[name]
-            ok = is_number(value, low, high, whole)
-            problems.check(ok, f"augment.{name}: {value!r} is not a {'whole ' * whole}number in [{low}, {high}]")
-
-
-#: Parameter groups, in the order they are reported.
-GROUPS = ("block_adapters", "skip_adapters", "small_parts", "head", "body")
+    @field_validator("augment")
+    @classmethod
+    def _operations_and_strength(cls, augment: dict[str, float]) -> dict[str, float]:
+        problems, n, m = Problems(""), augment.get("n", 2), augment.get("m", 9)
+        problems.check(is_number(n, 1, 100, whole=True), f"n: {n!r} is not a whole number in [1, 100]")
+        problems.check(is_number(m, 0, 30), f"m: {m!r} is not a number in [0, 30]")
+        problems.raise_any()
+        return augment

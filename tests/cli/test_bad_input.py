@@ -11,7 +11,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,8 +24,9 @@ from transformers import BertConfig
 from conftest import draw_square, write_recipe
 from skiptune import InputError, SkipConfig, export, insert, load_model, read_recipe
 from skiptune.cli.main import main
+from skiptune.core.validated import Validated
 from skiptune.exporting import hub
-from skiptune.running.recipe import _SECTIONS, Recipe
+from skiptune.running.recipe import Recipe
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -221,8 +221,9 @@ def test_several_typos_are_reported_at_once(call: Call, tiny_recipe: Callable[..
 
 
 ODD = ([], [1], {}, {"a": 1}, -1, "text", "", None, True, float("nan"), float("inf"), 10**30, 0.5, "a\0b")
-FIELDS = [entry.name for entry in fields(Recipe) if entry.name != "given_training"]
-NESTED = [f"{section}.{entry.name}" for section, kind in _SECTIONS.items() for entry in fields(kind)]
+FIELDS = list(Recipe.model_fields)
+SECTIONS = {name: value for name, value in Recipe(output="o") if isinstance(value, Validated)}
+NESTED = [f"{section}.{name}" for section, value in SECTIONS.items() for name in type(value).model_fields]
 
 
 @pytest.mark.parametrize("name", [*FIELDS, *NESTED, "train.learning_rate_factors.head"])

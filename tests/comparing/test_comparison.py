@@ -28,9 +28,11 @@ from skiptune.core.formatting import duration
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
 from skiptune.inserting.insert import insert
+from skiptune.methods.compare_config import USUAL
 from skiptune.methods.method import NO_ADAPTERS
-from skiptune.methods.registry import METHODS, USUAL
-from skiptune.running.recipe import Recipe, read_recipe
+from skiptune.methods.registry import METHODS
+from skiptune.running.recipe import Recipe
+from skiptune.running.recipe_reading import read_recipe
 from skiptune.tasks.evaluation import evaluate
 
 SHORT: dict[str, Any] = {"search": {"max_steps": 2, "candidates": 3, "batches": 1}, "train": {"max_steps": 4}}

@@ -13,7 +13,7 @@ from PIL import Image
 from skiptune import InputError, load_processor, read_easy_vqa, read_jsonl, read_recipe, split_by_image
 from skiptune.data.images import ImageStore
 from skiptune.data.splits import check_disjoint
-from skiptune.running.recipe import packaged_recipes
+from skiptune.running.packaged_recipes import packaged_recipes
 
 
 def test_bad_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:

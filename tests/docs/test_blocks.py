@@ -13,7 +13,7 @@ from conftest import draw_square
 from docs_pages import DOCS, KINDS, PAGES, ROOT, Page, words
 from skiptune import read_jsonl, read_recipe
 from skiptune.cli.main import app
-from skiptune.running.recipe import packaged_recipes
+from skiptune.running.packaged_recipes import packaged_recipes
 
 RECIPES = [*packaged_recipes().values(), *sorted((ROOT / "recipes").rglob("*.yaml"))]
 FRAGMENT = "# a fragment of a recipe\n"

@@ -22,7 +22,7 @@ from docs_pages import PAGES, ROOT, TUTORIALS, WITH_PYTHON, Page, every, words
 from skiptune import Run, read_recipe
 from skiptune.benchmarking.bench_models import parse_model
 from skiptune.cli.main import app
-from skiptune.running.recipe import packaged_recipes
+from skiptune.running.packaged_recipes import packaged_recipes
 
 #: A command that starts with one of these takes minutes.
 SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")

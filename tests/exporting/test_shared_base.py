@@ -34,7 +34,8 @@ from skiptune import (
     parameter_groups,
     predict,
 )
-from skiptune.tasks import TASKS, Task
+from skiptune.tasks.registry import TASKS
+from skiptune.tasks.task import Task
 
 FAMILIES = ("vilt", "meter", "bridgetower")
 CONFIGS = {

@@ -16,9 +16,9 @@ from skiptune.inserting.insert import insert
 from skiptune.inserting.parameter_groups import parameter_groups
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.layers.adapters import Prompts
-from skiptune.methods.compare_config import CompareConfig
+from skiptune.methods.compare_config import USUAL, CompareConfig
 from skiptune.methods.method import NO_ADAPTERS, Setup, nothing_skipped
-from skiptune.methods.registry import METHODS, USUAL
+from skiptune.methods.registry import METHODS
 from skiptune.plan import Plan
 from two_streams import Batch, make, make_batch
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from typing import get_args
 
 import numpy as np
@@ -64,7 +63,7 @@ def test_micro_batches_of_uneven_size_are_one_batch(make_model, task, parts) -> 
     trained = []
     for config in (TRAIN, TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)):
         model = make_model(SkipConfig())
-        log = fit(model, Experiment(task, parts[0][:21], training=replace(config, max_steps=6)))
+        log = fit(model, Experiment(task, parts[0][:21], training=config.replace(max_steps=6)))
         trained.append((trained_state(model), [entry.loss for entry in log.history]))
     assert trained[0][1] == pytest.approx(trained[1][1], rel=1e-4)
     for name, value in trained[0][0].items():
@@ -77,7 +76,7 @@ def test_a_search_goes_on_with_another_split_of_its_batch(make_model, task, part
     again = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, SEARCH, split), tmp_path)
     assert again.details["steps"] == whole.details["steps"] == 9  # there was nothing left to do
     assert again.details["rounds"] == whole.details["rounds"]
-    each = replace(SEARCH, draw="micro_batch")
+    each = SEARCH.replace(draw="micro_batch")
     search(make_model(SkipConfig()), Experiment(task, *parts, TWO, each, split), tmp_path / "each")
     with pytest.raises(InputError, match=r"gradient_accumulation: 1, but this search began with 2"):
         search(make_model(SkipConfig()), Experiment(task, *parts, TWO, each, TRAIN), tmp_path / "each")
@@ -118,7 +117,7 @@ def test_standardized_reward_ignores_the_scale_of_the_loss() -> None:
 
 @pytest.mark.parametrize("name", STRATEGIES)
 def test_every_strategy_finds_a_plan_and_says_what_it_took(name: str, make_model, task, parts) -> None:
-    config = replace(SEARCH, strategy=name, batches=2)
+    config = SEARCH.replace(strategy=name, batches=2)
     plans = [search(make_model(SkipConfig()), Experiment(task, *parts, TWO, config, TRAIN)) for _ in range(2)]
     plan = plans[0]
     assert plan.strategy == name
@@ -148,7 +147,7 @@ def test_positions(make_model, task, parts) -> None:
 
 
 def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -> None:
-    model, training = make_model(SkipConfig()), replace(TRAIN, max_steps=12, warmup_ratio=0.25)
+    model, training = make_model(SkipConfig()), TRAIN.replace(max_steps=12, warmup_ratio=0.25)
     experiment = Experiment(task, *parts, TWO, SEARCH, training)
     plan = search(model, experiment)
     assert (plan.steps, plan.details["of"]) == (9, 12)

@@ -12,7 +12,7 @@ import torch
 from skiptune import InputError
 from skiptune.inserting.selection import choose
 from skiptune.plan import Plan
-from skiptune.running.recipe import read_recipe
+from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 from skiptune.training.trained_state import load_trained, read_trained
 

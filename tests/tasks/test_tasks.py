@@ -39,7 +39,8 @@ from skiptune import (
 )
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
-from skiptune.tasks import TASKS, Task
+from skiptune.tasks.registry import TASKS
+from skiptune.tasks.task import Task
 
 FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
 TRAIN = TrainConfig(max_steps=2, batch_size=4, learning_rate=1e-3)

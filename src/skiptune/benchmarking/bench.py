@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -82,8 +81,7 @@ def _settings(config: BenchConfig, first: nn.Module) -> dict[str, Any]:
     """``config`` with what it leaves to the first model and to torch."""
     sizes = family_of(first).sizes(first.config)
     return {
-        **asdict(config),
-        "batch_sizes": list(config.batch_sizes),
+        **config.to_dict(),
         "image_size": list(config.image_size or (sizes.image_size, sizes.image_size)),
         "text_length": config.text_length or sizes.text_length,
         "threads": torch.get_num_threads(),

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import Field, field_validator
 
-from ..config import Config
-from ..core.validation import Problems, is_number, nearest
+from ..core.validated import Count, Pair, Several, Validated, one_of
+from ..core.validation import LARGEST
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
-@dataclass(frozen=True)
-class BenchConfig(Config):
+class BenchConfig(Validated):
     """How models are measured.
 
     Attributes:
@@ -29,29 +29,20 @@ class BenchConfig(Config):
         memory: also load every model in a process of its own, for load time and memory.
     """
 
-    batch_sizes: tuple[int, ...] = (1,)
-    image_size: tuple[int, int] | None = None
-    text_length: int | None = None
-    repeats: int = 20
-    warmup: int = 3
-    threads: int | None = None
-    dtype: str = "float32"
-    device: str = "cpu"
-    labels: int = 3129
+    batch_sizes: Several[Count] = Field(default=(1,), min_length=1)
+    image_size: Pair[Count] | None = None
+    text_length: Count | None = None
+    repeats: int = Field(default=20, ge=2, le=LARGEST)
+    warmup: int = Field(default=3, ge=0, le=LARGEST)
+    threads: Count | None = None
+    dtype: Annotated[str, one_of(DTYPES)] = "float32"
+    device: Annotated[str, one_of(("cpu", "cuda"))] = "cpu"
+    labels: int = Field(default=3129, ge=2, le=LARGEST)
     memory: bool = True
 
-    def validate(self, problems: Problems) -> None:
-        for name, low in (("repeats", 2), ("warmup", 0), ("labels", 2)):
-            value = getattr(self, name)
-            problems.check(is_number(value, low, whole=True), f"{name}: {value!r} is not a whole number ≥ {low}")
-        for name in ("threads", "text_length"):
-            value = getattr(self, name)
-            problems.check(value is None or is_number(value, 1, whole=True), f"{name}: {value!r} is not ≥ 1 or null")
-        sizes = self.batch_sizes
-        fine = len(sizes) > 0 and all(is_number(size, 1, whole=True) for size in sizes)
-        problems.check(fine, f"batch_sizes: {sizes!r} are not whole numbers ≥ 1")
-        problems.check(self.dtype in DTYPES, f"dtype: {self.dtype!r}{nearest(str(self.dtype), DTYPES)}")
-        known = self.device in ("cpu", "cuda")
-        problems.check(known, f"device: {self.device!r}{nearest(str(self.device), ('cpu', 'cuda'))}")
-        if self.device == "cuda":
-            problems.check(torch.cuda.is_available(), "device: there is no GPU that torch can use; take 'cpu'")
+    @field_validator("device")
+    @classmethod
+    def _is_there(cls, device: str) -> str:
+        if device == "cuda" and not torch.cuda.is_available():
+            raise ValueError("there is no GPU that torch can use; take 'cpu'")
+        return device

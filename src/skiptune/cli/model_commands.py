@@ -18,7 +18,7 @@ def models(as_json: JsonOption = False) -> None:
     """List embedded models, architectures for costs and timings, and packaged recipes."""
     from ..models.architectures import ARCHITECTURES
     from ..models.embedded import EMBEDDED
-    from ..running.recipe import packaged_recipes
+    from ..running.packaged_recipes import packaged_recipes
 
     recipes = {
         name: path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ") for name, path in packaged_recipes().items()

@@ -22,7 +22,7 @@ def run_of(source: str, output: str | None, changes: list[str] | None) -> Run:
 
 def recipe_of(source: str, output: str | None, changes: list[str] | None) -> Recipe:
     """A recipe file or packaged recipe, with the changes that were asked for."""
-    from ..running.recipe import read_recipe
+    from ..running.recipe_reading import read_recipe
 
     return read_recipe(source, changes or (), output)
 

@@ -66,9 +66,9 @@ class Estimate:
     def _step(self, model: Any) -> float:
         """Seconds of one step, the first ones aside."""
         recipe = self.run.recipe
-        short = replace(recipe.train, max_steps=1, save_steps=10 * _STEPS, learning_rate=0.0)
-        model.skip_config = replace(model.skip_config, init="zero")  # nothing is learnt here
-        longer = replace(short, max_steps=1 + _STEPS)
+        short = recipe.train.replace(max_steps=1, save_steps=10 * _STEPS, learning_rate=0.0)
+        model.skip_config = model.skip_config.replace(init="zero")  # nothing is learnt here
+        longer = short.replace(max_steps=1 + _STEPS)
         once = fit(model, replace(self.run.experiment, training=short)).seconds
         several = fit(model, replace(self.run.experiment, training=longer)).seconds
         return max(0.0, several - once) / _STEPS or once

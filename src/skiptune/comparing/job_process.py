@@ -37,7 +37,7 @@ def work(folder: Path) -> dict[str, Any]:
     from ..inserting.pruning import remove_dead_blocks
     from ..methods.method import Work
     from ..methods.registry import METHODS
-    from ..running.recipe import read_recipe
+    from ..running.recipe_reading import read_recipe
     from ..running.run import Run
     from ..tasks.evaluation import evaluate
     from ..training.fit import fit

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -88,14 +88,13 @@ def job_recipe(recipe: Recipe, job: Job) -> Recipe:
     )
     adapters = recipe.adapters
     if isinstance(method, Skipping):
-        adapters = replace(adapters, block_adapter=method.kind)
-    return replace(
-        recipe,
+        adapters = adapters.replace(block_adapter=method.kind)
+    return recipe.replace(
         output=str(job.folder(Path(recipe.output))),
         baselines=(),
         adapters=adapters,
         budget=job.budget or recipe.budget,
-        train=replace(recipe.train, seed=job.seed, learning_rate_factors=factors),
+        train=recipe.train.replace(seed=job.seed, learning_rate_factors=factors),
         compare=CompareConfig(
             methods=(job.method,),
             seeds=(job.seed,),

@@ -64,7 +64,7 @@ def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) ->
 def adapters_of_state(layout: Layout, state: Mapping[str, Tensor]) -> SkipConfig | None:
     """What :func:`skiptune.insert` has to put in for the adapters of a checkpoint; ``None``: it has none."""
     block, skip = map(Shapes(state).rows, layout.adapter_widths)
-    return None if block is None and skip is None else SkipConfig("bottleneck", block, skip, init="paper")
+    return None if block is None and skip is None else SkipConfig(block_width=block, skip_width=skip, init="paper")
 
 
 def model_from_original(

@@ -25,7 +25,11 @@ from ..exporting.export import export
 from ..families.family import Family
 from ..families.registry import family_of_type
 from ..plan import Plan
-from ..tasks import Entailment, Reasoning, Retrieval, Task, Vqa
+from ..tasks.entailment import Entailment
+from ..tasks.reasoning import Reasoning
+from ..tasks.retrieval import Retrieval
+from ..tasks.task import Task
+from ..tasks.vqa import Vqa
 from . import (
     Hints,
     OriginalWeights,

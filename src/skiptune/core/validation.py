@@ -1,4 +1,4 @@
-"""Collecting every problem of an input before refusing it, and writing files whole or not at all."""
+"""Collecting every problem of an input before refusing it."""
 
 from __future__ import annotations
 
@@ -22,10 +22,20 @@ class Problems:
         if not ok:
             self.add(text)
 
+    def error(self) -> InputError:
+        """An error that names all problems."""
+        return InputError("\n".join([f"{self.subject}:", *(f"  - {text}" for text in self.found)]))
+
     def raise_any(self) -> None:
         """Raise :class:`InputError` naming all problems, if there are any."""
         if self.found:
-            raise InputError("\n".join([f"{self.subject}:", *(f"  - {text}" for text in self.found)]))
+            raise self.error()
+
+
+def problem_lines(error: Exception) -> list[str]:
+    """The problems that an error of :class:`Problems` names; the message of any other error."""
+    first, *lines = str(error).splitlines() or [""]
+    return [line.removeprefix("  - ") for line in lines] or [first]
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
@@ -40,10 +50,11 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
-_LARGEST = 2**31 - 1  # what libraries take for a count or a size
+#: What libraries take for a count or a size.
+LARGEST = 2**31 - 1
 
 
 def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:
     """Whether ``value`` is a real (or whole) number in ``[low, high]``; booleans, strings and infinity are not."""
     kinds = int if whole else (int, float)
-    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= min(high, _LARGEST)
+    return isinstance(value, kinds) and not isinstance(value, bool) and low <= value <= min(high, LARGEST)

@@ -7,7 +7,7 @@ resized once however often it is drawn.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,11 @@ class RandAugment:
         problems.check(isinstance(self.n, int) and self.n >= 1, f"n: {self.n!r} is not a whole number ≥ 1")
         problems.check(0 <= self.m <= _STRONGEST, f"m: {self.m!r} is not between 0 and {_STRONGEST}")
         problems.raise_any()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, float], seed: int) -> RandAugment:
+        """The policy of :attr:`TrainConfig.augment`."""
+        return cls(int(settings.get("n", cls.n)), settings.get("m", cls.m), seed)
 
     def __call__(self, image: Image.Image, draw: tuple[int, ...]) -> Image.Image:
         """The image changed as the ``draw`` (epoch, position, …) says: the same draw, the same change."""

@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Any
 
-from ..config import Config
-from ..core.validation import Problems, is_number, is_text, nearest
+from pydantic import Field, ValidationInfo, field_validator
+
+from ..core.validated import Count, Number, Several, Text, Validated, one_of
 from .readers.formats import SOURCES, Files
 
 PARTS = ("train", "validation", "test")
-
-
-_EMBEDDED = "easy-vqa"
-
-
+#: The set that comes with a package of its own and needs no files.
+EMBEDDED_SET = "easy-vqa"
 #: Fields of a part beside its path; those of the other parts begin with the part's name.
 _FILES = ("images", "annotations", "split")
-
-
 #: Part → the split of it that a Karpathy file has.
 _KARPATHY = {"train": "train", "validation": "val", "test": "test"}
 
+Paths = Annotated[Text | Annotated[Several[Text], Field(min_length=1)], Field(description="a path")]
+Share = Annotated[Number, Field(gt=0, lt=1, description="between 0 and 1")]
 
-@dataclass(frozen=True)
-class DataConfig(Config):
+
+def field_of(part: str, entry: str) -> str:
+    """The name of the field ``entry`` (``images``, ``split``, …) of a part."""
+    return entry if part == "train" else f"{part}_{entry}"
+
+
+#: Fields that are paths.
+PATHS = (*PARTS, *(field_of(part, entry) for part in PARTS for entry in ("images", "annotations")))
+_ENTRIES = {field_of(part, entry): entry for part in PARTS for entry in _FILES}
+
+
+class DataConfig(Validated):
     """Where the records come from.
 
     Attributes:
@@ -52,94 +59,59 @@ class DataConfig(Config):
             usual for the 3,129 labels. Tables of ``arrow`` that carry labels were counted already.
     """
 
-    name: str = _EMBEDDED
-    train: str | Sequence[str] | None = None
-    images: str | None = None
-    annotations: str | None = None
-    split: str | None = None
-    validation: str | Sequence[str] | None = None
-    validation_images: str | None = None
-    validation_annotations: str | None = None
-    validation_split: str | None = None
-    validation_share: float = 0.1
-    test: str | Sequence[str] | None = None
-    test_images: str | None = None
-    test_annotations: str | None = None
-    test_split: str | None = None
-    test_share: float | None = None
-    columns: dict[str, str] = field(default_factory=dict)
-    most_bad: float | None = None
-    max_train: int | None = None
-    max_validation: int | None = None
-    max_test: int | None = None
-    least_answer_count: int = 1
+    name: Annotated[str, one_of((EMBEDDED_SET, *SOURCES))] = EMBEDDED_SET
+    train: Paths | None = None
+    images: Text | None = None
+    annotations: Text | None = None
+    split: Text | None = None
+    validation: Paths | None = None
+    validation_images: Text | None = None
+    validation_annotations: Text | None = None
+    validation_split: Text | None = None
+    validation_share: Share = 0.1
+    test: Paths | None = None
+    test_images: Text | None = None
+    test_annotations: Text | None = None
+    test_split: Text | None = None
+    test_share: Share | None = None
+    columns: dict[str, str] = Field(default={}, description="a mapping from our field to a column")
+    most_bad: Number | None = Field(default=None, ge=0, le=1, description="a share between 0 and 1")
+    max_train: Count | None = None
+    max_validation: Count | None = None
+    max_test: Count | None = None
+    least_answer_count: Count = 1
 
-    def validate(self, problems: Problems) -> None:
-        names = (_EMBEDDED, *SOURCES)
-        problems.check(self.name in names, f"name: {self.name!r}{nearest(str(self.name), names)}")
-        for part in PARTS:
-            self._check_path(problems, part)
-        texts = [name for part in PARTS for name in (self._field(part, entry) for entry in _FILES)]
-        for name in texts:
-            value = getattr(self, name)
-            problems.check(value is None or is_text(value), f"{name}: {value!r} is not a text")
-        columns = self.columns
-        good = isinstance(columns, dict) and all(isinstance(text, str) for pair in columns.items() for text in pair)
-        problems.check(good, f"columns: {columns!r} is not a mapping from our field to a column")
-        if self.name == _EMBEDDED:
-            given = [name for name in (*PARTS, *texts, "columns") if getattr(self, name)]
-            problems.check(not given, f"{', '.join(given)}: files are read with another name, e.g. jsonl")
-        elif self.name in tuple(SOURCES):
-            self._check_fields(problems)
-        self._check_shares(problems)
-        bad = self.most_bad
-        problems.check(bad is None or is_number(bad, 0, 1), f"most_bad: {bad!r} is not a share between 0 and 1")
-        for name in (*(f"max_{part}" for part in PARTS), "least_answer_count"):
-            value = getattr(self, name)
-            ok = (value is None and name != "least_answer_count") or is_number(value, 1, whole=True)
-            problems.check(ok, f"{name}: {value!r} is not a whole number ≥ 1")
-
-    def _check_shares(self, problems: Problems) -> None:
-        for name in ("validation_share", "test_share"):
-            share = getattr(self, name)
-            good = is_number(share, 0, 1) and 0 < share < 1
-            good = good or (name == "test_share" and share is None)
-            problems.check(good, f"{name}: {share!r} is not between 0 and 1")
-        if self.test_share is None:
-            return
-        given = [name for name in ("test", "test_split") if getattr(self, name)]
-        problems.check(not given, f"test_share: there is {' and '.join(given)} already; leave one of them out")
-        own = self.name in (_EMBEDDED, "karpathy")
-        problems.check(not own, f"test_share: name: {self.name} has a test part of its own; leave it out")
-
-    def _check_path(self, problems: Problems, part: str) -> None:
-        value = getattr(self, part)
-        several = isinstance(value, list | tuple) and bool(value) and all(map(is_text, value))
-        problems.check(value is None or is_text(value) or several, f"{part}: {value!r} is not a path")
-        if several and self.name != "arrow":
-            problems.add(f"{part}: several files are read with name: arrow only")
-
-    def _check_fields(self, problems: Problems) -> None:
+    @field_validator(*PARTS, *_ENTRIES, "columns")
+    @classmethod
+    def _of_the_format(cls, value: Any, info: ValidationInfo) -> Any:
         """What the format needs is there, and nothing is given that it does not read."""
-        source = SOURCES[self.name]
-        problems.check(self.train is not None, f"train: missing; name: {self.name} needs it")
-        for name in source.needs:
-            given = name == "split" or getattr(self, name) is not None  # Karpathy's parts have names of their own
-            problems.check(given, f"{name}: missing; name: {self.name} needs it")
-        for entry in (*_FILES, "columns"):
-            if entry in (*source.needs, *source.takes):
-                continue
-            names = ["columns"] if entry == "columns" else [self._field(part, entry) for part in PARTS]
-            for name in names:
-                problems.check(not getattr(self, name), f"{name}: not used by name: {self.name}; leave it out")
+        name, entry = info.data.get("name"), _ENTRIES.get(str(info.field_name), str(info.field_name))
+        if name == EMBEDDED_SET and value:
+            raise ValueError("files are read with another name, e.g. jsonl")
+        if name not in SOURCES:
+            return value
+        source = SOURCES[name]
+        if value is None and (entry == "train" or (info.field_name in source.needs and entry != "split")):
+            raise ValueError(f"missing; name: {name} needs it")  # Karpathy's parts have split names of their own
+        if entry in PARTS and isinstance(value, tuple) and name != "arrow":
+            raise ValueError("several files are read with name: arrow only")
+        if value and entry not in (*PARTS, *source.needs, *source.takes):
+            raise ValueError(f"not used by name: {name}; leave it out")
+        return value
 
-    @staticmethod
-    def _field(part: str, entry: str) -> str:
-        return entry if part == "train" else f"{part}_{entry}"
+    @field_validator("test_share")
+    @classmethod
+    def _no_other_test(cls, share: float | None, info: ValidationInfo) -> float | None:
+        if share is not None:
+            if given := [name for name in ("test", "test_split") if info.data.get(name)]:
+                raise ValueError(f"there is {' and '.join(given)} already; leave one of them out")
+            if (name := info.data.get("name")) in (EMBEDDED_SET, "karpathy"):
+                raise ValueError(f"name: {name} has a test part of its own; leave it out")
+        return share
 
     def files(self, part: str, log: Path | None) -> Files | None:
         """What ``part`` is read from, or ``None`` if it is not given."""
-        path, split = getattr(self, part), getattr(self, self._field(part, "split"))
+        path, split = getattr(self, part), getattr(self, field_of(part, "split"))
         if self.name == "karpathy":
             path, split = path or self.train, split or _KARPATHY[part]
         if path is None and split is not None:
@@ -148,8 +120,8 @@ class DataConfig(Config):
             return None
         return Files(
             path=(path,) if isinstance(path, str) else tuple(path),
-            images=getattr(self, self._field(part, "images")) or self.images,
-            annotations=getattr(self, self._field(part, "annotations")),
+            images=getattr(self, field_of(part, "images")) or self.images,
+            annotations=getattr(self, field_of(part, "annotations")),
             split=split,
             columns=self.columns,
             log=None if log is None else log / f"bad-{part}.log",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
-from .data_config import _EMBEDDED, PARTS, DataConfig
+from .data_config import EMBEDDED_SET, PARTS, DataConfig
 from .readers.arrow import released_vocabulary
 from .readers.easy_vqa import read_easy_vqa
 from .readers.formats import SOURCES
@@ -55,7 +55,7 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
     """
     found: dict[str, Records] = {}
     for part in PARTS:
-        if config.name == _EMBEDDED:
+        if config.name == EMBEDDED_SET:
             if part != "validation":
                 found[part] = read_easy_vqa(part)
         elif files := config.files(part, log):
@@ -96,7 +96,7 @@ def read_for_evaluation(name: str, path: str, fields: dict[str, Any], log: Path 
     Raises:
         InputError: an unknown format, a field it lacks, or a file that cannot be read.
     """
-    if name == _EMBEDDED:
+    if name == EMBEDDED_SET:
         return read_easy_vqa("test")
     given = {entry: value for entry, value in fields.items() if value is not None}
     files = DataConfig(name=name, train=path, **given).files("train", log)

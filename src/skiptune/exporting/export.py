@@ -30,7 +30,7 @@ from .manifest import CONFIG, FORMAT, MODEL_TYPE, SAMPLE, WEIGHTS, is_slim, read
 from .tensor_file import write_tensors
 
 if TYPE_CHECKING:
-    from ..tasks import Task
+    from ..tasks.task import Task
 
 Form = Literal["standalone", "adapters"]
 _CARD = "README.md"

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 from ..core.errors import InputError, first_line
 from ..families.family import Family
 from ..families.registry import family_of
-from ..tasks import TASKS, Task
+from ..tasks.registry import TASKS
+from ..tasks.task import Task
 from .hub import local_folder
 from .manifest import CONFIG, read_config
 

@@ -22,8 +22,8 @@ from ..core.errors import InputError
 from ..core.validation import nearest
 from ..families.family import Family
 from ..models.loading import load_family, load_model, unsaid
-from ..tasks import Task
 from ..tasks.evaluation import predict
+from ..tasks.task import Task
 from .hub import local_folder
 from .load import adapters_and_plan, open_export
 from .load_task import load_task

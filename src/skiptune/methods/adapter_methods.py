@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import nn
 
 from ..core.seeding import drawn_from
@@ -22,9 +20,9 @@ class Adapters(Method):
     name, title, form = "adapters", "adapters", "bottleneck"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
-        config = replace(setup.adapters, block_adapter="bottleneck")
+        config = setup.adapters.replace(block_adapter="bottleneck")
         if config.init == "fit":  # of skip adapters, which are not there
-            config = replace(config, init="zero")
+            config = config.replace(init="zero")
         insert(model, config, setup.seed)
         return remove_dead_blocks(model, nothing_skipped(model))  # no skip adapters
 

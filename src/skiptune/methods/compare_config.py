@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
-from ..config import Config, SkipConfig
-from ..core.validation import Problems, is_number, nearest
-from .method import Setup
-from .registry import METHODS, USUAL
+from pydantic import Field, field_validator
+
+from ..config import SkipConfig, Width
+from ..core.validated import Positive, Seed, Several, Validated, one_of
+
+if TYPE_CHECKING:
+    from .method import Setup
+
+T = TypeVar("T")
+
+#: The names in :data:`skiptune.methods.registry.METHODS`, which a recipe is checked against without loading any.
+METHOD_NAMES = (
+    *("zero-shot", "full", "head", "bitfit", "lora", "ia3", "shallow-prompts", "deep-prompts", "adapters", "parallel"),
+    *(f"{way}-{kind}" for way in ("das", "random", "heuristic") for kind in ("bottleneck", "lora")),
+)
+#: All that make sense for every task.
+USUAL = tuple(name for name in METHOD_NAMES if name != "zero-shot")
+MethodName = Annotated[str, one_of(METHOD_NAMES)]
+_Blocks = Annotated[int, Field(ge=1)]
+_Change = Annotated[float, Field(gt=-1, lt=0)]
+Level = Annotated[_Blocks | _Change, Field(description="a number of blocks, nor between -1 and 0")]
 
 
-@dataclass(frozen=True)
-class CompareConfig(Config):
+class CompareConfig(Validated):
     """A comparison of methods, ``compare:`` in a recipe.
 
     Learning rates: every method has the recipe's, ``head`` factor included, but for full tuning (a tenth of it, head
@@ -28,55 +44,24 @@ class CompareConfig(Config):
         prompt_length, parallel_width, parallel_scale: see :class:`skiptune.methods.method.Setup`.
     """
 
-    methods: tuple[str, ...] = USUAL
-    seeds: tuple[int, ...] = (0, 1, 2)
-    sweep_seeds: tuple[int, ...] = (0,)
-    levels: tuple[float, ...] | None = None
-    learning_rate_factors: dict[str, float] = field(default_factory=dict)
-    prompt_length: int = 16
-    parallel_width: int | None = None
-    parallel_scale: float = 4.0
+    methods: Several[MethodName] = Field(default=USUAL, min_length=1)
+    seeds: Several[Seed] = Field(default=(0, 1, 2), min_length=1)
+    sweep_seeds: Several[Seed] = (0,)
+    levels: Several[Level] | None = None
+    learning_rate_factors: dict[MethodName, Positive] = Field(default={})
+    prompt_length: Width = 16
+    parallel_width: Width | None = None
+    parallel_scale: Positive = 4.0
 
-    def validate(self, problems: Problems) -> None:
-        if _is_list(problems, "methods", self.methods, least=1):
-            for name in self.methods:
-                problems.check(name in METHODS, f"methods: {name!r}{nearest(str(name), METHODS)}")
-            problems.check(len(set(map(str, self.methods))) == len(self.methods), "methods: one is named twice")
-        for name in ("seeds", "sweep_seeds"):
-            seeds = getattr(self, name)
-            if _is_list(problems, name, seeds, least=int(name == "seeds")):
-                good = all(is_number(seed, 0, 2**31 - 1, whole=True) for seed in seeds) and len(set(seeds)) == len(
-                    seeds
-                )
-                problems.check(good, f"{name}: {seeds!r} are not different whole numbers ≥ 0")
-        if self.levels is not None and _is_list(problems, "levels", self.levels):
-            for level in self.levels:
-                good = is_number(level, 1, whole=True) or (is_number(level, -1, 0) and -1 < level < 0)
-                problems.check(good, f"levels: {level!r} is neither a number of blocks nor between -1 and 0")
-        factors = self.learning_rate_factors
-        if isinstance(factors, dict):
-            for name, factor in factors.items():
-                known = f"learning_rate_factors.{name}: unknown method{nearest(str(name), METHODS)}"
-                problems.check(name in METHODS, known)
-                problems.check(is_number(factor, 0), f"learning_rate_factors.{name}: {factor!r} is not a number ≥ 0")
-        else:
-            problems.add(f"learning_rate_factors: {factors!r} is not a mapping")
-        width = self.parallel_width
-        whole = "is not a whole number in [1, 65536]"
-        problems.check(
-            is_number(self.prompt_length, 1, 65536, whole=True), f"prompt_length: {self.prompt_length!r} {whole}"
-        )
-        problems.check(width is None or is_number(width, 1, 65536, whole=True), f"parallel_width: {width!r} {whole}")
-        problems.check(
-            is_number(self.parallel_scale, 0), f"parallel_scale: {self.parallel_scale!r} is not a number ≥ 0"
-        )
+    @field_validator("methods", "seeds", "sweep_seeds")
+    @classmethod
+    def _different(cls, values: tuple[T, ...]) -> tuple[T, ...]:
+        if len(set(values)) < len(values):
+            raise ValueError(f"{', '.join(map(str, values))}: one is named twice")
+        return values
 
     def setup(self, adapters: SkipConfig, seed: int) -> Setup:
         """What :meth:`Method.prepare` takes."""
+        from .method import Setup
+
         return Setup(adapters, self.prompt_length, self.parallel_width, self.parallel_scale, seed)
-
-
-def _is_list(problems: Problems, name: str, value: object, least: int = 0) -> bool:
-    good = isinstance(value, list | tuple) and len(value) >= least
-    problems.check(good, f"{name}: {value!r} is not a list" + " with an entry" * least)
-    return good

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from torch import nn
 
 from ..core.seeding import drawn_from
@@ -22,7 +20,7 @@ class Lora(Method):
     name, title = "lora", "LoRA"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
-        insert(model, replace(setup.adapters, block_adapter="lora", init="zero"), setup.seed)
+        insert(model, setup.adapters.replace(block_adapter="lora", init="zero"), setup.seed)
         return remove_dead_blocks(model, nothing_skipped(model))  # no skip adapters
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
-from ..config import BlockAdapter, SearchConfig
+from ..config import BlockAdapter
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
@@ -35,7 +35,7 @@ class Skipping(Method):
         self.kind, self.form = kind, kind
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
-        return insert(model, replace(setup.adapters, block_adapter=self.kind), setup.seed)
+        return insert(model, setup.adapters.replace(block_adapter=self.kind), setup.seed)
 
 
 class Searched(Skipping):
@@ -62,7 +62,7 @@ class RandomPlan(Skipping):
         self.name, self.title = f"random-{kind}", f"random plans, {_SAID[kind]}"
 
     def choose(self, model: nn.Module, work: Work) -> Plan:
-        config = SearchConfig.from_dict({**work.experiment.search.to_dict(), "strategy": "random"})
+        config = work.experiment.search.replace(strategy="random")
         strategy = prepare_search(model, replace(work.experiment, search=config), work.folder)
         names = tuple(blocks_of(model))
         return Plan(family_of(model).name, names, tuple(names[block] for block in strategy.best()), "random")

@@ -1,4 +1,4 @@
-"""The table of methods, and what a recipe says of their comparison."""
+"""The table of methods."""
 
 from __future__ import annotations
 
@@ -32,5 +32,3 @@ METHODS: Mapping[str, Method] = {
         BestHeuristic("lora"),
     )
 }
-#: All that make sense for every task.
-USUAL = tuple(name for name in METHODS if name != "zero-shot")

@@ -54,8 +54,9 @@ from ..searching.search import prepare_search, search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
 from ..searching.strategy_comparison import StrategyComparison
-from ..tasks import TASKS, Evaluation, Task
 from ..tasks.evaluation import evaluate
+from ..tasks.registry import TASKS
+from ..tasks.task import Evaluation, Task
 from ..training.encoder_cache import EncoderCache, encoders_of
 from ..training.fit import fit
 from ..training.skip_adapter_init import fit_skip_adapters
@@ -215,7 +216,7 @@ class Run:
             reward_batch = on_main(lambda: check_batch(self.folder, self.recipe.train))
             model = self.fresh_model()
             recipe, folder = self.recipe, self._search_folder
-            config = replace(recipe.search, reward_batch_size=recipe.search.reward_batch_size or reward_batch)
+            config = recipe.search.replace(reward_batch_size=recipe.search.reward_batch_size or reward_batch)
             experiment = replace(self.experiment, search=config)
             with self.encoders_kept(model):
                 plan = search(model, experiment, folder, keep_adapters=recipe.start == "search")

@@ -13,55 +13,24 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..config import Config
 from ..core.errors import InputError
 from ..core.progress import track
-from ..core.validation import Problems, is_number
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from ..families.two_stream_heads import Encoded
 from .ranking import Ranks
+from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .shortlist import Shortlist
 from .task import Evaluation, Task, on_device, refuse_without
 
-FALSE_TEXTS = 15
-SHORTLIST = 32
-_RANKS = (1, 5, 10)
 #: Bytes of encoded texts that an evaluation keeps at a time.
 _KEPT = 2**30
-
-
-@dataclass(frozen=True)
-class RetrievalConfig(Config):
-    """How retrieval is trained.
-
-    Attributes:
-        false_texts: texts of other images that go with every image.
-        matching_loss: add the loss of image-text matching, as the released run of METER does; the model has to come
-            with a head for it, which a family's ranking model starts from (METER, BridgeTower).
-        shortlist: evaluate only so many pairs of every text and every image, the nearest by the encoders alone, if the
-            model's pre-training made them comparable (``meter-photos``); others are compared in all pairs. ``None``:
-            all pairs, always.
-    """
-
-    false_texts: int = FALSE_TEXTS
-    matching_loss: bool = False
-    shortlist: int | None = SHORTLIST
-
-    def validate(self, problems: Problems) -> None:
-        count, loss, listed = self.false_texts, self.matching_loss, self.shortlist
-        fine = listed is None or is_number(listed, max(_RANKS), whole=True)
-        problems.check(fine, f"shortlist: {listed!r} is not a whole number of at least {max(_RANKS)}, or null")
-        ok = is_number(count, 1, 1000, whole=True)
-        problems.check(ok, f"false_texts: {count!r} is not a whole number in [1, 1000]")
-        problems.check(isinstance(loss, bool), f"matching_loss: {loss!r} is not true or false")
 
 
 class Retrieval(Task):
@@ -155,7 +124,7 @@ class Retrieval(Task):
         recalls = {
             f"{kind}_recall@{rank}": float((ahead < rank).mean())
             for kind, ahead in (("text", texts_ahead), ("image", images_ahead))
-            for rank in _RANKS
+            for rank in RANKS
         }
         metrics = {"mean_recall": sum(recalls.values()) / len(recalls), **recalls}
         said = tuple(texts[k] for k in answer)
@@ -170,7 +139,7 @@ class Retrieval(Task):
 
         Images go one by one, and are encoded again for every GiB of encoded texts.
         """
-        of_texts, of_images = Ranks(len(records), max(_RANKS)), Ranks(len(texts), max(_RANKS))
+        of_texts, of_images = Ranks(len(records), max(RANKS)), Ranks(len(texts), max(RANKS))
         answer, highest = np.zeros(len(records), dtype=np.int64), np.full(len(records), -np.inf)
         for row, place, scores in self._all_scores(model, records, self._encoded(texts, model, size), title):
             own = owner[place] == row
@@ -199,7 +168,7 @@ class Retrieval(Task):
                 found.append(model.score(*pairs)[:, 0].double().cpu().numpy())
         of_images, of_texts = nearest.by_query(np.concatenate(found))
         rows, every = np.arange(len(records)), slice(None)
-        text_ranks, image_ranks = Ranks(len(records), max(_RANKS)), Ranks(len(texts), max(_RANKS))
+        text_ranks, image_ranks = Ranks(len(records), max(RANKS)), Ranks(len(texts), max(RANKS))
         text_ranks.add(every, of_images, owner[nearest.of_images] == rows[:, None])
         image_ranks.add(every, of_texts, nearest.of_texts == owner[:, None])
         return text_ranks.ahead(), image_ranks.ahead(), nearest.of_images[rows, of_images.argmax(1)]

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..records import Records
-from .arrow import read_arrow
-from .hf_dataset import read_dataset
-from .jsonl import read_jsonl
-from .karpathy import read_karpathy
-from .nlvr import read_nlvr, read_nlvr2
-from .snli_ve import read_snli_ve
-from .vqav2 import read_vqav2
+if TYPE_CHECKING:
+    from ..records import Records
 
 
 @dataclass(frozen=True)
@@ -54,23 +48,63 @@ class Source:
     takes: tuple[str, ...] = ()
 
 
+def _jsonl(files: Files) -> Records:
+    from .jsonl import read_jsonl
+
+    return read_jsonl(files.path[0], str(files.images), log=files.log, **files.limits)
+
+
+def _vqav2(files: Files) -> Records:
+    from .vqav2 import read_vqav2
+
+    path, images = files.path[0], str(files.images)
+    return read_vqav2(path, files.annotations, images, files.split, log=files.log, **files.limits)
+
+
+def _nlvr2(files: Files) -> Records:
+    from .nlvr import read_nlvr2
+
+    return read_nlvr2(files.path[0], str(files.images), log=files.log, **files.limits)
+
+
+def _nlvr(files: Files) -> Records:
+    from .nlvr import read_nlvr
+
+    return read_nlvr(files.path[0], str(files.images), log=files.log, **files.limits)
+
+
+def _karpathy(files: Files) -> Records:
+    from .karpathy import read_karpathy
+
+    return read_karpathy(files.path[0], str(files.images), str(files.split), log=files.log, **files.limits)
+
+
+def _snli_ve(files: Files) -> Records:
+    from .snli_ve import read_snli_ve
+
+    return read_snli_ve(files.path[0], str(files.images), log=files.log, **files.limits)
+
+
+def _arrow(files: Files) -> Records:
+    from .arrow import read_arrow
+
+    return read_arrow(files.path, log=files.log, **files.limits)
+
+
+def _dataset(files: Files) -> Records:
+    from .hf_dataset import read_dataset
+
+    return read_dataset(files.path[0], files.split, files.columns, files.images, log=files.log, **files.limits)
+
+
+#: Readers are imported when they read: a recipe is checked without the libraries that they need.
 SOURCES: dict[str, Source] = {
-    "jsonl": Source(lambda f: read_jsonl(f.path[0], str(f.images), log=f.log, **f.limits), ("images",)),
-    "vqav2": Source(
-        lambda f: read_vqav2(f.path[0], f.annotations, str(f.images), f.split, log=f.log, **f.limits),
-        ("images",),
-        ("annotations", "split"),
-    ),
-    "nlvr2": Source(lambda f: read_nlvr2(f.path[0], str(f.images), log=f.log, **f.limits), ("images",)),
-    "nlvr": Source(lambda f: read_nlvr(f.path[0], str(f.images), log=f.log, **f.limits), ("images",)),
-    "karpathy": Source(
-        lambda f: read_karpathy(f.path[0], str(f.images), str(f.split), log=f.log, **f.limits), ("images", "split")
-    ),
-    "snli-ve": Source(lambda f: read_snli_ve(f.path[0], str(f.images), log=f.log, **f.limits), ("images",)),
-    "arrow": Source(lambda f: read_arrow(f.path, log=f.log, **f.limits)),
-    "dataset": Source(
-        lambda f: read_dataset(f.path[0], f.split, f.columns, f.images, log=f.log, **f.limits),
-        (),
-        ("images", "split", "columns"),
-    ),
+    "jsonl": Source(_jsonl, needs=("images",)),
+    "vqav2": Source(_vqav2, needs=("images",), takes=("annotations", "split")),
+    "nlvr2": Source(_nlvr2, needs=("images",)),
+    "nlvr": Source(_nlvr, needs=("images",)),
+    "karpathy": Source(_karpathy, needs=("images", "split")),
+    "snli-ve": Source(_snli_ve, needs=("images",)),
+    "arrow": Source(_arrow),
+    "dataset": Source(_dataset, takes=("images", "split", "columns")),
 }

@@ -21,7 +21,7 @@ from ...core.process import versions
 from ...core.progress import console
 from ...families.registry import family_of
 from ...plan import Plan
-from ...tasks import Task
+from ...tasks.task import Task
 from ...version import __version__
 from ..export import check_slim_output, export
 from ..load import load

@@ -1,0 +1,125 @@
+"""The base of everything that is checked as a whole: configurations, recipes, and what JSON files hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import InputError
+from .field_errors import field_errors
+from .validation import LARGEST, Problems, nearest
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+
+#: A text that can name something: not blank, and without NUL, which YAML can write and no path can hold.
+Text = Annotated[str, Field(pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+#: A whole number of at least 1, not larger than what libraries take for a size.
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+#: A whole number from 0 on.
+Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+#: A number; whole ones are written to files without a point, as they were given.
+Number = int | float
+#: A factor or weight from 0 on.
+Positive = Annotated[Number, Field(ge=0, le=LARGEST)]
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+#: Several values; JSON and YAML have them as lists.
+Several = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+#: Two values, likewise.
+Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
+
+
+def one_of(names: Iterable[str]) -> AfterValidator:
+    """For ``Annotated[str, one_of(TABLE)]``: a text that is in a table whose names no type lists."""
+
+    def known(name: str) -> str:
+        if name not in names:
+            raise ValueError(f"{name!r}{nearest(name, names)}")
+        return name
+
+    return AfterValidator(known)
+
+
+def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:
+    # ``wraps`` also copies pydantic's mark of its own ``__init__``. Without it pydantic would call this one for nested
+    # values, and their problems would arrive as one text instead of one by one.
+    @wraps(init)
+    def checked(self: Validated, /, **values: Any) -> None:
+        try:
+            init(self, **values)
+        except ValidationError as error:
+            raise input_error(error, type(self)) from None
+
+    return checked
+
+
+class Validated(BaseModel):
+    """Immutable, with every field checked when it is made; all problems are told in one :class:`InputError`.
+
+    Unknown fields are refused with the nearest valid name. Nothing is converted: a text is no number, a boolean is
+    neither, and infinity and NaN are refused.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True, hide_input_in_errors=True
+    )
+
+    if not TYPE_CHECKING:
+        __init__ = _raising_input_errors(BaseModel.__init__)
+
+    def check(self, problems: Problems) -> None:
+        """Add to ``problems`` what is wrong between fields that are valid by themselves."""
+
+    @model_validator(mode="after")
+    def _between_fields(self) -> Self:
+        problems = Problems("")
+        self.check(problems)
+        problems.raise_any()
+        return self
+
+    @classmethod
+    def from_dict(cls, values: object, subject: str | None = None) -> Self:
+        """Make one from plain values.
+
+        Args:
+            values: a mapping, as JSON or YAML have it.
+            subject: how the message begins; ``None``: ``… is not valid``.
+
+        Raises:
+            InputError: not a mapping, unknown fields or invalid values; all problems in one message.
+        """
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise input_error(error, cls, subject) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON and YAML have them."""
+        return self.model_dump(mode="json")
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values, checked like a new one.
+
+        Raises:
+            InputError: unknown fields or invalid values; all problems in one message.
+        """
+        given: Mapping[str, Any] = {name: getattr(self, name) for name in self.model_fields_set}
+        return type(self)(**{**given, **changes})
+
+
+def input_error(error: ValidationError, model: type[BaseModel], subject: str | None = None) -> InputError:
+    """What pydantic found wrong with values of ``model``, as a sentence and a line a problem."""
+    problems = Problems(subject or f"{model.__name__} is not valid")
+    for line in field_errors(error, model):
+        problems.add(line)
+    return problems.error()

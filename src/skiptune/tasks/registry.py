@@ -1,0 +1,16 @@
+"""The table of tasks."""
+
+from __future__ import annotations
+
+from .entailment import Entailment
+from .names import TaskName
+from .reasoning import Reasoning
+from .retrieval import Retrieval
+from .vqa import Vqa
+
+TASKS: dict[TaskName, type[Vqa] | type[Reasoning] | type[Retrieval] | type[Entailment]] = {
+    "vqa": Vqa,
+    "reasoning": Reasoning,
+    "retrieval": Retrieval,
+    "entailment": Entailment,
+}
