@@ -14,7 +14,7 @@ ERRORS = {"InputError": 0, "RunError": 0, "ValueError": 0, "PydanticCustomError"
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
-PRODUCERS = {"_refusal", "refusal"}
+PRODUCERS = {"_refusal", "refusal", "_lines"}
 
 
 def messages() -> dict[str, str]:
@@ -31,11 +31,17 @@ def _of_module(tree: ast.Module) -> Iterator[str]:
     functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
     for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
         inside = [function for function in functions if function.lineno <= call.lineno <= (function.end_lineno or 0)]
-        yield from _of_call(call, _words(inside[-1]) if inside else {})
+        texts = _of_call(call, _words(inside[-1]) if inside else {})
+        yield from (f"…: {text}" for text in texts) if inside and _checks_a_field(inside[-1]) else texts
     for function in functions:
         for node in ast.walk(function) if function.name in PRODUCERS else ():
-            if isinstance(node, ast.Return) and node.value is not None:
+            if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 yield from _templates(node.value, _words(function))
+
+
+def _checks_a_field(function: ast.FunctionDef) -> bool:
+    """Whether the field's path is put before its messages."""
+    return any("field_validator(" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
 def _words(function: ast.FunctionDef) -> dict[str, ast.expr]:
@@ -54,6 +60,11 @@ def _of_call(call: ast.Call, words: dict[str, ast.expr]) -> Iterator[str]:
     name = function.id if isinstance(function, ast.Name) else ""
     if name in ERRORS and len(call.args) > ERRORS[name]:
         yield from _templates(call.args[ERRORS[name]], words)
+    elif name == "Field":  # what a valid value is
+        descriptions = [given.value for given in call.keywords if given.arg == "description"]
+        yield from (f"…: … is not {text}" for node in descriptions for text in _templates(node, words))
+    elif isinstance(function, ast.Attribute) and function.attr == "from_dict" and len(call.args) > 1:  # a first line
+        yield from _templates(call.args[1], words)
     elif isinstance(function, ast.Attribute) and function.attr in ("add", "check") and _is_list(function.value):
         yield from _templates(call.args[-1], words)
 

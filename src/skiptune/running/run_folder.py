@@ -55,8 +55,9 @@ def _kept_recipe(path: Path) -> Recipe:
     Raises:
         InputError: truncated or edited.
     """
-    subject = f"{path}: not the recipe of a run; edited? Remove it to go on with this one"
-    return Recipe.from_dict(read_json(path), subject)
+    return Recipe.from_dict(
+        read_json(path), f"{path}: not the recipe of a run; edited? Remove it to go on with this one"
+    )
 
 
 def _refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:
@@ -83,8 +84,9 @@ def check_batch(folder: Path, training: TrainConfig) -> int | None:
     path = folder / _BATCH
     if not path.is_file():
         return None
-    subject = f"{path}: not the batch of a run; edited? Remove it to go on with the recipe's own"
-    batch = Batch.from_dict(read_json(path), subject)
+    batch = Batch.from_dict(
+        read_json(path), f"{path}: not the batch of a run; edited? Remove it to go on with the recipe's own"
+    )
     refuse_other_batch(str(folder), batch.examples_a_step, training)
     return batch.reward_batch_size
 
