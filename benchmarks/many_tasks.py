@@ -42,7 +42,7 @@ from skiptune.families.registry import family_of
 #: Task → class of its head, labels, adapters. Those with LoRA come last.
 TASKS = {
     "vqa": ("vqa", 3129, "bottleneck"),
-    "nlvr2": ("nlvr2", 2, "bottleneck"),
+    "reasoning": ("reasoning", 2, "bottleneck"),
     "retrieval": ("retrieval", 2, "bottleneck"),
     "entailment": ("entailment", 3, "bottleneck"),
     "vqa-lora": ("vqa", 3129, "lora"),
@@ -55,7 +55,7 @@ def make_files(folder: Path) -> None:
     """Write the base, and for every task its slim model: what was trained beside the base, and all of it alone."""
     st.load_model("vilt-b32", "entailment").save_pretrained(folder / "base")
     for number, (name, (head, labels, adapters)) in enumerate(TASKS.items()):
-        pair = family_of(st.load_model("vilt-tiny", "vqa")).pair_config if head == "nlvr2" else {}
+        pair = family_of(st.load_model("vilt-tiny", "vqa")).pair_config if head == "reasoning" else {}
         model = st.load_model(str(folder / "base"), head, quiet=True, num_labels=labels, **pair)
         st.insert(model, st.SkipConfig(block_adapter=adapters))
         generator = torch.Generator().manual_seed(number)

@@ -73,12 +73,14 @@ def inputs(family: str, image: str = "image") -> dict[str, Tensor]:
 def outputs(family: str, task: str, model: PreTrainedModel) -> tuple[str, Tensor]:
     """The name that a task's logits have among the golden numbers, and what ``model`` says."""
     given = inputs(family)
-    if task == "nlvr2":
+    if task == "reasoning":
         other = inputs(family, "image_1")
         given |= {name: torch.stack((given[name], other[name]), 1) for name in given if name.startswith("pixel")}
     with torch.random.fork_rng(devices=[]):  # transformers' ViLT draws from it
         logits = model(**given).logits
-    return ("rank_score", logits[:, 0]) if task == "retrieval" else (f"{task}_logits", logits)
+    if task == "retrieval":
+        return "rank_score", logits[:, 0]
+    return {"vqa": "vqa_logits", "reasoning": "nlvr2_logits"}[task], logits
 
 
 def difference(family: str, task: str, variant: str, model: PreTrainedModel) -> float:

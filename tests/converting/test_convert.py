@@ -61,7 +61,7 @@ def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str])
 
 @needs_golden
 @pytest.mark.parametrize("family", ["vilt", "meter"])
-@pytest.mark.parametrize("task", ["vqa", "nlvr2", "retrieval"])
+@pytest.mark.parametrize("task", ["vqa", "reasoning", "retrieval"])
 def test_golden_numbers_of_original_checkpoints(family: str, task: str, command: Command, tmp_path: Path) -> None:
     """All heads are in one file, so the task is named; sizes and heads are not."""
     path = write_checkpoint(tmp_path / "original.ckpt", family, state_of(family))
@@ -79,7 +79,7 @@ def test_golden_numbers_of_original_checkpoints(family: str, task: str, command:
 
 @needs_golden
 @pytest.mark.parametrize("family", ["vilt", "meter"])
-@pytest.mark.parametrize("task", ["vqa", "nlvr2", "retrieval"])
+@pytest.mark.parametrize("task", ["vqa", "reasoning", "retrieval"])
 def test_golden_numbers_of_das_checkpoints(family: str, task: str, command: Command, tmp_path: Path) -> None:
     listed = settings(family)["skip_sets"]["skipA"]
     path = write_checkpoint(tmp_path / "das.ckpt", family, state_of(family, adapters=True), skip_module=listed)
@@ -210,7 +210,7 @@ def test_the_only_task_head_decides(command: Command, tmp_path: Path) -> None:
     path = write_checkpoint(tmp_path / "nlvr2.ckpt", "meter", state_of("meter", heads=("nlvr2", "itm")))
     code, said, _ = command("convert", path, tmp_path / "out")
     assert code == 0
-    assert "METER, task nlvr2, 2 labels" in said
+    assert "METER, task reasoning, 2 labels" in said
     assert "3 tensors of CLIP's text transformer" in said
     assert "2 tensors of the itm head" in said
     assert json.loads((tmp_path / "out" / "config.json").read_text())["architectures"] == ["MeterForVisualReasoning"]
@@ -221,7 +221,7 @@ def test_several_task_heads_ask_for_a_choice(command: Command, tmp_path: Path) -
     path = write_checkpoint(tmp_path / "all.ckpt", "vilt", state_of("vilt"))
     code, _, complaint = command("convert", path, tmp_path / "out")
     assert code == 2
-    assert "all.ckpt: heads of several tasks are in it: vqa, nlvr2, retrieval; choose one with --task" in complaint
+    assert "all.ckpt: heads of several tasks are in it: vqa, reasoning, retrieval; choose one with --task" in complaint
     code, _, complaint = command("convert", path, tmp_path / "out", "--task", "entailment")
     assert code == 2
     assert "task 'entailment': there is no head for it" in complaint

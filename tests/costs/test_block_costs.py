@@ -35,7 +35,7 @@ CASES = [
 
 
 def adapted(family: str, task: str = "vqa", **config: Any) -> PreTrainedModel:
-    pair = {} if task != "nlvr2" else family_of(load_model(f"{family}-tiny", "vqa")).pair_config
+    pair = {} if task != "reasoning" else family_of(load_model(f"{family}-tiny", "vqa")).pair_config
     model = load_model(f"{family}-tiny", task, **pair)
     insert(model, SkipConfig.from_dict(config))
     return model.eval()
@@ -66,7 +66,7 @@ def test_sum_over_blocks_is_the_count_of_the_pruned_model(family: str, scope: st
 
 @pytest.mark.parametrize("family", ["vilt", "meter", "bridgetower"])
 def test_two_images_count_twice(family: str) -> None:
-    model = adapted(family, "nlvr2")
+    model = adapted(family, "reasoning")
     inputs = example_inputs(model, SIZE, LENGTH)
     names = tuple(blocks_of(model))
     slim = prune(copy.deepcopy(model), Plan(family, names, names[-2:]))

@@ -267,7 +267,7 @@ def few_layers(family: str, count: int) -> dict[str, Any]:
     return {"text_config": config.text_config, "vision_config": config.vision_config, layers: count}
 
 
-@pytest.mark.parametrize(("family", "head", "layers"), [("meter", "nlvr2", 1), ("bridgetower", "entailment", 2)])
+@pytest.mark.parametrize(("family", "head", "layers"), [("meter", "reasoning", 1), ("bridgetower", "entailment", 2)])
 def test_two_streams(family: str, head: str, layers: int, tmp_path: Path) -> None:
     model, plan = slim_model(family, head, num_labels=3, **few_layers(family, layers))
     onnx_model, slim = (
@@ -275,7 +275,7 @@ def test_two_streams(family: str, head: str, layers: int, tmp_path: Path) -> Non
         load(export(model, tmp_path / "slim", plan)),
     )
     generator = torch.Generator().manual_seed(0)
-    pair = (2,) if head == "nlvr2" else ()
+    pair = (2,) if head == "reasoning" else ()
     batch = {
         "input_ids": torch.randint(4, 260, (2, 9), generator=generator),
         "attention_mask": torch.ones(2, 9, dtype=torch.long),

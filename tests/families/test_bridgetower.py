@@ -160,7 +160,7 @@ def test_small_parts_are_poolers_bridges_and_token_types() -> None:
     parts |= {"token_type_embeddings.weight"}
     named = {f"bridgetower.{name}" for name in parts}
     assert parameter_groups(make(BOTTLENECK))["small_parts"].keys() == named
-    assert parameter_groups(make(BOTTLENECK, task="nlvr2"))["small_parts"].keys() == named | {"second_image_type"}
+    assert parameter_groups(make(BOTTLENECK, task="reasoning"))["small_parts"].keys() == named | {"second_image_type"}
     body = insert(BridgeTowerModel(load_config("bridgetower-tiny")))
     assert parameter_groups(body)["small_parts"].keys() == parts
     assert not parameter_groups(body)["head"]
@@ -181,7 +181,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize(
     ("task", "saved"),
-    [("vqa", "body"), ("nlvr2", "body"), ("retrieval", "body"), ("retrieval", "matching"), ("entailment", "matching")],
+    [("vqa", "body"), ("reasoning", "body"), ("retrieval", "body"), ("retrieval", "matching"), ("entailment", "matching")],
 )
 def test_transformers_checkpoints_are_read(task: str, saved: str, folders: dict[str, Path], tmp_path: Path) -> None:
     model = load_model(str(folders[saved]), task)
@@ -201,7 +201,7 @@ def test_transformers_checkpoints_are_read(task: str, saved: str, folders: dict[
 
 
 def test_second_image_starts_as_the_first(folders: dict[str, Path], batch: Batch) -> None:
-    for model in (load_model(str(folders["body"]), "nlvr2"), make(task="nlvr2")):
+    for model in (load_model(str(folders["body"]), "reasoning"), make(task="reasoning")):
         types = bridgetower_of(model).token_type_embeddings.weight
         assert torch.equal(model.second_image_type, types[1])
         assert types[1].any()
@@ -228,10 +228,10 @@ def test_the_matching_head_is_that_of_the_checkpoint(folders: dict[str, Path]) -
 
 
 def test_slim_rank_and_reasoning_models(tmp_path: Path, batch: Batch) -> None:
-    for task in ("retrieval", "nlvr2"):
+    for task in ("retrieval", "reasoning"):
         model = make(BOTTLENECK, NOISE, task)
         pixels = batch["pixel_values"]
-        given = {**batch, "pixel_values": torch.stack((pixels, pixels.flip(0)), 1) if task == "nlvr2" else pixels}
+        given = {**batch, "pixel_values": torch.stack((pixels, pixels.flip(0)), 1) if task == "reasoning" else pixels}
         given["labels"] = torch.tensor([0, 0, 0])
         choose(model, ["image.1"])
         export(model, tmp_path / task)

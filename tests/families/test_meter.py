@@ -122,7 +122,7 @@ def test_both_streams_of_a_layer_read_the_layer_below(batch: Batch) -> None:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda: make(task="nlvr2", modality_type_vocab_size=2), "modality_type_vocab_size: 2; the second image"),
+        (lambda: make(task="reasoning", modality_type_vocab_size=2), "modality_type_vocab_size: 2; the second image"),
         (lambda: MeterConfig(text_start="cls", hidden_size=50), "(?s)text_start: 'cls'.*hidden_size: 50"),
         (lambda: MeterConfig(max_text_length=513), r"max_text_length: 513 is not in \[2, 512\]"),
         (lambda: Vqa("no processor", ["a", "b"]).model_class, "has no attribute|no processor of a supported family"),

@@ -141,11 +141,11 @@ SKIPS: dict[SkipConfig, tuple[str, ...]] = {
 
 
 @pytest.mark.parametrize(("config", "skipped"), SKIPS.items(), ids=["bottleneck", "none", "global"])
-@pytest.mark.parametrize("task", ["vqa", "nlvr2"])
+@pytest.mark.parametrize("task", ["vqa", "reasoning"])
 def test_skipping_equals_pruning_bit_for_bit(
     config: SkipConfig, skipped: tuple[str, ...], task: str, family: str, batch: Batch
 ) -> None:
-    if task == "nlvr2":
+    if task == "reasoning":
         pixels = torch.stack((batch["pixel_values"], batch["pixel_values"].flip(0)), 1)
         batch = {**batch, "pixel_values": pixels, "labels": torch.tensor([1, 0, 1])}
     model = make(family, config, NOISE, task)
@@ -212,7 +212,7 @@ def test_entailment_has_three_classes(family: str, batch: Batch) -> None:
 
 @torch.no_grad()
 def test_visual_reasoning_tells_its_images_apart(family: str, batch: Batch) -> None:
-    model = make(family, task="nlvr2", num_labels=2)
+    model = make(family, task="reasoning", num_labels=2)
     pixels = torch.stack((batch["pixel_values"], batch["pixel_values"].flip(0)), 1)
     given = batch["input_ids"], batch["attention_mask"]
     assert not torch.allclose(model(*given, pixels).logits, model(*given, pixels.flip(1)).logits)
@@ -235,8 +235,8 @@ def padded(pixels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda f: make(f, task="captioning"), r"task 'captioning': \w+ has no head for it; valid: vqa, nlvr2"),
-        (lambda f: make(f, task="nlvr2")(torch.ones(1, 3).long(), None, torch.ones(1, 3, 48, 48)), "needs two images"),
+        (lambda f: make(f, task="captioning"), r"task 'captioning': \w+ has no head for it; valid: vqa, reasoning"),
+        (lambda f: make(f, task="reasoning")(torch.ones(1, 3).long(), None, torch.ones(1, 3, 48, 48)), "needs two images"),
         (lambda f: make(f)(torch.ones(3, 3).long(), None, torch.ones(2, 3, 48, 48)), "2 images for 3 texts"),
         (lambda f: make(f)(torch.ones(3, 3).long()), "0 images for 3 texts"),
         (lambda f: make(f)(**padded(40)), "pixel_mask: some images are padded"),

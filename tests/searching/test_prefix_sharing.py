@@ -61,7 +61,7 @@ def test_both_families_of_two_streams(family: str, scope: str) -> None:
 
 
 def test_two_images_a_text() -> None:
-    model = insert(load_model("vilt-tiny", "nlvr2", num_labels=2, num_images=2, modality_type_vocab_size=3))
+    model = insert(load_model("vilt-tiny", "reasoning", num_labels=2, num_images=2, modality_type_vocab_size=3))
     model.eval()
     with torch.no_grad():
         for parameter in model.parameters():

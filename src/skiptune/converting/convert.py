@@ -45,7 +45,7 @@ from .layout import Layout
 
 #: The task of a model without a head.
 PRETRAINED = "pretrained"
-TASKS = ("vqa", "nlvr2", "retrieval", "entailment", PRETRAINED)
+TASKS = ("vqa", "reasoning", "retrieval", "entailment", PRETRAINED)
 
 
 def convert(
@@ -127,7 +127,7 @@ def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
     """What a model with adapters is exported for; one without a task head is for none."""
     if name == "vqa":
         return Vqa(processor, [labels[label] for label in sorted(labels)])
-    makers = {"nlvr2": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
+    makers = {"reasoning": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
     return makers[name](processor) if name in makers else None
 
 

@@ -28,7 +28,7 @@ def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: i
     weight = next(model.parameters())
     ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
     shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
-    if isinstance(model, family.model_classes["nlvr2"]):
+    if isinstance(model, family.model_classes["reasoning"]):
         shape = (batch, 2, *shape[1:])
     pixels = torch.randn(shape, generator=generator)
     return {

@@ -38,7 +38,7 @@ class Reasoning(Labelled):
 
     @property
     def head(self) -> str:
-        return "nlvr2" if self.number == 2 else "entailment"
+        return "reasoning" if self.number == 2 else "entailment"
 
     def settings(self) -> dict[str, Any]:
         return {"images": self.number}

@@ -213,7 +213,7 @@ def test_a_model_for_every_task(weights: BertModel, photos: dict[str, Path], tmp
     assert {"contrast", "heldout recall@10"} <= set(report["history"][-1])
     assert all(0 <= report[name] <= 1 for name in ("itm_accuracy", "mlm_accuracy", "fusion_text_recall@10"))
     final = str(tmp_path / "out/final")
-    for task, labels in (("vqa", 3), ("nlvr2", 2), ("entailment", 3)):
+    for task, labels in (("vqa", 3), ("reasoning", 2), ("entailment", 3)):
         load_model(final, task, num_labels=labels)
     model: Any = load_model(final, "retrieval", matching_loss=True).eval()
     difference = model.matching.weight[1] - model.matching.weight[0]

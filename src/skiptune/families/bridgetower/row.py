@@ -45,7 +45,7 @@ FAMILY = Family(
     sizes=processing.sizes,
     model_classes={
         "vqa": BridgeTowerForQuestionAnswering,
-        "nlvr2": BridgeTowerForVisualReasoning,
+        "reasoning": BridgeTowerForVisualReasoning,
         "retrieval": BridgeTowerForImageAndTextRanking,
         "entailment": BridgeTowerForVisualEntailment,
     },

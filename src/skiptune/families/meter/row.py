@@ -42,7 +42,7 @@ FAMILY = Family(
     sizes=processing.sizes,
     model_classes={
         "vqa": MeterForQuestionAnswering,
-        "nlvr2": MeterForVisualReasoning,
+        "reasoning": MeterForVisualReasoning,
         "retrieval": MeterForImageAndTextRetrieval,
         "entailment": MeterForVisualEntailment,
     },

@@ -40,7 +40,7 @@ FAMILY = Family(
     sizes=processing.sizes,
     model_classes={
         "vqa": ViltForQuestionAnswering,
-        "nlvr2": ViltForVisualReasoning,
+        "reasoning": ViltForVisualReasoning,
         "retrieval": ViltForRanking,
         "entailment": ViltForVisualEntailment,
     },
