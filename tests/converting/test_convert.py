@@ -28,7 +28,7 @@ from original_checkpoints import (
     state_of,
     write_checkpoint,
 )
-from skiptune.cli import main as cli
+from skiptune.cli.main import main
 from skiptune.converting import Hints
 from skiptune.converting.meter_layout import METER
 from skiptune.converting.shapes import Shapes
@@ -44,12 +44,12 @@ Command = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
     """``command("convert", …)``: exit code, standard output and standard error of ``skiptune``."""
-    monkeypatch.setattr(cli, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(sys.modules["skiptune.cli.main"], "keep_freed_memory", lambda: None)
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["skiptune", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
-            cli.main()
+            main()
         said = capsys.readouterr()
         return int(left.value.code or 0), said.out, said.err
 

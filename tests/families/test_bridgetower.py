@@ -181,7 +181,13 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 @pytest.mark.parametrize(
     ("task", "saved"),
-    [("vqa", "body"), ("reasoning", "body"), ("retrieval", "body"), ("retrieval", "matching"), ("entailment", "matching")],
+    [
+        ("vqa", "body"),
+        ("reasoning", "body"),
+        ("retrieval", "body"),
+        ("retrieval", "matching"),
+        ("entailment", "matching"),
+    ],
 )
 def test_transformers_checkpoints_are_read(task: str, saved: str, folders: dict[str, Path], tmp_path: Path) -> None:
     model = load_model(str(folders[saved]), task)

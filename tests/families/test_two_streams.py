@@ -235,8 +235,11 @@ def padded(pixels: int) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("call", "said"),
     [
-        (lambda f: make(f, task="captioning"), r"task 'captioning': \w+ has no head for it; valid: vqa, reasoning"),
-        (lambda f: make(f, task="reasoning")(torch.ones(1, 3).long(), None, torch.ones(1, 3, 48, 48)), "needs two images"),
+        (lambda f: make(f, task="boxes"), r"task 'boxes': \w+ has no head for it; valid: vqa, reasoning"),
+        (
+            lambda f: make(f, task="reasoning")(torch.ones(1, 3).long(), None, torch.ones(1, 3, 48, 48)),
+            "needs two images",
+        ),
         (lambda f: make(f)(torch.ones(3, 3).long(), None, torch.ones(2, 3, 48, 48)), "2 images for 3 texts"),
         (lambda f: make(f)(torch.ones(3, 3).long()), "0 images for 3 texts"),
         (lambda f: make(f)(**padded(40)), "pixel_mask: some images are padded"),

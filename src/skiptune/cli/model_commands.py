@@ -48,7 +48,7 @@ class ConvertOptions:
     output: Annotated[Path, typer.Argument(help="Directory to write; must be new or empty.")]
     task: Annotated[
         str | None,
-        typer.Option(help="vqa, reasoning, retrieval, entailment, or pretrained (no head), if there are several heads."),
+        typer.Option(help="vqa, reasoning, retrieval, entailment or pretrained (no head), if there are several heads."),
     ] = None
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side of the images in pixels, if not that of the position table.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.validation import nearest
+from .released_settings import ReleasedTraining
 
 if TYPE_CHECKING:
     from torch import nn
@@ -163,10 +164,10 @@ class Family:
     config_class: type[Any]
     sizes: Callable[[Any], InputSizes]
     model_classes: dict[str, type[PreTrainedModel]]
-    pair_config: dict[str, Any]
+    pair_config: dict[str, int]
     pads_images: bool
     matching: bool
-    released: dict[str, dict[str, Any]]
+    released: dict[str, ReleasedTraining]
     processor_classes: tuple[type[Any], type[Any]]
     image_processor: Callable[[Any, int], Any]
     fresh_processor: Callable[[Any], Any]

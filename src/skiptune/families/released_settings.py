@@ -7,10 +7,20 @@ takes the settings of NLVR2, the other classifier with cross-entropy.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypedDict
 
-_VILT_NLVR2: dict[str, Any] = {"batch_size": 32, "gradient_accumulation": 4, "learning_rate": 5e-4}
-VILT: dict[str, dict[str, Any]] = {
+
+class ReleasedTraining(TypedDict, total=False):
+    """Fields of ``TrainConfig`` that a released run sets."""
+
+    batch_size: int
+    gradient_accumulation: int
+    learning_rate: float
+    learning_rate_factors: dict[str, float]
+
+
+_VILT_NLVR2: ReleasedTraining = {"batch_size": 32, "gradient_accumulation": 4, "learning_rate": 5e-4}
+VILT: dict[str, ReleasedTraining] = {
     "vqa": {
         "batch_size": 64,
         "gradient_accumulation": 4,
@@ -23,13 +33,13 @@ VILT: dict[str, dict[str, Any]] = {
 }
 
 _FACTORS = {"block_adapters": 5.0, "skip_adapters": 5.0, "head": 10.0}
-_METER_NLVR2: dict[str, Any] = {
+_METER_NLVR2: ReleasedTraining = {
     "batch_size": 16,
     "gradient_accumulation": 16,
     "learning_rate": 5e-5,
     "learning_rate_factors": _FACTORS,
 }
-METER: dict[str, dict[str, Any]] = {
+METER: dict[str, ReleasedTraining] = {
     "vqa": {
         "batch_size": 16,
         "gradient_accumulation": 32,

@@ -75,8 +75,8 @@ def load_model(
 ) -> PreTrainedModel:
     """A model of ``model_class`` in float32 with the pre-trained body of ``name``.
 
-    ``model_class`` may be the name of a task (``vqa``, ``reasoning``, ``retrieval``, ``entailment``): the class that the
-    model's family has for it.
+    ``model_class`` may be the name of a task (``vqa``, ``reasoning``, ``retrieval``, ``entailment``): the class that
+    the model's family has for it.
 
     Parameters the checkpoint lacks (the task head) are drawn from a private generator seeded by ``seed``, so they do
     not depend on earlier random numbers. ``changes`` are configuration fields, e.g. ``num_labels``. ``random_weights``

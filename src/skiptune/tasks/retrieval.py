@@ -22,8 +22,8 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.progress import track
 from ..data.record import Record
+from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
-from ..families.two_stream_heads import Encoded
 from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .shortlist import Shortlist

@@ -20,7 +20,8 @@ from ...core.errors import InputError, RunError, first_line
 from ...core.extras import require_extra
 from ...core.files import file_sha256, read_json
 from ...core.validation import Problems
-from ...families.two_stream_heads import Encoded, TaskOutput, refuse_padding
+from ...families.head_inputs import Encoded, refuse_padding
+from ...families.two_stream_head import TaskOutput
 
 #: Backend → file of its model.
 ONNX_FILES = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}

@@ -1,4 +1,4 @@
-"""BridgeTower with the heads of four tasks, see :mod:`skiptune.families.two_stream_heads`."""
+"""BridgeTower with the heads of four tasks."""
 
 from __future__ import annotations
 
@@ -11,16 +11,10 @@ from transformers import initialization as init
 from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMHead
 
 from ..frozen_encoders import FrozenEncoders
-from ..two_stream_heads import (
-    Encoded,
-    Fused,
-    QuestionAnsweringHead,
-    RankHead,
-    States,
-    VisualEntailmentHead,
-    VisualReasoningHead,
-    refuse_padding,
-)
+from ..head_inputs import Encoded, refuse_padding
+from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_head import Fused, States
+from ..two_stream_ranking import RankHead
 from .modeling import LeanBridgeTowerModel
 
 

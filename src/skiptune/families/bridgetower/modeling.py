@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -18,9 +18,34 @@ from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerMode
 from transformers.utils import can_return_tuple
 
 from ..frozen_encoders import no_graph_if_frozen
-from ..two_stream_heads import for_each_text, pair_up
+from ..head_inputs import for_each_text, pair_up
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 Streams = tuple[Tensor, Tensor]
+
+
+class Options(TypedDict, total=False):
+    """Further arguments of :meth:`LeanBridgeTowerModel.forward`, by name.
+
+    Attributes:
+        image_embeds: embedded patches ``(images, patches, width of the vision tower)`` instead of pixels.
+        image_token_type_idx: row of the token-type table that is added to the image; ``None``: 1.
+        image_type: ``(width,)``, added to the image instead of a row of the table.
+        interpolate_pos_encoding: whether images may be of another size than the configuration's.
+        output_hidden_states, output_attentions: what else to return; ``None``: as the configuration says.
+        pixel_mask, inputs_embeds: not used, as in transformers.
+    """
+
+    image_embeds: Tensor | None
+    image_token_type_idx: int | None
+    image_type: Tensor | None
+    interpolate_pos_encoding: bool
+    output_hidden_states: bool | None
+    output_attentions: bool | None
+    pixel_mask: Tensor | None
+    inputs_embeds: Tensor | None
 
 
 class LeanBridgeTowerModel(BridgeTowerModel):
@@ -38,28 +63,17 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         attention_mask: Tensor | None = None,
         token_type_ids: Tensor | None = None,
         pixel_values: Tensor | None = None,
-        pixel_mask: Tensor | None = None,
-        inputs_embeds: Tensor | None = None,
-        image_embeds: Tensor | None = None,
-        image_token_type_idx: int | None = None,
-        interpolate_pos_encoding: bool = True,
-        image_type: Tensor | None = None,
-        output_hidden_states: bool | None = None,
-        output_attentions: bool | None = None,
+        **options: Unpack[Options],
     ) -> BridgeTowerModelOutput:
         """Encode and fuse texts and images.
 
         Args:
             input_ids: ``(texts, tokens)``.
             attention_mask: 1 where there is no padding, ``(texts, tokens)``; ``None``: no padding.
-            token_type_ids, pixel_mask, inputs_embeds: not used, as in transformers.
+            token_type_ids: not used, as in transformers.
             pixel_values: ``(images, channels, height, width)``. There may be several texts per image: the first ones
                 belong to the first image, and so on. Every image is encoded once.
-            image_embeds: embedded patches ``(images, patches, width of the vision tower)`` instead of pixels.
-            image_token_type_idx: row of the token-type table that is added to the image; ``None``: 1.
-            interpolate_pos_encoding: whether images may be of another size than the configuration's.
-            image_type: ``(width,)``, added to the image instead of a row of the table.
-            output_hidden_states, output_attentions: what else to return; ``None``: as the configuration says.
+            options: see :class:`Options`.
 
         Returns:
             As transformers' class, with ``hidden_states`` (text encoder's, vision tower's, pairs after every fusion
@@ -69,14 +83,16 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             InputError: no images, the number of texts is not a multiple of that of the images, or
                 ``output_attentions`` with a skipped fusion layer.
         """
-        keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        weigh = self.config.output_attentions if output_attentions is None else output_attentions
-        images, share = pair_up(input_ids, pixel_values if image_embeds is None else image_embeds)
-        if image_embeds is None:
-            images = self._embed(images, interpolate_pos_encoding)
+        keep = self._asked_for("output_hidden_states", options.get("output_hidden_states"))
+        weigh = self._asked_for("output_attentions", options.get("output_attentions"))
+        embedded = options.get("image_embeds")
+        images, share = pair_up(input_ids, pixel_values if embedded is None else embedded)
+        if embedded is None:
+            images = self._embed(images, options.get("interpolate_pos_encoding", True))
         mask = None if attention_mask is None else _additive(attention_mask, images.dtype)
+        image_type = options.get("image_type")
         if image_type is None:
-            image_type = self.token_type_embeddings.weight[image_token_type_idx or 1]
+            image_type = self.token_type_embeddings.weight[options.get("image_token_type_idx") or 1]
         encoded: Iterable[Streams] = zip(self._text_states(input_ids, mask), self._image_states(images), strict=True)
         if keep:
             encoded = list(encoded)
@@ -118,6 +134,10 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             pass
         pooled: Tensor = self.get_cls_features(*streams)
         return pooled
+
+    def _asked_for(self, name: str, given: bool | None) -> bool:
+        """Whether to return something; as the configuration says where the caller says nothing."""
+        return bool(getattr(self.config, name) if given is None else given)
 
     def _not_fused(self) -> int:
         """Number of lower encoder streams, embeddings included, that no fusion layer reads."""

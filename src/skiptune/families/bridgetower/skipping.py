@@ -21,7 +21,7 @@ from transformers.models.bridgetower.modeling_bridgetower import (
 
 from ...core.errors import InputError
 from ...layers.blocks import SkippableBlock
-from ..attention import attend
+from ..attention import Projections, attend
 from .modeling import LeanBridgeTowerModel, bridgetower_of
 
 
@@ -66,8 +66,8 @@ class FusedCrossAttention(BridgeTowerCrossAttention):
 def _attend(attention: Any, x: Tensor, other: Tensor, mask: Tensor | None) -> Tensor:
     dropout = attention.dropout.p if attention.training else 0.0
     mask = None if mask is None else mask.to(x.dtype)
-    width = attention.attention_head_size
-    return attend(attention.query, attention.key, attention.value, x, other, width, mask, dropout)
+    projections = Projections(attention.query, attention.key, attention.value, attention.attention_head_size)
+    return attend(projections, x, other, mask, dropout)
 
 
 class SkippableCrossLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowerBertCrossLayer):

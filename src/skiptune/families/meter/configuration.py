@@ -13,8 +13,8 @@ _TEXT_STARTS = ("roberta", "token")
 _VISION_STEMS = ("patches", "efficientnet-lite0")
 
 #: CLIP ViT-B/16 without its last block, and RoBERTa-base.
-_VISION: dict[str, Any] = {"num_hidden_layers": 11, "patch_size": 16}
-_TEXT: dict[str, Any] = {
+_VISION = {"num_hidden_layers": 11, "patch_size": 16}
+_TEXT = {
     "vocab_size": 50265,
     "max_position_embeddings": 514,
     "type_vocab_size": 1,

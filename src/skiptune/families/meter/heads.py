@@ -1,4 +1,4 @@
-"""METER with the heads of four tasks, see :mod:`skiptune.families.two_stream_heads`."""
+"""METER with the heads of four tasks."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from ...core.errors import InputError
-from ..two_stream_heads import (
-    Encoded,
-    Fused,
-    QuestionAnsweringHead,
-    RankHead,
-    VisualEntailmentHead,
-    VisualReasoningHead,
-    for_each_text,
-    refuse_padding,
-)
+from ..head_inputs import Encoded, for_each_text, refuse_padding
+from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_head import Fused
+from ..two_stream_ranking import RankHead
 from .configuration import MeterConfig
 from .modeling import MeterModel, MeterPreTrainedModel
 

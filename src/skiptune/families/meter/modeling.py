@@ -19,9 +19,9 @@ from transformers.utils import ModelOutput
 
 from ...layers.adapters import Prompts
 from ...layers.blocks import SkippableBlock
-from ..attention import attend
+from ..attention import Projections, attend
 from ..frozen_encoders import FrozenEncoders, no_graph_if_frozen
-from ..two_stream_heads import for_each_text, pair_up
+from ..head_inputs import for_each_text, pair_up
 from .configuration import MeterConfig
 from .stem import ConvolutionalStem
 
@@ -47,7 +47,8 @@ class MeterAttention(nn.Module):
             other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
         """
         dropout = self.dropout.p if self.training else 0.0
-        context = attend(self.query, self.key, self.value, x, other, self.head_width, other_mask, dropout)
+        projections = Projections(self.query, self.key, self.value, self.head_width)
+        context = attend(projections, x, other, other_mask, dropout)
         result: Tensor = self.dropout(self.dense(context))
         return result
 

@@ -62,7 +62,7 @@ def add_prompts(model: nn.Module, length: int) -> None:
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
     """``text.0`` … ``image.0`` …, the released code's order; then ``roberta.0`` … ``clip.0`` … where adopted."""
     meter = meter_of(model)
-    stacks: dict[str, Any] = {
+    stacks: dict[str, nn.ModuleList] = {
         "text": meter.text_layers,
         "image": meter.image_layers,
         "roberta": meter.roberta.encoder.layer,

@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltForImagesAndTextClassification, ViltModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.vilt.modeling_vilt import ViltPreTrainedModel
 
-from ..two_stream_heads import Encoded, for_each_text
+from ..classifier import classification_loss, make_classifier
+from ..head_inputs import Encoded, flat_texts, for_each_text
 
 
 class ViltForVisualReasoning(ViltForImagesAndTextClassification):
@@ -36,68 +36,84 @@ class ViltForVisualReasoning(ViltForImagesAndTextClassification):
         return found
 
 
-class ViltForVisualEntailment(ViltPreTrainedModel):
+class _ViltHead(ViltPreTrainedModel):
+    """A head on ViLT's pooled output. A task's class says how it is used: ``logits_of``."""
+
+    def logits_of(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        pixel_mask: Tensor | None,
+        **kwargs: Any,
+    ) -> tuple[Tensor, Any]:
+        """Logits ``(batch, labels)`` and the output of ``ViltModel`` that they were computed from."""
+        raise NotImplementedError
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        pixel_values: Tensor | None = None,
+        pixel_mask: Tensor | None = None,
+        labels: Tensor | None = None,
+        **kwargs: Any,
+    ) -> SequenceClassifierOutput:
+        """Classify texts about images.
+
+        Args:
+            input_ids: ``(batch, tokens)``; retrieval also takes several texts per image, ``(batch, texts, tokens)``.
+            attention_mask: 1 where there is no padding, the same shape; ``None``: no padding.
+            pixel_values: ``(batch, channels, height, width)``.
+            pixel_mask: 1 where there is no padding, ``(batch, height, width)``.
+            labels: class numbers ``(batch,)``; the loss is cross-entropy.
+            kwargs: as in ``ViltModel``.
+        """
+        logits, body = self.logits_of(input_ids, attention_mask, pixel_values, pixel_mask, **kwargs)
+        loss = classification_loss(logits, labels)
+        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=body.hidden_states)
+
+
+class ViltForVisualEntailment(_ViltHead):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE: two layers, as ViLT's other heads have."""
 
     def __init__(self, config: ViltConfig) -> None:
         super().__init__(config)
         self.vilt = ViltModel(config)
-        width = config.hidden_size
-        self.classifier = nn.Sequential(
-            nn.Linear(width, 2 * width), nn.LayerNorm(2 * width), nn.GELU(), nn.Linear(2 * width, config.num_labels)
-        )
+        self.classifier = make_classifier(config.hidden_size, 2 * config.hidden_size, config.num_labels)
         self.post_init()
 
-    def forward(
+    def logits_of(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        pixel_mask: Tensor | None = None,
-        labels: Tensor | None = None,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        pixel_mask: Tensor | None,
         **kwargs: Any,
-    ) -> SequenceClassifierOutput:
-        """Classify one statement per image; arguments as in ``ViltModel``.
-
-        ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
-        """
+    ) -> tuple[Tensor, Any]:
         body = self.vilt(input_ids, attention_mask, pixel_values=pixel_values, pixel_mask=pixel_mask, **kwargs)
-        logits = self.classifier(body.pooler_output)
-        loss = None if labels is None else cross_entropy(logits, labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=body.hidden_states)
+        return self.classifier(body.pooler_output), body
 
 
-class ViltForRanking(ViltForImageAndTextRetrieval):
-    """transformers' retrieval model with several texts per image and a loss; weights and names are the same."""
+class ViltForRanking(_ViltHead, ViltForImageAndTextRetrieval):
+    """transformers' retrieval model with several texts per image and a loss; weights and names are the same.
 
-    def forward(
+    ``logits`` are ``(batch, texts)``; ``(batch, 1)`` for one text per image. ``labels``: which text is the true one,
+    ``(batch,)``. Every image is embedded once for all its texts.
+    """
+
+    def logits_of(
         self,
         input_ids: Tensor,
-        attention_mask: Tensor | None = None,
-        pixel_values: Tensor | None = None,
-        pixel_mask: Tensor | None = None,
-        labels: Tensor | None = None,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        pixel_mask: Tensor | None,
         **kwargs: Any,
-    ) -> SequenceClassifierOutput:
-        """Score pairs. Every image is embedded once for all its texts.
-
-        Args:
-            input_ids: ``(batch, tokens)``, or several texts per image, ``(batch, texts, tokens)``.
-            attention_mask: the same shape.
-            pixel_values: ``(batch, channels, height, width)``.
-            pixel_mask: ``(batch, height, width)``.
-            labels: which text is the true one, ``(batch,)``; the loss is cross-entropy over an image's texts.
-            kwargs: as in ``ViltModel``.
-
-        Returns:
-            ``logits`` ``(batch, texts)``; ``(batch, 1)`` for one text per image.
-        """
-        rows, texts = input_ids.shape[0], input_ids.flatten(0, -2)  # len() is a constant in an export
-        mask = None if attention_mask is None else attention_mask.flatten(0, -2)
-        body = self._fuse(texts, mask, *self.encode_images(pixel_values, pixel_mask), **kwargs)
-        logits = self.rank_output(body.pooler_output).view(rows, -1)
-        loss = None if labels is None else cross_entropy(logits, labels)
-        return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=body.hidden_states)
+    ) -> tuple[Tensor, Any]:
+        images = self.encode_images(pixel_values, pixel_mask)
+        body = self._fuse(*flat_texts(input_ids, attention_mask), *images, **kwargs)
+        rows = input_ids.shape[0]  # len() is a constant in an export
+        return self.rank_output(body.pooler_output).view(rows, -1), body
 
     def encode_texts(self, input_ids: Tensor, attention_mask: Tensor) -> Encoded:
         """The arguments, ``(texts, tokens)``: ViLT has no encoder of texts."""
@@ -111,7 +127,7 @@ class ViltForRanking(ViltForImageAndTextRetrieval):
         return patches, mask
 
     def score(self, texts: Encoded, images: Encoded) -> Tensor:
-        """As :meth:`skiptune.families.two_stream_heads.RankHead.score`: all of the model but the patches' embedding."""
+        """As :meth:`~skiptune.families.two_stream_ranking.RankHead.score`: the model above the embedding of patches."""
         scores: Tensor = self.rank_output(self._fuse(*texts, *images).pooler_output)
         return scores.view(len(images[0]), -1)
 

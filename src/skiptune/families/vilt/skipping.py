@@ -17,7 +17,7 @@ from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltEncoder, 
 from ...core.errors import InputError
 from ...layers.adapters import Prompts
 from ...layers.blocks import SkippableBlock
-from ..attention import attend
+from ..attention import Projections, attend
 
 
 class SkippableViltLayer(SkippableBlock, ViltLayer):
@@ -68,9 +68,8 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
         if self.prompts is not None:
             other, mask = self.prompts.behind(stream, mask)
             other = self.layernorm_before(other)
-        context = attend(
-            attention.query, attention.key, attention.value, x, other, attention.attention_head_size, mask, dropout
-        )
+        projections = Projections(attention.query, attention.key, attention.value, attention.attention_head_size)
+        context = attend(projections, x, other, mask, dropout)
         result: Tensor = output.dropout(output.dense(context))
         return result
 

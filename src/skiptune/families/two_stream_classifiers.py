@@ -1,0 +1,80 @@
+"""Heads that classify the pooled text and image of METER and BridgeTower: answers, entailment, two images."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
+
+from ..core.errors import InputError
+from .classifier import make_classifier
+from .two_stream_head import Fused, TwoStreamHead
+
+
+class _OneImageHead(TwoStreamHead):
+    """A classifier over ``config.num_labels`` choices, for one text per image."""
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        width = 2 * config.hidden_size
+        self.classifier = make_classifier(width, width, config.num_labels)
+        self.post_init()
+
+    def logits_of(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        output_hidden_states: bool | None,
+    ) -> tuple[Tensor, Fused]:
+        fused = self.fuse(input_ids, attention_mask, pixel_values, 0, output_hidden_states)
+        return self.classifier(fused.pooled), fused
+
+
+class VisualEntailmentHead(_OneImageHead):
+    """A classifier over ``config.num_labels`` classes, three for SNLI-VE.
+
+    ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
+    """
+
+
+class QuestionAnsweringHead(_OneImageHead):
+    """A classifier over ``config.num_labels`` answers, with soft scores.
+
+    ``labels``: scores in [0, 1], ``(batch, answers)``; the loss is the binary cross-entropy, summed over answers and
+    averaged over the batch.
+    """
+
+    def loss_of(self, logits: Tensor, labels: Tensor, fused: Fused) -> Tensor:
+        return binary_cross_entropy_with_logits(logits, labels.to(logits)) * labels.shape[1]
+
+
+class VisualReasoningHead(TwoStreamHead):
+    """Is a statement true of two images? One pass per image, pooled outputs concatenated, two layers.
+
+    ``labels``: class numbers ``(batch,)``; the loss is cross-entropy.
+    """
+
+    def __init__(self, config: Any) -> None:
+        super().__init__(config)
+        width = 2 * config.hidden_size
+        self.classifier = make_classifier(2 * width, width, config.num_labels)
+        self.post_init()
+
+    def logits_of(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None,
+        pixel_values: Tensor | None,
+        output_hidden_states: bool | None,
+    ) -> tuple[Tensor, Fused]:
+        if pixel_values is None or pixel_values.ndim != 5 or pixel_values.shape[1] != 2:
+            shape = None if pixel_values is None else tuple(pixel_values.shape)
+            raise InputError(f"pixel_values: {shape}; NLVR2 needs two images, (batch, 2, channels, height, width)")
+        passes = [
+            self.fuse(input_ids, attention_mask, pixel_values[:, number], number, output_hidden_states)
+            for number in range(2)
+        ]
+        return self.classifier(torch.cat([fused.pooled for fused in passes], dim=-1)), passes[0]
