@@ -16,7 +16,6 @@ FIXTURES = Path(__file__).parents[1] / "fixtures" / "0.3"
 IMAGE, QUESTION = FIXTURES / "data" / "images" / "0.png", "what colour is it?"
 #: Packages that take a tenth of a second and more.
 HEAVY = {"torch", "transformers", "accelerate", "peft", "datasets", "pyarrow", "scipy", "pandas", "matplotlib"}
-
 #: What is left of them where a model answers.
 FOR_A_MODEL = {"torch", "transformers"}
 _CODE = """
@@ -45,6 +44,12 @@ def run(*arguments: str | Path) -> tuple[int, str, set[str]]:
         (("--help",), 0),
         (("bench", "--help"), 0),
         (("--version",), 0),
+        (("models",), 0),
+        (("run", "easy-vqa-dmo"), 2),
+        (("run", "easy-vqa-demo", "--set", "train.epohcs=3"), 2),
+        (("search", "easy-vqa-demo", "--set", "serch.strategy=policy"), 2),
+        (("compare", "easy-vqa-demo", "--set", "compare.methods=[lorra]"), 2),
+        (("export", "nowhere", "slim"), 2),
         (("cost", "vilt-tiny", "--adapters", "lorra"), 2),
         (("predict", "nowhere", "nowhere.png", "what?"), 2),
     ],

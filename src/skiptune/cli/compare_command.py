@@ -27,10 +27,11 @@ def compare(
     heuristic; the recipe's compare section says which, and on which seeds. Every training is kept: run the same command
     again after an interruption.
     """
+    read = recipe_of(recipe, output, set)
     from ..comparing.comparison import MethodComparison
 
     command = shlex.join(["skiptune", *sys.argv[1:]])
-    comparison = MethodComparison(recipe_of(recipe, output, set), jobs, command)
+    comparison = MethodComparison(read, jobs, command)
     if estimate:
         comparison.estimate()
         return

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 def run_of(source: str, output: str | None, changes: list[str] | None) -> Run:
     """A run of a recipe, in all processes of the job."""
+    recipe = on_main(lambda: recipe_of(source, output, changes))  # before the import, so that a mistake is told at once
     from ..running.run import Run
 
-    return Run(on_main(lambda: recipe_of(source, output, changes)))
+    return Run(recipe)
 
 
 def recipe_of(source: str, output: str | None, changes: list[str] | None) -> Recipe:
@@ -33,9 +34,7 @@ def finished_run(folder: Path) -> Run:
     Raises:
         InputError: it is no run's directory, or the recipe in it is not valid.
     """
-    from ..running.run import Run
-
     path = folder / "recipe.json"
     if not path.is_file():
         raise InputError(f"{folder}: not the directory of a run (no recipe.json)")
-    return Run(recipe_of(str(path), str(folder), None))
+    return run_of(str(path), str(folder), None)

@@ -100,22 +100,29 @@ def export(options: ExportOptions) -> None:
     An ONNX model is compared with torch's before it is kept. Where OUTPUT is the slim model's own directory, it comes
     beside the torch weights.
     """
-    from ..exporting.hub import is_hub_id, push_to_hub
-
-    if options.push is not None and not is_hub_id(options.push):
-        raise InputError(f"--push: {options.push!r} is not the id of a repository; expected user/name")
+    if options.push is not None:
+        _check_hub_id(options.push)
     if options.onnx or options.int8:
         _export_onnx(options)
     else:
         _export_slim(options)
     if options.push is not None:
+        from ..exporting.hub import push_to_hub
+
         typer.echo(push_to_hub(options.output, options.push, options.private or None))
 
 
+def _check_hub_id(name: str) -> None:
+    from ..exporting.hub import is_hub_id
+
+    if not is_hub_id(name):
+        raise InputError(f"--push: {name!r} is not the id of a repository; expected user/name")
+
+
 def _export_slim(options: ExportOptions) -> None:
+    runner = finished_run(options.run_folder)
     from ..exporting.export import export as write
 
-    runner = finished_run(options.run_folder)
     if not (options.run_folder / "trained.safetensors").is_file():
         raise InputError(f"{options.run_folder}: training is not finished; run its recipe first")
     plan, extra = runner.search(), runner.measured()
