@@ -27,14 +27,14 @@ class SkipConfig(Validated):
     """Which adapters :func:`skiptune.insert` puts in.
 
     Attributes:
-        block_adapter: beside the sub-layers of kept blocks: the paper's ``bottleneck`` (parallel, not mergeable),
+        block_adapter: in parallel to the sub-layers of kept blocks: the paper's ``bottleneck`` (cannot be merged),
             ``lora`` (PEFT's, merged at export, so kept blocks cost nothing extra), or ``none`` (no adapters at all).
         block_width: bottleneck of a block adapter; ``None``: an eighth of the model's width (96 at 768, the paper's).
-        skip_width: bottleneck of a skip adapter; ``None``: block width × adapters a block, so that the adapters of a
+        skip_width: bottleneck of a skip adapter; ``None``: block width × adapters per block, so that the adapters of a
             skipped block cost as much as those of a kept one.
         init: ``zero`` changes no output on insertion, and a skipped block passes its stream through; ``paper`` is the
             released initialisation; ``fit`` is ``zero`` for block adapters, while skip adapters start as the linear
-            maps nearest to their blocks: a run sees to that, elsewhere call :func:`skiptune.fit_skip_adapters`.
+            maps nearest to their blocks. A run does the fit; in Python call :func:`skiptune.fit_skip_adapters`.
         lora_rank: rank of LoRA on kept blocks.
         lora_alpha: LoRA's scale numerator; ``None``: twice the rank.
         scope: ``fusion``: the blocks that see both modalities can be skipped; ``global``: the layers of the encoders
@@ -59,14 +59,14 @@ class SkipConfig(Validated):
 class Budget(Validated):
     """How much to skip. Exactly one is given.
 
-    Blocks are skipped until the budget is met, and none more. Relative changes are against the original model without
+    Blocks are skipped until the budget is met, and no more. Relative changes are against the original model without
     adapters; what the adapters add counts too. They hold for one text and one image of the model's usual size.
 
     Attributes:
         num_skip: the number of blocks to skip.
         macs: relative change of multiply-accumulates, e.g. ``-0.25``.
-        latency: relative change of the seconds of a forward pass, timed before the search: what it asks for depends on
-            the machine. Blocks of one kind share one timing.
+        latency: relative change of the seconds of a forward pass, timed before the search, so the plan depends on the
+            machine. Blocks of one kind share one timing.
     """
 
     num_skip: int | None = Field(default=None, ge=0, le=10_000)
@@ -82,26 +82,27 @@ class SearchConfig(Validated):
     """The search for blocks to skip (paper, section 3.3).
 
     Attributes:
-        strategy: how blocks are chosen: ``bandit`` is ours, ``policy`` the paper's, the others are rivals, see
+        strategy: how blocks are chosen: ``bandit`` is ours, ``policy`` the paper's, the others are heuristics, see
             :mod:`skiptune.searching.strategies`.
-        epochs: passes over the training data while the choice is open; ``None``: 30 % of the training's steps, the
-            paper's share, for strategies that compare while they train; a tenth of them, or 64 if that is more, for
-            the others, but no more than 30 %.
+        epochs: passes over the training data before the plan is fixed; ``None``: for strategies that compare during
+            training 30 % of the training's steps, the paper's share; for the others a tenth of the steps, at least 64,
+            at most 30 %.
         max_steps: optimizer steps instead of epochs.
-        warmup_epochs: of strategies that compare while they train: passes before the first comparison; ``None``: a
+        warmup_epochs: for strategies that compare during training: passes before the first comparison; ``None``: a
             third of the search.
-        cost: work spent on comparing, as a share of that of the final training; it sets the number of rounds. A step
-            of training is taken to cost two forward passes over its batch, the least a backward pass can do.
-        interval: of the same strategies: steps between rounds, instead of what ``cost`` leaves.
-        candidates: distinct subnetworks compared in one round; the bandit takes fewer where there are fewer.
+        cost: work spent on comparisons, as a share of the training's work; it sets the number of rounds. A training
+            step counts as two forward passes over its batch, the least that forward and backward pass can cost.
+        interval: for the same strategies: steps between rounds, instead of those that follow from ``cost``.
+        candidates: distinct subnetworks compared in one round; the bandit takes fewer if there are not so many.
         reward_batch_size: examples in the held-out batch of a round; ``None``: as many as in the training batch of all
             processes, half as many for the bandit.
-        batches: held-out batches that strategies without rounds compare on, once, at the end of the search.
-        policy_learning_rate: of the paper's preferences.
-        reward: of the paper's policy. ``standardized``: minus the loss in units of a running spread of the losses of a
-            round, whatever the scale of the loss; ``exp_loss``: its own ``exp(-loss)``, which underflows for losses in
-            the hundreds.
-        draw: a new training subnetwork every optimizer ``step``, or every ``micro_batch`` as the released code does.
+        batches: held-out batches on which strategies without rounds compare, once, at the end of the search.
+        policy_learning_rate: learning rate of the paper's preferences.
+        reward: reward of the paper's policy. ``standardized``: minus the loss in units of a running standard deviation
+            within rounds, so that the scale of the loss does not matter; ``exp_loss``: the paper's ``exp(-loss)``,
+            which underflows for losses in the hundreds.
+        draw: whether a new subnetwork is drawn for every optimizer ``step``, or for every ``micro_batch`` as in the
+            released code.
     """
 
     strategy: StrategyName = "bandit"
@@ -119,8 +120,8 @@ class SearchConfig(Validated):
 
     @classmethod
     def paper(cls) -> SearchConfig:
-        """The released search: its policy and rewards, 3 candidates every 10 micro-batches, a subnetwork each of them,
-        3 epochs of which the first warms up."""
+        """The released search: its policy and rewards, 3 candidates every 10 micro-batches, a new subnetwork for each
+        micro-batch, 3 epochs of which the first is a warm-up."""
         return cls(
             strategy="policy",
             epochs=3,
@@ -144,24 +145,24 @@ class SearchConfig(Validated):
 
 
 class TrainConfig(Validated):
-    """Optimisation, used by the search and by the final training alike.
+    """Optimisation, of both the search and the final training.
 
     Attributes:
         epochs: passes over the training data, those of the search included unless the training starts afresh.
         max_steps: optimizer steps instead of epochs.
-        batch_size: examples a micro-batch and process; several processes multiply it.
-        gradient_accumulation: micro-batches an optimizer step.
-        learning_rate: peak of the schedule.
-        learning_rate_factors: multiplies it by parameter group (``head``, ``block_adapters``, ``skip_adapters``,
+        batch_size: examples per micro-batch and process.
+        gradient_accumulation: micro-batches per optimizer step.
+        learning_rate: peak learning rate of the schedule.
+        learning_rate_factors: factors of it by parameter group (``head``, ``block_adapters``, ``skip_adapters``,
             ``small_parts``, ``body``).
         weight_decay: AdamW's; biases and LayerNorms are exempt.
         warmup_ratio: share of the steps with a rising learning rate; then it falls linearly to zero.
         max_grad_norm: gradient clipping.
-        save_steps: optimizer steps between checkpoints; ``None``: ten a training.
+        save_steps: optimizer steps between checkpoints; ``None``: ten checkpoints per training.
         workers: processes that decode images; 0 decodes in the main process.
         augment: RandAugment of training images: ``n`` operations of strength ``m`` (0 to 30), e.g. ``{n: 2, m: 9}``;
             empty: none.
-        seed: of data order, adapter weights, subnetworks and held-out batches.
+        seed: seed of data order, adapter weights, subnetworks and held-out batches.
     """
 
     epochs: Number = Field(default=10, ge=1e-6, le=1e6)

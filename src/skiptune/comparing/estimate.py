@@ -1,4 +1,4 @@
-"""How long a comparison takes, from a few steps of training and a small evaluation on this machine."""
+"""Estimate the time of a comparison, from a few steps of training and a small evaluation on this machine."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ class Estimate:
             torch.set_num_threads(before)
 
     def seconds(self, job: Job) -> float:
-        """What the job should take, plans taken to save nothing."""
+        """Estimated seconds of a job, without what its plan saves."""
         method = METHODS[job.method]
         step = (self.whole_step if method.whole else self.step) * method.trains
         comparing = 1 + self.run.recipe.search.cost * method.skips
         return _START + step * self.steps * comparing + self.evaluation
 
     def total(self, jobs: Sequence[Job], processes: int) -> float:
-        """Of all jobs, so many at a time."""
+        """Estimated seconds of all jobs, with ``jobs`` processes."""
         return sum(self.seconds(job) for job in jobs) / max(1, min(processes, len(jobs)))
 
     def _measure(self) -> tuple[float, float, float]:

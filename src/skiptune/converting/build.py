@@ -27,7 +27,7 @@ _LAYOUTS = (VILT, METER)
 
 
 def layout_of_state(state: Mapping[str, Tensor]) -> Layout:
-    """Of the model that knows most of the keys.
+    """The layout of the model that knows most of the keys.
 
     Raises:
         InputError: no model knows any.
@@ -62,7 +62,7 @@ def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) ->
 
 
 def adapters_of_state(layout: Layout, state: Mapping[str, Tensor]) -> SkipConfig | None:
-    """What :func:`skiptune.insert` has to put in for the adapters of a checkpoint; ``None``: it has none."""
+    """The adapter settings for :func:`skiptune.insert` that fit a checkpoint; ``None``: it has no adapters."""
     block, skip = map(Shapes(state).rows, layout.adapter_widths)
     return None if block is None and skip is None else SkipConfig(block_width=block, skip_width=skip, init="paper")
 
@@ -72,7 +72,7 @@ def model_from_original(
 ) -> M:
     """A model of ``model_class`` with original weights, in float32 and evaluation mode.
 
-    Heads of other tasks are left behind. ``config`` is copied; its LayerNorm epsilons are set to the original's (those
+    Heads of other tasks are dropped. ``config`` is copied; its LayerNorm epsilons are set to the original's (those
     of ViLT's text embeddings on the model itself, as transformers' configuration has one for all).
 
     Args:
@@ -93,11 +93,11 @@ def model_from_original(
     weights, head = layout.complete(layout.read(state), config), layout.head_of[model_class]
     if head and head not in weights.heads:
         raise InputError(f"{model_class.__name__} needs the {head!r} head; there are only: {', '.join(weights.heads)}")
-    with torch.random.fork_rng(devices=[]):  # every weight is replaced; drawing them must not disturb the caller
+    with torch.random.fork_rng(devices=[]):  # every weight is replaced; the caller's generator stays
         model: M = model_class(config)
     layout.adopt(model)
     model.eval()
-    cut = 0 if head else len(layout.prefix)  # alone, the body's names have no prefix
+    cut = 0 if head else len(layout.prefix)  # without a head, the body's names have no prefix
     _load(model, {**weights.body, **weights.heads.get(head or "", {})}, model.state_dict().keys(), cut)
     if skip_config is not None:
         plain = model.state_dict().keys()

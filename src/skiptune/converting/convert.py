@@ -1,4 +1,4 @@
-"""Checkpoints of the original ViLT, METER and DAS code, turned into directories that everything here reads.
+"""Convert checkpoints of the original ViLT, METER and DAS code to model directories.
 
 A plain model becomes a directory of transformers. One with the DAS code's adapters becomes a slim model: its skipped
 blocks are gone, as after a run of ours, and ``plan.json`` says which they were.
@@ -124,7 +124,7 @@ def convert(
 
 
 def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
-    """What a model with adapters is exported for; one without a task head is for none."""
+    """The task that a model with adapters is exported with; ``None`` without a task head."""
     if name == "vqa":
         return Vqa(processor, [labels[label] for label in sorted(labels)])
     makers = {"reasoning": Reasoning, "retrieval": Retrieval, "entailment": Entailment}
@@ -133,7 +133,7 @@ def _task(name: str, processor: Any, labels: dict[int, str]) -> Task | None:
 
 @contextmanager
 def _naming(path: str | Path) -> Iterator[None]:
-    """Put the file's name in front of what is wrong with its content."""
+    """Put the file's name in front of errors about its content."""
     try:
         yield
     except InputError as error:
@@ -141,7 +141,7 @@ def _naming(path: str | Path) -> Iterator[None]:
 
 
 def _hints(settings: Mapping[str, Any], heads: int | None, image_size: int | None) -> Hints:
-    """What the user says, else what the checkpoint's own settings say where they make sense."""
+    """The user's hints, else those of the checkpoint's own settings, if they make sense."""
     known = {name: settings.get(name) for name in ("num_heads", "max_text_len")}
     numbers = {name: int(value) for name, value in known.items() if value and is_number(value, 2, 4096, whole=True)}
     return Hints(heads or numbers.get("num_heads"), image_size, numbers.get("max_text_len"))
@@ -174,7 +174,7 @@ def _model_class(layout: Layout, family: Family, task: str, weights: OriginalWei
 
 
 def _label_fields(head: str | None, weights: OriginalWeights, answers: str | Path | None) -> dict[str, Any]:
-    """Configuration fields of a classifier: how many labels, and what they are called where that is known."""
+    """Configuration fields of a classifier: the number of labels, and their names if they are known."""
     last = weights.heads.get(head or "", {}).get("classifier.3.weight")
     if answers is not None and (head != "vqa" or last is None):
         raise InputError("answers: only a VQA head has answers; leave --answers off")
@@ -230,7 +230,7 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
 
 
 def _keeps_matching(family: Family, task: str, weights: OriginalWeights) -> bool:
-    """Whether the head for matching is kept beside the rank head, for those who train with its loss."""
+    """Whether the matching head is kept beside the rank head, for training with its loss."""
     return task == "retrieval" and family.matching and "itm" in weights.heads
 
 
@@ -242,7 +242,7 @@ def _left_out(
     plan: Plan | None,
     matching: bool,
 ) -> dict[str, int]:
-    """What was not taken over, in words → how many tensors."""
+    """Dropped parts in words → number of tensors."""
     used = {"das_gate", "skip_num"} if plan is not None and plan.preferences is not None else set()
     reasons = (layout.reason_to_ignore(key) for key in state if key not in used)
     uses_itm = matching or (head == "rank" and "rank" not in weights.heads)

@@ -1,8 +1,7 @@
 """RandAugment (Cubuk et al., arXiv 1909.13719) with Pillow: ``n`` operations drawn at random, of strength ``m``.
 
-The operations and ranges are the usual ones of the released ViLT and METER code, but for the two translations, which
-are relative to the image as in the paper; and it is applied to the resized image, so that an image is decoded and
-resized once however often it is drawn.
+Operations and ranges are those of the released ViLT and METER code, except for the two translations, which are relative
+to the image as in the paper. It is applied to the resized image, so that each image is decoded and resized only once.
 """
 
 from __future__ import annotations
@@ -92,7 +91,7 @@ class RandAugment:
 
 @dataclass(frozen=True)
 class Varied:
-    """A picture to be changed when its pixels are asked for."""
+    """A picture that is changed when its pixels are read."""
 
     picture: Picture
     policy: RandAugment
@@ -100,7 +99,7 @@ class Varied:
 
 
 def vary(record: Record, policy: RandAugment, epoch: int, position: int) -> Record:
-    """The record with its images changed as ``policy`` draws for this place in training, once they are asked for."""
+    """The record with images that ``policy`` changes when they are read, by the draw for this place in training."""
     first = Varied(record.image, policy, (epoch, position, 0))
     second = record.image2 and Varied(record.image2, policy, (epoch, position, 1))
     return replace(record, image=first, image2=second)  # type: ignore[arg-type]

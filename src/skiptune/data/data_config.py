@@ -1,4 +1,4 @@
-"""What a recipe says of its data: where each part is read from."""
+"""The section ``data`` of a recipe: where each part is read from."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class DataConfig(Validated):
     """Where the records come from.
 
     Attributes:
-        name: ``easy-vqa`` for the embedded set, else the format of the files: ``jsonl`` for one's own, ``vqav2``,
+        name: ``easy-vqa`` for the embedded set, else the format of the files: ``jsonl`` for your own, ``vqav2``,
             ``nlvr2``, ``nlvr``, ``karpathy``, ``snli-ve``, ``arrow`` (tables of the released ViLT and METER code) or
             ``dataset`` (a Hugging Face dataset on disk).
         train: the file (for ``arrow`` also a list of them) or folder of the training records; a ``karpathy`` file holds
@@ -44,10 +44,10 @@ class DataConfig(Validated):
         images: folder of the training images; also of the others unless they name their own.
         annotations: of ``vqav2``.
         split: of the training records, where the file has several.
-        validation, validation_images, validation_annotations, validation_split: the same of the validation part;
+        validation, validation_images, validation_annotations, validation_split: the same for the validation part;
             without ``validation``, ``validation_share`` of the training images is cut off.
         validation_share: share of the *images* held out.
-        test, test_images, test_annotations, test_split: the same of the part that is touched once, at the end.
+        test, test_images, test_annotations, test_split: the same for the test part, which is used once, at the end.
         test_share: without ``test``, such a share of the training images is cut off for it, before validation's and
             the same whatever the seed; ``None``: there is no test part.
         columns: our field → the ``dataset``'s column, for those named otherwise.
@@ -84,7 +84,7 @@ class DataConfig(Validated):
     @field_validator(*PARTS, *_ENTRIES, "columns")
     @classmethod
     def _of_the_format(cls, value: Any, info: ValidationInfo) -> Any:
-        """What the format needs is there, and nothing is given that it does not read."""
+        """Check that the fields which the format needs are given, and no others."""
         name, entry = info.data.get("name"), _ENTRIES.get(str(info.field_name), str(info.field_name))
         if name == EMBEDDED_SET and value:
             raise ValueError("files are read with another name, e.g. jsonl")
@@ -110,7 +110,7 @@ class DataConfig(Validated):
         return share
 
     def files(self, part: str, log: Path | None) -> Files | None:
-        """What ``part`` is read from, or ``None`` if it is not given."""
+        """The files of ``part``, or ``None`` if it is not given."""
         path, split = getattr(self, part), getattr(self, field_of(part, "split"))
         if self.name == "karpathy":
             path, split = path or self.train, split or _KARPATHY[part]

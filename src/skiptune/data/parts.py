@@ -18,17 +18,17 @@ from .record import Record
 from .records import Records
 from .splits import split_by_image
 
-#: What is tested on stays the same whatever the run's seed, so that runs over seeds can be compared.
+#: The test part does not depend on the run's seed, so that runs with different seeds can be compared.
 _TEST_SEED = 0
 
 
 @dataclass
 class Data:
-    """The three parts, what was wrong with rows that were left out, and where a vocabulary of answers comes from.
+    """The three parts, the problems of rows that were left out, and where the answer vocabulary comes from.
 
     Attributes:
         train, validation, test: the parts; ``test`` may be empty.
-        bad_rows: what was wrong, by part.
+        bad_rows: problems of bad rows, by part.
         counted: the parts whose answers are counted for a vocabulary.
         answers: the answers in the order of the labels that the files carry; empty if they carry none.
     """
@@ -83,7 +83,8 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
 
 
 def _released_answers(config: DataConfig) -> list[str]:
-    """What the labels in tables of questions stand for. Those of the test part do not count: it is touched once."""
+    """The answers that labels in tables of questions stand for. Those of the test part do not count: it is used only
+    for testing."""
     if config.name != "arrow":
         return []
     files = (config.files(part, None) for part in ("train", "validation"))

@@ -1,4 +1,5 @@
-"""Adapters in every block: the paper's beside each sub-layer, or scaled ones beside the feed-forward network."""
+"""Adapters in every block: the paper's, parallel to each sub-layer, or scaled ones, parallel to the feed-forward
+network."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ class Adapters(Method):
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         config = setup.adapters.replace(block_adapter="bottleneck")
-        if config.init == "fit":  # of skip adapters, which are not there
+        if config.init == "fit":  # the width of skip adapters, of which there are none
             config = config.replace(init="zero")
         insert(model, config, setup.seed)
         return remove_dead_blocks(model, nothing_skipped(model))  # no skip adapters

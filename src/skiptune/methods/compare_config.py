@@ -1,4 +1,4 @@
-"""What a recipe says of the comparison of methods."""
+"""The section ``compare`` of a recipe."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ Level = Annotated[_Blocks | _Change, Field(description="a number of blocks, nor 
 class CompareConfig(Validated):
     """A comparison of methods, ``compare:`` in a recipe.
 
-    Learning rates: every method has the recipe's, ``head`` factor included, but for full tuning (a tenth of it, head
-    aside) and (IA)³'s scales (three times). Change them by method in ``learning_rate_factors``.
+    Every method uses the recipe's learning rate and ``head`` factor, except full tuning (a tenth of it, without the
+    head) and the scales of (IA)³ (three times). ``learning_rate_factors`` changes them by method.
 
     Attributes:
         methods: their names.
-        seeds: one training each, for every method and the recipe's own budget.
+        seeds: one training per seed, for every method and the recipe's own budget.
         sweep_seeds: the same for the other budgets of ``levels``.
         levels: further budgets for searched and random plans: numbers of blocks, or relative multiply-accumulates as in
             ``-0.25``; ``None``: 1 to 6 blocks where the recipe's budget is a number of blocks, else none.

@@ -1,4 +1,4 @@
-"""PEFT's methods: LoRA (Hu et al., 2022) and (IA)³ (Liu et al., 2022). Both are merged away for inference."""
+"""PEFT's methods: LoRA (Hu et al., 2022) and (IA)³ (Liu et al., 2022). Both are merged for inference."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class Lora(Method):
 class Ia3(Method):
     """Scales of keys, values and the inner activations of the feed-forward network, all starting at one.
 
-    Three times the learning rate, as few numbers have to move far; the original's is 3e-3 where LoRA's is 1e-3.
+    Three times the learning rate, because few numbers must change a lot; in the original it is 3e-3 where LoRA's is
+    1e-3.
     """
 
     name, title = "ia3", "(IA)³"

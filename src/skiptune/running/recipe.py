@@ -42,7 +42,7 @@ class Recipe(Validated):
     """A complete run.
 
     Attributes:
-        output: directory for everything the run leaves.
+        output: directory for all files of the run.
         model: embedded name, directory or hub id.
         preset: ``default``, or ``paper`` for the released semantics, restart included; what the recipe gives overrides
             it. Its training settings depend on the family and the task; :func:`with_preset` puts them in, as soon as a
@@ -53,8 +53,8 @@ class Recipe(Validated):
         baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval: how that task is trained; ``None`` for the others.
-        encoder_cache: GiB that a file in the output may take, in which what frozen encoders say of images and texts is
-            kept from one epoch, step and method to the next (METER); ``None``: encode anew every time.
+        encoder_cache: largest size in GiB of a file in the output with cached encoder outputs, used by all epochs,
+            steps and methods (METER); ``None``: no cache.
     """
 
     output: Text

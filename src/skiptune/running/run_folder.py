@@ -29,7 +29,7 @@ class Batch(Validated):
 
 
 def claim(folder: Path, recipe: Recipe) -> None:
-    """Start a run of ``recipe`` in ``folder`` or go on with the same one; never mix two.
+    """Start a run of ``recipe`` in ``folder``, or resume the same recipe; two recipes are never mixed.
 
     Raises:
         InputError: it is a file, holds something else, or cannot be made.
@@ -75,11 +75,11 @@ def _refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:
 
 
 def check_batch(folder: Path, training: TrainConfig) -> int | None:
-    """Before any training: the search, the training and its yardsticks see as many examples a step, whatever the
-    number of processes. Returns the size of the held-out batches the run began with, if that is known.
+    """Check, before any training, that the number of examples per step is that of the run's start, whatever the number
+    of processes. Returns the size of the run's held-out batches, if it is known.
 
     Raises:
-        InputError: another number of examples a step than the run began with.
+        InputError: the number of examples per step has changed.
     """
     path = folder / _BATCH
     if not path.is_file():

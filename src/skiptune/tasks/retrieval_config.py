@@ -18,11 +18,11 @@ class RetrievalConfig(Validated):
 
     Attributes:
         false_texts: texts of other images that go with every image.
-        matching_loss: add the loss of image-text matching, as the released run of METER does; the model has to come
-            with a head for it, which a family's ranking model starts from (METER, BridgeTower).
-        shortlist: evaluate only so many pairs of every text and every image, the nearest by the encoders alone, if the
-            model's pre-training made them comparable (``meter-photos``); others are compared in all pairs. ``None``:
-            all pairs, always.
+        matching_loss: add the loss of image-text matching, as the released METER run does. The pre-trained model needs
+            a head for it (METER, BridgeTower).
+        shortlist: number of partners that an evaluation scores for every text and every image, the nearest by the
+            encoders alone. Only for models with contrastively pre-trained encoders (``meter-photos``); others score all
+            pairs. ``None``: always all pairs.
     """
 
     false_texts: int = Field(default=FALSE_TEXTS, ge=1, le=1000)

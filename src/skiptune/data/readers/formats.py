@@ -1,4 +1,4 @@
-"""Which reader a recipe's data goes through: the table of formats, and what each needs to be told."""
+"""The table of data formats: the reader of each, and the fields it needs."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Files:
-    """What one part of the data is read from.
+    """The files of one part of the data.
 
     Attributes:
         path: the file or folder; Arrow tables may be several.
         images: folder of the images.
-        annotations: VQAv2's file of answers; ``None`` where they are kept secret.
+        annotations: VQAv2's file of answers; ``None`` where they are not published.
         split: which part of the file, or of the images.
         columns: our field → the dataset's column.
         log: where bad rows are named.
-        most_bad: the share of bad rows above which the whole is refused; ``None``: the reader's own.
+        most_bad: the share of bad rows above which the file is refused; ``None``: the reader's default.
     """
 
     path: tuple[str, ...]
