@@ -39,7 +39,7 @@ class ImageStore:
         self._kept: dict[Path | Stored, np.ndarray] = {}
         self._used = 0
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {**self.__dict__, "_kept": {}, "_used": 0}
 
     def pixels(self, picture: Picture | Varied) -> np.ndarray:

@@ -54,7 +54,7 @@ class Table:
             return _open, (self.path,)
         return Table, (self.batches, self.pictures)
 
-    def row(self, number: int) -> dict[str, Any]:
+    def row(self, number: int) -> dict[str, object]:
         """The values of one row by column name."""
         batch, place = divmod(number, BATCH)
         return {

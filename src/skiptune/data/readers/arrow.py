@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ..pictures import Stored, open_table
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, Entry, collect, label_of
+from .collecting import Entry, Row, RowChecks, collect, label_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _ROWS = 256
 #: Text columns by which a table's task is recognised.
@@ -26,16 +29,14 @@ _TASKS = {
 }
 
 
-def read_arrow(
-    paths: str | Path | Sequence[str | Path], most_bad: float = MOST_BAD, log: str | Path | None = None
-) -> Records:
+def read_arrow(paths: str | Path | Sequence[str | Path], **checks: Unpack[RowChecks]) -> Records:
     """The records of one or more tables of one task, e.g. ``vqav2_train.arrow`` and ``vqav2_trainable_val.arrow``.
 
     Raises:
         InputError: a file is missing or not such a table, or too many records are bad.
     """
     files = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    return collect(", ".join(files), _entries(files), lambda make: [make()], most_bad, log)
+    return collect(", ".join(files), _entries(files), lambda make: [make()], **checks)
 
 
 def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
@@ -79,7 +80,7 @@ def _entries(files: list[str]) -> Iterator[Entry]:
                 number += 1
 
 
-def _slices(file: str, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+def _slices(file: str, columns: Sequence[str]) -> Iterator[list[Row]]:
     """The rows of some columns, a few at a time; images are not touched."""
     table = open_table(file)
     if not set(columns) <= set(table.column_names):
@@ -89,7 +90,7 @@ def _slices(file: str, columns: Sequence[str]) -> Iterator[list[dict[str, Any]]]
         yield table.slice(start, _ROWS).to_pylist()
 
 
-def _parts(row: dict[str, Any], task: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parts(row: Row, task: str) -> Iterator[tuple[str, Row]]:
     """The elements of a row. Columns that are empty (test tables have no answers) are left out."""
     if task == "captions":
         yield "", row
@@ -104,7 +105,7 @@ def _parts(row: dict[str, Any], task: str) -> Iterator[tuple[str, dict[str, Any]
 class _Maker:
     """One element of a row, not checked yet."""
 
-    def __init__(self, task: str, pictures: list[Stored], part: dict[str, Any]) -> None:
+    def __init__(self, task: str, pictures: list[Stored], part: Row) -> None:
         self.task, self.pictures, self.part = task, pictures, part
 
     def __call__(self) -> Record:
@@ -113,7 +114,7 @@ class _Maker:
                 raise InputError(f"image {picture}: no bytes there")
         return getattr(self, f"_{self.task}")(self.part)  # type: ignore[no-any-return]
 
-    def _vqa(self, part: dict[str, Any]) -> Record:
+    def _vqa(self, part: Row) -> Record:
         answers, scores = part.get("answers") or [], part.get("answer_scores") or []
         if len(answers) != len(scores):
             raise InputError(f"answers: {len(answers)} with {len(scores)} answer_scores")
@@ -121,19 +122,19 @@ class _Maker:
         known = dict(zip(map(str, answers), map(float, scores), strict=True))
         return Record(self.pictures[0], text, known, id="" if number is None else str(number))
 
-    def _pairs(self, part: dict[str, Any]) -> Record:
+    def _pairs(self, part: Row) -> Record:
         pair = str(part["identifier"])
         text, label = _text(part["questions"], "questions"), label_of(part.get("answers"))
         group = "-".join(pair.split("-")[:2])
         return Record(self.pictures[0], text, image2=self.pictures[1], label=label, id=pair, group=group)
 
-    def _captions(self, part: dict[str, Any]) -> Record:
+    def _captions(self, part: Row) -> Record:
         captions = tuple(_text(caption, "caption") for caption in part["caption"] or ())
         if not captions:
             raise InputError("caption: empty")
         return Record(self.pictures[0], captions=captions, id=str(part.get("image_id", "")))
 
-    def _entailment(self, part: dict[str, Any]) -> Record:
+    def _entailment(self, part: Row) -> Record:
         sentences = part["sentences"]  # premise, which is the photograph's caption and not used, and hypothesis
         text = sentences[-1] if isinstance(sentences, list) and sentences else sentences
         return Record(self.pictures[0], _text(text, "sentences"), label=label_of(part.get("labels")))

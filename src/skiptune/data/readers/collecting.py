@@ -6,26 +6,40 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypedDict
 
 from ...core.errors import InputError
-from ..damaged import MOST_BAD as MOST_BAD
+from ..damaged import MOST_BAD
 from ..pictures import image_problem
 from ..record import Record
 from ..record_table import TableWriter
 from ..records import Records, add_record, refuse_bad
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+#: A row of a file by the names of its values.
+Row: TypeAlias = dict[str, Any]
 #: The place of a row ("line 3"), and the row or its problem.
 Entry: TypeAlias = tuple[str, Any]
 
 
+class RowChecks(TypedDict, total=False):
+    """What a reader does about bad rows.
+
+    Attributes:
+        most_bad: the share of bad rows above which the file is refused; by default 0.01.
+        log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
+        check_images: open every image file once; otherwise only check that it exists and is not empty, as by default.
+    """
+
+    most_bad: float
+    log: str | Path | None
+    check_images: bool
+
+
 def collect(
-    source: str,
-    entries: Iterable[Entry],
-    make: Callable[[Any], Iterable[Record]],
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    source: str, entries: Iterable[Entry], make: Callable[[Any], Iterable[Record]], **checks: Unpack[RowChecks]
 ) -> Records:
     """Make a table of records from all entries except bad ones.
 
@@ -33,15 +47,13 @@ def collect(
         source: the file, for messages.
         entries: rows with their places.
         make: a row to its records; raises :class:`InputError` when the row is bad.
-        most_bad: the share of bad rows above which the file is refused.
-        log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
-        check_images: open every image file once; otherwise only check that it exists and is not empty.
+        checks: see :class:`RowChecks`.
 
     Raises:
-        InputError: no usable row, or more than ``most_bad`` of them bad; the message names the first ones.
+        InputError: no usable row, or too many of them bad; the message names the first ones.
     """
-    writer, checked = TableWriter(), _Checked(check_images)
-    rows, bad = 0, _Bad(source, log)
+    writer, checked = TableWriter(), _Checked(checks.get("check_images", False))
+    rows, bad = 0, _Bad(source, checks.get("log"))
     try:
         for place, row in entries:
             rows += 1
@@ -57,7 +69,7 @@ def collect(
             for record in found:
                 add_record(writer, record)
         table = writer.finish()
-        refuse_bad(source, len(table), rows, bad.found, most_bad)
+        refuse_bad(source, len(table), rows, bad.found, checks.get("most_bad", MOST_BAD))
     except BaseException:
         writer.close()
         raise

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ...core.extras import require_extra
@@ -15,8 +15,11 @@ from ...core.validation import nearest
 from ..pictures import Picture, Stored, open_table
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, Entry, collect
-from .rows import row_record
+from .collecting import Entry, Row, RowChecks, collect
+from .row_to_record import row_record
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _FIELDS = (
     *("image", "image2", "question", "answer", "answers"),
@@ -31,9 +34,7 @@ def read_dataset(
     columns: Mapping[str, str] | None = None,
     images: str | Path | None = None,
     require_answers: bool = True,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """The rows of a dataset; images are a column of datasets' ``Image``, or of paths.
 
@@ -44,7 +45,7 @@ def read_dataset(
             as in a JSON-lines file. Class labels are read by their names.
         images: the folder that paths are relative to; the dataset's own if not given.
         require_answers: whether a row without an answer or label is bad.
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: not a dataset, no such split or column, or too many rows are bad.
@@ -53,7 +54,7 @@ def read_dataset(
     names = _columns(dataset, columns or {}, str(path))
     folder = Path(images) if images is not None else Path(path)
 
-    def picture(row: dict[str, Any], name: str) -> Picture:
+    def picture(row: Row, name: str) -> Picture:
         value = row[name]
         if isinstance(value, Stored):
             return value
@@ -64,7 +65,7 @@ def read_dataset(
     def make(row: Any) -> list[Record]:
         return [row_record(row, picture, require_answers)]
 
-    return collect(str(path), _entries(dataset, names), make, most_bad, log, check_images)
+    return collect(str(path), _entries(dataset, names), make, **checks)
 
 
 def _load(path: Path, split: str | None) -> Any:

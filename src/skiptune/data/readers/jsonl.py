@@ -2,7 +2,7 @@
 
 ``answers`` is a list of strings as annotators gave them, or a mapping from answer to count. Counts become the usual
 soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
-:func:`skiptune.data.readers.rows.row_record`.
+:func:`skiptune.data.readers.row_to_record.row_record`.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..pictures import image_problem as image_problem
 from ..record import Record
 from ..records import Records
-from .collecting import collect, image_folder, read_lines, text_of
-from .rows import row_record
+from .collecting import Row, collect, image_folder, read_lines, text_of
+from .row_to_record import row_record
 
 #: Your own files may have more bad rows than published ones.
 MOST_BAD_ROWS = 0.2
@@ -43,10 +42,10 @@ def read_jsonl(
     """
     folder = image_folder(images)
 
-    def picture(row: dict[str, Any], name: str) -> Path:
+    def picture(row: Row, name: str) -> Path:
         return folder / text_of(row, name)
 
     def make(row: Any) -> list[Record]:
         return [row_record(row, picture, require_answers)]
 
-    return collect(str(path), read_lines(path), make, most_bad, log, check_images)
+    return collect(str(path), read_lines(path), make, most_bad=most_bad, log=log, check_images=check_images)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ...core.validation import nearest
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, collect, image_folder, text_of
+from .collecting import RowChecks, collect, image_folder, text_of
 from .json_array import read_array
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _PARTS = ("train", "val", "test")
 
@@ -19,9 +22,7 @@ def read_karpathy(
     path: str | Path,
     images: str | Path,
     split: str,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """The images of one part with their captions, one record per image.
 
@@ -29,7 +30,7 @@ def read_karpathy(
         path: ``dataset_flickr30k.json`` or ``dataset_coco.json``.
         images: folder of the image files; COCO's in ``train2014`` and ``val2014`` as ``filepath`` says, or all in one.
         split: ``train`` (with COCO's ``restval``, as is usual), ``val`` or ``test``.
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: a file is missing or not of the published form, or too many images are bad.
@@ -51,4 +52,4 @@ def read_karpathy(
 
     rows = (row for row in read_array(path, "images") if not isinstance(row, dict) or row.get("split") in wanted)
     entries = ((f"image {row.get('filename') if isinstance(row, dict) else row}", row) for row in rows)
-    return collect(str(path), entries, make, most_bad, log, check_images)
+    return collect(str(path), entries, make, **checks)

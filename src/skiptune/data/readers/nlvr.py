@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, collect, image_folder, label_of, read_lines, text_of
+from .collecting import Row, RowChecks, collect, image_folder, label_of, read_lines, text_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 def read_nlvr2(
     path: str | Path,
     images: str | Path,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """Sentences about pairs of images, from the published JSON lines.
 
@@ -27,7 +28,7 @@ def read_nlvr2(
         path: e.g. ``train.json`` or ``dev.json``.
         images: folder with ``train-4100-0-img0.png``, … in it, in a folder named by the row's ``directory``
             (training images come in a hundred of them), or in either of them inside ``train``, ``dev``, …
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: a file is missing or not of the published form, or too many rows are bad.
@@ -44,7 +45,7 @@ def read_nlvr2(
         group = "-".join(parts[:2])
         return [Record(first, text, image2=second, label=_truth(row), id=identifier, group=group)]
 
-    return collect(str(path), read_lines(path), make, most_bad, log, check_images)
+    return collect(str(path), read_lines(path), make, **checks)
 
 
 def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
@@ -59,9 +60,7 @@ def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
 def read_nlvr(
     path: str | Path,
     images: str | Path,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """Sentences about single drawings, from JSON lines of ``image``, ``sentence`` and ``label``.
 
@@ -78,10 +77,10 @@ def read_nlvr(
         text = text_of(row, "sentence")
         return [Record(folder / name, text, label=_truth(row), id=Path(name).stem, group=group)]
 
-    return collect(str(path), read_lines(path), make, most_bad, log, check_images)
+    return collect(str(path), read_lines(path), make, **checks)
 
 
-def _truth(row: dict[str, Any]) -> int:
+def _truth(row: Row) -> int:
     value = row.get("label")
     if str(value).lower() not in ("true", "false"):
         raise InputError(f"label: {value!r} is not true or false")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, Entry, collect, image_folder, label_of, read_lines, text_of
+from .collecting import Entry, RowChecks, collect, image_folder, label_of, read_lines, text_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _NO_AGREEMENT = "-"
 
@@ -16,9 +19,7 @@ _NO_AGREEMENT = "-"
 def read_snli_ve(
     path: str | Path,
     images: str | Path,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """Hypotheses about photographs, labelled 0 contradiction, 1 neutral, 2 entailment.
 
@@ -27,7 +28,7 @@ def read_snli_ve(
     Args:
         path: e.g. ``snli_ve_train.jsonl``.
         images: folder of Flickr30k's images, ``<Flickr30K_ID>.jpg``.
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: a file is missing or not of the published form, or too many rows are bad.
@@ -49,6 +50,6 @@ def read_snli_ve(
             Record(folder / f"{name}.jpg", text, label=label_of(row.get("gold_label")), id=str(row.get("pairID", "")))
         ]
 
-    found = collect(str(path), entries(), make, most_bad, log, check_images)
+    found = collect(str(path), entries(), make, **checks)
     found.unlabelled = unlabelled
     return found

@@ -6,14 +6,17 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ..answers import soft_scores
 from ..record import Record
 from ..records import Records
-from .collecting import MOST_BAD, Entry, collect, image_folder, text_of
+from .collecting import Entry, Row, RowChecks, collect, image_folder, text_of
 from .json_array import read_array
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _SPLIT = re.compile(r"(train|val|test)(?:-dev)?(20\d\d)")
 
@@ -23,9 +26,7 @@ def read_vqav2(
     annotations: str | Path | None,
     images: str | Path,
     split: str | None = None,
-    most_bad: float = MOST_BAD,
-    log: str | Path | None = None,
-    check_images: bool = False,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """The questions with soft scores, all annotators' answers and the most common one.
 
@@ -35,7 +36,7 @@ def read_vqav2(
         images: folder with ``COCO_train2014_000000000009.jpg``, … in it or in its folder ``train2014``, or with the
             names of 2017, ``000000000009.jpg``, … in it or in its folders ``train2017`` and ``val2017`` (``test2017``).
         split: the images' part, e.g. ``val2014``; read off the name of ``questions`` if not given.
-        most_bad, log, check_images: see :func:`skiptune.data.readers.collecting.collect`.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: a file is missing or not of the published form, or too many rows are bad.
@@ -74,7 +75,7 @@ def read_vqav2(
         entries: Iterator[Entry] = ((_place(row), (row, None)) for row in read_array(questions, "questions"))
     else:
         entries = _joined(read_array(questions, "questions"), read_array(annotations, "annotations"))
-    return collect(str(questions), entries, make, most_bad, log, check_images)
+    return collect(str(questions), entries, make, **checks)
 
 
 def _folders(images: Path, part: str) -> tuple[Path, list[Path]]:
@@ -125,7 +126,7 @@ def _place(row: Any) -> str:
     return f"question {_number(row)}"
 
 
-def _given(annotation: dict[str, Any]) -> tuple[str, ...]:
+def _given(annotation: Row) -> tuple[str, ...]:
     try:
         given = tuple(answer["answer"] for answer in annotation["answers"])
     except (KeyError, TypeError):

@@ -9,12 +9,12 @@ from typing import Any
 from ...core.errors import InputError
 from ..pictures import Picture
 from ..record import Record
-from .collecting import label_of, text_of
+from .collecting import Row, label_of, text_of
 
 _SOFT_SCORE = 0.3
 
 
-def row_record(row: Any, picture: Callable[[dict[str, Any], str], Picture], require_answers: bool = True) -> Record:
+def row_record(row: Any, picture: Callable[[Row, str], Picture], require_answers: bool = True) -> Record:
     """The record of a row with ``image`` and
 
     - ``question`` and ``answer`` or ``answers`` (a list of texts, or a mapping from answer to count), or
@@ -32,7 +32,7 @@ def row_record(row: Any, picture: Callable[[dict[str, Any], str], Picture], requ
     if not isinstance(row, dict):
         raise InputError("expected an object with image, question and answer")
     image = picture(row, "image")
-    rest: dict[str, Any] = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
+    rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
     rest["id"], rest["group"] = (str(row[name]) if row.get(name) is not None else "" for name in ("id", "group"))
     if row.get("captions") is not None or row.get("caption") is not None:
         captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
@@ -50,7 +50,7 @@ def row_record(row: Any, picture: Callable[[dict[str, Any], str], Picture], requ
     return Record(image, question, answers, given=tuple(given) if isinstance(given, list) else (), **rest)
 
 
-def _answers(row: dict[str, Any]) -> dict[str, float]:
+def _answers(row: Row) -> dict[str, float]:
     """Accepted answers of a row with their scores: ``min(1, 0.3 · count)``, and 1 for a single answer."""
     if isinstance(row.get("answer"), str | int | float) and not isinstance(row["answer"], bool):
         return {str(row["answer"]).strip(): 1.0}
