@@ -366,9 +366,9 @@ def test_a_whole_run(family: str, data_folder: Path, tmp_path: Path) -> None:
     short = {"search": {"max_steps": 6, "interval": 2}, "train": {"max_steps": 9, "batch_size": 8}}
     path = write_recipe(tmp_path / "recipe.yaml", data_folder, **given, **short, baselines=["full"])
     results = Run(read_recipe(str(path))).all()
-    assert results["plan"]["blocks"] == list(global_blocks(family))
-    assert results["baselines"]["full"]["skipped"] == []
-    assert len(results["plan"]["skipped"]) == 2
+    assert results.plan.blocks == tuple(global_blocks(family))
+    assert results.baselines["full"].skipped == ()
+    assert len(results.plan.skipped) == 2
     slim = load(tmp_path / "run" / "slim")
     answers = predict(slim, load_task(tmp_path / "run" / "slim", slim), data_folder / "images" / "0.png", "colour?")
     assert {entry["answer"] for entry in answers} <= {"red", "green", "blue", "yellow"}

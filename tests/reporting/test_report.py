@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 from skiptune.reporting.report import write_report
+from skiptune.reporting.results import Results
 
 EVIL = "<script>alert('x')</script> \"quoted\" & `code` |pipe| [a](http://evil.example) ![](http://evil.example/x.png)"
 RESULTS: dict[str, Any] = {
@@ -90,7 +91,7 @@ class Page(HTMLParser):
 
 
 def make(folder: Path, results: dict[str, Any]) -> tuple[Page, str]:
-    write_report(folder, results)
+    write_report(folder, Results.from_dict(results))
     return Page((folder / "report.html").read_text(encoding="utf-8")), (folder / "report.md").read_text("utf-8")
 
 
@@ -211,7 +212,7 @@ def test_a_fence_in_the_recipe_does_not_end_the_fence(tmp_path: Path) -> None:
 
 
 def test_the_same_results_give_the_same_report(tmp_path: Path) -> None:
-    write_report(tmp_path / "a", RESULTS)
-    write_report(tmp_path / "b", json.loads(json.dumps(RESULTS)))
+    write_report(tmp_path / "a", Results.from_dict(RESULTS))
+    write_report(tmp_path / "b", Results.from_dict(json.loads(json.dumps(RESULTS))))
     for name in ("report.html", "report.md"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()

@@ -196,8 +196,8 @@ def test_a_recipe_fits_once_and_every_model_of_the_run_starts_so(tiny_recipe: Ca
     recipe = read_recipe(tiny_recipe(adapters={"init": "fit"}, search={"max_steps": 4}, train={"max_steps": 6}))
     results = Run(recipe).all()
     folder = Path(recipe.output)
-    errors = results["adapter_start"]["relative_error"]
-    assert list(errors) == results["plan"]["blocks"]
+    errors = results.adapter_start.relative_error
+    assert tuple(errors) == results.plan.blocks
     assert all(0 < error < 1 for error in errors.values())
     assert json.loads((folder / "adapter_start.json").read_text())["relative_error"] == errors
     starts = load_file(folder / "adapter_start.safetensors")

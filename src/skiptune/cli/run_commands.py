@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from ..core.distributed import rank
-from ..core.errors import InputError
 from .options import JsonOption, OutputOption, RecipeArgument, SetOption
 from .recipe_runs import run_of
 
@@ -22,8 +21,7 @@ def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = No
     runner = run_of(recipe, output, set)
     results = runner.all()
     if rank() == 0:
-        _summary(results)
-        typer.echo(f"report card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
+        typer.echo(f"{results}\nreport card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
 
 
 def search(
@@ -68,33 +66,8 @@ def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = 
 
 def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]) -> None:
     """Write the report card of a run again, from its results.json."""
-    from ..core.files import read_json
     from ..reporting.report import write_report
+    from ..reporting.results import Results
 
-    path = run_folder / "results.json"
-    results = read_json(path)
-    if not isinstance(results, dict) or "plan" not in results:
-        raise InputError(f"{path}: not the results of a run; run its recipe again")
-    try:
-        write_report(run_folder, results)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not the results of a run ({error!r}); edited? Run its recipe again") from error
+    write_report(run_folder, Results.load(run_folder / "results.json"))
     typer.echo(run_folder / "report.html")
-
-
-def _summary(results: dict[str, Any]) -> None:
-    """The headline of a run."""
-    metric, plan = results["metric"], results["plan"]
-    typer.echo(f"skipped blocks:  {', '.join(plan['skipped']) or 'none'} of {len(plan['blocks'])}")
-    measure = metric["name"]
-    for part in ("validation", "test"):
-        if part in metric:
-            value, count = metric[part][measure], metric[part]["count"]
-            typer.echo(f"{f'{part} {measure}:':<24} {value:.2%} of {count} {metric['unit']}")
-    for name, entry in results["baselines"].items():
-        typer.echo(f"  {name + ':':<15}{(entry['test'] or entry['validation'])[measure]:.2%}")
-    typer.echo(f"operations:      {results['relative_macs']:+.1%} against the original model")
-    for batch, rows in results["latency"]["batches"].items():
-        typer.echo(
-            f"latency ×{batch + ':':<8}{rows['slim']['ratio'] - 1:+.1%} ({rows['slim']['median_s'] * 1e3:.1f} ms)"
-        )

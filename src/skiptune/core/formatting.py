@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import PurePosixPath, PureWindowsPath
 
 
 class Markdown(str):
@@ -69,3 +70,9 @@ def change(value: float, digits: int = 1) -> str:
     """A relative change with its sign, which is a real minus; no sign for what rounds to zero."""
     text = f"{value:+.{digits}%}".replace("-", "−")
     return text if text.strip("+−0.%") else text[1:]
+
+
+def file_name(text: str) -> str:
+    """The last part of an absolute path, which tells nothing of the machine; anything else as it is."""
+    kinds = (PurePosixPath(text), PureWindowsPath(text))
+    return next((kind.name or text for kind in kinds if kind.is_absolute()), text)

@@ -16,8 +16,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from ..core.measurements import Latency, Timing
+from .names import MODELS
 from .plot_style import _FONT, BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
-from .summary import MODELS
+from .result_sections import ChosenPlan, Loss
 
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
@@ -25,8 +27,9 @@ _SIZE = (5.6, 2.9)  # inches; half the page
 _LABELS_FIT = 16  # labels of one line each beside a figure of that height
 
 
-def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], skipped: Sequence[str]) -> str:
+def preferences_plot(plan: ChosenPlan) -> str:
     """Bars of the final preferences in model order; skipped blocks hatched and named in the legend."""
+    blocks, skipped, preferences = plan.blocks, plan.skipped, plan.preferences or {}
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
         for state, color, hatch in (("kept", BLUE, ""), ("skipped", VERMILLION, "////")):
@@ -44,18 +47,20 @@ def preferences_plot(blocks: Sequence[str], preferences: Mapping[str, float], sk
         return _image(figure)
 
 
-def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skipped: Sequence[str]) -> str:
+def rounds_plot(plan: ChosenPlan) -> str:
     """How the preferences moved from zero, one line a block; each holds from one update to the next.
 
     Rounds during the training have their step; without one, they are numbered.
     """
+    blocks, rounds, skipped = plan.blocks, plan.rounds, plan.skipped
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
-        stepped = all("step" in entry for entry in rounds)
-        steps = [0, *(entry["step"] if stepped else number for number, entry in enumerate(rounds, 1))]
+        numbers = [entry.step for entry in rounds if entry.step is not None]
+        stepped = len(numbers) == len(rounds)
+        steps = [0, *(numbers if stepped else range(1, len(rounds) + 1))]
         states = set()
         for k in sorted(range(len(blocks)), key=lambda k: blocks[k] in skipped):  # skipped ones on top
-            name, values = blocks[k], [0.0, *(entry["preferences"][k] for entry in rounds)]
+            name, values = blocks[k], [0.0, *(entry.preferences[k] for entry in rounds)]
             state, color, dash, width = _line(name in skipped)
             label = state if state not in states else None
             states.add(state)
@@ -64,21 +69,21 @@ def rounds_plot(blocks: Sequence[str], rounds: Sequence[Mapping[str, Any]], skip
         axes.set(xlabel=label, ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         named = [k for k, name in enumerate(blocks) if name in skipped or len(blocks) <= _LABELS_FIT]
-        _name_lines(axes, {plain(blocks[k]): rounds[-1]["preferences"][k] for k in named}, set(map(plain, skipped)))
+        _name_lines(axes, {plain(blocks[k]): rounds[-1].preferences[k] for k in named}, set(map(plain, skipped)))
         _legend_above(axes)
         return _image(figure)
 
 
-def losses_plot(histories: Mapping[str, Sequence[Mapping[str, float]]]) -> str:
+def losses_plot(histories: Mapping[str, Sequence[Loss]]) -> str:
     """Logged training losses by step; the scale is logarithmic when they fall a long way."""
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
         for name, history in histories.items():
-            steps, losses = ([entry[key] for entry in history] for key in ("step", "loss"))
+            steps, losses = [entry.step for entry in history], [entry.loss for entry in history]
             dash, color = ("--", PURPLE) if name == "search" else ("-", INK)
             marker = "o" if len(steps) == 1 else None
             axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
-        every = [entry["loss"] for history in histories.values() for entry in history]
+        every = [entry.loss for history in histories.values() for entry in history]
         if min(every) > 0 and max(every) > 5 * min(every):
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -106,26 +111,27 @@ def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         figure.savefig(path, format="png", dpi=150)
 
 
-def latency_plot(batches: Mapping[str, Mapping[str, Mapping[str, float]]]) -> str:
+def latency_plot(latency: Latency) -> str:
     """Milliseconds of a forward pass, one panel a batch size: medians as bars, 10th to 90th percentile as whiskers."""
     with matplotlib.rc_context(PLOT_STYLE):
-        height = max(_SIZE[1], 0.3 + 1.3 * len(batches))
+        height = max(_SIZE[1], 0.3 + 1.3 * len(latency.batches))
         figure = Figure((_SIZE[0], height), layout="constrained")
-        panels = figure.subplots(len(batches), squeeze=False)[:, 0]
-        for axes, (batch, rows) in zip(panels, batches.items(), strict=True):
+        panels = figure.subplots(len(latency.batches), squeeze=False)[:, 0]
+        for axes, (batch, rows) in zip(panels, latency.batches.items(), strict=True):
             axes.set_title(f"batch of {batch}")
             _latency_bars(axes, rows)
         return _image(figure)
 
 
-def _latency_bars(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:
-    names = [name for name in MODELS if name in rows]
-    longest = max(rows[name]["p90_s"] for name in names) * 1e3
+def _latency_bars(axes: Axes, timings: Mapping[str, Timing]) -> None:
+    names = [name for name in MODELS if name in timings]
+    longest = max(_or_median(timings[name], timings[name].p90_s) for name in names)
     for place, name in enumerate(names):
-        low, middle, high = (rows[name][key] * 1e3 for key in ("p10_s", "median_s", "p90_s"))
+        timing = timings[name]
+        low, middle, high = (_or_median(timing, value) for value in (timing.p10_s, timing.median_s, timing.p90_s))
         axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-        text = f"{middle:.3g} ms" + ("" if name == "original" else f"  ×{rows[name]['ratio']:.2f}")
+        text = f"{middle:.3g} ms" + ("" if name == "original" else f"  ×{timing.ratio:.2f}")
         axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
     axes.set_yticks(range(len(names)), [MODELS[name] for name in names])
     axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar
@@ -133,6 +139,11 @@ def _latency_bars(axes: Axes, rows: Mapping[str, Mapping[str, float]]) -> None:
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
+
+
+def _or_median(timing: Timing, seconds: float | None) -> float:
+    """Milliseconds; those of the median where a percentile was not recorded."""
+    return 1e3 * (timing.median_s if seconds is None else seconds)
 
 
 def _line(skipped: bool) -> tuple[str, str, str, float]:

@@ -47,8 +47,8 @@ from ..inserting.selection import blocks_of, check_plan, choose
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_model, load_processor
 from ..plan import Plan
-from ..reporting.plots import comparison_plot
 from ..reporting.report import write_report
+from ..reporting.results import Results
 from ..searching.budget import random_blocks
 from ..searching.search import prepare_search, search
 from ..searching.search_schedule import schedule
@@ -145,7 +145,7 @@ class Run:
                 f"lower it, raise train's, or set start: pretrained"
             )
 
-    def all(self) -> dict[str, Any]:
+    def all(self) -> Results:
         """Carry out what is not done yet; returns the content of ``results.json``."""
         self.check()
         self.search()
@@ -230,6 +230,8 @@ class Run:
         folder = self.folder / "compare"
         comparison = StrategyComparison(self.fresh_model, self.experiment, folder, self.encoders_kept)
         rows = comparison.rows(strategies)
+        from ..reporting.plots import comparison_plot  # matplotlib is slow to import
+
         write_atomically(folder / "compare.png", lambda partial: comparison_plot(partial, rows))
         return rows
 
@@ -359,7 +361,7 @@ class Run:
         height, width = batch["pixel_values"].shape[-2:]
         return (int(height), int(width)), int(batch["input_ids"].shape[-1])
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> Results:
         """Everything worth knowing of the run, in ``results.json``."""
         plan, evaluation, latency = self.search(), self.evaluate(), self.latency()
         baselines = {name: self.baseline(name) for name in self.recipe.baselines}
@@ -367,12 +369,12 @@ class Run:
 
     def _results(
         self, plan: Plan, evaluation: dict[str, Any], latency: dict[str, Any], baselines: dict[str, Any]
-    ) -> dict[str, Any]:
+    ) -> Results:
         plain = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
         size, length = self.input_size()
         cost = cost_table(plain, self.recipe.adapters, plan.skipped, size, length)
         slim = self.folder / "slim"
-        results = {
+        content = {
             "skiptune_version": __version__,
             "recipe": self.recipe.to_dict(),
             "plan": {
@@ -413,7 +415,8 @@ class Run:
             "seed": self.recipe.train.seed,
             "versions": versions(),
         }
-        write_json(self.folder / "results.json", results)
+        results = Results.from_dict(content, f"{self.folder}: files of its steps hold something else; edited?")
+        results.save(self.folder / "results.json")
         return results
 
     def _fit(self, model: PreTrainedModel, plan: Plan, name: str, done: int = 0) -> TrainingLog:

@@ -1,0 +1,235 @@
+"""The sections of ``results.json``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import ConfigDict, Field, PlainValidator
+
+from ..core.formatting import file_name
+from ..core.measurements import MeasuredParts
+from ..core.validated import Number, Pair, Several, Validated
+from ..core.validation import Problems
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"{value!r} is not a text")
+    return value
+
+
+#: Any text. Names of files may hold bytes that are not UTF-8, which Python keeps and pydantic's own ``str`` refuses.
+AnyText = Annotated[str, PlainValidator(_text)]
+
+
+class RecordedData(Validated):
+    """The data section of a recipe, of which reports use the name and the training file."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: AnyText | None = None
+    train: AnyText | Several[AnyText] | None = None
+
+    @property
+    def source(self) -> str | None:
+        """Where the training records come from: the file or files, else the name of the data."""
+        files = (self.train,) if isinstance(self.train, str) else self.train
+        return ", ".join(map(file_name, files)) if files else self.name
+
+
+class RecordedRecipe(Validated):
+    """The whole recipe as it was used. Reports print all of it, in this order, and use some of these fields."""
+
+    model_config = ConfigDict(extra="allow")
+
+    output: AnyText | None = None
+    model: AnyText | None = None
+    preset: str | None = None
+    start: str | None = None
+    task: str | None = None
+    baselines: Several[str] = ()
+    data: RecordedData = RecordedData()
+
+
+class Round(Validated):
+    """A round of comparisons.
+
+    Attributes:
+        candidates: the subnetworks, by the numbers of the blocks they skip.
+        preferences: of all blocks after the round.
+        step: of the search, where the round took place during training.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    candidates: Several[Several[int]]
+    preferences: Several[Number]
+    step: int | None = None
+
+
+class Compared(Validated):
+    """What the search compared, and how long that took."""
+
+    subnetworks: int
+    examples: int
+    seconds: Number
+
+
+class ChosenPlan(Validated):
+    """The plan of a run and how it was found; see :class:`skiptune.Plan`.
+
+    Attributes:
+        confidence: probability that no other set of blocks is better.
+        expected_regret: loss expected to be lost against the best set.
+        spread: standard deviation of the loss between sets.
+        likely: number of sets that may be the best, with 95 %.
+        sets: number of sets that meet the budget.
+    """
+
+    strategy: str = "given"
+    blocks: Several[str]
+    skipped: Several[str]
+    preferences: dict[str, Number] | None = None
+    rounds: Several[Round] = ()
+    comparisons: Compared | None = None
+    confidence: Number | None = None
+    expected_regret: Number | None = None
+    spread: Number | None = None
+    likely: int | None = None
+    sets: int | None = None
+
+    def check(self, problems: Problems) -> None:
+        for name in self.skipped:
+            problems.check(name in self.blocks, f"skipped: {name!r} is none of the blocks")
+        for number, entry in enumerate(self.rounds, 1):
+            whole = len(entry.preferences) == len(self.blocks)
+            problems.check(whole, f"rounds: round {number} does not give every block a preference")
+
+
+class Metric(MeasuredParts):
+    """What the run is judged by.
+
+    Attributes:
+        name: of the task's main measure.
+        unit: what one record is called.
+    """
+
+    name: str = "accuracy"
+    unit: str = "questions"
+
+    @property
+    def measure(self) -> str:
+        """Under which name the main measure is kept in the parts."""
+        return self.name if any(self.name in found.metrics for found in self.parts.values()) else "accuracy"
+
+
+class Baseline(MeasuredParts):
+    """A model trained beside the plan's with the same settings.
+
+    Attributes:
+        skipped: blocks.
+        trainable: parameters that were trained.
+        seconds: of the training.
+        relative_macs: change of operations against the original model, where it was recorded.
+    """
+
+    skipped: Several[str]
+    trainable: int | None = None
+    seconds: Number | None = None
+    relative_macs: Number | None = None
+
+
+class Operations(Validated):
+    """G multiply-accumulates of one forward pass."""
+
+    original: Number
+    with_adapters: Number
+    with_plan: Number
+
+
+class InputSize(Validated):
+    """What operations and latency are stated for: (height, width) in pixels, and tokens of text."""
+
+    image_size: Pair[int]
+    text_length: int
+
+
+class Parameters(Validated):
+    """Numbers of parameters; those of single groups stand beside these fields.
+
+    Attributes:
+        original: of the original model.
+        total: with adapters for every choice of blocks.
+        trainable: trained in the search.
+        slim: of the slim model.
+        trained: trained with the plan.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    original: int
+    total: int
+    trainable: int
+    slim: int
+    trained: int | None = None
+
+    @property
+    def groups(self) -> dict[str, int]:
+        """Parameters of the model in search by group."""
+        return dict(self.model_extra or {})
+
+    @property
+    def finally_trained(self) -> int:
+        """What the final training trains: the adapters that the plan uses, head and small parts."""
+        return self.trainable if self.trained is None else self.trained
+
+
+class Bytes(Validated):
+    """Size on disk."""
+
+    slim: int
+
+
+class Records(Validated):
+    """Records by part, rows of each part that were left out, and images that could not be read."""
+
+    train: int
+    validation: int
+    test: int = 0
+    bad_rows: dict[str, int] = Field(default={})
+    bad_images: int = 0
+
+
+class Loss(Validated):
+    """A logged training loss."""
+
+    step: int
+    loss: Number
+
+
+class History(Validated):
+    """Logged losses of search and training."""
+
+    search: Several[Loss] = ()
+    train: Several[Loss] = ()
+
+
+class AdapterStart(Validated):
+    """How far fitted skip adapters are from their blocks."""
+
+    relative_error: dict[str, Number]
+
+
+class Sample(Validated):
+    """A record with the accepted and the given answers.
+
+    Attributes:
+        image: path of its file.
+        score: of the given answer, in [0, 1].
+    """
+
+    image: AnyText
+    question: AnyText
+    accepted: Several[AnyText]
+    given: AnyText
+    score: Number

@@ -1,0 +1,151 @@
+"""The tables of the report card: everything that is known in numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from ..core.formatting import change, duration, milliseconds
+from .names import BASELINES, MODELS, measure_name, or_dash, readable, with_margin
+from .result_sections import ChosenPlan
+from .results import Results
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of plain text under a header; the first column names the row."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
+
+
+def tables(results: Results) -> list[Table]:
+    """All tables that have rows, but for those of :mod:`skiptune.reporting.baseline_table`."""
+    makers: tuple[Callable[[Results], Table], ...]
+    makers = (_quality, _search, _operations, _latency, _parameters, _data, _seconds, _versions)
+    return [table for table in (make(results) for make in makers) if table.rows]
+
+
+def _quality(results: Results) -> Table:
+    metric, measure = results.metric, results.metric.measure
+    first = next(iter(metric.parts.values()), None)
+    others = [name for name in first.metrics if name != measure] if first else []
+    rows = [
+        (
+            part,
+            with_margin(found, measure),
+            *(f"{found.metrics[name]:.2%}" for name in others),
+            or_dash("{:.4g}".format, found.loss),
+            or_dash("{:,}".format, found.count),
+            f"{found.unknown_answers:,}",
+        )
+        for part, found in metric.parts.items()
+    ]
+    header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, "answer not in vocabulary")
+    return Table("Measured", header, rows)
+
+
+def _search(results: Results) -> Table:
+    """What was compared, what that cost, and how sure the choice is."""
+    plan = results.plan
+    if plan is None or plan.comparisons is None:
+        return Table("Search", (), [])
+    compared = plan.comparisons
+    tried = {candidate for entry in plan.rounds for candidate in entry.candidates}
+    different = f", of them {len(tried)} different" if tried else ""
+    whole = or_dash(duration, results.seconds.get("search"))
+    rows = [
+        ("strategy", plan.strategy),
+        ("rounds of comparisons", f"{len(plan.rounds)}"),
+        ("subnetworks compared", f"{compared.subnetworks}{different}"),
+        ("time for that", f"{duration(compared.seconds)} of the search's {whole}"),
+        *_certainty(plan),
+    ]
+    note = ""
+    if plan.likely is not None and plan.likely > 1:
+        note = (
+            "Several sets cannot be told apart with what was compared: another seed may choose another of them, and is "
+            "expected to lose no more than is said above."
+        )
+    return Table("Search", ("", ""), rows, note)
+
+
+def _certainty(plan: ChosenPlan) -> list[tuple[str, str]]:
+    if plan.confidence is None:
+        return []
+    spread = f"sets differ by {plan.spread:.3g} (standard deviation)"
+    return [
+        ("probability that no other set is better", f"{plan.confidence:.0%}"),
+        ("sets that may be the best, with 95%", f"{plan.likely} of {plan.sets}"),
+        ("loss expected to be lost against it", f"{plan.expected_regret:.3g}; {spread}"),
+    ]
+
+
+def _operations(results: Results) -> Table:
+    macs, size = results.operations, results.input
+    rows = []
+    if macs is not None:
+        costs = {"original": macs.original, "nothing skipped": macs.with_adapters, "slim": macs.with_plan}
+        rows = [(name, f"{cost:.4g}", change(cost / macs.original - 1)) for name, cost in costs.items()]
+    note = ""
+    if size is not None:
+        height, width = size.image_size
+        note = f"One image of {height} × {width} pixels and {size.text_length} tokens of text."
+    return Table("Operations", ("", "G multiply-accumulates", "change"), rows, note)
+
+
+def _latency(results: Results) -> Table:
+    found = results.latency
+    if found is None:
+        return Table("Latency", (), [])
+    rows = [
+        (
+            f"{name}, batch of {batch}",
+            *(or_dash(milliseconds, seconds) for seconds in (timing.median_s, timing.p10_s, timing.p90_s)),
+            f"×{timing.ratio:.3f}",
+        )
+        for batch, timings in found.batches.items()
+        for key, name in MODELS.items()
+        if (timing := timings.get(key)) is not None
+    ]
+    note = f"Device {found.device}, threads: {found.threads}; models took turns, ratios are medians over the turns."
+    return Table("Latency", ("", "median", "10%", "90%", "ratio"), rows, note)
+
+
+def _parameters(results: Results) -> Table:
+    counts = results.parameters
+    if counts is None:
+        return Table("Parameters", (), [])
+    known = {
+        "original": counts.original,
+        "total in search": counts.total,
+        "trained in search": counts.trainable,
+        **{"frozen body" if name == "body" else readable(name): number for name, number in counts.groups.items()},
+        "slim": counts.slim,
+        "trained with the plan": counts.trained,
+    }
+    rows = [(name, f"{number:,}") for name, number in known.items() if number is not None]
+    return Table("Parameters", ("", "count"), rows)
+
+
+def _data(results: Results) -> Table:
+    records = results.records
+    if records is None:
+        return Table("Data", (), [])
+    parts = {"train": records.train, "validation": records.validation, "test": records.test}
+    rows = [(part, f"{number:,}", f"{records.bad_rows.get(part, 0):,}") for part, number in parts.items()]
+    note = f"{results.answers:,} different answers." if results.answers else ""
+    return Table("Data", ("", results.metric.unit, "rows left out"), rows, note)
+
+
+def _seconds(results: Results) -> Table:
+    found = {name: seconds for name, seconds in results.seconds.items() if seconds is not None}
+    rows = [(BASELINES.get(name, name), duration(seconds)) for name, seconds in found.items()]
+    return Table("Time taken", ("", "duration"), rows)
+
+
+def _versions(results: Results) -> Table:
+    own = {} if results.skiptune_version is None else {"skiptune": results.skiptune_version}
+    return Table("Versions", ("", "version"), [*{**own, **results.versions}.items()])
