@@ -11,6 +11,7 @@ from huggingface_hub import ModelCard
 
 from skiptune import InputError, Plan, SkipConfig, Vqa, blocks_of, export
 from skiptune.exporting.export import annotate
+from skiptune.models.embedded import EMBEDDED
 
 PART = {"accuracy": 0.875, "loss": 0.25, "count": 1234, "unknown_answers": 3}
 LATENCY = {
@@ -90,3 +91,81 @@ def test_measures_of_another_shape_are_refused(extra: dict[str, Any], make_model
     with pytest.raises(InputError, match="model card"):
         exported(make_model, None, tmp_path / "slim", extra=extra)
     assert not (tmp_path / "slim").exists()
+
+
+def licence_of(folder: Path) -> tuple[dict[str, Any], str]:
+    """What a card's metadata and its text say of the licence."""
+    card = ModelCard.load(folder / "README.md")
+    data = card.data.to_dict()
+    assert "## Licence" in card.text
+    return {key: data[key] for key in data if key.startswith("license")}, card.text.partition("## Licence")[2]
+
+
+@pytest.mark.parametrize("form", ["standalone", "adapters"])
+def test_what_is_made_of_research_only_weights_says_so(form: Any, make_model: Any, task: Vqa, tmp_path: Path) -> None:
+    folder = exported(make_model, task, tmp_path / "slim", base="meter-photos", form=form)
+    annotate(folder, {"latency": LATENCY})
+    metadata, text = licence_of(folder)
+    assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
+    assert "non-commercial research and education only" in text
+    assert "photographs of Flickr8k" in text
+    assert "skiptune-photos" in text
+    assert "apache" not in (folder / "README.md").read_text(encoding="utf-8").lower()
+
+
+def test_the_path_of_an_embedded_model_is_that_model(make_model: Any, tmp_path: Path) -> None:
+    model = EMBEDDED["meter-photos"]
+    if not model.installed:
+        pytest.skip(model.how_to_install)
+    metadata, text = licence_of(exported(make_model, None, tmp_path / "slim", base=str(model.path)))
+    assert metadata["license_name"] == "flickr8k-research-only"
+    assert str(model.path) not in text
+
+
+@pytest.mark.parametrize(
+    ("card", "metadata", "said"),
+    [
+        ("---\nlicense: mit\n---\n", {"license": "mit"}, "holds for this model too: mit."),
+        (
+            "---\nlicense: other\nlicense_name: 'my *own*'\nlicense_link: https://example.org/terms\n---\nWords.\n",
+            {"license": "other", "license_name": "my *own*", "license_link": "https://example.org/terms"},
+            r"holds for this model too: my \*own\* ([text](https://example.org/terms)). Read it",
+        ),
+        (
+            "---\nlicense: other\nlicense_link: LICENSE\n---\n",
+            {"license": "other", "license_name": "other"},
+            ": other.",
+        ),
+        ("---\nlicense: [mit, x]\n---\n", {}, "this card does not know them"),
+        ("---\n{broken\n---\n", {}, "this card does not know them"),
+        ("No metadata.", {}, "this card does not know them"),
+    ],
+)
+def test_a_licence_is_inherited_from_the_card_of_the_base(
+    card: str, metadata: dict[str, str], said: str, make_model: Any, tmp_path: Path
+) -> None:
+    base = tmp_path / "base"
+    base.mkdir()
+    (base / "README.md").write_text(card)
+    found, text = licence_of(exported(make_model, None, tmp_path / "slim", base=str(base)))
+    assert (found, str(base) in text) == (metadata, False)
+    assert said in text
+
+
+def test_a_licence_is_handed_on_from_slim_model_to_slim_model(make_model: Any, tmp_path: Path) -> None:
+    first = exported(make_model, None, tmp_path / "first", base="meter-photos")
+    metadata, _ = licence_of(exported(make_model, None, tmp_path / "second", base=str(first)))
+    assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
+
+
+def test_no_text_can_become_markup(make_model: Any, tmp_path: Path) -> None:
+    evil = "<script>|*x*| [a](http://evil.example)"
+    extra = {"data": evil, "baselines": {evil: {"test": PART}}, "accuracy": {"test": {**PART, evil: 0.5}}}
+    folder = exported(make_model, None, tmp_path / "a_[b](c)", extra=extra)
+    text = ModelCard.load(folder / "README.md").text
+    assert text.lstrip().startswith(r"# a\_\[b\](c)")
+    assert "<script>" not in text
+    assert "[a](http" not in text.replace(r"\]", "")
+    rows = [line for line in text.splitlines() if "&lt;script&gt;" in line]
+    assert len(rows) == 3
+    assert all(len(row.replace(r"\|", "").split("|")) in (4, 7) for row in rows)

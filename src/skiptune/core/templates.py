@@ -5,15 +5,15 @@ from __future__ import annotations
 from .formatting import Markdown, markdown, markdown_table
 
 
-def render(package: str, name: str, **values: object) -> str:
-    """Fill in the template ``name``, ``NAME.html.j2`` or ``NAME.md.j2``, in the folder ``templates`` of ``package``.
+def render(package: str, template: str, /, **values: object) -> str:
+    """Fill in ``template``, ``NAME.html.j2`` or ``NAME.md.j2``, in the folder ``templates`` of ``package``.
 
     In HTML, values are escaped by Jinja2; in Markdown, by :func:`skiptune.core.formatting.markdown`. Jinja2 is imported
     here and not above: only commands that write a page pay for it.
     """
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    html = name.endswith(".html.j2")
+    html = template.endswith(".html.j2")
     environment = Environment(
         loader=PackageLoader(package),
         autoescape=html,
@@ -23,7 +23,7 @@ def render(package: str, name: str, **values: object) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    return environment.get_template(name).render(**values, markdown_table=markdown_table, raw=Markdown)
+    return environment.get_template(template).render(**values, markdown_table=markdown_table, raw=Markdown)
 
 
 def _escaped(value: object) -> str:

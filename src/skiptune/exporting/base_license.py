@@ -1,0 +1,61 @@
+"""Under which licence the base of a slim model is. What is made from its weights is under the same one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from huggingface_hub.repocard import metadata_load
+
+from ..models.embedded import EMBEDDED
+
+
+@dataclass(frozen=True)
+class BaseLicense:
+    """A licence as a model card states it.
+
+    Attributes:
+        identifier: for the card's metadata: an identifier of the hub's list, or ``other``.
+        name: what it is called.
+        terms: a sentence for a reader; empty where only the identifier is known.
+        link: where its text stands, an address or in words; empty where that is not known.
+    """
+
+    identifier: str
+    name: str
+    terms: str = ""
+    link: str = ""
+
+    @property
+    def url(self) -> str | None:
+        """``link`` where it is an address that others can open."""
+        return self.link if self.link.startswith("https://") else None
+
+
+def base_license(base: str) -> BaseLicense | None:
+    """The licence of a base by any kind of name; ``None`` where it is not known.
+
+    Embedded models carry theirs in :data:`skiptune.models.embedded.EMBEDDED`. A directory, of a slim or a converted
+    model, may have a model card that names one.
+    """
+    folder = Path(base).expanduser()
+    for model in EMBEDDED.values():
+        if base == model.name or (model.installed and folder.resolve() == model.path.resolve()):
+            license = model.license
+            place = license.link if "://" in license.link else f"{license.link} in the package {model.distribution}"
+            return BaseLicense(license.identifier, license.name, license.terms, place)
+    return _of_card(folder / "README.md")
+
+
+def _of_card(path: Path) -> BaseLicense | None:
+    if not path.is_file():
+        return None
+    try:
+        metadata = metadata_load(path) or {}
+    except Exception:  # the hub's client and its YAML reader raise many kinds; a card is free text
+        return None
+    identifier, name, link = (metadata.get(key) for key in ("license", "license_name", "license_link"))
+    if not isinstance(identifier, str):
+        return None
+    terms = "" if identifier != "other" else "Read it before you use the model."
+    return BaseLicense(identifier, str(name or identifier), terms, str(link) if "://" in str(link) else "")
