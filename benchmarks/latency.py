@@ -82,7 +82,7 @@ def measure(model: str, image: tuple[int, int], batch: int, repeats: int) -> lis
         batch_sizes=(batch,), image_size=image, text_length=TOKENS[model], repeats=repeats, warmup=2, memory=False
     )
     found = st.bench(texts, config)
-    for warning in found["warnings"]:
+    for warning in found.warnings:
         print(f"warning: {warning}", file=sys.stderr)
     original = "transformers" if model == "vilt-b32" else "skiptune"
     return [
@@ -95,7 +95,7 @@ def measure(model: str, image: tuple[int, int], batch: int, repeats: int) -> lis
             "blocks": row["skipped"],
             "scope": "global" if "scope=global" in row["model"] else "fusion",
         }
-        for row in found["rows"]
+        for row in (entry.to_dict() for entry in found.rows)
     ]
 
 

@@ -6,7 +6,6 @@ import json
 import math
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -16,13 +15,14 @@ from skiptune import BenchConfig, InputError, Plan, RunError, SkipConfig, bench,
 from skiptune.benchmarking.bench import check_equal
 from skiptune.benchmarking.bench_models import Builder, parse_model
 from skiptune.benchmarking.bench_report import markdown
+from skiptune.benchmarking.bench_result import BenchResult, BenchRow, BenchSettings, ModelSummary
 from skiptune.benchmarking.memory import measure_alone
 from skiptune.benchmarking.summarize import median_interval, summarize, unsafe
 from skiptune.cli.main import app
 from skiptune.costs.example_inputs import example_inputs
 
 QUICK = BenchConfig(repeats=2, warmup=0, labels=5, memory=False)
-SETTINGS = {"image_size": [48, 48], "text_length": 40, "device": "cpu", "dtype": "float32", "threads": 1}
+SETTINGS = BenchSettings(image_size=(48, 48), text_length=40, threads=1)
 
 
 @pytest.fixture(scope="module")
@@ -93,9 +93,11 @@ def test_unequal_outputs_are_not_timed() -> None:
         check_equal(models, inputs, 1e-5)
 
 
-def rows(seconds: dict[str, list[float]]) -> list[dict[str, Any]]:
+def rows(seconds: dict[str, list[float]]) -> list[BenchRow]:
     macs = dict(zip(seconds, (10.0, 11.0, 5.5), strict=False))
-    described = {name: {"model": name, "skipped": [], "adapters": "none"} for name in seconds}
+    described = {
+        name: ModelSummary(model=name, family="vilt", skipped=(), adapters="none", kernels="torch") for name in seconds
+    }
     unskipped = dict(zip(seconds, ("original", "original", "adapters"), strict=False))
     return summarize(described, seconds, macs, unskipped, SETTINGS, batch=2)
 
@@ -103,12 +105,12 @@ def rows(seconds: dict[str, list[float]]) -> list[dict[str, Any]]:
 def test_figures_of_given_times() -> None:
     drift = [1.0, 2.0, 3.0, 2.0, 1.0, 1.5, 2.5]  # slows all models down together
     found = rows({"original": drift, "adapters": [1.1 * t for t in drift], "skipping": [0.66 * t for t in drift]})
-    assert [row["ratio"] for row in found] == pytest.approx([1, 1.1, 0.66])
-    assert found[2]["ratio_interval"] == pytest.approx([0.66, 0.66])
-    assert [row["realised"] for row in found[:2]] == [None, None]
-    assert found[2]["realised"] == pytest.approx(0.8)  # 40 % of the time, where 50 % of the operations are gone
-    assert found[2]["realised_to"] == "adapters"
-    assert found[0]["throughput"] == pytest.approx(1.0)
+    assert [row.ratio for row in found] == pytest.approx([1, 1.1, 0.66])
+    assert found[2].ratio_interval == pytest.approx([0.66, 0.66])
+    assert [row.realised for row in found[:2]] == [None, None]
+    assert found[2].realised == pytest.approx(0.8)  # 40 % of the time, where 50 % of the operations are gone
+    assert found[2].realised_to == "adapters"
+    assert found[0].throughput == pytest.approx(1.0)
 
 
 def test_warnings_when_the_spread_is_wide() -> None:
@@ -141,17 +143,17 @@ def test_command_writes_table_numbers_and_figure(slim: Path, tmp_path: Path) -> 
     assert found["rows"][3]["macs_g"] == found["rows"][4]["macs_g"] < found["rows"][0]["macs_g"]
     assert found["rows"][5]["macs_g"] == pytest.approx(2 * found["rows"][0]["macs_g"])
     assert json.loads((tmp_path / "out" / "bench.json").read_text()) == found
-    assert (tmp_path / "out" / "bench.md").read_text().startswith(markdown(found))
+    assert (tmp_path / "out" / "bench.md").read_text().startswith(markdown(BenchResult.from_dict(found)))
     assert (tmp_path / "out" / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="this system does not tell peaks")
 def test_memory_of_a_slim_model_by_itself(slim: Path) -> None:
-    settings = {**SETTINGS, "batch_sizes": [1, 4], "labels": 5}
+    settings = SETTINGS.replace(batch_sizes=(1, 4), labels=5)
     found = measure_alone(str(slim), settings)
-    assert found["load_s"] > 0
-    assert 0 < found["loaded_bytes"] <= found["load_peak_bytes"]
-    assert found["loaded_bytes"] < found["peak_bytes"]["1"] <= found["peak_bytes"]["4"]
+    assert found.load_s > 0
+    assert 0 < found.loaded_bytes <= found.load_peak_bytes
+    assert found.loaded_bytes < found.peak_bytes["1"] <= found.peak_bytes["4"]
     with pytest.raises(RunError, match=r"could not be measured in a process of its own: .*no config"):
         measure_alone(str(slim.parent.parent), settings)
 
@@ -159,6 +161,6 @@ def test_memory_of_a_slim_model_by_itself(slim: Path) -> None:
 def test_threads_are_put_back() -> None:
     before = torch.get_num_threads()
     found = bench(["vilt-tiny"], BenchConfig(repeats=2, warmup=0, threads=2, labels=5, memory=False))
-    assert found["settings"]["threads"] == 2
+    assert found.settings.threads == 2
     assert torch.get_num_threads() == before
-    assert math.isclose(found["rows"][0]["ratio"], 1.0)
+    assert math.isclose(found.rows[0].ratio, 1.0)

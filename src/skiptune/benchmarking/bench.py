@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import torch
 from torch import nn
@@ -23,25 +22,20 @@ from ..costs.shapes_only import ShapesOnly
 from ..families.registry import family_of
 from .bench_config import DTYPES, BenchConfig
 from .bench_models import BenchModel, Builder, describe, parse_model
+from .bench_result import BenchResult, BenchRow, BenchSettings, ModelSummary
 from .memory import measure_alone
 from .summarize import summarize, unsafe
 
+#: The tensors that a model is called with, by name.
+Inputs = dict[str, torch.Tensor]
 _TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}  # relative to the largest output
 
 
-def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str, Any]:
+def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResult:
     """Measure ``models``, lines as :func:`skiptune.benchmarking.bench_models.parse_model` reads them.
 
     The first is what ratios relate to. Models that differ only in adapters, which start at zero, must give equal
     outputs before anything is timed.
-
-    Returns:
-        ``rows``, one a model and batch size: ``median_s``, ``p10_s``, ``p90_s`` and ``throughput`` (rows a second);
-        ``ratio`` to the first model and its ``ratio_interval``; ``macs_g``, of one batch; ``realised``, the share of
-        the saved multiply-accumulates that is saved in time, against ``realised_to``: the model of the same base,
-        adapters and kernels with nothing skipped if there is one, else the first if its kernels are the same.
-        ``models``: ``load_s``, ``load_peak_bytes``, ``loaded_bytes`` and ``peak_bytes`` of each. ``warnings``: what the
-        spread does not allow to claim. ``settings``, ``versions``.
 
     Raises:
         InputError: models or settings that make no sense.
@@ -59,8 +53,9 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> dict[str,
             builder.prepare(spec, built[name])
         rows = [row for batch in config.batch_sizes for row in _rows(specs, built, macs, settings, batch)]
     del built, builder  # room for those that are measured alone
-    alone = [{"model": name, **measure_alone(spec.text, settings)} for name, spec in specs.items() if config.memory]
-    return {"rows": rows, "models": alone, "warnings": unsafe(rows), "settings": settings, "versions": versions()}
+    alone = [measure_alone(spec.text, settings).replace(model=name) for name, spec in specs.items() if config.memory]
+    warnings = tuple(unsafe(rows))
+    return BenchResult(rows=tuple(rows), models=tuple(alone), warnings=warnings, settings=settings, versions=versions())
 
 
 def _named(models: Sequence[str]) -> dict[str, BenchModel]:
@@ -77,41 +72,39 @@ def _named(models: Sequence[str]) -> dict[str, BenchModel]:
     return found
 
 
-def _settings(config: BenchConfig, first: nn.Module) -> dict[str, Any]:
+def _settings(config: BenchConfig, first: nn.Module) -> BenchSettings:
     """``config`` with what it leaves to the first model and to torch."""
     sizes = family_of(first).sizes(first.config)
-    return {
-        **config.to_dict(),
-        "image_size": list(config.image_size or (sizes.image_size, sizes.image_size)),
-        "text_length": config.text_length or sizes.text_length,
-        "threads": torch.get_num_threads(),
-    }
+    size = config.image_size or (sizes.image_size, sizes.image_size)
+    length = config.text_length or sizes.text_length
+    given = {**config.to_dict(), "image_size": size, "text_length": length, "threads": torch.get_num_threads()}
+    return BenchSettings.from_dict(given)
 
 
 def _rows(
     specs: Mapping[str, BenchModel],
     built: Mapping[str, nn.Module],
     macs: Mapping[str, float],
-    settings: Mapping[str, Any],
+    settings: BenchSettings,
     batch: int,
-) -> list[dict[str, Any]]:
+) -> list[BenchRow]:
     """Check and time all models at one batch size."""
     inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
-    alike: dict[Any, dict[str, nn.Module]] = {}
+    alike: dict[tuple[str, tuple[str, ...]], dict[str, nn.Module]] = {}
     for name, spec in specs.items():
         if spec.same_outputs is not None:
             alike.setdefault(spec.same_outputs, {})[name] = built[name]
     for group in alike.values():
-        check_equal(group, inputs, _TOLERANCES[settings["dtype"]])
-    seconds = take_turns(built, inputs, settings["repeats"], settings["warmup"], f"batch {batch}")
-    described = {name: {**describe(specs[name], model), "model": name} for name, model in built.items()}
+        check_equal(group, inputs, _TOLERANCES[settings.dtype])
+    seconds = take_turns(built, inputs, settings.repeats, settings.warmup, f"batch {batch}")
+    described = {name: describe(name, specs[name], model) for name, model in built.items()}
     unskipped = {name: _unskipped(name, specs, described) for name in specs}
     work = {name: batch * value for name, value in macs.items()}
     return summarize(described, seconds, work, unskipped, settings, batch)
 
 
 @torch.inference_mode()
-def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, dict[str, Any]], tolerance: float) -> None:
+def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, Inputs], tolerance: float) -> None:
     """Compare outputs with the first model's, relative to its largest.
 
     Raises:
@@ -128,22 +121,20 @@ def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, dict[str, 
             raise RunError(f"{name}: its outputs differ from {reference}'s by {difference:.1e}; nothing was timed")
 
 
-def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, Mapping[str, Any]]) -> str | None:
+def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, ModelSummary]) -> str | None:
     """The model that a model's savings are counted from; ``None``: only with other kernels, which save time too."""
     own = described[name]
     for other, row in described.items():
-        alike = all(row[key] == own[key] for key in ("adapters", "kernels"))
-        if alike and specs[other].source == specs[name].source and not specs[other].plain and not row["skipped"]:
+        alike = (row.adapters, row.kernels) == (own.adapters, own.kernels)
+        if alike and specs[other].source == specs[name].source and not specs[other].plain and not row.skipped:
             return other
     first = next(iter(specs))
-    return first if described[first]["kernels"] == own["kernels"] else None
+    return first if described[first].kernels == own.kernels else None
 
 
-def _inputs(name: str, model: nn.Module, settings: Mapping[str, Any], batch: int) -> dict[str, Any]:
+def _inputs(name: str, model: nn.Module, settings: BenchSettings, batch: int) -> Inputs:
     try:
-        return example_inputs(
-            model, (settings["image_size"][0], settings["image_size"][1]), settings["text_length"], batch
-        )
+        return example_inputs(model, settings.image_size, settings.text_length, batch)
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
 

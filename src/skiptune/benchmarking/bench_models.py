@@ -22,6 +22,7 @@ from ..models.architectures import ARCHITECTURES
 from ..models.loading import load_model, source_of
 from ..models.shared_copy import shared_copy
 from ..plan import Plan, check_skipped
+from .bench_result import ModelSummary
 
 _KEYS = ("skip", "plan", "adapters", "scope", "base", "kernels")
 _KERNELS = ("torch", "onednn")
@@ -157,16 +158,16 @@ class Builder:
         return model.to(device=self._device, dtype=self._dtype).eval()
 
 
-def describe(spec: BenchModel, model: nn.Module) -> dict[str, Any]:
+def describe(name: str, spec: BenchModel, model: nn.Module) -> ModelSummary:
     """The description of a built model in a result row: family, skipped blocks, adapters and kernels."""
     config = getattr(model, "skip_config", None)
-    skipped = list(spec.skipped)
+    skipped = spec.skipped
     if spec.slim:
-        skipped = [name for name, block in blocks_of(model).items() if block.removed]
-    return {
-        "model": spec.text,
-        "family": family_of(model).name,
-        "skipped": skipped,
-        "adapters": "none" if config is None else config.block_adapter,
-        "kernels": spec.kernels,
-    }
+        skipped = tuple(block for block, module in blocks_of(model).items() if module.removed)
+    return ModelSummary(
+        model=name,
+        family=family_of(model).name,
+        skipped=skipped,
+        adapters="none" if config is None else config.block_adapter,
+        kernels=spec.kernels,
+    )

@@ -17,42 +17,37 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+
+import torch
 
 from ..core.errors import InputError, RunError
 from ..core.process import resident_bytes
+from ..costs.example_inputs import example_inputs
+from ..models.architectures import ARCHITECTURES
+from .bench_config import DTYPES
+from .bench_models import Builder, parse_model
+from .bench_result import BenchSettings, ModelMemory
 
 _CLEAR = Path("/proc/self/clear_refs")
 
 
-def measure_alone(text: str, settings: dict[str, Any]) -> dict[str, Any]:
-    """``load_s`` and ``load_peak_bytes``, ``None`` for random weights; ``loaded_bytes``; ``peak_bytes`` by batch size.
-
-    ``settings`` are those in the result of :func:`skiptune.benchmarking.bench.bench`. Bytes are ``None`` where a
-    system does not tell them.
+def measure_alone(text: str, settings: BenchSettings) -> ModelMemory:
+    """Load time and memory of the model that ``text`` names, as :func:`parse_model` reads it.
 
     Raises:
         RunError: the process failed; the message is its last line.
     """
-    command = [sys.executable, "-m", "skiptune.benchmarking.memory", text, json.dumps(settings)]
+    command = [sys.executable, "-m", "skiptune.benchmarking.memory", text, json.dumps(settings.to_dict())]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr.strip() or "it was killed; not enough memory?").splitlines()[-1]
         raise RunError(f"{text}: could not be measured in a process of its own: {said}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    return ModelMemory.from_dict(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:
-    import torch
-
-    from ..costs.example_inputs import example_inputs
-    from ..models.architectures import ARCHITECTURES
-    from .bench_config import DTYPES
-    from .bench_models import Builder, parse_model
-
-    torch.set_num_threads(settings["threads"])
-    on_gpu, spec = settings["device"] == "cuda", parse_model(text)
+def _measure(text: str, settings: BenchSettings) -> ModelMemory:
+    torch.set_num_threads(settings.threads)
+    on_gpu, spec = settings.device == "cuda", parse_model(text)
     if on_gpu:
         torch.cuda.init()  # type: ignore[no-untyped-call]
 
@@ -63,7 +58,7 @@ def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:
 
     before = held()
     started = time.perf_counter()
-    builder = Builder(settings["labels"], DTYPES[settings["dtype"]], settings["device"])
+    builder = Builder(settings.labels, DTYPES[settings.dtype], settings.device)
     model = builder.build(spec)
     builder.prepare(spec, model)
     del builder
@@ -73,17 +68,18 @@ def _measure(text: str, settings: dict[str, Any]) -> dict[str, Any]:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
     loaded, peaks = _above(held(), before), {}
-    for batch in sorted(settings["batch_sizes"]):  # a peak holds for what came before too
+    for batch in sorted(settings.batch_sizes):  # a peak holds for what came before too
         with torch.inference_mode():
-            model(**example_inputs(model, tuple(settings["image_size"]), settings["text_length"], batch))
+            model(**example_inputs(model, settings.image_size, settings.text_length, batch))
         peaks[str(batch)] = _above(held(peak=True), before)
     known = spec.source not in ARCHITECTURES  # else it was drawn and cut, which says nothing of loading
-    return {
-        "load_s": load_s if known else None,
-        "load_peak_bytes": load_peak if known else None,
-        "loaded_bytes": loaded,
-        "peak_bytes": peaks,
-    }
+    return ModelMemory(
+        model=text,
+        load_s=load_s if known else None,
+        load_peak_bytes=load_peak if known else None,
+        loaded_bytes=loaded,
+        peak_bytes=peaks,
+    )
 
 
 def _let_go() -> None:
@@ -106,6 +102,7 @@ if __name__ == "__main__":
 
     quiet_libraries()
     try:
-        print(json.dumps(_measure(sys.argv[1], json.loads(sys.argv[2]))))
+        found = _measure(sys.argv[1], BenchSettings.from_dict(json.loads(sys.argv[2])))
+        print(json.dumps(found.to_dict()))
     except InputError as problem:
         sys.exit(str(problem))

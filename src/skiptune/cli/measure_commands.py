@@ -136,7 +136,7 @@ def bench(options: BenchOptions) -> None:
     if options.output is not None:
         write_bench(options.output, result)
     if options.as_json:
-        typer.echo(json.dumps(result))
+        typer.echo(json.dumps(result.to_dict()))
     elif options.as_markdown:
         typer.echo(markdown(result), nl=False)
     else:

@@ -1,0 +1,105 @@
+"""What a benchmark finds, as ``bench.json`` holds it."""
+
+from __future__ import annotations
+
+from ..core.validated import Count, Number, Pair, Several, Validated
+from .bench_config import BenchConfig
+
+Interval = Pair[Number]
+
+
+class BenchSettings(BenchConfig):
+    """The configuration of a benchmark, with what it left to the first model and to torch."""
+
+    image_size: Pair[Count]
+    text_length: Count
+    threads: Count
+
+
+class ModelSummary(Validated):
+    """What is said of a model beside its numbers.
+
+    Attributes:
+        model: its name, the text that it was given by.
+        family: e.g. ``vilt``.
+        skipped: blocks that are gone.
+        adapters: kind of the block adapters, or ``none``.
+        kernels: ``onednn`` if it was prepared for inference on a CPU, else ``torch``.
+    """
+
+    model: str
+    family: str
+    skipped: Several[str]
+    adapters: str
+    kernels: str
+
+
+class BenchRow(ModelSummary):
+    """A model at one batch size.
+
+    Attributes:
+        image: ``HEIGHTxWIDTH`` in pixels.
+        text: tokens.
+        batch: examples in a batch.
+        median_s, p10_s, p90_s: seconds of a forward pass: median, 10th and 90th percentile over the rounds.
+        throughput: examples per second.
+        ratio: to the first model: the median over the rounds; ``ratio_interval`` holds the true one in 95 of 100
+            benchmarks.
+        macs_g: G multiply-accumulates of one batch.
+        realised: share of the saved multiply-accumulates that is saved in time too, against ``realised_to``: the model
+            of the same base, adapters and kernels with nothing skipped if there is one, else the first if its kernels
+            are the same; ``None`` where nothing is saved.
+        rounds: that were timed.
+    """
+
+    image: str
+    text: int
+    batch: int
+    device: str
+    dtype: str
+    threads: int
+    median_s: Number
+    p10_s: Number
+    p90_s: Number
+    throughput: Number
+    ratio: Number
+    ratio_interval: Interval
+    macs_g: Number
+    realised: Number | None
+    realised_interval: Interval | None
+    realised_to: str | None
+    rounds: int
+
+
+class ModelMemory(Validated):
+    """Load time and memory of a model in a process of its own; ``None`` where a system does not tell.
+
+    Attributes:
+        model: its name.
+        load_s: seconds; ``None`` for random weights, as ``load_peak_bytes``.
+        load_peak_bytes: most bytes while it was loaded.
+        loaded_bytes: once it was loaded.
+        peak_bytes: batch size → most bytes while it ran.
+    """
+
+    model: str
+    load_s: Number | None
+    load_peak_bytes: int | None
+    loaded_bytes: int | None
+    peak_bytes: dict[str, int | None]
+
+
+class BenchResult(Validated):
+    """A benchmark.
+
+    Attributes:
+        rows: one per model and batch size.
+        models: load time and memory of each model, if that was asked for.
+        warnings: what the spread of the times does not allow to claim.
+    """
+
+    rows: Several[BenchRow]
+    models: Several[ModelMemory]
+    warnings: Several[str]
+    settings: BenchSettings
+    versions: dict[str, str]
