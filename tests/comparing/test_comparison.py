@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from skiptune import InputError, Run, RunError
+from skiptune.comparing.compare_results import CompareResults
 from skiptune.comparing.comparison import MethodComparison
 from skiptune.comparing.job_process import work
 from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
@@ -66,10 +67,10 @@ def test_sign_flips_are_counted_exactly() -> None:
 
 def test_a_paired_test_is_of_the_differences() -> None:
     found = paired_test([3.0, 5.0, 4.0], [1.0, 2.0, 3.0])
-    assert (found["mean"], found["df"]) == (2.0, 2)
-    assert found["t"] == pytest.approx(2 / (1 / math.sqrt(3)))
-    assert paired_test([2.0, 2.0], [1.0, 1.0])["p_t"] is None
-    assert paired_test([2.0], [1.0])["se"] is None
+    assert (found.mean, found.df) == (2.0, 2)
+    assert found.t == pytest.approx(2 / (1 / math.sqrt(3)))
+    assert paired_test([2.0, 2.0], [1.0, 1.0]).p_t is None
+    assert paired_test([2.0], [1.0]).se is None
 
 
 def test_a_comparison_without_scipy_is_refused_before_any_training(
@@ -152,24 +153,24 @@ def made_up() -> tuple[dict[Job, dict[str, Any]], dict[str, dict[str, float]]]:
 def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     results, latency = made_up()
     rows = rows_of(results, latency)
-    assert [row["name"] for row in rows][:4] == ["zero-shot", "full", "head", "bitfit"]
-    by_name = {row["name"]: row for row in rows}
+    assert [row.name for row in rows][:4] == ["zero-shot", "full", "head", "bitfit"]
+    by_name = {row.name: row for row in rows}
     full = by_name["full"]
-    assert full["metric_mean"] == pytest.approx(90.6)
-    assert full["metric_sd"] == pytest.approx(1 / math.sqrt(2))
-    assert full["metric_se"] == pytest.approx(0.5)
-    assert (full["trainable_percent"], full["seeds"], full["skipped"]) == (1.0, 2, 0)
-    assert by_name["lora"]["latency_s"] == full["latency_s"] == latency["plain 1.000000000"]["1"]
-    assert by_name["das-lora-2"]["skipped"] == 2
-    assert rows_of(results, {})[0]["latency_s"] is None
+    assert full.metric_mean == pytest.approx(90.6)
+    assert full.metric_sd == pytest.approx(1 / math.sqrt(2))
+    assert full.metric_se == pytest.approx(0.5)
+    assert (full.trainable_percent, full.seeds, full.skipped) == (1.0, 2, 0)
+    assert by_name["lora"].latency_s == full.latency_s == latency["plain 1.000000000"]["1"]
+    assert by_name["das-lora-2"].skipped == 2
+    assert rows_of(results, {})[0].latency_s is None
 
-    tests = {(test["searched"], test["rival"]): test for test in paired(rows)}
-    assert tests["das-lora-2", "random-lora-2"]["mean"] == pytest.approx(-0.2)
-    assert tests["das-bottleneck-2", "parallel"]["pairs"] == 2
+    tests = {(test.searched, test.rival): test for test in paired(rows)}
+    assert tests["das-lora-2", "random-lora-2"].mean == pytest.approx(-0.2)
+    assert tests["das-bottleneck-2", "parallel"].pairs == 2
 
     content = {
-        "rows": rows,
-        "paired": list(tests.values()),
+        "rows": tuple(rows),
+        "paired": tuple(tests.values()),
         "left_out": {"shallow-prompts": "it cannot"},
         "failed": [{"name": "lora", "seed": 3, "reason": "the loss is nan"}],
         "jobs": {"done": 30, "of": 31},
@@ -183,11 +184,12 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
         "notes": ["a note"],
         "command": "skiptune compare x",
     }
-    text = page(content)
+    found = CompareResults.from_dict(content)
+    text = page(found)
     assert "| full tuning | 0 | 1.00 % |" in text
     for wanted in ("90.50 ± 0.71 (2)", "it cannot", "the loss is nan", "a note", "skiptune compare x"):
         assert wanted in text
-    pareto_plot(tmp_path / "plot.png", content)
+    pareto_plot(tmp_path / "plot.png", found)
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert area(0.1) < area(1) < area(100)
 
@@ -252,9 +254,9 @@ def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]
     kept = output / "compare" / "ia3" / "0" / "result.json"
     written = kept.stat().st_mtime_ns
     rows = MethodComparison(recipe_of(tiny_recipe, **given), jobs=2, command="skiptune compare it").all()
-    assert [row["name"] for row in rows] == ["full", "ia3"]
-    assert rows[0]["latency_s"] == rows[1]["latency_s"]  # (IA)³ is merged away
-    assert rows[1]["trainable_percent"] < rows[0]["trainable_percent"] < 100
+    assert [row.name for row in rows] == ["full", "ia3"]
+    assert rows[0].latency_s == rows[1].latency_s  # (IA)³ is merged away
+    assert rows[1].trainable_percent < rows[0].trainable_percent < 100
     assert kept.stat().st_mtime_ns == written
     again = json.loads((output / "compare.json").read_text())
     assert (again["command"], again["failed"]) == ("skiptune compare it", [])
@@ -267,10 +269,10 @@ def test_a_model_that_is_not_trained_is_measured_once(tiny_recipe: Callable[...,
     recipe = recipe_of(tiny_recipe, methods=["zero-shot", "head"], seeds=[0, 1], levels=[])
     comparison = MethodComparison(recipe, jobs=2)
     rows = comparison.all()
-    assert [(row["name"], row["seeds"]) for row in rows] == [("zero-shot", 1), ("head", 2)]
-    assert rows[0]["trainable_percent"] == 0
+    assert [(row.name, row.seeds) for row in rows] == [("zero-shot", 1), ("head", 2)]
+    assert rows[0].trainable_percent == 0
     model, data = comparison.run.plain_model(), comparison.run.data
-    assert rows[0]["metric_mean"] == 100 * evaluate(model, comparison.run.task, data.test or data.validation).headline
+    assert rows[0].metric_mean == 100 * evaluate(model, comparison.run.task, data.test or data.validation).headline
     content = json.loads((comparison.folder / "compare.json").read_text())
     assert content["training"]["steps"] > 0
     assert "none for zero-shot" in (comparison.folder / "compare.md").read_text()

@@ -37,7 +37,7 @@ def compare(
         return
     rows = comparison.all()
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([row.to_dict() for row in rows]))
         return
     typer.echo((comparison.folder / "compare.md").read_text(encoding="utf-8"))
     typer.echo(f"plot: {comparison.folder / 'compare.png'}")

@@ -22,6 +22,7 @@ from ..running.recipe import Recipe
 from ..running.run import ENCODED, Run
 from ..searching.search import prepare_search
 from ..training.encoder_cache import EncoderCache
+from .compare_results import CompareResults, Row
 from .estimate import Estimate
 from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
@@ -90,7 +91,7 @@ class MethodComparison:
         )
         return found
 
-    def all(self) -> list[dict[str, Any]]:
+    def all(self) -> list[Row]:
         """Do all missing jobs; returns the rows.
 
         Raises:
@@ -114,7 +115,7 @@ class MethodComparison:
             )
         return rows
 
-    def write(self) -> list[dict[str, Any]]:
+    def write(self) -> list[Row]:
         """Write the results so far; returns the rows."""
         rows = rows_of(self.results, self.latency)
         any_result = next(iter(self.results.values()))
@@ -141,10 +142,11 @@ class MethodComparison:
             "command": self.command,
             "versions": versions(),
         }
-        write_json(self.folder / "compare.json", content)
-        write_text(self.folder / "compare.md", page(content))
+        results = CompareResults.from_dict(content)
+        write_json(self.folder / "compare.json", results.to_dict())
+        write_text(self.folder / "compare.md", page(results))
         if self.latency:
-            write_atomically(self.folder / "compare.png", lambda partial: pareto_plot(partial, content))
+            write_atomically(self.folder / "compare.png", lambda partial: pareto_plot(partial, results))
         return rows
 
     def _plan(self) -> tuple[dict[str, str], list[Job]]:

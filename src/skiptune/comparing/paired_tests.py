@@ -5,38 +5,54 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
+
+from ..core.validated import Number, Several, Validated
 
 _MOST_FLIPPED = 20  # largest number of differences whose 2^n signs are all tried
 _BATCH = 2**12  # sign patterns at a time, to bound memory
 
 
-def paired_test(one: Sequence[float], other: Sequence[float]) -> dict[str, Any]:
+class PairedTest(Validated):
+    """Differences of pairs and two tests of them. What one pair or equal differences cannot give is ``None``.
+
+    Attributes:
+        mean, se: of the differences: mean and standard error.
+        t, df, p_t: Student's t, its degrees of freedom, and the two-sided probability.
+        p_sign_flip: of the exact sign-flip test, two-sided.
+        values: the differences.
+    """
+
+    mean: Number
+    se: Number | None
+    t: Number | None
+    df: int
+    p_t: Number | None
+    p_sign_flip: Number | None
+    values: Several[Number]
+
+
+def paired_test(one: Sequence[float], other: Sequence[float]) -> PairedTest:
     """Is ``one`` higher than ``other``, value by value? Both two-sided.
 
     The sign-flip test asks how many of the 2^n ways to swap values within pairs give a mean difference at least as far
     from zero; it assumes nothing of the values, and cannot go below 2 / 2^n: 0.25 for three pairs.
-
-    Returns:
-        ``mean``, ``se`` and ``values`` of the differences; ``t``, ``df`` and ``p_t``; ``p_sign_flip``. Values that one
-        pair or equal differences cannot give are ``None``.
     """
     values = [first - second for first, second in zip(one, other, strict=True)]
     mean, count = statistics.mean(values), len(values)
     spread = statistics.stdev(values) if count > 1 else 0.0
     error = spread / math.sqrt(count)
     t = mean / error if error > 0 else None
-    return {
-        "mean": mean,
-        "se": error if count > 1 else None,
-        "t": t,
-        "df": count - 1,
-        "p_t": None if t is None else two_sided(t, count - 1),
-        "p_sign_flip": sign_flip(values) if 1 < count <= _MOST_FLIPPED else None,
-        "values": values,
-    }
+    return PairedTest(
+        mean=mean,
+        se=error if count > 1 else None,
+        t=t,
+        df=count - 1,
+        p_t=None if t is None else two_sided(t, count - 1),
+        p_sign_flip=sign_flip(values) if 1 < count <= _MOST_FLIPPED else None,
+        values=tuple(values),
+    )
 
 
 def sign_flip(values: Sequence[float]) -> float:

@@ -6,7 +6,7 @@ Colours are those of Okabe and Ito; every kind of row also has a marker of its o
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
+from .compare_results import CompareResults, Row
 from .label_placement import Box, Point, place
 
 _GREEN, _ORANGE = "#009E73", "#E69F00"
@@ -50,26 +51,26 @@ _LOOKS = {
 }
 
 
-def pareto_plot(path: Path, content: Mapping[str, Any]) -> None:
+def pareto_plot(path: Path, results: CompareResults) -> None:
     """Save a PNG of the content of ``compare.json``; rows without a latency are left out.
 
     Rows far below all others are drawn at the lower edge with their value, so that the scale fits the rest.
     """
-    rows = [row for row in content["rows"] if row["latency_s"] is not None]
+    rows = [row for row in results.rows if row.latency_s is not None]
     with matplotlib.rc_context(_STYLE):
         figure = Figure(_SIZE, dpi=_DPI, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.subplots()
-        floor = _floor([row["metric_mean"] for row in rows])
+        floor = _floor([row.metric_mean for row in rows])
         _limits(axes, rows, floor)
         _draw(axes, rows, floor)
-        metric = content["metric"]
+        metric = results.metric
         axes.set(
-            xlabel=f"latency of a forward pass, ms (batch {content['batch_sizes'][0]}, {content['machine']['device']})",
-            ylabel=f"{metric['part']} {plain(metric['name']).replace('_', ' ')}, % (bars: standard error over seeds)",
+            xlabel=f"latency of a forward pass, ms (batch {results.batch_sizes[0]}, {results.machine.device})",
+            ylabel=f"{metric.part} {plain(metric.name).replace('_', ' ')}, % (bars: standard error over seeds)",
         )
         axes.set_title(
-            f"{plain(content['model'])}, {content['task']}; numbers: blocks skipped of {content['blocks']}",
+            f"{plain(results.model)}, {results.task}; numbers: blocks skipped of {results.blocks}",
             loc="left",
             fontsize=_FONT,
         )
@@ -82,14 +83,19 @@ def pareto_plot(path: Path, content: Mapping[str, Any]) -> None:
         figure.savefig(path, format="png", dpi=_DPI)
 
 
-def look_of(row: Mapping[str, Any]) -> _Look:
+def look_of(row: Row) -> _Look:
     """How a row is drawn."""
-    return _LOOKS.get(row["method"], _WHOLE)
+    return _LOOKS.get(row.method, _WHOLE)
 
 
 def area(percent: float) -> float:
     """Area of a dot, in square points: it grows with the logarithm of the percentage of trained parameters."""
     return 16 + 46 * math.log10(1 + 20 * percent)
+
+
+def _milliseconds(row: Row) -> float:
+    """Latency of a row; those without one are not drawn."""
+    return 1e3 * (row.latency_s or 0.0)
 
 
 def _floor(values: Sequence[float]) -> float:
@@ -102,50 +108,50 @@ def _floor(values: Sequence[float]) -> float:
     return floor
 
 
-def _limits(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
-    shown = [row for row in rows if row["metric_mean"] >= floor]
-    x = [1e3 * row["latency_s"] for row in rows]
-    y = [row["metric_mean"] + sign * (row["metric_se"] or 0) for row in shown for sign in (-1, 1)]
+def _limits(axes: Axes, rows: Sequence[Row], floor: float) -> None:
+    shown = [row for row in rows if row.metric_mean >= floor]
+    x = [_milliseconds(row) for row in rows]
+    y = [row.metric_mean + sign * (row.metric_se or 0) for row in shown for sign in (-1, 1)]
     for values, change in ((x, axes.set_xlim), (y, axes.set_ylim)):
         room = _MARGIN * ((max(values) - min(values)) or 0.1 * abs(max(values)) or 1.0)
         extra = 2 * room if change == axes.set_ylim and len(shown) < len(rows) else room
         change(min(values) - extra, max(values) + room)
 
 
-def _place(axes: Axes, row: Mapping[str, Any], floor: float) -> tuple[float, float]:
+def _place(axes: Axes, row: Row, floor: float) -> tuple[float, float]:
     """Where a row stands, in the units of the axes."""
     low, high = axes.get_ylim()
     bottom = low + 0.04 * (high - low)
-    return 1e3 * row["latency_s"], row["metric_mean"] if row["metric_mean"] >= floor else bottom
+    return _milliseconds(row), row.metric_mean if row.metric_mean >= floor else bottom
 
 
-def _draw(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
-    for method in dict.fromkeys(row["method"] for row in rows):
-        series = [row for row in rows if row["method"] == method]
+def _draw(axes: Axes, rows: Sequence[Row], floor: float) -> None:
+    for method in dict.fromkeys(row.method for row in rows):
+        series = [row for row in rows if row.method == method]
         look = look_of(series[0])
         places = [_place(axes, row, floor) for row in series]
         if look.numbered and len(series) > 1:
             axes.plot(*zip(*places, strict=True), color=look.color, linewidth=0.9, alpha=0.5, zorder=2)
         for row, (x, y) in zip(series, places, strict=True):
-            if row["metric_se"] and row["metric_mean"] >= floor:
-                axes.errorbar(x, y, row["metric_se"], color=look.color, linewidth=0.9, capsize=2, zorder=2)
-            size = area(row["trainable_percent"])
+            if row.metric_se and row.metric_mean >= floor:
+                axes.errorbar(x, y, row.metric_se, color=look.color, linewidth=0.9, capsize=2, zorder=2)
+            size = area(row.trainable_percent)
             axes.scatter(x, y, size, color=look.color, marker=look.marker, edgecolor="white", linewidth=0.6, zorder=3)
     _draw_front(axes, rows, floor)
 
 
-def _draw_front(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float) -> None:
+def _draw_front(axes: Axes, rows: Sequence[Row], floor: float) -> None:
     """Draw the Pareto front: a step line through the rows that no other row beats in both latency and metric."""
     best, front = -math.inf, list[tuple[float, float]]()
-    for row in sorted(rows, key=lambda row: (row["latency_s"], -row["metric_mean"])):
-        if row["metric_mean"] > best:
-            best = row["metric_mean"]
+    for row in sorted(rows, key=lambda row: (_milliseconds(row), -row.metric_mean)):
+        if row.metric_mean > best:
+            best = row.metric_mean
             x, y = _place(axes, row, floor)
             front += [(x, front[-1][1]), (x, y)] if front else [(x, y)]
     axes.plot(*zip(*front, strict=True), color=GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
 
 
-def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> None:
+def _legends(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
     looks = dict.fromkeys(look_of(row) for row in rows)
     handles = [
         Line2D([], [], color=look.color, marker=look.marker, linestyle="", markersize=6, label=look.title)
@@ -160,22 +166,22 @@ def _legends(figure: Figure, axes: Axes, rows: Sequence[Mapping[str, Any]]) -> N
     figure.text(0.995, 0.995, "grey dots: share of parameters trained", ha="right", va="top", fontsize=_FONT - 1.5)
 
 
-def _label(axes: Axes, rows: Sequence[Mapping[str, Any]], floor: float, canvas: FigureCanvasAgg) -> None:
+def _label(axes: Axes, rows: Sequence[Row], floor: float, canvas: FigureCanvasAgg) -> None:
     renderer: Any = canvas.get_renderer()  # type: ignore[no-untyped-call]
     scale = _DPI / 72
     texts, points, bars = [], [], _along(axes)
     for row in rows:
         look = look_of(row)
-        name = f"{row['skipped']:g}" if look.numbered else row["title"]
-        name += f" ({row['metric_mean']:.1f} %)" if row["metric_mean"] < floor else ""
+        name = f"{row.skipped:g}" if look.numbered else row.title
+        name += f" ({row.metric_mean:.1f} %)" if row.metric_mean < floor else ""
         text = axes.text(0, 0, name, color=look.color, ha="center", va="center", fontsize=_FONT - 0.5, zorder=5)
         size = text.get_window_extent(renderer)
         x, y = axes.transData.transform(_place(axes, row, floor))
-        radius = scale * math.sqrt(area(row["trainable_percent"])) / 2
+        radius = scale * math.sqrt(area(row.trainable_percent)) / 2
         points.append(Point(x, y, radius, size.width + 2, size.height + 1))
         texts.append(text)
-        if row["metric_se"] and row["metric_mean"] >= floor:
-            top = axes.transData.transform((0, row["metric_mean"] + row["metric_se"]))[1]
+        if row.metric_se and row.metric_mean >= floor:
+            top = axes.transData.transform((0, row.metric_mean + row.metric_se))[1]
             bars.append(Box(x - 2, 2 * y - top, x + 2, top))
     window = axes.get_window_extent(renderer)
     within = Box(window.x0, window.y0, window.x1, window.y1)

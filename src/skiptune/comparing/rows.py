@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..methods.registry import METHODS
+from .compare_results import Row, RowTest
 from .jobs import Job
 from .paired_tests import paired_test
 
@@ -19,7 +20,7 @@ def structure(result: Mapping[str, Any]) -> str:
     return f"{METHODS[result['method']].form} {result['macs_g']:.9f}"
 
 
-def rows_of(results: Results, latency: Latency) -> list[dict[str, Any]]:
+def rows_of(results: Results, latency: Latency) -> list[Row]:
     """One row a method and budget, in the order of the table of methods, by blocks skipped.
 
     Args:
@@ -29,10 +30,10 @@ def rows_of(results: Results, latency: Latency) -> list[dict[str, Any]]:
     names = dict.fromkeys(job.name for job in results)
     rows = [_row([(job, result) for job, result in results.items() if job.name == name], latency) for name in names]
     order = list(METHODS)
-    return sorted(rows, key=lambda row: (order.index(row["method"]), row["skipped"], -row["macs_g"]))
+    return sorted(rows, key=lambda row: (order.index(row.method), row.skipped, -row.macs_g))
 
 
-def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> dict[str, Any]:
+def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> Row:
     found = sorted(found, key=lambda item: item[0].seed)
     job, first = found[0]
     results = [result for _, result in found]
@@ -45,35 +46,35 @@ def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> dict[s
     skipped = statistics.fmean(len(result["skipped"]) for result in results)
     timed = [latency.get(structure(result), {}) for result in results]
     batches = {batch: statistics.fmean(one[batch] for one in timed) for batch in timed[0]} if all(timed) else {}
-    return {
-        "name": job.name,
-        "method": job.method,
-        "title": METHODS[job.method].title,
-        "skipped": int(skipped) if skipped.is_integer() else skipped,
-        "trainable_percent": 100 * mean("trainable") / first["parameters"],
-        "trainable": mean("trainable"),
-        "macs_g": mean("macs_g"),
-        "latency_s": next(iter(batches.values()), None),
-        "latency_s_by_batch": batches,
-        "train_s": mean("train_s"),
-        "peak_gib": None if any(result["peak_gib"] is None for result in results) else mean("peak_gib"),
-        "metric_mean": statistics.fmean(metric),
-        "metric_sd": spread,
-        "metric_se": None if spread is None else spread / len(metric) ** 0.5,
-        "seeds": len(metric),
-        "budget": None if job.budget is None else {k: v for k, v in job.budget.to_dict().items() if v is not None},
-        "metric_by_seed": {str(own.seed): value for (own, _), value in zip(found, metric, strict=True)},
-        "plans": {str(own.seed): result["skipped"] for own, result in found} if job.budget else None,
-        "strategies": sorted({result["strategy"] for result in results}) if job.budget else None,
-        "learning_rates": first["learning_rates"],
-    }
+    return Row(
+        name=job.name,
+        method=job.method,
+        title=METHODS[job.method].title,
+        skipped=int(skipped) if skipped.is_integer() else skipped,
+        trainable_percent=100 * mean("trainable") / first["parameters"],
+        trainable=mean("trainable"),
+        macs_g=mean("macs_g"),
+        latency_s=next(iter(batches.values()), None),
+        latency_s_by_batch=batches,
+        train_s=mean("train_s"),
+        peak_gib=None if any(result["peak_gib"] is None for result in results) else mean("peak_gib"),
+        metric_mean=statistics.fmean(metric),
+        metric_sd=spread,
+        metric_se=None if spread is None else spread / len(metric) ** 0.5,
+        seeds=len(metric),
+        budget=None if job.budget is None else {name: value for name, value in job.budget if value is not None},
+        metric_by_seed={str(own.seed): value for (own, _), value in zip(found, metric, strict=True)},
+        plans={str(own.seed): tuple(result["skipped"]) for own, result in found} if job.budget else None,
+        strategies=tuple(sorted({result["strategy"] for result in results})) if job.budget else None,
+        learning_rates=first["learning_rates"],
+    )
 
 
 #: Searched plans against others with the same parts in kept blocks, and against methods that skip nothing.
 _RIVALS = ("random", "heuristic")
 
 
-def paired(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def paired(rows: Sequence[Row]) -> list[RowTest]:
     """Paired tests over the seeds two rows have in common; differences in points, searched minus rival.
 
     Searched plans against random and heuristic ones with the same budget, over all budgets together too (whose pairs
@@ -82,33 +83,33 @@ def paired(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """
     found = []
     for kind in ("bottleneck", "lora"):
-        searched = [row for row in rows if row["method"] == f"das-{kind}"]
+        searched = [row for row in rows if row.method == f"das-{kind}"]
         for rival in _RIVALS:
             pairs: list[tuple[float, float]] = []
             levels = 0
             for row in searched:
                 for other in rows:
-                    if other["method"] == f"{rival}-{kind}" and other["budget"] == row["budget"]:
+                    if other.method == f"{rival}-{kind}" and other.budget == row.budget:
                         pairs += _common(row, other)
                         levels += 1
-                        found += _tests(row["name"], other["name"], _common(row, other))
+                        found += _tests(row.name, other.name, _common(row, other))
             if levels > 1:
                 found += _tests(f"das-{kind}", f"{rival}-{kind}", pairs)
         for row in searched:
-            whole = [other for other in rows if other["budget"] is None and len(_common(row, other)) == row["seeds"]]
+            whole = [other for other in rows if other.budget is None and len(_common(row, other)) == row.seeds]
             if whole:
                 best = max(whole, key=lambda other: statistics.fmean(b for _, b in _common(row, other)))
-                found += _tests(row["name"], best["name"], _common(row, best))
+                found += _tests(row.name, best.name, _common(row, best))
     return found
 
 
-def _common(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple[float, float]]:
-    first, second = one["metric_by_seed"], other["metric_by_seed"]
+def _common(one: Row, other: Row) -> list[tuple[float, float]]:
+    first, second = one.metric_by_seed, other.metric_by_seed
     return [(first[seed], second[seed]) for seed in first if seed in second]
 
 
-def _tests(one: str, other: str, pairs: list[tuple[float, float]]) -> list[dict[str, Any]]:
+def _tests(one: str, other: str, pairs: list[tuple[float, float]]) -> list[RowTest]:
     if not pairs:
         return []
     first, second = zip(*pairs, strict=True)
-    return [{"searched": one, "rival": other, "pairs": len(pairs), **paired_test(first, second)}]
+    return [RowTest(searched=one, rival=other, pairs=len(pairs), **dict(paired_test(first, second)))]

@@ -1,0 +1,145 @@
+"""The results of a comparison of methods, as ``compare.json`` holds them."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict, Field
+
+from ..config import SkipConfig
+from ..core.validated import Number, Pair, Several, Validated
+from ..methods.compare_config import CompareConfig
+from .paired_tests import PairedTest
+
+
+class Row(Validated):
+    """A method with one budget, over its seeds; what is not said to be otherwise is a mean over the seeds.
+
+    Attributes:
+        name: the method's, with the budget.
+        method: its name in the table of methods.
+        title: what readers are told.
+        skipped: number of blocks.
+        trainable_percent, trainable: trained parameters without the task head; the percentage is of the original's.
+        macs_g: G multiply-accumulates of one forward pass of the slim form.
+        latency_s: its seconds at the first batch size, ``None`` if it was not timed; ``latency_s_by_batch`` at all.
+        train_s: seconds of search and training.
+        peak_gib: most memory of the training's process, ``None`` where a system does not tell.
+        metric_mean, metric_sd, metric_se: mean, standard deviation and standard error of the metric in percent; the
+            latter two are ``None`` for one seed.
+        metric_by_seed: the metric of each.
+        seeds: number of them.
+        budget: of methods that skip blocks.
+        plans: skipped blocks by seed, likewise; ``strategies``: how they were chosen.
+        learning_rates: peak, by parameter group.
+    """
+
+    name: str
+    method: str
+    title: str
+    skipped: Number
+    trainable_percent: Number
+    trainable: Number
+    macs_g: Number
+    latency_s: Number | None
+    latency_s_by_batch: dict[str, Number]
+    train_s: Number
+    peak_gib: Number | None
+    metric_mean: Number
+    metric_sd: Number | None
+    metric_se: Number | None
+    seeds: int
+    budget: dict[str, Number] | None
+    metric_by_seed: dict[str, Number]
+    plans: dict[str, Several[str]] | None
+    strategies: Several[str] | None
+    learning_rates: dict[str, Number]
+
+
+class RowTest(PairedTest):
+    """The paired test of a searched plan's row against that of a rival.
+
+    Attributes:
+        pairs: number of seeds that both have.
+    """
+
+    searched: str
+    rival: str
+    pairs: int
+
+
+class Failure(Validated):
+    """A training that failed, and why."""
+
+    name: str
+    seed: int
+    reason: str
+
+
+class Jobs(Validated):
+    """How many trainings are done."""
+
+    done: int
+    of: int
+
+
+class MetricName(Validated):
+    """What is compared: a measure, on which part of the data, and what one record is called."""
+
+    name: str
+    part: str
+    unit: str
+
+
+class InputSize(Validated):
+    """What operations and latency are stated for: (height, width) in pixels, and tokens of text."""
+
+    image_size: Pair[int]
+    text_length: int
+
+
+class Training(Validated):
+    """The settings of the trainings, and their number of steps."""
+
+    model_config = ConfigDict(extra="allow")
+
+    steps: int
+    batch_size: int
+
+
+class Machine(Validated):
+    """Where all this was measured."""
+
+    device: str
+    processors: int | None = None
+    threads: int | None = None
+
+
+class CompareResults(Validated):
+    """All that is known of a comparison so far.
+
+    Attributes:
+        left_out: methods that cannot be used with the model, with the reasons.
+        blocks: number of the model's blocks.
+        records: number by part of the data.
+        notes: what the columns mean.
+        command: what was typed.
+    """
+
+    rows: Several[Row]
+    paired: Several[RowTest]
+    left_out: dict[str, str]
+    failed: Several[Failure]
+    jobs: Jobs
+    metric: MetricName
+    model: str
+    task: str
+    blocks: int
+    input: InputSize | None = None
+    records: dict[str, int] = Field(default={})
+    training: Training
+    adapters: SkipConfig | None = None
+    compare: CompareConfig | None = None
+    machine: Machine
+    batch_sizes: Several[int]
+    notes: Several[str]
+    command: str
+    versions: dict[str, str] = Field(default={})
