@@ -17,11 +17,11 @@ class BenchConfig(Validated):
     """How models are measured.
 
     Attributes:
+        repeats: rounds that count; in each, every model takes its turn.
+        warmup: rounds before that do not.
         batch_sizes: rows of a batch; each is a benchmark of its own.
         image_size: (height, width) in pixels; ``None``: the first model's own.
         text_length: tokens; ``None``: the first model's own.
-        repeats: rounds that count; in each, every model takes its turn.
-        warmup: rounds before that do not.
         threads: of torch; ``None``: as many as torch takes.
         dtype: of weights and images.
         device: ``cpu`` or ``cuda``, timed there by events.
@@ -29,11 +29,11 @@ class BenchConfig(Validated):
         memory: also load every model in a process of its own, for load time and memory.
     """
 
+    repeats: int = Field(default=20, ge=2, le=LARGEST)
+    warmup: int = Field(default=3, ge=0, le=LARGEST)
     batch_sizes: Several[Count] = Field(default=(1,), min_length=1)
     image_size: Pair[Count] | None = None
     text_length: Count | None = None
-    repeats: int = Field(default=20, ge=2, le=LARGEST)
-    warmup: int = Field(default=3, ge=0, le=LARGEST)
     threads: Count | None = None
     dtype: Annotated[str, one_of(DTYPES)] = "float32"
     device: Annotated[str, one_of(("cpu", "cuda"))] = "cpu"

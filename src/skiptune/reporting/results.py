@@ -90,9 +90,9 @@ class Results(Validated):
 
     def __str__(self) -> str:
         """The lines that ``skiptune run`` ends with."""
-        return "\n".join(self._lines())
+        return "\n".join(self._summary())
 
-    def _lines(self) -> Iterator[str]:
+    def _summary(self) -> Iterator[str]:
         if self.plan is not None:
             yield f"skipped blocks:  {', '.join(self.plan.skipped) or 'none'} of {len(self.plan.blocks)}"
         measure = self.metric.measure
