@@ -6,7 +6,7 @@ from .config import Budget, SearchConfig, SkipConfig, TrainConfig
 from .converting import model_from_original
 from .converting.convert import convert
 from .core.errors import InputError, RunError
-from .costs.cost_table import cost_table
+from .costs.cost_table import CostTable, cost_table
 from .costs.latency import compare_latency
 from .costs.macs import block_savings, count_macs
 from .costs.parameters import count_parameters
@@ -48,6 +48,7 @@ from .running.recipe import Recipe
 from .running.recipe_reading import read_recipe
 from .running.run import Run
 from .searching.search import search
+from .tasks.answer import Answer
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate, predict
 from .tasks.reasoning import Reasoning
@@ -60,12 +61,14 @@ from .training.skip_adapter_init import fit_skip_adapters
 from .version import __version__ as __version__
 
 __all__ = [
+    "Answer",
     "BenchConfig",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
     "BridgeTowerForVisualReasoning",
     "Budget",
+    "CostTable",
     "EncoderCache",
     "Entailment",
     "Evaluation",

@@ -61,7 +61,7 @@ def test_sum_over_blocks_is_the_count_of_the_pruned_model(family: str, scope: st
     table = cost_table(
         plain, SkipConfig.from_dict({"scope": scope, "block_adapter": adapters}), names[1:], SIZE, LENGTH
     )
-    assert table["macs_g"]["original"] == costs.original
+    assert table.macs_g["original"] == costs.original
 
 
 @pytest.mark.parametrize("family", ["vilt", "meter", "bridgetower"])

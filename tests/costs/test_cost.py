@@ -40,7 +40,7 @@ def test_the_papers_table(
     model: Any, size: tuple[int, int], original: float, with_adapters: float, saved: float
 ) -> None:
     for count in (1, 4):
-        macs = cost_table(model, SkipConfig(), tuple(map(str, range(count))), size, 40)["macs_g"]
+        macs = cost_table(model, SkipConfig(), tuple(map(str, range(count))), size, 40).macs_g
         assert macs["original"] == pytest.approx(original, abs=0.01)
         assert macs["with_adapters"] == pytest.approx(with_adapters, abs=0.01)
         assert macs["with_adapters"] - macs["with_plan"] == pytest.approx(count * saved, abs=0.01)
@@ -50,7 +50,7 @@ def test_the_papers_table(
 
 def test_parameters_to_the_last_one(model: Any) -> None:
     table = cost_table(model, SkipConfig(), (), (384, 384), 40)
-    counts = table["parameters"]
+    counts = table.parameters
     assert counts["original"] == 117_588_537
     assert (counts["block_adapters"], counts["skip_adapters"]) == (3_596_544, 3_568_896)
     trained = counts["block_adapters"] + counts["small_parts"]
@@ -59,7 +59,7 @@ def test_parameters_to_the_last_one(model: Any) -> None:
 
 def test_lora_and_none_add_nothing_at_inference(model: Any) -> None:
     for adapters in ("lora", "none"):
-        macs = cost_table(model, SkipConfig.from_dict({"block_adapter": adapters}), (), (384, 384), 40)["macs_g"]
+        macs = cost_table(model, SkipConfig.from_dict({"block_adapter": adapters}), (), (384, 384), 40).macs_g
         assert macs["with_adapters"] == macs["original"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -58,14 +58,14 @@ def cost(options: CostOptions) -> None:
     length = usual.text_length if options.text_length is None else options.text_length
     table = cost_table(built, config, skipped, size, length)
     if options.as_json:
-        typer.echo(json.dumps(table))
+        typer.echo(json.dumps(asdict(table)))
         return
-    for name, value in table["macs_g"].items():
-        change = value / table["macs_g"]["original"] - 1
+    for name, value in table.macs_g.items():
+        change = value / table.macs_g["original"] - 1
         typer.echo(f"{name:<14}{value:10.3f} G multiply-accumulates  {change:+7.2%}")
-    for value, names in by_saving(table["saved_macs_g"]).items():
+    for value, names in by_saving(table.saved_macs_g).items():
         typer.echo(f"{'saved by each':<14}{value:10.3f} G: {', '.join(names)}")
-    for name, value in table["parameters"].items():
+    for name, value in table.parameters.items():
         typer.echo(f"{name:<14}{value:14,d} parameters")
 
 

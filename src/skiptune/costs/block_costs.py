@@ -6,7 +6,7 @@ which other blocks run: ``adapted − Σ savings`` over the skipped ones.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from ..inserting.block_hooks import block_hooks
 from ..inserting.lora import unwrap_lora
 from ..inserting.selection import blocks_of, choose
 from ..models.shared_copy import shared_copy
+from .example_inputs import Inputs
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def bench_copy(model: nn.Module) -> nn.Module:
     return bench
 
 
-def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> BlockCosts:
+def read_blocks(bench: nn.Module, inputs: Inputs, meter: Callable[[], float]) -> BlockCosts:
     """Three forward passes of a :func:`bench_copy`: without block adapters, with them, and every block skipped.
 
     ``meter`` returns the cost so far.
@@ -65,7 +66,7 @@ def read_blocks(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[],
     return BlockCosts(original, adapted, {name: kept[name] - skipped[name] for name in blocks})
 
 
-def _pass(bench: nn.Module, inputs: Mapping[str, Any], meter: Callable[[], float]) -> tuple[float, dict[str, float]]:
+def _pass(bench: nn.Module, inputs: Inputs, meter: Callable[[], float]) -> tuple[float, dict[str, float]]:
     """The cost of one forward pass, in total and inside each block."""
     spent = dict.fromkeys(blocks_of(bench), 0.0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from dataclasses import dataclass
 
 from torch import nn
 
@@ -20,19 +20,49 @@ from .macs import count_blocks
 from .parameters import count_parameters
 
 
+@dataclass(frozen=True)
+class CostTable:
+    """Operations and parameters of one forward pass, for one image size and text length.
+
+    Attributes:
+        macs_g: multiply-accumulates in G (1e9): ``original``, ``with_adapters`` (nothing skipped) and ``with_plan``.
+            LoRA is merged at inference, so it adds nothing.
+        saved_macs_g: what skipping each block saves.
+        relative_macs: change of the operations by the plan, against the original.
+        parameters: by group, of the model as it is trained, with adapters for every choice of blocks.
+        parameters_with_plan: of the slim model.
+        trained_with_plan: parameters that training with the plan changes.
+        image_size: height and width in pixels.
+        text_length: in tokens.
+        adapters: what every block got, see :class:`skiptune.SkipConfig`.
+    """
+
+    macs_g: dict[str, float]
+    saved_macs_g: dict[str, float]
+    relative_macs: float
+    parameters: dict[str, int]
+    parameters_with_plan: int
+    trained_with_plan: int
+    image_size: tuple[int, int]
+    text_length: int
+    skipped: tuple[str, ...]
+    blocks: tuple[str, ...]
+    adapters: str
+
+
 def cost_table(
     model: nn.Module,
     config: SkipConfig,
     skipped: tuple[str, ...],
     image_size: tuple[int, int],
     text_length: int,
-) -> dict[str, Any]:
+) -> CostTable:
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
-    LoRA is merged at inference, so it adds nothing to ``with_adapters``. ``saved_macs_g`` is the saving of each block.
-    ``parameters`` are those of the model as it is trained, with adapters for every choice of blocks;
-    ``trained_with_plan`` counts those that the plan trains and ``parameters_with_plan`` those of the slim model.
     ``model`` is not changed.
+
+    Raises:
+        InputError: blocks that there are not, all blocks at once, or sizes that the model does not take.
     """
     family = family_of(model)
     inputs = example_inputs(model, image_size, text_length)
@@ -45,18 +75,17 @@ def cost_table(
     trained = count_parameters(slim)["trainable"]
     unwrap_lora(slim)
     with_plan = costs.adapted - math.fsum(costs.savings[name] for name in skipped)
-    macs = {"original": costs.original, "with_adapters": costs.adapted, "with_plan": with_plan}
     total = sum(parameter.numel() for parameter in model.parameters())
-    return {
-        "macs_g": macs,
-        "saved_macs_g": costs.savings,
-        "relative_macs": macs["with_plan"] / macs["original"] - 1,
-        "parameters": count_parameters(adapted, total),
-        "parameters_with_plan": count_parameters(slim)["total"],
-        "trained_with_plan": trained,
-        "image_size": list(image_size),
-        "text_length": text_length,
-        "skipped": list(skipped),
-        "blocks": list(blocks),
-        "adapters": config.block_adapter,
-    }
+    return CostTable(
+        macs_g={"original": costs.original, "with_adapters": costs.adapted, "with_plan": with_plan},
+        saved_macs_g=costs.savings,
+        relative_macs=with_plan / costs.original - 1,
+        parameters=count_parameters(adapted, total),
+        parameters_with_plan=count_parameters(slim)["total"],
+        trained_with_plan=trained,
+        image_size=image_size,
+        text_length=text_length,
+        skipped=skipped,
+        blocks=blocks,
+        adapters=config.block_adapter,
+    )

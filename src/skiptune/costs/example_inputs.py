@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..families.registry import family_of
 
+#: What a model is called with, by the names of its arguments.
+Inputs: TypeAlias = Mapping[str, Tensor]
 
-def example_inputs(model: nn.Module, image_size: tuple[int, int], text_length: int, batch: int = 1) -> dict[str, Any]:
+
+def example_inputs(
+    model: nn.Module, image_size: tuple[int, int], text_length: int, batch: int = 1
+) -> dict[str, Tensor]:
     """Random inputs of one size, without padding: ``image_size`` is (height, width) in pixels.
 
     Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import nn
@@ -14,12 +13,13 @@ from ..core.errors import InputError
 from ..core.process import best_device
 from ..core.progress import track
 from .block_costs import BlockCosts, bench_copy, read_blocks
+from .example_inputs import Inputs
 from .macs import block_savings, by_saving
 
 
 def compare_latency(
     models: Mapping[str, nn.Module],
-    inputs: Mapping[str, Any],
+    inputs: Inputs,
     repeats: int = 30,
     warmup: int = 3,
     title: str = "timing",
@@ -45,7 +45,7 @@ def compare_latency(
 @torch.inference_mode()
 def take_turns(
     models: Mapping[str, nn.Module],
-    inputs: Mapping[str, Mapping[str, Any]],
+    inputs: Mapping[str, Inputs],
     repeats: int,
     warmup: int,
     title: str = "timing",
@@ -81,7 +81,7 @@ def ratios(taken: Sequence[float], other: Sequence[float]) -> list[float]:
     return [own / base for own, base in zip(taken, other, strict=True)]
 
 
-def time_blocks(model: nn.Module, inputs: dict[str, Any], repeats: int = 10, warmup: int = 2) -> BlockCosts:
+def time_blocks(model: nn.Module, inputs: Inputs, repeats: int = 10, warmup: int = 2) -> BlockCosts:
     """Seconds of one forward pass of a model with adapters inserted, and those that skipping each block saves here.
 
     Medians of ``repeats`` turns, each one pass without block adapters, one with them and one with every block skipped.
@@ -108,7 +108,7 @@ def time_blocks(model: nn.Module, inputs: dict[str, Any], repeats: int = 10, war
     )
 
 
-def _time(model: nn.Module, inputs: Mapping[str, Any]) -> float:
+def _time(model: nn.Module, inputs: Inputs) -> float:
     first = next(model.parameters(), None)  # an ONNX model has none
     if first is not None and first.is_cuda:
         return _time_on_gpu(model, inputs)
@@ -117,7 +117,7 @@ def _time(model: nn.Module, inputs: Mapping[str, Any]) -> float:
     return time.perf_counter() - started
 
 
-def _time_on_gpu(model: nn.Module, inputs: Mapping[str, Any]) -> float:
+def _time_on_gpu(model: nn.Module, inputs: Inputs) -> float:
     """Time between two events on an idle GPU; waiting for kernel launches counts."""
     started, ended = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()

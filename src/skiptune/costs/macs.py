@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -11,10 +10,11 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from .block_costs import BlockCosts, bench_copy, read_blocks
+from .example_inputs import Inputs
 from .shapes_only import ShapesOnly
 
 
-def count_macs(model: nn.Module, inputs: dict[str, Any]) -> float:
+def count_macs(model: nn.Module, inputs: Inputs) -> float:
     """Multiply-accumulates of one forward pass in G (1e9): half of what torch's FlopCounterMode counts.
 
     Attention runs unfused here, because the counter does not know the fused CPU kernel.
@@ -27,7 +27,7 @@ def count_macs(model: nn.Module, inputs: dict[str, Any]) -> float:
     return float(counter.get_total_flops()) / 2e9
 
 
-def count_blocks(model: nn.Module, inputs: dict[str, Any]) -> BlockCosts:
+def count_blocks(model: nn.Module, inputs: Inputs) -> BlockCosts:
     """Multiply-accumulates in G of a model with adapters inserted, and what skipping each block saves.
 
     Goes through the shapes of three forward passes without computing them. ``model`` is not changed.
@@ -42,7 +42,7 @@ def count_blocks(model: nn.Module, inputs: dict[str, Any]) -> BlockCosts:
     return BlockCosts(flops.original / 2e9, flops.adapted / 2e9, savings)
 
 
-def block_savings(model: nn.Module, inputs: dict[str, Any]) -> dict[str, float]:
+def block_savings(model: nn.Module, inputs: Inputs) -> dict[str, float]:
     """Multiply-accumulates in G that skipping saves, for each block of a model with adapters inserted, in model order.
 
     Savings are additive: a plan's cost is that of the unskipped model less the sum over its blocks.

@@ -24,10 +24,10 @@ class ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._results: dict[str, Any] = {}  # by operation and shapes: blocks repeat each other's
+        self._results: dict[str, object] = {}  # by operation and shapes: blocks repeat each other's
 
     def __torch_dispatch__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, object] | None = None
     ) -> Any:
         given = (args, dict(kwargs or {}))
         if func.overloadpacket in _RANDOM:

@@ -22,6 +22,7 @@ from ..core.errors import InputError
 from ..core.validation import nearest
 from ..families.family import Family
 from ..models.loading import load_family, load_model, unsaid
+from ..tasks.answer import Answer
 from ..tasks.evaluation import predict
 from ..tasks.task import Task
 from .hub import local_folder
@@ -156,7 +157,7 @@ class SharedBase:
 
     def answer(
         self, name: str, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
-    ) -> list[dict[str, Any]]:
+    ) -> list[Answer]:
         """Ask a task; as :func:`skiptune.predict`. May be called from several threads at once.
 
         Raises:
@@ -217,7 +218,7 @@ class SharedBase:
                 digest.update(f"{path.name}|{path.stat().st_size}|".encode() + path.read_bytes())
         found = load_task(folder, model)
         processor = self._processors.setdefault(digest.hexdigest(), found.processor)
-        task = type(found)(processor, **found.settings())
+        task = found.with_processor(processor)
         task.images.memory_limit = 0  # questions are about ever new images
         task.tokenize(["?"])  # sets padding and truncation, which tokenizers must not do while another thread uses them
         return task

@@ -20,7 +20,7 @@ class Architecture:
 
     description: str
     model_type: str
-    sizes: dict[str, Any]
+    sizes: dict[str, object]
 
     def config(self) -> Any:
         """A new configuration."""

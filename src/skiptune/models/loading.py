@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -156,13 +156,12 @@ def load_pruned(
             super().__init__(config)
             take_out(self)
 
-    def read(source: str) -> tuple[PreTrainedModel, dict[str, Any]]:
+    def read(source: str) -> Any:
         # a class's own ``from_pretrained`` may start its head, whose weights are given here
         plainly = PreTrainedModel.from_pretrained.__func__
-        found: tuple[PreTrainedModel, dict[str, Any]] = plainly(
+        return plainly(
             Pruned, source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
-        return found
 
     with unsaid(), no_init_weights():  # blocks are missing on purpose
         model, report = _loading(name, read)
@@ -182,7 +181,7 @@ def unsaid() -> Iterator[None]:
         logging.set_verbosity(said)
 
 
-def _unread(report: Mapping[str, Any]) -> set[str]:
+def _unread(report: Mapping[str, Iterable[Any]]) -> set[str]:
     """Parameters that a checkpoint lacks or has in other sizes, from transformers' loading report."""
     return set(report["missing_keys"]) | {str(item[0]) for item in report["mismatched_keys"]}
 

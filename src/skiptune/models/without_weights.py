@@ -22,11 +22,11 @@ class _NothingDrawn(TorchFunctionMode):
     """
 
     def __torch_function__(
-        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, Any] | None = None
+        self, func: Any, types: Sequence[type], args: tuple[Any, ...] = (), kwargs: Mapping[str, object] | None = None
     ) -> Any:
         given = kwargs or {}
         if getattr(func, "__name__", "") in _DRAWING:
-            tensor = args[0] if args else given["tensor"]
+            tensor: Any = args[0] if args else given["tensor"]
             if tensor.is_meta:
                 return tensor
         return func(*args, **given)

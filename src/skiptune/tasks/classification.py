@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.progress import track
 from ..data.record import Record
-from .task import Evaluation, Task, on_device, refuse_without
+from .answer import Answer
+from .task import ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_without
 
 
 class Classification(Task):
@@ -33,10 +34,10 @@ class Classification(Task):
         self.answers = tuple(answers)
         self.numbers = {answer: label for label, answer in enumerate(self.answers)}
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TaskSettings:
         return {"answers": list(self.answers)}
 
-    def model_changes(self) -> dict[str, Any]:
+    def model_changes(self) -> ConfigFields:
         return {"num_labels": len(self.answers), "id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
@@ -86,7 +87,7 @@ class Classification(Task):
         metrics = self.metrics(records, scores)
         return Evaluation(metrics, loss / count, count, self.unknown(records), tuple(predictions), tuple(scores))
 
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
+    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
         probabilities = self.probabilities(model(**on_device(self.inputs([record]), model)).logits)[0]
         best = probabilities.topk(min(top, len(self.answers)))
         return [

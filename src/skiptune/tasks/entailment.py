@@ -7,6 +7,7 @@ from typing import Any
 
 from ..data.record import Record
 from .classification import Labelled
+from .task import TaskSettings
 
 
 class Entailment(Labelled):
@@ -21,5 +22,5 @@ class Entailment(Labelled):
         """Nothing is learnt from the records."""
         return cls(processor)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TaskSettings:
         return {}

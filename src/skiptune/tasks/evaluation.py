@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 from ..core.errors import InputError
 from ..data.record import Record
+from .answer import Answer
 from .task import Evaluation, Task
 
 
@@ -37,7 +37,7 @@ def evaluate(
 @torch.inference_mode()
 def predict(
     model: nn.Module, task: Task, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
-) -> list[dict[str, Any]]:
+) -> list[Answer]:
     """The ``top`` most likely answers, each ``{"answer", "probability"}``, best first.
 
     Retrieval gives one entry, ``{"answer", "score"}``: how well image and text go together, to compare with others.

@@ -12,6 +12,7 @@ from ..core.errors import InputError
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
+from .task import ConfigFields, TaskSettings
 
 
 class Reasoning(Labelled):
@@ -40,10 +41,10 @@ class Reasoning(Labelled):
     def head(self) -> str:
         return "reasoning" if self.number == 2 else "entailment"
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TaskSettings:
         return {"images": self.number}
 
-    def model_changes(self) -> dict[str, Any]:
+    def model_changes(self) -> ConfigFields:
         pairs = family_of_processor(self.processor).pair_config if self.number == 2 else {}
         return {**super().model_changes(), **pairs}
 

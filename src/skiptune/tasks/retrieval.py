@@ -24,10 +24,11 @@ from ..core.progress import track
 from ..data.record import Record
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
+from .answer import Answer
 from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .shortlist import Shortlist
-from .task import Evaluation, Task, on_device, refuse_without
+from .task import ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_without
 
 #: Bytes of encoded texts that an evaluation keeps at a time.
 _KEPT = 2**30
@@ -76,10 +77,10 @@ class Retrieval(Task):
         """The false texts are captions of other images in ``records``; ``options`` as in :class:`RetrievalConfig`."""
         return cls(processor, records, **options)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TaskSettings:
         return {"false_texts": self.false_texts, "matching_loss": self.matching_loss, "shortlist": self.shortlist}
 
-    def model_changes(self) -> dict[str, Any]:
+    def model_changes(self) -> ConfigFields:
         family = family_of_processor(self.processor)
         return {"matching_loss": self.matching_loss} if family.matching else {}
 
@@ -206,7 +207,7 @@ class Retrieval(Task):
     def accepted(self, record: Record) -> list[str]:
         return list(record.captions)
 
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
+    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
         batch = {**self.tokenize([record.text]), **self.images.batch([record.image])}
         return [{"answer": record.text, "score": float(model(**on_device(batch, model)).logits)}]
 

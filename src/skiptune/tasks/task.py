@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 import torch
 from torch import Tensor, nn
@@ -14,13 +15,17 @@ from ..core.errors import InputError
 from ..data.images import ImageStore
 from ..data.record import Record
 from ..families.registry import family_of_processor
+from .answer import Answer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
+    from typing_extensions import Self
 
     from ..data.parts import Data
 
 _LONGEST_TEXT = 512
+#: Fields of a transformers configuration, whose values are of any type.
+ConfigFields: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,22 @@ class Evaluation:
         return {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
 
 
+class TaskSettings(TypedDict, total=False):
+    """What, beside the processor, it takes to make a task again. JSON values; each task has some of them.
+
+    Attributes:
+        answers: of question answering, in label order.
+        images: of a statement, 1 or 2.
+        false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
+    """
+
+    answers: list[str]
+    images: int
+    false_texts: int
+    matching_loss: bool
+    shortlist: int | None
+
+
 class Task(ABC):
     """A task over the records of :mod:`skiptune.data`.
 
@@ -73,6 +94,12 @@ class Task(ABC):
         self.processor = processor
         self.images = ImageStore(getattr(processor, "image_processor", processor))
 
+    def with_processor(self, processor: Any) -> Self:
+        """The same task with another processor."""
+        other = copy.copy(self)
+        Task.__init__(other, processor)
+        return other
+
     @property
     def head(self) -> str:
         """The name, in the table of families, of the model class that the task needs."""
@@ -84,7 +111,7 @@ class Task(ABC):
         return family_of_processor(self.processor).model_class(self.head)
 
     @abstractmethod
-    def model_changes(self) -> dict[str, Any]:
+    def model_changes(self) -> ConfigFields:
         """Configuration fields of a model for this task."""
 
     @classmethod
@@ -118,7 +145,7 @@ class Task(ABC):
         """Evaluate ``model``, in evaluation mode, as it stands."""
 
     @abstractmethod
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[dict[str, Any]]:
+    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
         """The model's answers to one record, best first."""
 
     @abstractmethod
@@ -126,7 +153,7 @@ class Task(ABC):
         """The right answers, for reports."""
 
     @abstractmethod
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> TaskSettings:
         """The arguments, beside the processor, that make this task again; JSON values."""
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
