@@ -39,7 +39,7 @@ def one_arm(arm: str, seed: int, recipe: str, folder: Path, changes: list[str], 
     row = {"arm": arm, "seed": seed}
     if arm == "searched":
         measured, plan = runner.evaluate(), runner.search()
-        seconds = {"search": plan.details["seconds"], **runner.step_seconds()}
+        seconds = {"search": plan.report and plan.report.seconds, **runner.step_seconds()}
         row |= {"skipped": list(plan.skipped), "preferences": plan.preferences, "seconds": seconds}
     else:
         measured = runner.baseline(arm)

@@ -36,8 +36,8 @@ from skiptune.core.files import read_json, write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.inserting.selection import blocks_of
 from skiptune.plan import Plan
-from skiptune.searching.evaluator import Trial
-from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.evaluator import Evaluator
+from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.search import search
 from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
@@ -82,7 +82,8 @@ def released(made: Setting, count: int, seed: int) -> dict[str, Any]:
     model, training = made.model(0), TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
     experiment = Experiment(made.task, made.train, made.rewards, Budget(num_skip=count), PAPER, training)
     plan = search(model, experiment, keep_adapters=False)
-    examples = plan.details["comparisons"]["examples"]
+    assert plan.report is not None and plan.report.comparisons is not None  # noqa: PT018
+    examples = plan.report.comparisons.examples
     return {
         "skipped": [int(name) for name in plan.skipped],
         "preferences": list((plan.preferences or {}).values()),
@@ -95,17 +96,18 @@ def warmed(made: Setting, name: str, count: int, seed: int) -> dict[str, Any]:
     model = warm_up(made, count, seed if name == "default_own" else 0)
     names = tuple(blocks_of(model))
     config = SearchConfig(strategy=STRATEGY.get(name, name), max_steps=SEARCH_STEPS)  # type: ignore[arg-type]
-    strategy = STRATEGIES[config.strategy](Allowance.of_number(len(names), count), config, seed, names)
+    strategy = STRATEGIES[config.strategy](FeasibleSets.of_number(len(names), count), config, seed, names)
     batch = round(TRAIN.batch_size * strategy.batch_share)
-    trial = Trial(model, names, made.rewards, made.task.collate, batch, seed)
-    rounds = schedule(config, TRAIN.replace(max_steps=ALL_STEPS), len(made.train), batch).rounds
-    noted = strategy.decide(trial, rounds)
+    training = TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
+    evaluator = Evaluator(model, Experiment(made.task, made.train, made.rewards, training=training), batch)
+    rounds = schedule(config, training, len(made.train), batch).rounds
+    found = strategy.decide(evaluator, rounds)
     return {
         "skipped": list(strategy.best()),
         "preferences": strategy.preferences,
-        "cost_ratio": 1 + trial.examples / (2 * TRAIN.batch_size * ALL_STEPS),
-        "curve": [[number, *entry["preferences"]] for number, entry in enumerate(noted, 1)],
-        **strategy.summary(),
+        "cost_ratio": 1 + evaluator.comparisons.examples / (2 * TRAIN.batch_size * ALL_STEPS),
+        "curve": [[number, *entry.preferences] for number, entry in enumerate(found, 1)],
+        **(certainty.to_dict() if (certainty := strategy.certainty()) else {}),
     }
 
 

@@ -43,7 +43,7 @@ from .inserting.parameter_groups import parameter_groups
 from .inserting.pruning import prune
 from .inserting.selection import blocks_of, choose, skipped_blocks
 from .models.loading import load_model, load_processor
-from .plan import Plan
+from .plan import Plan, SearchReport
 from .running.recipe import Recipe
 from .running.recipe_reading import read_recipe
 from .running.run import Run
@@ -89,6 +89,7 @@ __all__ = [
     "Run",
     "RunError",
     "SearchConfig",
+    "SearchReport",
     "SharedBase",
     "SkipConfig",
     "Task",

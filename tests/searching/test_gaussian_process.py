@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from skiptune import SearchConfig
-from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.strategies.bandit import Bandit
-from skiptune.searching.strategies.gaussian_process import Kernel, believe, stacks
+from skiptune.searching.strategies.gaussian_process import Kernel, posterior_of, stacks
 
 NAMES = tuple(str(number) for number in range(8))
 SETS = list(combinations(range(8), 3))
@@ -40,11 +40,11 @@ class World:
 @pytest.fixture(autouse=True)
 def measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """There is no model whose blocks could be looked at: the world says what their influence is."""
-    monkeypatch.setattr("skiptune.searching.strategies.bandit.influences", lambda trial, batches: trial.influence)
+    monkeypatch.setattr("skiptune.searching.strategies.bandit.influences", lambda world, batches: world.influence)
 
 
 def bandit(candidates: int = 6, seed: int = 0) -> Bandit:
-    return Bandit(Allowance.of_number(8, 3), SearchConfig(candidates=candidates), seed, NAMES)
+    return Bandit(FeasibleSets.of_number(8, 3), SearchConfig(candidates=candidates), seed, NAMES)
 
 
 def test_distances_count_within_a_stack() -> None:
@@ -77,30 +77,30 @@ def test_the_level_of_a_round_says_nothing() -> None:
     world, kernel = World(), Kernel(stacks(NAMES))
     rounds = [(SETS[k::9], world.losses(SETS[k::9], k)) for k in range(3)]
     shifted = [(sets, [loss + 7 * k for loss in losses]) for k, (sets, losses) in enumerate(rounds)]
-    assert believe(kernel, SETS, rounds).mean == pytest.approx(believe(kernel, SETS, shifted).mean, abs=1e-8)
+    assert posterior_of(kernel, SETS, rounds).mean == pytest.approx(posterior_of(kernel, SETS, shifted).mean, abs=1e-8)
 
 
 def test_it_learns_neighbours_from_a_third_of_the_sets() -> None:
     world, kernel = World(noise=0.01), Kernel(stacks(NAMES))
     seen = [SETS[k] for k in np.random.default_rng(0).permutation(len(SETS))[:18]]
-    belief = believe(kernel, SETS, [(seen, world.losses(seen, 0))])
+    posterior = posterior_of(kernel, SETS, [(seen, world.losses(seen, 0))])
     truth = [world.truth(one) for one in SETS]
-    assert np.corrcoef(belief.mean, truth)[0, 1] > 0.9
+    assert np.corrcoef(posterior.mean, truth)[0, 1] > 0.9
 
 
 def test_the_bandit_finds_the_best_set_and_stops_when_it_is_sure() -> None:
     world, searcher = World(), bandit()
     best = min(SETS, key=world.truth)
     rounds = searcher.decide(world, 60)
-    assert all(len(set(map(tuple, entry["candidates"]))) == 6 for entry in rounds)
+    assert all(len(set(map(tuple, entry.candidates))) == 6 for entry in rounds)
     assert len(rounds) < 60
     assert world.asked == 6 * len(rounds)
     assert searcher.best() == best
-    found = searcher.summary()
-    assert found["confidence"] >= 0.95
-    assert found["likely"] == 1
-    assert found["sets"] == 56
-    assert 0 <= found["expected_regret"] < 0.1 * found["spread"]
+    found = searcher.certainty()
+    assert found.confidence >= 0.95
+    assert found.likely == 1
+    assert found.sets == 56
+    assert 0 <= found.expected_regret < 0.1 * found.spread
 
 
 def test_equal_blocks_are_reported_as_such() -> None:
@@ -108,8 +108,8 @@ def test_equal_blocks_are_reported_as_such() -> None:
     world.effects[:] = 0
     searcher = bandit()
     for step in range(5):
-        searcher.look(world, step)
-    assert searcher.summary()["likely"] > 10
+        searcher.compare(world, step)
+    assert searcher.certainty().likely > 10
 
 
 def test_where_losses_say_nothing_influence_does() -> None:
@@ -133,22 +133,22 @@ def test_it_is_better_than_chance_after_few_rounds() -> None:
     for seed in range(20):
         world, searcher = World(noise=0.1), bandit(seed=seed)
         for step in range(4):
-            searcher.look(world, step)
+            searcher.compare(world, step)
         regrets.append(world.truth(searcher.best()) - min(map(world.truth, SETS)))
     chance = np.mean([world.truth(one) for one in SETS]) - min(map(world.truth, SETS))
     assert np.mean(regrets) < 0.3 * chance
 
 
 def test_more_sets_than_can_be_thought_about() -> None:
-    allowance = Allowance((1.0,) * 14 + (3.0,) * 15, 12.0)
+    feasible = FeasibleSets((1.0,) * 14 + (3.0,) * 15, 12.0)
     names = tuple(f"text.{k}" for k in range(14)) + tuple(f"image.{k}" for k in range(15))
-    searcher = Bandit(allowance, SearchConfig(candidates=8), 0, names)
+    searcher = Bandit(feasible, SearchConfig(candidates=8), 0, names)
     searcher.check()
     world = World()
     world.effects = np.linspace(0, 1, 29)
     for step in range(4):
-        searcher.look(world, step)
-    assert sum(allowance.savings[block] for block in searcher.best()) >= 12
+        searcher.compare(world, step)
+    assert sum(feasible.savings[block] for block in searcher.best()) >= 12
     assert len(searcher.preferences) == 29
 
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from skiptune import SearchConfig
-from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.strategies.policy import Policy
 from skiptune.searching.strategies.rewards import exp_loss
 
@@ -28,8 +28,8 @@ def trace(kind: str) -> dict[str, Any]:
 
 def policy_of(recorded: dict[str, Any]) -> Policy:
     blocks = len(recorded["gate_init"])
-    allowance = Allowance.of_number(blocks, recorded["skip_num"])
-    return Policy(allowance, SearchConfig.paper(), 0, tuple(map(str, range(blocks))))
+    feasible = FeasibleSets.of_number(blocks, recorded["skip_num"])
+    return Policy(feasible, SearchConfig.paper(), 0, tuple(map(str, range(blocks))))
 
 
 def float32(values: list[float]) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 
 from skiptune import Budget, Experiment, InputError, RunError, SearchConfig, SkipConfig, TrainConfig, fit, search
 from skiptune.config import StrategyName
-from skiptune.searching.feasible_sets import Allowance
+from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.strategies.policy import Policy
@@ -26,7 +26,7 @@ TWO = Budget(num_skip=2)
 
 def policy_of(seed: int, candidates: int = 3) -> Policy:
     config = SearchConfig(strategy="policy", candidates=candidates)
-    return Policy(Allowance.of_number(6, 2), config, seed, tuple("abcdef"))
+    return Policy(FeasibleSets.of_number(6, 2), config, seed, tuple("abcdef"))
 
 
 def test_same_seed_same_plan_and_nothing_left_behind(make_model, task, parts) -> None:
@@ -53,9 +53,7 @@ def test_accumulation_gives_the_same_plan(make_model, task, parts) -> None:
         for training in (TRAIN, TrainConfig(batch_size=2, gradient_accumulation=4, learning_rate=1e-3))
     ]
     assert plans[0].skipped == plans[1].skipped
-    assert [r["candidates"] for r in plans[0].details["rounds"]] == [
-        r["candidates"] for r in plans[1].details["rounds"]
-    ]
+    assert [r.candidates for r in plans[0].report.rounds] == [r.candidates for r in plans[1].report.rounds]
 
 
 def test_micro_batches_of_uneven_size_are_one_batch(make_model, task, parts) -> None:
@@ -74,8 +72,8 @@ def test_a_search_goes_on_with_another_split_of_its_batch(make_model, task, part
     split = TrainConfig(batch_size=4, gradient_accumulation=2, learning_rate=1e-3)
     whole = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, SEARCH, TRAIN), tmp_path)
     again = search(make_model(SkipConfig()), Experiment(task, *parts, TWO, SEARCH, split), tmp_path)
-    assert again.details["steps"] == whole.details["steps"] == 9  # there was nothing left to do
-    assert again.details["rounds"] == whole.details["rounds"]
+    assert again.report.steps == whole.report.steps == 9  # there was nothing left to do
+    assert again.report.rounds == whole.report.rounds
     each = SEARCH.replace(draw="micro_batch")
     search(make_model(SkipConfig()), Experiment(task, *parts, TWO, each, split), tmp_path / "each")
     with pytest.raises(InputError, match=r"gradient_accumulation: 1, but this search began with 2"):
@@ -126,9 +124,9 @@ def test_every_strategy_finds_a_plan_and_says_what_it_took(name: str, make_model
     assert plan.preferences == plans[1].preferences
     if STRATEGIES[name].trains:
         assert plan.steps == 9
-        took = plan.details["comparisons"]
-        assert took["subnetworks"] > 0
-        assert took["examples"] == 8 * STRATEGIES[name].batch_share * took["subnetworks"]
+        took = plan.report.comparisons
+        assert took.subnetworks > 0
+        assert took.examples == 8 * STRATEGIES[name].batch_share * took.subnetworks
         assert set(plan.preferences) == set(plan.blocks)
     else:
         assert plan.steps == 0
@@ -150,7 +148,7 @@ def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -
     model, training = make_model(SkipConfig()), TRAIN.replace(max_steps=12, warmup_ratio=0.25)
     experiment = Experiment(task, *parts, TWO, SEARCH, training)
     plan = search(model, experiment)
-    assert (plan.steps, plan.details["of"]) == (9, 12)
+    assert (plan.steps, plan.report.training_steps) == (9, 12)
     assert fit(model, experiment, plan, done=plan.steps).steps == 3
     with pytest.raises(InputError, match="the search took 12 steps and the training has 12 in all"):
         fit(model, experiment, plan, done=12)

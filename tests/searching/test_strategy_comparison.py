@@ -14,6 +14,7 @@ from skiptune.inserting.selection import choose
 from skiptune.plan import Plan
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
+from skiptune.searching.strategy_comparison import StrategyRow
 from skiptune.training.trained_state import load_trained, read_trained
 
 SHORT = {"search": {"max_steps": 4, "batches": 1, "candidates": 3}, "train": {"max_steps": 12}}
@@ -24,29 +25,30 @@ def test_plans_are_judged_on_the_shared_adapters_and_kept(tiny_recipe: Callable[
     runner.check()
     rows = runner.compare(["bandit", "policy", "first", "greedy"])
     folder = runner.folder / "compare"
-    assert [row["loss"] for row in rows] == sorted(row["loss"] for row in rows)
-    assert rows[0]["regret"] == 0
-    assert json.loads((folder / "compare.json").read_text())["rows"] == rows
+    assert [row.loss for row in rows] == sorted(row.loss for row in rows)
+    assert rows[0].regret == 0
+    rows_written = json.loads((folder / "compare.json").read_text())["rows"]
+    assert [StrategyRow(**{**row, "skipped": tuple(row["skipped"])}) for row in rows_written] == rows
     assert (folder / "compare.png").read_bytes().startswith(b"\x89PNG")
-    by_name = {row["strategy"]: row for row in rows}
-    assert by_name["first"]["subnetworks"] == 0
-    assert by_name["greedy"]["subnetworks"] == 1 + 4 + 3
-    assert by_name["bandit"]["cost"] > 0
+    by_name = {row.strategy: row for row in rows}
+    assert by_name["first"].subnetworks == 0
+    assert by_name["greedy"].subnetworks == 1 + 4 + 3
+    assert by_name["bandit"].cost > 0
 
     model = runner.fresh_model().eval()
     load_trained(model, read_trained(folder / "warm.safetensors"))
     valid = runner.data.validation
     for row in rows:
-        choose(model, row["skipped"])
+        choose(model, row.skipped)
         with torch.no_grad():
             losses = [float(model(**runner.task.collate(valid[k : k + 8])).loss) for k in range(0, len(valid), 8)]
         sizes = [len(valid[k : k + 8]) for k in range(0, len(valid), 8)]
         mean = sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / len(valid)
-        assert row["loss"] == pytest.approx(mean, rel=1e-5)
+        assert row.loss == pytest.approx(mean, rel=1e-5)
 
     written = {name: (folder / f"{name}.json").stat().st_mtime_ns for name in by_name}
-    again = {row["strategy"]: row["loss"] for row in runner.compare(["first", "bandit"])}
-    assert again == {name: by_name[name]["loss"] for name in ("first", "bandit")}
+    again = {row.strategy: row.loss for row in runner.compare(["first", "bandit"])}
+    assert again == {name: by_name[name].loss for name in ("first", "bandit")}
     assert {name: (folder / f"{name}.json").stat().st_mtime_ns for name in by_name} == written
     assert not (runner.folder / "plan.json").exists()
 

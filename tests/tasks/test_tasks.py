@@ -86,6 +86,9 @@ def test_every_task_with_every_family(task: str, family: str, squares: list[tupl
     experiment = Experiment(made, train, valid, Budget(num_skip=1), config, TRAIN)
     plan = search(model, experiment)
     assert len(plan.skipped) == 1
+    assert repr(made).startswith(f"{type(made).__name__}(")
+    assert made.metric in repr(made)
+    assert "8 training records, 2 held out" in repr(experiment)
     before = {name: value.clone() for name, value in model.named_parameters() if value.requires_grad}
     fit(model, experiment, plan)
     assert any(not torch.equal(before[name], value) for name, value in model.named_parameters() if name in before)

@@ -50,7 +50,9 @@ def search(
     runner.check()
     plan = runner.search()
     if rank() == 0 and as_json:
-        typer.echo(json.dumps({"skipped": plan.skipped, "preferences": plan.preferences, "details": plan.details}))
+        typer.echo(
+            json.dumps({"skipped": plan.skipped, "preferences": plan.preferences, "details": plan.to_dict()["details"]})
+        )
     elif rank() == 0:
         typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 
 import typer
 from rich.table import Table
@@ -34,12 +35,12 @@ def compare_strategies(
     runner.check()
     rows = runner.compare(chosen)
     if as_json:
-        typer.echo(json.dumps(rows))
+        typer.echo(json.dumps([asdict(row) for row in rows]))
         return
     table = Table("strategy", "skips", "held-out loss", "above the best", "compared", "cost", box=None)
     for row in rows:
-        skipped = " ".join(row["skipped"])
-        numbers = f"{row['loss']:.4f}", f"{row['regret']:.4f}", str(row["subnetworks"]), f"+{row['cost']:.1%}"
-        table.add_row(row["strategy"], skipped, *numbers)
+        skipped = " ".join(row.skipped)
+        numbers = f"{row.loss:.4f}", f"{row.regret:.4f}", str(row.subnetworks), f"+{row.cost:.1%}"
+        table.add_row(row.strategy, skipped, *numbers)
     console.print(table)
     typer.echo(f"plot: {runner.folder / 'compare' / 'compare.png'}")

@@ -20,7 +20,7 @@ class Conversion:
         parameters: of the model in the checkpoint, adapters included, other heads not.
         heads: names of all heads in the checkpoint.
         left_out: what was not taken over → how many tensors.
-        plan: the skipped blocks, for a model with adapters; its ``details`` say where that came from.
+        plan: the skipped blocks, for a model with adapters; its ``source`` says where that came from.
         tokenizer: whether there is one in the directory, so that it can be given texts.
     """
 
@@ -48,7 +48,7 @@ class Conversion:
         for reason, count in self.left_out.items():
             lines.append(f"left out:     {count} tensor{'s' * (count > 1)} of {reason}")
         if self.plan is not None:
-            lines.append(f"skipped:      {', '.join(self.plan.skipped) or 'none'} ({self.plan.details['source']})")
+            lines.append(f"skipped:      {', '.join(self.plan.skipped) or 'none'} ({self.plan.source})")
         if not self.tokenizer:
             lines.append("no tokenizer in the directory; runs and questions need one (--tokenizer)")
         return lines

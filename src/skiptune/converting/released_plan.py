@@ -32,12 +32,12 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
     gate, number = checkpoint.state.get("das_gate"), checkpoint.state.get("skip_num")
     listed = checkpoint.settings.get("skip_module")
     if skip is not None:
-        return Plan(family, blocks, _named_blocks(model, skip), details={"source": "given"})
+        return Plan(family, blocks, _named_blocks(model, skip), source="given")
     if listed:
         if not isinstance(listed, list) or not all(is_number(entry, 0, whole=True) for entry in listed):
             raise InputError(f"skip_module in its settings: {listed!r} is no list of numbers; name blocks with --skip")
         source = "skip_module in the checkpoint's settings"
-        return Plan(family, blocks, released_blocks(model, listed), details={"source": source})
+        return Plan(family, blocks, released_blocks(model, listed), source=source)
     if gate is None or number is None:
         raise InputError("it does not say which blocks are skipped; name them with --skip, or --skip none")
     if gate.numel() != len(blocks) or number.numel() != 1:
@@ -51,7 +51,7 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
         skipped=tuple(blocks[block] for block in _highest(gate.flatten().float(), count)),
         strategy="policy",
         preferences=dict(zip(blocks, gate.flatten().tolist(), strict=True)),
-        details={"source": f"the {count} highest of das_gate"},
+        source=f"the {count} highest of das_gate",
     )
 
 

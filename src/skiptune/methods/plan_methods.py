@@ -11,7 +11,7 @@ from ..config import BlockAdapter
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
-from ..plan import Plan
+from ..plan import Plan, SearchReport
 from ..searching.search import prepare_search, search
 from ..searching.strategy_comparison import StrategyComparison
 from ..training.trained_state import load_trained, read_trained
@@ -64,8 +64,7 @@ class RandomPlan(Skipping):
     def choose(self, model: nn.Module, work: Work) -> Plan:
         config = work.experiment.search.replace(strategy="random")
         strategy = prepare_search(model, replace(work.experiment, search=config), work.folder)
-        names = tuple(blocks_of(model))
-        return Plan(family_of(model).name, names, tuple(names[block] for block in strategy.best()), "random")
+        return Plan(family_of(model).name, strategy.names, strategy.chosen(), "random")
 
 
 class BestHeuristic(Skipping):
@@ -83,13 +82,13 @@ class BestHeuristic(Skipping):
         started = time.perf_counter()
         comparison = StrategyComparison(work.make, work.experiment, work.folder, work.inside)
         best = comparison.rows(HEURISTICS)[0]
-        names, steps = tuple(blocks_of(model)), 0
+        steps = 0
         if work.start == "search":
             path = work.folder / "warm.safetensors"
             load_trained(model, read_trained(path), str(path))
-            steps = comparison.warm_steps
-        details = {"steps": steps, "seconds": time.perf_counter() - started}
-        return Plan(family_of(model).name, names, tuple(best["skipped"]), best["strategy"], None, details)
+            steps = comparison.warm_up.steps
+        report = SearchReport(steps=steps, seconds=time.perf_counter() - started)
+        return Plan(family_of(model).name, tuple(blocks_of(model)), best.skipped, best.strategy, report=report)
 
 
 _SAID = {"bottleneck": "adapters", "lora": "LoRA"}

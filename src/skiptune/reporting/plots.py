@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ..core.measurements import Latency, Timing
+from ..searching.strategy_comparison import StrategyRow
 from .names import MODELS
 from .plot_style import _FONT, BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
 from .result_sections import ChosenPlan, Loss
@@ -97,13 +98,13 @@ def losses_plot(histories: Mapping[str, Sequence[Loss]]) -> str:
         return _image(figure)
 
 
-def comparison_plot(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+def comparison_plot(path: Path, rows: Sequence[StrategyRow]) -> None:
     """Save a PNG: how far each strategy's plan lies above the best of all, the best on top, with what it cost."""
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        labels = [f"{plain(row['strategy'])} (+{row['cost']:.0%})" for row in rows]
-        axes.barh(range(len(rows)), [row["regret"] for row in rows], color=INK, height=0.6)
+        labels = [f"{plain(row.strategy)} (+{row.cost:.0%})" for row in rows]
+        axes.barh(range(len(rows)), [row.regret for row in rows], color=INK, height=0.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.invert_yaxis()
         axes.set(xlabel="held-out loss above the best plan's", title="in brackets: cost over the training alone")

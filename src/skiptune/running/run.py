@@ -11,7 +11,7 @@ import shutil
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -53,7 +53,7 @@ from ..searching.budget import random_blocks
 from ..searching.search import prepare_search, search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
-from ..searching.strategy_comparison import StrategyComparison
+from ..searching.strategy_comparison import StrategyComparison, StrategyRow
 from ..tasks.evaluation import evaluate
 from ..tasks.registry import TASKS
 from ..tasks.task import Evaluation, Task
@@ -225,7 +225,7 @@ class Run:
             on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         return on_main(lambda: Plan.load(path))
 
-    def compare(self, strategies: Sequence[str]) -> list[dict[str, Any]]:
+    def compare(self, strategies: Sequence[str]) -> list[StrategyRow]:
         """Search with several strategies, in ``compare/``; rows as :class:`StrategyComparison` has them, and a plot."""
         folder = self.folder / "compare"
         comparison = StrategyComparison(self.fresh_model, self.experiment, folder, self.encoders_kept)
@@ -373,7 +373,7 @@ class Run:
         plain = load_model(self.recipe.model, self.task.model_class, **self.task.model_changes())
         size, length = self.input_size()
         cost = cost_table(plain, self.recipe.adapters, plan.skipped, size, length)
-        slim = self.folder / "slim"
+        slim, found = self.folder / "slim", {} if plan.report is None else plan.report.to_dict()
         content = {
             "skiptune_version": __version__,
             "recipe": self.recipe.to_dict(),
@@ -382,7 +382,7 @@ class Run:
                 "blocks": list(plan.blocks),
                 "skipped": list(plan.skipped),
                 "preferences": plan.preferences,
-                **{name: plan.details[name] for name in _OF_SEARCH if name in plan.details},
+                **{name: value for name, value in found.items() if name in _OF_SEARCH},
             },
             "metric": {
                 "name": self.task.metric,
@@ -402,7 +402,7 @@ class Run:
             },
             "bytes": {"slim": sum(file.stat().st_size for file in slim.iterdir())},
             "latency": latency,
-            "history": {"search": plan.details.get("history", []), "train": self._history("train")},
+            "history": {"search": found.get("history", []), "train": self._history("train")},
             "records": {
                 "train": len(self.data.train),
                 "validation": len(self.data.validation),
@@ -411,7 +411,7 @@ class Run:
                 "bad_images": len(self.task.images.damaged.problems()) if self.task.images.damaged else 0,
             },
             "answers": len(self.task.settings().get("answers", ())) or None,
-            "seconds": {"search": plan.details.get("seconds"), **self.step_seconds()},
+            "seconds": {"search": found.get("seconds"), **self.step_seconds()},
             "seed": self.recipe.train.seed,
             "versions": versions(),
         }
@@ -429,7 +429,7 @@ class Run:
 
     def _history(self, name: str) -> list[dict[str, Any]]:
         path = self.folder / "logs" / f"{name}.json"
-        return [asdict(entry) for entry in TrainingLog.load(path).history] if path.is_file() else []
+        return [entry.to_dict() for entry in TrainingLog.load(path).history] if path.is_file() else []
 
     def step_seconds(self) -> dict[str, float]:
         """Wall time of the steps done so far, the search aside: its plan says."""

@@ -1,1 +1,1 @@
-"""Which blocks to skip: policy, reward and the callback that runs them during training."""
+"""Find the blocks to skip: what a budget allows, strategies that choose, and the callback that runs them."""

@@ -1,12 +1,13 @@
-"""From a budget to its allowance: what each block saves, counted or timed."""
+"""From a budget to the sets of blocks that meet it: what each block saves, counted or timed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from torch import nn
+from torch import Tensor, nn
 
 from ..config import Budget
 from ..core.errors import InputError
@@ -15,14 +16,14 @@ from ..core.validation import is_number
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks
 from ..inserting.selection import blocks_of
-from ..plan import Plan
-from .feasible_sets import Allowance, most_saved
+from ..plan import Plan, Savings
+from .feasible_sets import FeasibleSets, most_saved
 
 _INF = float("inf")
 _ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
 
 
-def allowance_of(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Allowance:
+def feasible_sets_of(model: nn.Module, budget: Budget, inputs: dict[str, Tensor]) -> FeasibleSets:
     """The sets of blocks that meet a budget on a model with adapters inserted.
 
     Savings are numbers of blocks, G multiply-accumulates or seconds, as the budget says. ``model`` is not changed.
@@ -32,7 +33,7 @@ def allowance_of(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Al
     """
     count = len(blocks_of(model))
     if budget.num_skip is not None:
-        return Allowance.of_number(count, budget.num_skip)
+        return FeasibleSets.of_number(count, budget.num_skip)
     if budget.macs is not None:
         name, change, costs = "macs", budget.macs, count_blocks(model, inputs)
     else:
@@ -42,28 +43,28 @@ def allowance_of(model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Al
     if most_saved(savings) < target:
         reached = (costs.adapted - most_saved(savings)) / costs.original - 1
         raise InputError(f"{name}: {change} cannot be met; skipping {count - 1} of {count} blocks gives {reached:+.3f}")
-    return Allowance(savings, target)
+    return FeasibleSets(savings, target)
 
 
-def kept_allowance(path: Path | None, model: nn.Module, budget: Budget, inputs: dict[str, Any]) -> Allowance:
-    """:func:`allowance_of`, timed once: a search that goes on after an interruption reads from ``path`` what was timed.
+def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: dict[str, Tensor]) -> FeasibleSets:
+    """:func:`feasible_sets_of`, with blocks timed once: a resumed search reads the timings from ``path``.
 
     Raises:
         InputError: the budget cannot be met, or ``path`` was edited or is of another search.
     """
     if budget.latency is None or path is None:
-        return allowance_of(model, budget, inputs)
+        return feasible_sets_of(model, budget, inputs)
     names = list(blocks_of(model))
     if not path.is_file():
-        found = describe(allowance_of(model, budget, inputs), names)
-        write_json(path, {"budget": budget.to_dict(), **found})
+        found = savings_of(feasible_sets_of(model, budget, inputs), names)
+        write_json(path, {"budget": budget.to_dict(), **found.to_dict()})
     content = read_json(path)
-    if not _is_kept(content, budget, names):
+    if not _is_timing(content, budget, names):
         raise InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
-    return Allowance(tuple(content["savings"].values()), content["target"])
+    return FeasibleSets(tuple(content["savings"].values()), content["target"])
 
 
-def _is_kept(content: Any, budget: Budget, names: list[str]) -> bool:
+def _is_timing(content: Any, budget: Budget, names: list[str]) -> bool:
     """Whether this was written for a search with this budget over these blocks."""
     if not isinstance(content, dict) or content.get("budget") != budget.to_dict():
         return False
@@ -73,18 +74,18 @@ def _is_kept(content: Any, budget: Budget, names: list[str]) -> bool:
     return all(is_number(value, -_INF) for value in (content.get("target"), *savings.values()))
 
 
-def describe(allowance: Allowance, names: list[str] | tuple[str, ...]) -> dict[str, Any]:
-    """Plain values, for JSON."""
-    return {"savings": dict(zip(names, allowance.savings, strict=True)), "target": allowance.target}
+def savings_of(feasible: FeasibleSets, names: Sequence[str]) -> Savings:
+    """What is asked for, with the savings by the blocks' names."""
+    return Savings(savings=dict(zip(names, feasible.savings, strict=True)), target=feasible.target)
 
 
 def random_blocks(plan: Plan, seed: int) -> tuple[str, ...]:
     """Blocks drawn at random that meet the budget a plan was searched for, in model order."""
-    searched = plan.details.get("allowance")
+    searched = None if plan.report is None else plan.report.allowance
     if searched is None:
         return plan.random(seed)
-    allowance = Allowance(tuple(searched["savings"].values()), searched["target"])
-    if allowance.number is not None:
+    feasible = FeasibleSets(tuple(searched.savings.values()), searched.target)
+    if feasible.number is not None:
         return plan.random(seed)
     order = np.random.default_rng((seed, 1)).permutation(len(plan.blocks))
-    return tuple(plan.blocks[block] for block in allowance.fill(order.tolist()))
+    return tuple(plan.blocks[block] for block in feasible.fill(order.tolist()))

@@ -1,4 +1,4 @@
-"""The search as a Trainer callback: chooses the subnetwork that trains, and lets the strategy look every few steps."""
+"""The search as a Trainer callback: it chooses the subnetwork that trains, and calls for rounds of comparisons."""
 
 from __future__ import annotations
 
@@ -11,44 +11,45 @@ from ..config import Draw
 from ..core.distributed import alike
 from ..core.errors import InputError
 from ..inserting.selection import choose
-from .evaluator import Trial
+from ..plan import Comparisons, Round
+from .evaluator import Evaluator
 from .strategies.strategy import Strategy
 
 
 class SearchCallback(TrainerCallback, ExportableState):
     """Steps 1 and 2 of the search (METHOD: policy gradient on a k-armed bandit), whatever the strategy.
 
-    Its whole state travels in ``trainer_state.json``; on resume it is taken from there, also by
-    another number of processes. A subnetwork is drawn an
-    optimizer step, a departure from the released code, unless ``draw`` says ``micro_batch``. Several processes draw
-    the same, share out the candidates of a round and hold the same preferences.
+    Its whole state travels in ``trainer_state.json``; on resume it is taken from there, also by another number of
+    processes. A new subnetwork is drawn for every optimizer step, a departure from the released code, unless ``draw``
+    says ``micro_batch``. Several processes draw the same, share out the candidates of a round and hold the same
+    preferences.
 
     Args:
-        strategy: what is searched with.
-        trial: what it may look at.
-        warmup: draws before the first look.
-        interval: draws between looks.
+        strategy: how blocks are chosen.
+        evaluator: compares subnetworks for it.
+        warmup: draws before the first round of comparisons.
+        interval: draws between rounds.
         draw: when a new subnetwork is drawn.
     """
 
-    def __init__(self, strategy: Strategy, trial: Trial, warmup: int, interval: int, draw: Draw) -> None:
-        self.strategy, self.trial = strategy, trial
+    def __init__(self, strategy: Strategy, evaluator: Evaluator, warmup: int, interval: int, draw: Draw) -> None:
+        self.strategy, self.evaluator = strategy, evaluator
         self.warmup, self.interval, self.draw = warmup, interval, draw
         self.draws, self.micro_batches = 0, 1
-        self.rounds: list[dict[str, Any]] = []
+        self.rounds: list[Round] = []
 
     def note(self) -> str:
         """The blocks that would be skipped if the search ended now, for the progress bar."""
-        return f"skip {' '.join(self.trial.named(self.strategy.best()))}" if self.rounds else "warm-up"
+        return f"skip {' '.join(self.evaluator.named(self.strategy.best()))}" if self.rounds else "warm-up"
 
     def state(self) -> dict[str, Any]:
         """What a resume needs, as plain JSON values."""
         attributes = {
             "strategy": self.strategy.state(),
-            "account": self.trial.account(),
+            "account": self.evaluator.comparisons.to_dict(),
             "draws": self.draws,
-            "rounds": self.rounds,
-            "batch_size": self.trial.batch_size,
+            "rounds": [entry.to_dict() for entry in self.rounds],
+            "batch_size": self.evaluator.batch_size,
             "micro_batches": self.micro_batches,
         }
         return {"args": {}, "attributes": attributes}
@@ -61,9 +62,10 @@ class SearchCallback(TrainerCallback, ExportableState):
         if state.global_step and isinstance(saved, dict) and "attributes" in saved:
             attributes = saved["attributes"]
             self.strategy.restore(attributes["strategy"])
-            self.trial.restore(attributes["account"])
-            self.draws, self.rounds = attributes["draws"], list(attributes["rounds"])
-            self.trial.batch_size = attributes["batch_size"]
+            self.evaluator.comparisons = Comparisons.from_dict(attributes["account"])
+            self.draws = attributes["draws"]
+            self.rounds = [Round.from_dict(entry) for entry in attributes["rounds"]]
+            self.evaluator.batch_size = attributes["batch_size"]
             self._refuse_other_draws(attributes["micro_batches"])
 
     def _refuse_other_draws(self, before: int) -> None:
@@ -93,14 +95,13 @@ class SearchCallback(TrainerCallback, ExportableState):
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        choose(self.trial.model, ())
+        choose(self.evaluator.model, ())
 
     def _draw(self) -> None:
-        self.trial.choose(self.strategy.draw(self.draws))
+        self.evaluator.choose(self.strategy.draw(self.draws))
 
     def _after_draw(self, state: TrainerState) -> None:
         self.draws += 1
         due = self.draws > self.warmup and self.draws % self.interval == 0
-        if self.strategy.looks and due:
-            noted = self.strategy.look(self.trial, self.draws)
-            self.rounds.append({"step": state.global_step, **noted, "preferences": list(self.strategy.preferences)})
+        if self.strategy.compares_while_training and due:
+            self.rounds.append(self.strategy.compare(self.evaluator, self.draws).replace(step=state.global_step))

@@ -4,56 +4,45 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
 
 from ..core.distributed import alike, processes, share_out
 from ..core.errors import RunError
-from ..data.record import Record
-from ..inserting.selection import choose
+from ..experiment import Experiment
+from ..inserting.selection import blocks_of, choose
+from ..plan import Comparisons
 from ..tasks.task import on_device
 from .feasible_sets import Candidate
 from .prefix_sharing import evaluate_each
 
 
-class Trial:
+class Evaluator:
     """Compares subnetworks on held-out batches, in evaluation mode, and keeps account of what that took.
 
     Batches rotate through the held-out records, in an order that changes every pass and depends on the seed alone.
     Several processes share out the subnetworks of a batch and all learn every loss.
 
     Args:
-        model: whose subnetworks are compared.
-        names: of its skippable blocks; a candidate counts them from 0.
-        heldout: records that nothing is trained on.
-        collate: records to a batch.
+        model: whose subnetworks are compared; a candidate counts its skippable blocks from 0.
+        experiment: its ``valid`` records are compared on, in an order that its training's seed decides.
         batch_size: of a held-out batch.
-        seed: of their order.
 
     Attributes:
-        subnetworks: how many losses were measured.
-        examples: the sum of their batch sizes.
-        seconds: wall time of all that.
-        ran: how often each block was really run for it in this process (see :mod:`skiptune.searching.prefix_sharing`).
+        comparisons: what that took so far.
+        block_runs: how often each block was really run for it in this process, see
+            :mod:`skiptune.searching.prefix_sharing`.
     """
 
-    def __init__(
-        self,
-        model: nn.Module,
-        names: Sequence[str],
-        heldout: Sequence[Record],
-        collate: Callable[[Sequence[Record]], dict[str, Tensor]],
-        batch_size: int,
-        seed: int,
-    ) -> None:
-        self.model, self.names, self.heldout, self.collate = model, tuple(names), heldout, collate
-        self.batch_size, self.seed = min(batch_size, len(heldout)), seed
-        self.subnetworks, self.examples, self.seconds = 0, 0, 0.0
-        self.ran: Counter[str] = Counter()
+    def __init__(self, model: nn.Module, experiment: Experiment, batch_size: int) -> None:
+        self.model, self.names = model, tuple(blocks_of(model))
+        self.task, self.heldout = experiment.task, experiment.valid
+        self.batch_size, self.seed = min(batch_size, len(self.heldout)), experiment.training.seed
+        self.comparisons = Comparisons()
+        self.block_runs: Counter[str] = Counter()
 
     def choose(self, candidate: Candidate) -> None:
         """Step over the blocks of ``candidate`` from now on."""
@@ -72,7 +61,7 @@ class Trial:
 
         def evaluate(part: Sequence[Candidate]) -> list[float]:
             batch, sets = self.batch(number), [self.named(candidate) for candidate in part]
-            found = {row: float(output.loss) for row, output in evaluate_each(self.model, sets, batch, self.ran)}
+            found = {row: float(output.loss) for row, output in evaluate_each(self.model, sets, batch, self.block_runs)}
             return [found[row] for row in range(len(part))]
 
         order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # alike ones to the same process
@@ -83,15 +72,19 @@ class Trial:
         for rows, part in zip(groups, parts, strict=True):
             for row, loss in zip(rows, part, strict=True):
                 losses[row] = loss
-        self.count(len(candidates))
+        self.add(len(candidates))
         if not np.isfinite(losses).all():
             raise alike(RunError(f"a validation loss is not finite ({losses}); lower train.learning_rate"))
         return losses
 
-    def count(self, subnetworks: int) -> None:
-        """Put so many more evaluations of a batch on the account."""
-        self.subnetworks += subnetworks
-        self.examples += subnetworks * self.batch_size
+    def add(self, subnetworks: int, seconds: float = 0.0) -> None:
+        """Add evaluations of so many subnetworks on a batch, and time, to the comparisons."""
+        before = self.comparisons
+        self.comparisons = Comparisons(
+            subnetworks=before.subnetworks + subnetworks,
+            examples=before.examples + subnetworks * self.batch_size,
+            seconds=before.seconds + seconds,
+        )
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
@@ -102,11 +95,11 @@ class Trial:
             yield
         finally:
             self.model.train(training)
-            self.seconds += time.perf_counter() - started
+            self.add(0, time.perf_counter() - started)
 
     def batch(self, number: int) -> dict[str, Tensor]:
         """Held-out batch ``number``, where the model is."""
-        return on_device(self.collate([self.heldout[row] for row in self._rows(number)]), self.model)
+        return on_device(self.task.collate([self.heldout[row] for row in self._rows(number)]), self.model)
 
     def _rows(self, number: int) -> list[int]:
         """Its records: passes over a permutation that changes every pass."""
@@ -114,13 +107,3 @@ class Trial:
         order = np.random.default_rng((self.seed, number // batches)).permutation(len(self.heldout))
         start = number % batches * self.batch_size
         return [int(row) for row in order[start : start + self.batch_size]]
-
-    def account(self) -> dict[str, Any]:
-        """What the evaluations took, as JSON values."""
-        return {"subnetworks": self.subnetworks, "examples": self.examples, "seconds": self.seconds}
-
-    def restore(self, account: dict[str, Any]) -> None:
-        """Take back what :meth:`account` gave."""
-        self.subnetworks, self.examples, self.seconds = (
-            account[name] for name in ("subnetworks", "examples", "seconds")
-        )

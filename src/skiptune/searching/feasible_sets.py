@@ -14,8 +14,8 @@ Candidate = tuple[int, ...]
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """Which sets of blocks a budget asks for: those that save at least ``target``, with no block too many.
+class FeasibleSets:
+    """The sets of blocks that meet a budget: those that save at least ``target``, with no block too many.
 
     A set has a block too many if it still saved ``target`` without it. A block that saves nothing is in no set.
 
@@ -35,7 +35,7 @@ class Allowance:
             raise InputError(f"a saving of {self.target:g} cannot be met; all blocks but one save {self.most:g}")
 
     @classmethod
-    def of_number(cls, blocks: int, number: int) -> Allowance:
+    def of_number(cls, blocks: int, number: int) -> FeasibleSets:
         """Any ``number`` of ``blocks``.
 
         Raises:
@@ -78,23 +78,26 @@ class Allowance:
                 chosen = rest
         return tuple(sorted(chosen))
 
-    def best(self, hurt: Sequence[float]) -> Candidate:
-        """The set of smallest total hurt, in increasing order; exact. Ties: fewer blocks, then lower numbers.
+    def best(self, loss_increases: Sequence[float]) -> Candidate:
+        """The set with the smallest sum of loss increases, in increasing order; exact. Ties: fewer blocks, then lower
+        numbers.
 
         Args:
-            hurt: by how much skipping each block raises the loss. Sets differ in size, so zero must mean that skipping
-                the block costs nothing; a constant added to all would favour the sets of fewest blocks. Negative
-                ones, of blocks that do harm, are fine: a set has no block too many all the same.
+            loss_increases: by how much skipping each block raises the loss. Sets differ in size, so zero must mean
+                that skipping the block costs nothing; a constant added to all would favour the sets of fewest blocks.
+                They may be negative, for blocks that do harm: a set has no block too many all the same.
         """
         if self.number is not None:
-            order = sorted(range(len(hurt)), key=lambda block: (hurt[block], block))
+            order = sorted(range(len(loss_increases)), key=lambda block: (loss_increases[block], block))
             return tuple(sorted(order[: self.number]))
-        groups = [sorted(group, key=lambda block: (hurt[block], block)) for group in self._groups]
+        groups = [sorted(group, key=lambda block: (loss_increases[block], block)) for group in self._groups]
         candidates = (
             tuple(sorted(block for group, count in zip(groups, filling, strict=True) for block in group[:count]))
             for filling in self._fillings
         )
-        return min(candidates, key=lambda chosen: (math.fsum(hurt[block] for block in chosen), len(chosen), chosen))
+        return min(
+            candidates, key=lambda chosen: (math.fsum(loss_increases[block] for block in chosen), len(chosen), chosen)
+        )
 
     def count(self) -> int:
         """The number of distinct sets."""

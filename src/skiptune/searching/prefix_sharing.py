@@ -23,20 +23,20 @@ from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.blocks import SkippableBlock
 
 
-class Shared:
-    """What has been computed for a batch: the outputs along the path of the last subnetwork, and below the blocks.
+class PrefixCache:
+    """The outputs for a batch along the path of the last subnetwork, and of what runs below the blocks.
 
-    Only one path is kept, so memory does not grow with the number of subnetworks; :func:`losses_of` visits them in an
-    order in which nothing that is dropped is needed again.
+    Only one path is kept, so memory does not grow with the number of subnetworks; :func:`evaluate_each` visits them in
+    an order in which nothing that is dropped is needed again.
 
     Attributes:
         path: for every block run by the last forward pass, in order: its name, whether it was skipped, its output.
-        ran: how often each block was really run, not skipped and not taken from the path.
+        block_runs: how often each block was really run, not skipped and not taken from the path.
     """
 
     def __init__(self) -> None:
         self.path: list[tuple[str, bool, Any]] = []
-        self.ran: Counter[str] = Counter()
+        self.block_runs: Counter[str] = Counter()
         self._place = 0
         self._below: list[Any] = []
         self._below_place = 0
@@ -54,7 +54,7 @@ class Shared:
                 return self.path[place][2]
             del self.path[place:]
             output = forward(*args, **kwargs)
-            self.ran[name] += not block.skipped
+            self.block_runs[name] += not block.skipped
             self.path.append((name, block.skipped, output))
             return output
 
@@ -77,10 +77,10 @@ class Shared:
 
 
 @contextmanager
-def sharing(model: nn.Module) -> Iterator[Shared]:
-    """While this lasts, ``model`` runs one batch only, and forward passes share what they can."""
+def prefix_cache(model: nn.Module) -> Iterator[PrefixCache]:
+    """Within this context ``model`` runs one batch only, and forward passes reuse outputs of common first choices."""
     blocks = blocks_of(model)
-    shared = Shared()
+    cache = PrefixCache()
     changed: list[nn.Module] = []
 
     def change(module: nn.Module, forward: Callable[..., Any]) -> None:
@@ -89,10 +89,10 @@ def sharing(model: nn.Module) -> Iterator[Shared]:
 
     try:
         for name, block in blocks.items():
-            change(block, shared.block(name, block, block.forward))
+            change(block, cache.block(name, block, block.forward))
         for module in family_of(model).below(model):
-            change(module, shared.below(module.forward))
-        yield shared
+            change(module, cache.below(module.forward))
+        yield cache
     finally:
         for module in changed:
             del module.forward
@@ -100,26 +100,26 @@ def sharing(model: nn.Module) -> Iterator[Shared]:
 
 @torch.no_grad()
 def evaluate_each(
-    model: nn.Module, skipped: Sequence[Sequence[str]], batch: dict[str, Tensor], ran: Counter[str] | None = None
+    model: nn.Module, skipped: Sequence[Sequence[str]], batch: dict[str, Tensor], block_runs: Counter[str] | None = None
 ) -> Iterator[tuple[int, Any]]:
     """The outputs of ``model`` on ``batch`` with each of the sets of blocks ``skipped``, in the model's present mode.
 
-    Yields numbers of sets and outputs, in an order that shares most. ``ran`` counts how often each
-    block was really run.
+    Yields numbers of sets and outputs, in an order that shares most. ``block_runs`` counts how often each block was
+    really run.
     """
     before = skipped_blocks(model)
     waiting = list(range(len(skipped)))
-    with sharing(model) as own:
+    with prefix_cache(model) as cache:
         while waiting:
             number = waiting.pop(0)
             choose(model, skipped[number])
-            own.begin()
+            cache.begin()
             yield number, model(**batch)
             # through the tree of choices branch by branch, beginning with this one's
-            waiting.sort(key=partial(_differences, skipped, number, own.order()))
-            if ran is not None:
-                ran.update(own.ran)
-            own.ran.clear()
+            waiting.sort(key=partial(_differences, skipped, number, cache.order()))
+            if block_runs is not None:
+                block_runs.update(cache.block_runs)
+            cache.block_runs.clear()
     choose(model, before)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,14 +14,14 @@ from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
-from ..plan import Plan
+from ..plan import Plan, SearchReport
 from ..training.fit import train_loop
 from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
-from .budget import describe, kept_allowance
+from .budget import savings_of, timed_once
 from .callback import SearchCallback
-from .evaluator import Trial
+from .evaluator import Evaluator
 from .search_schedule import reward_batch_size, schedule
 from .strategies import STRATEGIES, Strategy
 
@@ -45,7 +44,7 @@ def search(
             has a schedule of its own.
 
     Returns:
-        The plan, with preferences and the record of every round in ``details``.
+        The plan, with preferences and the ``report`` of how it was found.
 
     Raises:
         InputError: no budget or one that cannot be met, fewer distinct subnetworks than candidates, an empty part, or
@@ -59,45 +58,45 @@ def search(
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
-    if strategy.allowance.number == 0:
+    if strategy.feasible.number == 0:
         return Plan(family, names, (), "none")
-    details = {
-        "seed": training.seed,
-        "budget": experiment.needed_budget.to_dict(),
-        "allowance": describe(strategy.allowance, names),
-        "search": config.to_dict(),
-    }
+    report = SearchReport(
+        seed=training.seed,
+        budget=experiment.budget,
+        allowance=savings_of(strategy.feasible, names),
+        search=config,
+        seconds=0.0,
+        rounds=(),
+    )
     if not strategy.trains:
-        skipped = tuple(names[block] for block in strategy.best())
-        return Plan(family, names, skipped, strategy.name, None, {**details, "seconds": 0.0, "steps": 0, "rounds": []})
+        return Plan(family, names, strategy.chosen(), strategy.name, report=report)
     reward_batch = reward_batch_size(config, training)
-    trial = Trial(model, names, valid, experiment.task.collate, reward_batch, training.seed)
+    evaluator = Evaluator(model, experiment, reward_batch)
     times = schedule(config, training, len(train), reward_batch)
-    callback = SearchCallback(strategy, trial, times.warmup, times.interval, config.draw)
+    callback = SearchCallback(strategy, evaluator, times.warmup, times.interval, config.draw)
     before = trained_state(model)
-    of = max(times.whole, times.steps) if keep_adapters else times.steps
-    stretch = Stretch(0, times.steps, of, training.warmup_ratio)
+    whole = max(times.whole, times.steps) if keep_adapters else times.steps
+    stretch = Stretch(0, times.steps, whole, training.warmup_ratio)
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
         log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
     # a search that began with another split of the batch keeps the size of its held-out batches
-    times = schedule(config, training, len(train), trial.batch_size)
-    rounds = callback.rounds + strategy.decide(trial, times.rounds)
+    times = schedule(config, training, len(train), evaluator.batch_size)
+    rounds = callback.rounds + strategy.decide(evaluator, times.rounds)
     if not keep_adapters:
         load_trained(model, before)
     choose(model, ())
-    details |= {
-        "seconds": log.seconds,
-        "steps": log.steps,
-        "of": times.whole,
-        "comparisons": trial.account(),
-        "rounds": rounds,
-        "history": [asdict(entry) for entry in log.history],
-        **strategy.summary(),
-    }
+    report = report.replace(
+        seconds=log.seconds,
+        steps=log.steps,
+        training_steps=times.whole,
+        comparisons=evaluator.comparisons,
+        rounds=tuple(rounds),
+        history=log.history,
+        certainty=strategy.certainty(),
+    )
     preferences = dict(zip(names, strategy.preferences, strict=True))
-    skipped = tuple(names[block] for block in strategy.best())
-    return Plan(family, names, skipped, strategy.name, preferences, details)
+    return Plan(family, names, strategy.chosen(), strategy.name, preferences, report)
 
 
 def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None) -> Strategy:
@@ -111,8 +110,8 @@ def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None
     budget, config = experiment.needed_budget, experiment.search
     usual = family_of(model).sizes(model.config)
     inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
-    allowance = on_main(lambda: kept_allowance(folder and folder / "allowance.json", model, budget, inputs))
-    strategy = STRATEGIES[config.strategy](allowance, config, experiment.training.seed, tuple(blocks_of(model)))
-    if allowance.number != 0:
+    feasible = on_main(lambda: timed_once(folder and folder / "allowance.json", model, budget, inputs))
+    strategy = STRATEGIES[config.strategy](feasible, config, experiment.training.seed, tuple(blocks_of(model)))
+    if feasible.number != 0:
         strategy.check()
     return strategy

@@ -15,8 +15,9 @@ from .strategies import STRATEGIES
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
-#: The same for those that compare at the end of it. What adapters learn on ever other subnetworks is of less use to the
-#: one that is chosen, so a tenth has to do; but losses after fewer steps say little of what adapters will make up for.
+#: The same for those that compare at the end of it. What adapters learn on constantly changing subnetworks is of
+#: less use to the one that is chosen, so a tenth has to do; but losses after fewer steps say little of what adapters
+#: will make up for.
 _OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
 
 
@@ -53,7 +54,9 @@ def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batc
     """The times that a configuration means for ``rows`` training records and held-out batches of ``reward_batch``."""
     whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
     if config.max_steps is None and config.epochs is None:
-        least = whole if STRATEGIES[config.strategy].looks else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
+        least = (
+            whole if STRATEGIES[config.strategy].compares_while_training else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
+        )
         steps = max(1, round(min(_OPEN * whole, least)))
     else:
         steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)

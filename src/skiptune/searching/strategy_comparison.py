@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,15 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from ..config import SearchConfig
+from ..core.distributed import on_main
 from ..core.files import read_json, write_atomically, write_json
 from ..core.progress import track
 from ..experiment import Experiment
 from ..families.registry import family_of
-from ..inserting.selection import blocks_of
-from ..plan import Plan
+from ..plan import Comparisons, Plan, SearchReport
 from ..tasks.task import on_device
 from ..training.trained_state import load_trained, read_trained, trained_state
-from .evaluator import Trial
+from .evaluator import Evaluator
 from .prefix_sharing import evaluate_each
 from .search import prepare_search, search
 from .search_schedule import reward_batch_size, schedule
@@ -31,12 +30,35 @@ from .strategies import STRATEGIES
 _JUDGED = 1024
 
 
+@dataclass(frozen=True)
+class StrategyRow:
+    """What a strategy chose and how good that is.
+
+    Attributes:
+        strategy: its name.
+        skipped: blocks of its plan.
+        loss: of the plan on held-out records.
+        subnetworks: that were compared for the choice.
+        seconds: that the comparisons took.
+        cost: these seconds as a share of what the whole training takes.
+        regret: how far ``loss`` lies above that of the best plan of all.
+    """
+
+    strategy: str
+    skipped: tuple[str, ...]
+    loss: float
+    subnetworks: int
+    seconds: float
+    cost: float
+    regret: float = 0.0
+
+
 class StrategyComparison:
     """Searches with several strategies, each step kept in ``folder`` and not done twice.
 
-    Strategies that look only once share one warm-up on evenly drawn subnetworks; those that look during the training
-    get a search of their own. All plans are then judged on the warmed-up adapters, which were trained for none of
-    them, by the loss on up to 1,024 held-out records.
+    Strategies that compare only at the end share one warm-up on evenly drawn subnetworks; those that compare during the
+    training get a search of their own. All plans are then judged on the warmed-up adapters, which were trained for none
+    of them, by the loss on up to 1,024 held-out records.
 
     Args:
         make: the pre-trained model with fresh adapters, the same at every call.
@@ -54,11 +76,11 @@ class StrategyComparison:
     ) -> None:
         self.make, self.experiment, self.folder, self.inside = make, experiment, folder, inside
 
-    def rows(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """One row a strategy, the best first, as JSON values; also in ``compare.json``.
+    def rows(self, names: Sequence[str]) -> list[StrategyRow]:
+        """One row a strategy, the best first; also written to ``compare.json``.
 
-        ``loss`` is the yardstick's, ``regret`` how far it lies above the best of all, ``subnetworks`` and ``seconds``
-        what was compared for it, ``cost`` that time as a share of what the whole training takes.
+        Raises:
+            InputError: a strategy cannot meet the budget; nothing has been trained yet.
         """
         fresh = self.make()
         for name in names:  # refuses what cannot work before any of them begins
@@ -66,41 +88,42 @@ class StrategyComparison:
         warm = self._warm()
         plans = {name: self._plan(name, warm) for name in names}
         losses = self._judge(warm, [plan.skipped for plan in plans.values()])
-        rows = [
-            {"strategy": name, "skipped": list(plan.skipped), "loss": loss, **self._cost(plan)}
-            for (name, plan), loss in zip(plans.items(), losses, strict=True)
-        ]
         least = min(losses)
-        rows = sorted(({**row, "regret": row["loss"] - least} for row in rows), key=lambda row: float(row["loss"]))
-        write_json(self.folder / "compare.json", {"rows": rows, "budget": self.experiment.needed_budget.to_dict()})
+        rows = [self._row(plan, loss, loss - least) for plan, loss in zip(plans.values(), losses, strict=True)]
+        rows.sort(key=lambda row: row.loss)
+        content = {"rows": [asdict(row) for row in rows], "budget": self.experiment.needed_budget.to_dict()}
+        on_main(lambda: write_json(self.folder / "compare.json", content))
         return rows
 
     @property
-    def warm_steps(self) -> int:
-        """Optimizer steps of the shared warm-up, once it is done."""
-        return int(read_json(self.folder / "warm.json")["steps"])
+    def warm_up(self) -> SearchReport:
+        """Time and steps of the shared warm-up, once it is done."""
+        return on_main(lambda: SearchReport.from_dict(read_json(self.folder / "warm.json")))
 
     def _warm(self) -> nn.Module:
         """The model with adapters trained on evenly drawn subnetworks."""
         path, model = self.folder / "warm.safetensors", self.make()
-        if not path.is_file():
-            plan = self._search(model, "influence", self.folder / "warm")  # looks once, at the end
-            took = {"seconds": plan.details["seconds"], "steps": plan.steps, "of": plan.details["of"]}
-            write_json(self.folder / "warm.json", took)  # first: the adapters say that the warm-up is done
-            write_atomically(path, lambda partial: save_file(trained_state(model), partial))
-        load_trained(model, read_trained(path), str(path))
+        if not on_main(path.is_file):
+            report = self._search(model, "influence", self.folder / "warm").report  # compares at the end only
+            assert report is not None
+            took = {"seconds": report.seconds, "steps": report.steps, "of": report.training_steps}
+            state = trained_state(model)
+            # first: the adapters say that the warm-up is done
+            on_main(lambda: write_json(self.folder / "warm.json", took))
+            on_main(lambda: write_atomically(path, lambda partial: save_file(state, partial)))
+        load_trained(model, on_main(lambda: read_trained(path)), str(path))
         return model
 
     def _plan(self, name: str, warm: nn.Module) -> Plan:
         path = self.folder / f"{name}.json"
-        if not path.is_file():
+        if not on_main(path.is_file):
             kind = STRATEGIES[name]
-            if kind.looks or not kind.trains:
+            if kind.compares_while_training or not kind.trains:
                 plan = self._search(self.make(), name, self.folder / name)
             else:
                 plan = self._decide(name, warm)
-            plan.save(path)
-        return Plan.load(path)
+            on_main(lambda: plan.save(path))
+        return on_main(lambda: Plan.load(path))
 
     def _search(self, model: nn.Module, name: str, folder: Path) -> Plan:
         with self.inside(model):
@@ -108,25 +131,27 @@ class StrategyComparison:
 
     def _with(self, strategy: str) -> Experiment:
         """The experiment with another strategy."""
-        config = SearchConfig.from_dict({**self.experiment.search.to_dict(), "strategy": strategy})
-        return replace(self.experiment, search=config)
+        return replace(self.experiment, search=self.experiment.search.replace(strategy=strategy))
 
     def _decide(self, name: str, model: nn.Module) -> Plan:
-        """The choice of a strategy that looks once, on the warmed-up ``model``."""
-        experiment, names = self._with(name), tuple(blocks_of(model))
-        training = experiment.training
+        """The choice of a strategy that compares at the end only, on the warmed-up ``model``."""
+        experiment, training = self._with(name), self.experiment.training
         strategy = prepare_search(model, experiment, self.folder)
         batch = reward_batch_size(experiment.search, training)
-        trial = Trial(model, names, experiment.valid, experiment.task.collate, batch, training.seed)
+        evaluator = Evaluator(model, experiment, batch)
         times = schedule(experiment.search, training, len(experiment.train), batch)
         with self.inside(model):
-            noted = strategy.decide(trial, times.rounds)
-        skipped = tuple(trial.named(strategy.best()))
-        warm = read_json(self.folder / "warm.json")
-        took = {"steps": warm["steps"], "seconds": warm["seconds"], "comparisons": trial.account()}
-        details = {**took, "rounds": noted, **strategy.summary()}
-        preferences = dict(zip(names, strategy.preferences, strict=True))
-        return Plan(family_of(model).name, names, skipped, name, preferences, details)
+            rounds = strategy.decide(evaluator, times.rounds)
+        warm = self.warm_up
+        report = SearchReport(
+            seconds=warm.seconds,
+            steps=warm.steps,
+            comparisons=evaluator.comparisons,
+            rounds=tuple(rounds),
+            certainty=strategy.certainty(),
+        )
+        preferences = dict(zip(strategy.names, strategy.preferences, strict=True))
+        return Plan(family_of(model).name, strategy.names, strategy.chosen(), name, preferences, report)
 
     @torch.no_grad()
     def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
@@ -142,8 +167,9 @@ class StrategyComparison:
                     total[number] += float(output.loss) * len(part)
         return [value / count for value in total]
 
-    def _cost(self, plan: Plan) -> dict[str, Any]:
-        took = plan.details.get("comparisons", {"subnetworks": 0, "seconds": 0.0})
-        warm = read_json(self.folder / "warm.json")
-        whole = warm["seconds"] / warm["steps"] * warm["of"]
-        return {"subnetworks": took["subnetworks"], "seconds": took["seconds"], "cost": took["seconds"] / whole}
+    def _row(self, plan: Plan, loss: float, regret: float) -> StrategyRow:
+        report, warm = plan.report, self.warm_up
+        took = (report and report.comparisons) or Comparisons()
+        whole = (warm.seconds or 0.0) / warm.steps * (warm.training_steps or warm.steps)
+        cost = took.seconds / whole if whole else 0.0
+        return StrategyRow(plan.strategy, plan.skipped, loss, took.subnetworks, took.seconds, cost, regret)

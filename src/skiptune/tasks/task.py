@@ -94,6 +94,11 @@ class Task(ABC):
         self.processor = processor
         self.images = ImageStore(getattr(processor, "image_processor", processor))
 
+    def __repr__(self) -> str:
+        answers = self.settings().get("answers")
+        known = f"{len(answers):,} answers, " if answers else ""
+        return f"{type(self).__name__}({known}measured by {self.metric}, {type(self.processor).__name__})"
+
     def with_processor(self, processor: Any) -> Self:
         """The same task with another processor."""
         other = copy.copy(self)

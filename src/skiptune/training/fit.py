@@ -71,7 +71,7 @@ def train_loop(
         finally:
             bar.close()
     logged = (entry for entry in trainer.state.log_history if "loss" in entry)
-    history = tuple(LoggedLoss(entry["step"], float(entry["loss"])) for entry in logged)
+    history = tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)
     return TrainingLog(time.perf_counter() - started, trainer.state.global_step, history)
 
 

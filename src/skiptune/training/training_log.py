@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import InputError
@@ -26,7 +26,8 @@ class TrainingLog:
 
     def save(self, path: Path) -> None:
         """Write JSON, whole or not at all."""
-        write_json(path, asdict(self))
+        history = [entry.to_dict() for entry in self.history]
+        write_json(path, {"seconds": self.seconds, "steps": self.steps, "history": history})
 
     @classmethod
     def load(cls, path: Path) -> TrainingLog:
@@ -37,7 +38,7 @@ class TrainingLog:
         """
         content = read_json(path)
         try:
-            history = tuple(LoggedLoss(entry["step"], entry["loss"]) for entry in content["history"])
+            history = tuple(LoggedLoss.from_dict(entry) for entry in content["history"])
             return cls(content["seconds"], content.get("steps", 0), history)
-        except (AttributeError, KeyError, TypeError):
+        except (AttributeError, InputError, KeyError, TypeError):
             raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without") from None

@@ -16,24 +16,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 
 from ...config import SearchConfig
 from ...core.progress import track
-from ..evaluator import Trial
-from ..feasible_sets import Allowance, Candidate
-from .gaussian_process import TINY, Array, Belief, Kernel, believe, stacks
+from ...plan import Certainty, Round
+from ..evaluator import Evaluator
+from ..feasible_sets import Candidate, FeasibleSets
+from .gaussian_process import TINY, Array, Kernel, Observed, Posterior, posterior_of, stacks
 from .influence import influences
 from .removal import mean_losses
 from .strategy import Strategy
 
-#: Sets that are thought about at a time; where there are more, so many drawn at random, and those near the best.
+#: Sets in the pool of the Gaussian process; where there are more, so many drawn at random, and those near the best.
 _POOL = 1000
 _SAMPLES = 400
-#: Rounds that are enough: where there may be more, each compares on more batches, since thinking about n losses takes
-#: time of the order of n³.
+#: Rounds that are enough: where there may be more, each compares on more batches, since a posterior after n losses
+#: takes time of the order of n³.
 _ROUNDS = 40
 #: What a standard deviation of influence weighs, in standard deviations of the expected loss, both over all sets.
 _INFLUENCE = 0.4
@@ -52,123 +52,119 @@ class Bandit(Strategy):
     name = "bandit"
     batch_share = 0.5  # more and smaller comparisons teach more than fewer and larger ones
 
-    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
-        super().__init__(allowance, config, seed, names)
+    def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(feasible, config, seed, names)
         self.kernel = Kernel(stacks(names))
-        self.rounds: list[tuple[list[Candidate], list[float]]] = []
+        self.rounds: list[Observed] = []
         self.confidence = 0.0
         self.influence: Array = np.zeros(self.blocks)
-        self._belief: Belief | None = None
+        self.posterior: Posterior | None = None
 
-    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        noted: list[dict[str, Any]] = []
-        self.influence = np.array(influences(trial, self.config.batches))
+    def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
+        found: list[Round] = []
+        self.influence = np.array(influences(evaluator, self.config.batches))
         rounds -= 1  # about what that took
         batches = max(1, rounds // _ROUNDS)
         for number in track(range(max(1, rounds // batches)), "comparing"):
             if self.confidence < _SURE:
-                noted.append(self.look(trial, number, batches))
-        return noted
+                found.append(self.compare(evaluator, number, batches))
+        return found
 
-    def look(self, trial: Trial, step: int, batches: int = 1) -> dict[str, Any]:
+    def compare(self, evaluator: Evaluator, step: int, batches: int = 1) -> Round:
         """One round, each of its losses a mean over so many held-out batches."""
         candidates = self._candidates(step)
-        losses = mean_losses(trial, candidates, range(step * batches, (step + 1) * batches))
+        losses = mean_losses(evaluator, candidates, range(step * batches, (step + 1) * batches))
         self.rounds.append((candidates, losses))
-        self._think(step)
-        return {
-            "candidates": [list(candidate) for candidate in candidates],
-            "losses": losses,
-            "confidence": self.confidence,
-            "preferences": list(self.preferences),
-        }
+        self._update_posterior(step)
+        return Round(
+            candidates=tuple(candidates),
+            losses=tuple(losses),
+            confidence=self.confidence,
+            preferences=tuple(self.preferences),
+        )
 
-    def summary(self) -> dict[str, Any]:
-        """``confidence``: the probability that the choice is the best set; ``expected_regret``: loss expected to be
-        lost against the best set, and ``spread``: standard deviation of the expected loss over all sets, on the same
-        scale; ``likely``: sets the best one is among with 95 % probability, as many as it takes.
-        """
-        belief = self._belief
-        if belief is None:
-            return {}
-        samples = belief.sample(self.generator(0, 1), _SAMPLES)
-        wins = np.sort(np.bincount(samples.argmin(1), minlength=len(belief.sets)))[::-1] / _SAMPLES
-        regret = samples[:, belief.best()] - samples.min(1)
-        return {
-            "confidence": self.confidence,
-            "expected_regret": float(regret.mean()),
-            "spread": float(belief.mean.std()),
-            "likely": int(np.searchsorted(np.cumsum(wins), _SURE)) + 1,
-            "sets": self.allowance.count(),
-        }
+    def certainty(self) -> Certainty | None:
+        posterior = self.posterior
+        if posterior is None:
+            return None
+        samples = posterior.sample(self.generator(0, 1), _SAMPLES)
+        wins = np.sort(np.bincount(samples.argmin(1), minlength=len(posterior.sets)))[::-1] / _SAMPLES
+        regret = samples[:, posterior.best()] - samples.min(1)
+        return Certainty(
+            confidence=self.confidence,
+            expected_regret=float(regret.mean()),
+            spread=float(posterior.mean.std()),
+            likely=int(np.searchsorted(np.cumsum(wins), _SURE)) + 1,
+            sets=self.feasible.count(),
+        )
 
-    def _think(self, step: int) -> None:
-        """Come to a belief after the rounds so far; ``step`` seeds what is drawn for it."""
-        belief = believe(self.kernel, self._pool(step), self.rounds)
-        belief = replace(belief, mean=belief.mean + self._of_influence(belief))
-        self._belief = belief
-        best = belief.best()
-        self.choice = belief.sets[best]
-        wins = belief.sample(self.generator(step, 1), _SAMPLES).argmin(1)
+    def _update_posterior(self, step: int) -> None:
+        """The posterior after the rounds so far, and what follows from it; ``step`` seeds what is drawn for it."""
+        posterior = posterior_of(self.kernel, self._pool(step), self.rounds)
+        posterior = replace(posterior, mean=posterior.mean + self._influence_term(posterior))
+        self.posterior = posterior
+        best = posterior.best()
+        self.choice = posterior.sets[best]
+        wins = posterior.sample(self.generator(step, 1), _SAMPLES).argmin(1)
         self.confidence = float((wins == best).mean())
-        chosen, _ = self.kernel.features(belief.sets)
+        chosen, _ = self.kernel.features(posterior.sets)
         share = chosen.mean(0)
-        skipped = chosen.T @ belief.mean / np.maximum(chosen.sum(0), 1)
-        kept = (1 - chosen).T @ belief.mean / np.maximum((1 - chosen).sum(0), 1)
+        skipped = chosen.T @ posterior.mean / np.maximum(chosen.sum(0), 1)
+        kept = (1 - chosen).T @ posterior.mean / np.maximum((1 - chosen).sum(0), 1)
         self.preferences = np.where((share > 0) & (share < 1), kept - skipped, 0.0).tolist()
 
-    def _of_influence(self, belief: Belief) -> Array:
+    def _influence_term(self, posterior: Posterior) -> Array:
         """What the influence of its blocks adds to the loss expected of every set."""
-        total = self.kernel.features(belief.sets)[0] @ self.influence
-        found: Array = _INFLUENCE * belief.mean.std() * (total - total.mean()) / max(float(total.std()), TINY)
+        total = self.kernel.features(posterior.sets)[0] @ self.influence
+        found: Array = _INFLUENCE * posterior.mean.std() * (total - total.mean()) / max(float(total.std()), TINY)
         return found
 
     def _candidates(self, step: int) -> list[Candidate]:
         """Of one round: different sets, each drawn as probable as it is the best."""
         generator = self.generator(step, 2)
-        wanted = min(self.config.candidates, self.allowance.count())
+        wanted = min(self.config.candidates, self.feasible.count())
         found: dict[Candidate, None] = {}
-        source = self._even(generator) if self._belief is None else self._probable(generator, self._belief)
+        source = self._evenly_drawn(generator) if self.posterior is None else self._thompson(generator, self.posterior)
         for candidate in source:
             found.setdefault(candidate)
             if len(found) == wanted:
                 break
         return list(found)
 
-    def _even(self, generator: np.random.Generator) -> Iterator[Candidate]:
+    def _evenly_drawn(self, generator: np.random.Generator) -> Iterator[Candidate]:
         """Sets that use all blocks equally often: a random order is cut into sets until it is used up."""
         while True:
             order = [int(block) for block in generator.permutation(self.blocks)]
-            while self.allowance.met(order):
-                candidate = self.allowance.fill(order)
+            while self.feasible.met(order):
+                candidate = self.feasible.fill(order)
                 yield candidate
                 order = [block for block in order if block not in candidate]
 
-    def _probable(self, generator: np.random.Generator, belief: Belief) -> Iterator[Candidate]:
-        """Thompson samples; where they all say the same, at last any."""
-        for number in belief.sample(generator, 20 * self.config.candidates).argmin(1):
-            yield belief.sets[int(number)]
+    def _thompson(self, generator: np.random.Generator, posterior: Posterior) -> Iterator[Candidate]:
+        """Thompson samples: the best sets of losses drawn from the posterior; where they all agree, at last any set."""
+        for number in posterior.sample(generator, 20 * self.config.candidates).argmin(1):
+            yield posterior.sets[int(number)]
         while True:
-            yield belief.sets[int(generator.integers(len(belief.sets)))]
+            yield posterior.sets[int(generator.integers(len(posterior.sets)))]
 
     def _pool(self, step: int) -> list[Candidate]:
         """All sets if there are few, else some at random, those compared already, and what is one exchange away from
         the best of them.
         """
-        number = self.allowance.number
-        if number is not None and self.allowance.count() <= _POOL:
+        number = self.feasible.number
+        if number is not None and self.feasible.count() <= _POOL:
             return list(combinations(range(self.blocks), number))
         generator = self.generator(step, 3)
         found = {candidate: None for candidates, _ in self.rounds for candidate in candidates}
-        seen = list(found)
-        best = seen[believe(self.kernel, seen, self.rounds).best()]
+        compared = list(found)
+        best = compared[posterior_of(self.kernel, compared, self.rounds).best()]
         for out in best:
             for into in set(range(self.blocks)) - set(best):
-                found.setdefault(self.allowance.fill([into, *(block for block in best if block != out), out]))
-        while len(found) < min(_POOL, self.allowance.count()):
+                found.setdefault(self.feasible.fill([into, *(block for block in best if block != out), out]))
+        while len(found) < min(_POOL, self.feasible.count()):
             before = len(found)
             for _ in range(_POOL):
-                found.setdefault(self.allowance.fill(generator.permutation(self.blocks).tolist()))
+                found.setdefault(self.feasible.fill(generator.permutation(self.blocks).tolist()))
             if len(found) == before:
                 break
         return list(found)

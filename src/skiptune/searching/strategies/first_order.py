@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from ...inserting.block_hooks import block_hooks, output_stream
 from ...layers.blocks import SkippableBlock
-from ..evaluator import Trial
+from ...plan import Round
+from ..evaluator import Evaluator
 from .strategy import Strategy
 
 
@@ -24,27 +25,27 @@ class FirstOrder(Strategy):
 
     name = "first_order"
 
-    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        trial.choose(())
+    def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
+        evaluator.choose(())
         total = torch.zeros(self.blocks)
-        with trial.evaluating(), _recorded(trial.model):
+        with evaluator.evaluating(), _recorded(evaluator.model):
             for number in range(self.config.batches):
-                total += self._importance(trial, number)
-                trial.count(2)  # a backward pass takes about as long as a forward pass
-        self.settle((total / self.config.batches).tolist())
+                total += self._importance(evaluator, number)
+                evaluator.add(2)  # a backward pass takes about as long as a forward pass
+        self.choose_least((total / self.config.batches).tolist())
         return []
 
-    def _importance(self, trial: Trial, number: int) -> Tensor:
+    def _importance(self, evaluator: Evaluator, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""
-        changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in trial.names}
+        changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in evaluator.names}
 
         def compare(name: str, block: SkippableBlock, inputs: tuple[Tensor, ...], output: Any) -> None:
             y = output_stream(output)
             with torch.no_grad():
                 changes[name].append((y, y - block.step_over(inputs[0])))
 
-        with block_hooks(trial.model, compare):
-            loss = trial.model(**trial.batch(number)).loss
+        with block_hooks(evaluator.model, compare):
+            loss = evaluator.model(**evaluator.batch(number)).loss
         outputs = [y for pairs in changes.values() for y, _ in pairs]
         gradients = iter(torch.autograd.grad(loss, outputs))
         first_order = [

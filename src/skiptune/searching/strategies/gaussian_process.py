@@ -1,4 +1,4 @@
-"""What is believed of the loss of every set of skipped blocks: a Gaussian process over sets.
+"""A Gaussian process over sets of skipped blocks: the loss expected of every set, and how sure that is.
 
 Skipping two blocks hurts more, or less, than the sum of both: of the differences between subnetworks of the embedded
 model, single blocks explain 38 % on easy-VQA and 62 % on DAQUAR, with pairs it is 85 % and 84 % (least squares on
@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from ..feasible_sets import Candidate
 
 Array = NDArray[np.float64]
+#: The candidates of a round and their losses.
+Observed = tuple[list[Candidate], list[float]]
 #: Standard deviations of the effects beforehand, relative to that of a block; that of a distance shrinks with it.
 _DISTANCE, _REACH, _PAIR, _SET = 1.5, 1.5, 0.4, 0.1
 #: Variances of a loss measured on one batch, relative to that of a block's effect, of which the likeliest is taken.
@@ -80,8 +82,8 @@ class Kernel:
 
 
 @dataclass(frozen=True)
-class Belief:
-    """Loss of every set of a pool after some rounds, up to a constant.
+class Posterior:
+    """The posterior distribution of the loss of every set of a pool after some rounds, up to a constant.
 
     Attributes:
         sets: the pool.
@@ -103,7 +105,7 @@ class Belief:
         return int(np.argmin(self.mean))
 
 
-def believe(kernel: Kernel, pool: list[Candidate], rounds: Sequence[tuple[list[Candidate], list[float]]]) -> Belief:
+def posterior_of(kernel: Kernel, pool: list[Candidate], rounds: Sequence[Observed]) -> Posterior:
     """The posterior over ``pool`` after the losses of some rounds.
 
     The scale of all effects and that of the noise are those of the highest marginal likelihood.
@@ -112,12 +114,13 @@ def believe(kernel: Kernel, pool: list[Candidate], rounds: Sequence[tuple[list[C
     contrasts = _contrasts([len(candidates) for candidates, _ in rounds])
     values, basis = np.linalg.eigh(contrasts.T @ kernel(sets, sets) @ contrasts)
     basis = contrasts @ basis
-    there = basis.T @ np.array([loss for _, found in rounds for loss in found])
-    _, variances, scale = max((_fit(values.clip(0) + noise, there) for noise in _NOISES), key=lambda fit: fit[0])
-    seen = kernel(pool, sets) @ basis
-    covariance = scale * (kernel(pool, pool) - (seen / variances) @ seen.T)
+    observed = basis.T @ np.array([loss for _, losses in rounds for loss in losses])
+    fits = (_best_scale(values.clip(0) + noise, observed) for noise in _NOISES)
+    _, variances, scale = max(fits, key=lambda fit: fit[0])
+    cross = kernel(pool, sets) @ basis
+    covariance = scale * (kernel(pool, pool) - (cross / variances) @ cross.T)
     root = np.linalg.cholesky(covariance + 1e-6 * max(scale, TINY) * np.eye(len(pool))).astype(np.float64)
-    return Belief(pool, seen @ (there / variances), root)
+    return Posterior(pool, cross @ (observed / variances), root)
 
 
 def _contrasts(sizes: Sequence[int]) -> Array:
@@ -131,9 +134,9 @@ def _contrasts(sizes: Sequence[int]) -> Array:
     return found
 
 
-def _fit(variances: Array, there: Array) -> tuple[float, Array, float]:
-    """Log likelihood of independent ``there`` at the best scale of their ``variances``, these, and that scale."""
-    if not len(there):  # a single candidate: nothing to compare
+def _best_scale(variances: Array, observed: Array) -> tuple[float, Array, float]:
+    """Log likelihood of independent ``observed`` at the best scale of their ``variances``, these, and that scale."""
+    if not len(observed):  # a single candidate: nothing to compare
         return 0.0, variances, 0.0
-    scale = max(float((there**2 / variances).mean()), TINY**2)
-    return -0.5 * len(there) * np.log(scale) - 0.5 * float(np.log(variances).sum()), variances, scale
+    scale = max(float((observed**2 / variances).mean()), TINY**2)
+    return -0.5 * len(observed) * np.log(scale) - 0.5 * float(np.log(variances).sum()), variances, scale

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ...inserting.block_hooks import block_hooks, output_stream
-from ..evaluator import Trial
+from ...plan import Round
+from ..evaluator import Evaluator
 from .strategy import Strategy
 
 
@@ -20,22 +21,22 @@ class Influence(Strategy):
 
     name = "influence"
 
-    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
-        self.settle(influences(trial, self.config.batches))
+    def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
+        self.choose_least(influences(evaluator, self.config.batches))
         return []
 
 
-def influences(trial: Trial, batches: int) -> list[float]:
+def influences(evaluator: Evaluator, batches: int) -> list[float]:
     """``1 − cos(input, output)`` of every block, with nothing skipped, over the first ``batches`` held-out batches."""
-    found: dict[str, list[float]] = {name: [] for name in trial.names}
+    found: dict[str, list[float]] = {name: [] for name in evaluator.names}
 
     def compare(name: str, block: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         cosine = torch.cosine_similarity(inputs[0].float(), output_stream(output).float(), dim=-1)
         found[name].append(1 - float(cosine.mean()))
 
-    trial.choose(())
-    with block_hooks(trial.model, compare), trial.evaluating(), torch.no_grad():
+    evaluator.choose(())
+    with block_hooks(evaluator.model, compare), evaluator.evaluating(), torch.no_grad():
         for number in range(batches):
-            trial.model(**trial.batch(number))
-            trial.count(1)
+            evaluator.model(**evaluator.batch(number))
+            evaluator.add(1)
     return [sum(values) / len(values) for values in found.values()]

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from ...config import SearchConfig
 from ...core.errors import InputError
-from ..evaluator import Trial
-from ..feasible_sets import Allowance, Candidate
+from ...plan import Round
+from ..evaluator import Evaluator
+from ..feasible_sets import Candidate, FeasibleSets
 from .rewards import Standardized, exp_loss
-from .strategy import Strategy
+from .strategy import State, Strategy
 
 _ATTEMPTS = 1000
 
@@ -26,16 +25,16 @@ class Policy(Strategy):
     """
 
     name = "policy"
-    looks = True
+    compares_while_training = True
 
-    def __init__(self, allowance: Allowance, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
-        super().__init__(allowance, config, seed, names)
+    def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(feasible, config, seed, names)
         self.g = torch.zeros(self.blocks, dtype=torch.float32)
         self.reward = Standardized()
         self.rounds = 0
 
     def check(self) -> None:
-        distinct = self.allowance.count()
+        distinct = self.feasible.count()
         if distinct < self.config.candidates:
             raise InputError(
                 f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
@@ -45,15 +44,15 @@ class Policy(Strategy):
     def draw(self, step: int, candidate: int = 0) -> Candidate:
         """The blocks of draw ``candidate`` at ``step``, in increasing order.
 
-        Blocks that save differently are drawn one after the other until the allowance is met.
+        Blocks that save differently are drawn one after the other until the budget is met.
         """
         entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy >> 1))
         # all blocks must be in an order of all of them
         probabilities = self.g.sigmoid().clamp_min(torch.finfo(torch.float32).tiny)
-        count = self.blocks if self.allowance.number is None else self.allowance.number
+        count = self.blocks if self.feasible.number is None else self.feasible.number
         order = torch.multinomial(probabilities, count, replacement=False, generator=generator)
-        return self.allowance.fill(order.tolist())
+        return self.feasible.fill(order.tolist())
 
     def draw_distinct(self, number: int, step: int) -> list[Candidate]:
         """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but where
@@ -66,13 +65,18 @@ class Policy(Strategy):
                 break
         return list(found)
 
-    def look(self, trial: Trial, step: int) -> dict[str, Any]:
+    def compare(self, evaluator: Evaluator, step: int) -> Round:
         candidates = self.draw_distinct(self.config.candidates, step)
-        losses = trial.losses(candidates, self.rounds)
+        losses = evaluator.losses(candidates, self.rounds)
         rewards = exp_loss(losses) if self.config.reward == "exp_loss" else self.reward(losses)
         self.rounds += 1
         self.update(candidates, rewards)
-        return {"candidates": [list(candidate) for candidate in candidates], "losses": losses, "rewards": rewards}
+        return Round(
+            candidates=tuple(candidates),
+            losses=tuple(losses),
+            rewards=tuple(rewards),
+            preferences=tuple(self.preferences),
+        )
 
     def update(self, candidates: list[Candidate], rewards: list[float]) -> None:
         """``g_i += lr · (r_k − mean r) · p_i (1 − p_i)`` for every block ``i`` skipped in candidate ``k``.
@@ -95,12 +99,12 @@ class Policy(Strategy):
         skipped with probability ``sigmoid(g)`` by itself. Rewards are compared within rounds whose candidates save
         alike, so zero is a block that hurts as much as its saving is worth, and sets of different size compare.
         """
-        return self.allowance.best([-preference for preference in self.g.tolist()])
+        return self.feasible.best([-preference for preference in self.g.tolist()])
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         return {**super().state(), "spread": self.reward.spread, "rounds": self.rounds}
 
-    def restore(self, state: dict[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         super().restore(state)
         self.g = torch.tensor(self.preferences, dtype=torch.float32)
         self.reward.spread, self.rounds = state["spread"], int(state["rounds"])

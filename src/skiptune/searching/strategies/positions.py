@@ -18,7 +18,7 @@ class Position(Strategy):
         raise NotImplementedError
 
     def best(self) -> Candidate:
-        return self.allowance.fill(self.order())
+        return self.feasible.fill(self.order())
 
 
 class Random(Position):
@@ -61,6 +61,6 @@ class Even(Position):
         for count in range(self.blocks):
             places = (np.arange(count) + 0.5) * self.blocks / count if count else np.zeros(0)
             chosen = tuple(int(place) for place in places)
-            if self.allowance.met(chosen):
+            if self.feasible.met(chosen):
                 break
-        return self.allowance.fill([*chosen, *self.order()])
+        return self.feasible.fill([*chosen, *self.order()])

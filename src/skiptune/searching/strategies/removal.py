@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from ..evaluator import Trial
+from ...plan import Round
+from ..evaluator import Evaluator
 from ..feasible_sets import Candidate
 from .strategy import Strategy
 
 
-def mean_losses(trial: Trial, candidates: list[Candidate], batches: Sequence[int]) -> list[float]:
+def mean_losses(evaluator: Evaluator, candidates: list[Candidate], batches: Sequence[int]) -> list[float]:
     """Of every candidate over some held-out batches."""
-    rows = [trial.losses(candidates, number) for number in batches]
+    rows = [evaluator.losses(candidates, number) for number in batches]
     return [sum(column) / len(batches) for column in zip(*rows, strict=True)]
 
 
@@ -21,11 +21,11 @@ class LeaveOneOut(Strategy):
 
     name = "leave_one_out"
 
-    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
+    def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         whole, *without = mean_losses(
-            trial, [(), *((block,) for block in range(self.blocks))], range(self.config.batches)
+            evaluator, [(), *((block,) for block in range(self.blocks))], range(self.config.batches)
         )
-        self.settle([loss - whole for loss in without])
+        self.choose_least([loss - whole for loss in without])
         return []
 
 
@@ -37,20 +37,20 @@ class Greedy(Strategy):
 
     name = "greedy"
 
-    def decide(self, trial: Trial, rounds: int) -> list[dict[str, Any]]:
+    def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         gone: list[int] = []
-        base = mean_losses(trial, [()], range(self.config.batches))[0]
-        useful = [block for block in range(self.blocks) if self.allowance.savings[block] > 0]
-        while not self.allowance.met(gone):
+        base = mean_losses(evaluator, [()], range(self.config.batches))[0]
+        useful = [block for block in range(self.blocks) if self.feasible.savings[block] > 0]
+        while not self.feasible.met(gone):
             left = [block for block in useful if block not in gone]
             sets = [tuple(sorted((*gone, block))) for block in left]
-            losses = mean_losses(trial, sets, range(self.config.batches))
-            price = [(loss - base) / self.allowance.savings[block] for loss, block in zip(losses, left, strict=True)]
+            losses = mean_losses(evaluator, sets, range(self.config.batches))
+            price = [(loss - base) / self.feasible.savings[block] for loss, block in zip(losses, left, strict=True)]
             turn = price.index(min(price))
             gone.append(left[turn])
             base = losses[turn]
         self.preferences = [
             float(-gone.index(block) if block in gone else -self.blocks) for block in range(self.blocks)
         ]
-        self.choice = self.allowance.fill(gone)
+        self.choice = self.feasible.fill(gone)
         return []

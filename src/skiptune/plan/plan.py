@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .core.errors import InputError
-from .core.files import read_json, write_json
-from .core.validation import Problems, is_number, nearest
-
-
-@dataclass(frozen=True)
-class LoggedLoss:
-    """The mean training loss over the steps since the one logged before, up to and with ``step``."""
-
-    step: int
-    loss: float
+from ..core.errors import InputError
+from ..core.files import read_json, write_json
+from ..core.validation import Problems, is_number, nearest
+from .search_report import SearchReport
 
 
 @dataclass(frozen=True)
@@ -31,7 +24,8 @@ class Plan:
         skipped: names of the skipped ones, in model order.
         strategy: how they were chosen: a name of :mod:`skiptune.searching.strategies`, ``given`` or ``none``.
         preferences: the strategy's number for every block; higher means more skippable.
-        details: what else is worth keeping: seed, rounds, seconds, budget.
+        report: how the search came to it; ``None`` for a plan that was not searched for.
+        source: where a plan comes from that was read from another program's checkpoint.
     """
 
     family: str
@@ -39,7 +33,8 @@ class Plan:
     skipped: tuple[str, ...]
     strategy: str = "given"
     preferences: dict[str, float] | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    report: SearchReport | None = field(default=None, repr=False)
+    source: str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "blocks", tuple(self.blocks))
@@ -49,7 +44,20 @@ class Plan:
     @property
     def steps(self) -> int:
         """Optimizer steps that the search for it trained."""
-        return int(self.details.get("steps", 0))
+        return 0 if self.report is None else self.report.steps
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Names of the blocks that are not skipped, in model order."""
+        return tuple(name for name in self.blocks if name not in self.skipped)
+
+    def __str__(self) -> str:
+        lines = [
+            f"{self.family}: {len(self.skipped)} of {len(self.blocks)} blocks skipped, strategy {self.strategy}",
+            f"skipped:   {', '.join(self.skipped) or 'none'}",
+            f"kept:      {', '.join(self.kept)}",
+        ]
+        return "\n".join(lines if self.report is None else [*lines, str(self.report)])
 
     def random(self, seed: int) -> tuple[str, ...]:
         """As many blocks as are skipped here, drawn at random, in model order."""
@@ -58,7 +66,21 @@ class Plan:
 
     def save(self, path: str | Path) -> None:
         """Write JSON, whole or not at all."""
-        write_json(Path(path), asdict(self))
+        write_json(Path(path), self.to_dict())
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in ``plan.json``, where the report is ``details``."""
+        details = {} if self.report is None else self.report.to_dict()
+        if self.source is not None:
+            details["source"] = self.source
+        return {
+            "family": self.family,
+            "blocks": list(self.blocks),
+            "skipped": list(self.skipped),
+            "strategy": self.strategy,
+            "preferences": self.preferences,
+            "details": details,
+        }
 
     @classmethod
     def load(cls, path: str | Path) -> Plan:
@@ -89,7 +111,11 @@ class Plan:
         ok = ok and all(is_number(value, -1e9) for value in (preferences or {}).values())
         problems.check(ok, f"preferences: {preferences!r} does not give every block a number")
         problems.raise_any()
-        return cls(**values)
+        details = dict(values["details"])
+        origin = details.pop("source", None)
+        report = SearchReport.from_dict(details, f"{source} is not a plan: details") if details else None
+        given = {name: value for name, value in values.items() if name != "details"}
+        return cls(**given, report=report, source=origin)
 
 
 def check_skipped(skipped: tuple[str, ...] | list[str], blocks: tuple[str, ...]) -> None:

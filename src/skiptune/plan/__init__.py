@@ -1,0 +1,8 @@
+"""A plan says which blocks of a model are skipped; its report, how the search came to it."""
+
+from __future__ import annotations
+
+from .plan import Plan, check_skipped
+from .search_report import Certainty, Comparisons, LoggedLoss, Round, Savings, SearchReport
+
+__all__ = ["Certainty", "Comparisons", "LoggedLoss", "Plan", "Round", "Savings", "SearchReport", "check_skipped"]
