@@ -35,12 +35,12 @@ def work(folder: Path) -> dict[str, Any]:
     from ..costs.macs import count_macs
     from ..costs.parameters import count_parameters
     from ..inserting.pruning import remove_dead_blocks
-    from ..methods.method import Work
+    from ..methods.method import TrainingContext
     from ..methods.registry import METHODS
+    from ..methods.train_method import train_method
     from ..running.recipe_reading import read_recipe
     from ..running.run import Run
     from ..tasks.evaluation import evaluate
-    from ..training.fit import fit
 
     job = read_json(folder / "job.json")
     torch.set_num_threads(job["threads"])
@@ -57,12 +57,9 @@ def work(folder: Path) -> dict[str, Any]:
     model = make()
     before = count_parameters(model)
     started = time.perf_counter()
-    plan = method.choose(model, Work(make, run.experiment, recipe.start, folder / "choice", kept))
-    done = plan.steps if recipe.start == "search" else 0
-    steps = done
-    if method.trains:
-        with kept(model):
-            steps += fit(model, run.experiment, plan, done=done).steps
+    context = TrainingContext(make, run.experiment, recipe.start, folder / "choice", kept)
+    trained = train_method(method, model, context)
+    plan = trained.plan
     train_s, peak = time.perf_counter() - started, peak_gib()
     counts = count_parameters(remove_dead_blocks(model, plan))
     head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)
@@ -92,7 +89,7 @@ def work(folder: Path) -> dict[str, Any]:
         "train_s": train_s,
         "evaluate_s": evaluate_s,
         "peak_gib": peak,
-        "steps": steps,
+        "steps": trained.steps,
         "search_steps": plan.steps,
         "learning_rates": own,
         "threads": job["threads"],

@@ -11,8 +11,8 @@ from ..config import Budget
 from ..core.files import read_json
 from ..core.validation import Problems
 from ..methods.compare_config import CompareConfig
-from ..methods.plan_methods import Skipping
 from ..methods.registry import METHODS
+from ..running.method_recipe import method_recipe
 from ..running.recipe import Recipe
 
 RESULT, FAILURE = "result.json", "failure.txt"
@@ -82,19 +82,12 @@ def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[str]) -
 
 def job_recipe(recipe: Recipe, job: Job) -> Recipe:
     """The recipe of one job: its seed, its budget, its learning rates, and what kept blocks get."""
-    method, compare = METHODS[job.method], recipe.compare
-    factors = method.learning_rate_factors(
-        recipe.train.learning_rate_factors, compare.learning_rate_factors.get(job.method)
-    )
-    adapters = recipe.adapters
-    if isinstance(method, Skipping):
-        adapters = adapters.replace(block_adapter=method.kind)
-    return recipe.replace(
+    own, compare = method_recipe(recipe, METHODS[job.method]), recipe.compare
+    return own.replace(
         output=str(job.folder(Path(recipe.output))),
         baselines=(),
-        adapters=adapters,
         budget=job.budget or recipe.budget,
-        train=recipe.train.replace(seed=job.seed, learning_rate_factors=factors),
+        train=own.train.replace(seed=job.seed),
         compare=CompareConfig(
             methods=(job.method,),
             seeds=(job.seed,),

@@ -43,16 +43,17 @@ class Setup:
 
 
 @dataclass(frozen=True)
-class Work:
-    """The arguments for a choice of blocks.
+class TrainingContext:
+    """What a method is trained on.
 
     Attributes:
-        make: the prepared model, with the same weights at every call.
-        experiment: as for :func:`skiptune.search`.
+        make: makes the prepared model, with the same weights at every call.
+        experiment: as for :func:`skiptune.search` and :func:`skiptune.fit`.
         start: ``search`` or ``pretrained``, as in a recipe: whether the training continues with the adapters of the
             search.
-        folder: for intermediate files.
+        folder: for intermediate files of the choice of blocks.
         inside: a context for every model that is trained, e.g. that of :class:`skiptune.EncoderCache`.
+        checkpoints: directory to go on from after an interruption; ``None``: start over.
     """
 
     make: Callable[[], nn.Module]
@@ -60,6 +61,7 @@ class Work:
     start: str
     folder: Path
     inside: Callable[[nn.Module], AbstractContextManager[Any]]
+    checkpoints: Path | None = None
 
 
 class Method:
@@ -95,6 +97,10 @@ class Method:
         """Why it cannot be used with models of ``family``; ``None``: it can."""
         return None
 
+    def adapters(self, config: SkipConfig) -> SkipConfig:
+        """What of a recipe's adapters the method inserts."""
+        return config
+
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         """Add what the method trains to a pre-trained model with its head, and freeze the rest. In place.
 
@@ -103,7 +109,7 @@ class Method:
         insert(model, NO_ADAPTERS, setup.seed)
         return model
 
-    def choose(self, model: nn.Module, work: Work) -> Plan:
+    def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
         """The blocks to skip. The prepared ``model`` is trained for ``plan.steps`` steps of the training in the
         search."""
         return nothing_skipped(model)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from torch import nn
 
-from ..config import BlockAdapter
+from ..config import BlockAdapter, SkipConfig
+from ..core.distributed import on_main
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
@@ -15,7 +16,7 @@ from ..plan import Plan, SearchReport
 from ..searching.search import prepare_search, search
 from ..searching.strategy_comparison import StrategyComparison
 from ..training.trained_state import load_trained, read_trained
-from .method import Method, Setup, Work
+from .method import Method, Setup, TrainingContext
 
 #: Strategies that need no search: by position, by what blocks do, by what each loses alone.
 HEURISTICS = ("first", "last", "even", "influence", "first_order", "leave_one_out")
@@ -34,8 +35,11 @@ class Skipping(Method):
     def __init__(self, kind: BlockAdapter) -> None:
         self.kind, self.form = kind, kind
 
+    def adapters(self, config: SkipConfig) -> SkipConfig:
+        return config.replace(block_adapter=self.kind)
+
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
-        return insert(model, setup.adapters.replace(block_adapter=self.kind), setup.seed)
+        return insert(model, self.adapters(setup.adapters), setup.seed)
 
 
 class Searched(Skipping):
@@ -45,11 +49,12 @@ class Searched(Skipping):
 
     def __init__(self, kind: BlockAdapter) -> None:
         super().__init__(kind)
-        self.name, self.title = f"das-{kind}", f"DAS, {_SAID[kind]}"
+        self.name, self.title = f"das-{kind}", f"DAS, {_PARTS[kind]}"
 
-    def choose(self, model: nn.Module, work: Work) -> Plan:
-        with work.inside(model):
-            return search(model, work.experiment, keep_adapters=work.start == "search")
+    def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
+        folder = None if context.checkpoints is None else context.checkpoints / "search"
+        with context.inside(model):
+            return search(model, context.experiment, folder, keep_adapters=context.start == "search")
 
 
 class RandomPlan(Skipping):
@@ -59,11 +64,11 @@ class RandomPlan(Skipping):
 
     def __init__(self, kind: BlockAdapter) -> None:
         super().__init__(kind)
-        self.name, self.title = f"random-{kind}", f"random plans, {_SAID[kind]}"
+        self.name, self.title = f"random-{kind}", f"random plans, {_PARTS[kind]}"
 
-    def choose(self, model: nn.Module, work: Work) -> Plan:
-        config = work.experiment.search.replace(strategy="random")
-        strategy = prepare_search(model, replace(work.experiment, search=config), work.folder)
+    def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
+        config = context.experiment.search.replace(strategy="random")
+        strategy = prepare_search(model, replace(context.experiment, search=config), context.folder)
         return Plan(family_of(model).name, strategy.names, strategy.chosen(), "random")
 
 
@@ -76,19 +81,20 @@ class BestHeuristic(Skipping):
 
     def __init__(self, kind: BlockAdapter) -> None:
         super().__init__(kind)
-        self.name, self.title = f"heuristic-{kind}", f"best heuristic, {_SAID[kind]}"
+        self.name, self.title = f"heuristic-{kind}", f"best heuristic, {_PARTS[kind]}"
 
-    def choose(self, model: nn.Module, work: Work) -> Plan:
+    def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
         started = time.perf_counter()
-        comparison = StrategyComparison(work.make, work.experiment, work.folder, work.inside)
+        comparison = StrategyComparison(context.make, context.experiment, context.folder, context.inside)
         best = comparison.rows(HEURISTICS)[0]
         steps = 0
-        if work.start == "search":
-            path = work.folder / "warm.safetensors"
-            load_trained(model, read_trained(path), str(path))
+        if context.start == "search":
+            path = context.folder / "warm.safetensors"
+            load_trained(model, on_main(lambda: read_trained(path)), str(path))
             steps = comparison.warm_up.steps
         report = SearchReport(steps=steps, seconds=time.perf_counter() - started)
         return Plan(family_of(model).name, tuple(blocks_of(model)), best.skipped, best.strategy, report=report)
 
 
-_SAID = {"bottleneck": "adapters", "lora": "LoRA"}
+#: What kept blocks get, for titles.
+_PARTS = {"bottleneck": "adapters", "lora": "LoRA", "none": "no adapters"}
