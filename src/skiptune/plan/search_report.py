@@ -149,9 +149,9 @@ class SearchReport(_Section):
         return {**found, **certainty}
 
     def __str__(self) -> str:
-        return "\n".join(self._lines())
+        return "\n".join(self._shown())
 
-    def _lines(self) -> Iterator[str]:
+    def _shown(self) -> Iterator[str]:
         took = self.comparisons
         if took is not None:
             rounds = f" in {len(self.rounds)} rounds" if len(self.rounds) > 1 else ""
