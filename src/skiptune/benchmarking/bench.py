@@ -1,7 +1,8 @@
-"""Time any set of models side by side: interleaved in one process, outputs compared before, memory each on its own.
+"""Benchmark any set of models: timed in turns in one process after outputs were compared; memory is measured in a
+process per model.
 
-What is claimed rests on ratios within a round, because machines drift: a ratio's interval holds the median of all
-rounds' ratios in 95 of 100 benchmarks, and one that includes 1 says that no difference was measured.
+Results are ratios within a round, because the speed of machines drifts. A ratio's interval contains the true median in
+95 of 100 benchmarks; if it includes 1, no difference was measured.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ _TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}  # relative t
 def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResult:
     """Measure ``models``, lines as :func:`skiptune.benchmarking.bench_models.parse_model` reads them.
 
-    The first is what ratios relate to. Models that differ only in adapters, which start at zero, must give equal
+    Ratios are relative to the first one. Models that differ only in adapters, which start at zero, must give equal
     outputs before anything is timed.
 
     Raises:
@@ -59,7 +60,7 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResu
 
 
 def _named(models: Sequence[str]) -> dict[str, BenchModel]:
-    """What to measure by name; one that is given twice, to see how far equal models differ, is numbered."""
+    """The models by name. One that is given twice, to see how far equal models differ, gets a number."""
     problems, found = Problems("the models cannot be measured"), dict[str, BenchModel]()
     problems.check(len(models) > 0, "none is given; name at least one, e.g. vilt-b32")
     for text in models:
@@ -73,7 +74,7 @@ def _named(models: Sequence[str]) -> dict[str, BenchModel]:
 
 
 def _settings(config: BenchConfig, first: nn.Module) -> BenchSettings:
-    """``config`` with what it leaves to the first model and to torch."""
+    """``config`` with its defaults filled in from the first model and torch."""
     sizes = family_of(first).sizes(first.config)
     size = config.image_size or (sizes.image_size, sizes.image_size)
     length = config.text_length or sizes.text_length
@@ -122,7 +123,7 @@ def check_equal(models: Mapping[str, nn.Module], inputs: Mapping[str, Inputs], t
 
 
 def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[str, ModelSummary]) -> str | None:
-    """The model that a model's savings are counted from; ``None``: only with other kernels, which save time too."""
+    """The unskipped model that a model's savings are relative to; ``None``: there is none with the same kernels."""
     own = described[name]
     for other, row in described.items():
         alike = (row.adapters, row.kernels) == (own.adapters, own.kernels)

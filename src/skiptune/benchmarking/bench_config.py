@@ -1,4 +1,4 @@
-"""How models are measured."""
+"""Settings of a benchmark."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch
 
 
 class BenchConfig(Validated):
-    """How models are measured.
+    """Settings of a benchmark.
 
     Attributes:
-        repeats: rounds that count; in each, every model takes its turn.
-        warmup: rounds before that do not.
-        batch_sizes: rows of a batch; each is a benchmark of its own.
+        repeats: timed rounds; in each, every model runs once.
+        warmup: rounds before them that are not timed.
+        batch_sizes: examples per batch; each size is a benchmark of its own.
         image_size: (height, width) in pixels; ``None``: the first model's own.
         text_length: tokens; ``None``: the first model's own.
         threads: of torch; ``None``: as many as torch takes.

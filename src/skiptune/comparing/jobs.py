@@ -1,4 +1,4 @@
-"""What a comparison consists of: one job for every method, budget and seed, each with a directory of its own."""
+"""The jobs of a comparison: one for every method, budget and seed, each with a directory of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ..running.recipe import Recipe
 
 RESULT, FAILURE = "result.json", "failure.txt"
 _MOST_SKIPPED = 6
-#: What of a recipe has no bearing on the result of one job.
+#: Sections of a recipe that do not affect the result of a job.
 _FREE = ("output", "bench", "baselines")
 
 
@@ -62,7 +62,7 @@ def budgets_of(recipe: Recipe, blocks: int) -> list[Budget]:
 
 
 def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[str]) -> list[Job]:
-    """All of them, seed by seed, so that what is there early is a whole table; further budgets come last.
+    """All jobs, seed by seed, so that there is a complete table early; further budgets come last.
 
     Args:
         recipe: complete.

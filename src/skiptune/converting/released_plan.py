@@ -17,8 +17,8 @@ from .checkpoint_file import Checkpoint
 def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | None = None) -> Plan:
     """Which blocks a checkpoint of the released code skips.
 
-    Final training there takes a list, ``skip_module``, which the user copied from the search; the search keeps its
-    preferences and the number of blocks it will skip in the model, ``das_gate`` and ``skip_num``.
+    Its final training takes a list, ``skip_module``, which the user copied from the search. Its search stores
+    preferences and the number of blocks to skip in the model, ``das_gate`` and ``skip_num``.
 
     Args:
         model: with the checkpoint's adapters.
@@ -26,7 +26,7 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
         skip: the blocks instead, by name or by the released code's numbers, comma-separated; ``none`` for none.
 
     Raises:
-        InputError: no word of it in the checkpoint, preferences that do not tell blocks apart, or unknown blocks.
+        InputError: the checkpoint does not say, preferences are not distinct, or unknown blocks.
     """
     family, blocks = family_of(model).name, tuple(blocks_of(model))
     gate, number = checkpoint.state.get("das_gate"), checkpoint.state.get("skip_num")
@@ -56,7 +56,7 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
 
 
 def _highest(gate: Tensor, count: int) -> list[int]:
-    """The ``count`` highest preferences, where these are told apart from the others."""
+    """The ``count`` highest preferences, if they are distinct from the others."""
     order = argsort(gate, descending=True, stable=True).tolist()
     if not 0 <= count < len(order) or not bool(gate.isfinite().all()):
         raise InputError(f"das_gate, skip_num: {count} of {gate.tolist()} is not possible; name the blocks with --skip")

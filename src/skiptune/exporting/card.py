@@ -1,4 +1,4 @@
-"""The model card of a slim model: what it is, what it skips, what was measured of it, and what was not.
+"""The model card of a slim model: description, skipped blocks, what was measured and what was not.
 
 Everything comes from the ``config.json`` beside it; of its ``extra`` the card knows what :class:`Measures` names.
 """

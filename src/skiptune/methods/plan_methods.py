@@ -18,7 +18,7 @@ from ..searching.strategy_comparison import StrategyComparison
 from ..training.trained_state import load_trained, read_trained
 from .method import Method, Setup, TrainingContext
 
-#: Strategies that need no search: by position, by what blocks do, by what each loses alone.
+#: Heuristics: by position, by influence and first-order importance, by removal of single blocks.
 HEURISTICS = ("first", "last", "even", "influence", "first_order", "leave_one_out")
 
 
@@ -58,7 +58,7 @@ class Searched(Skipping):
 
 
 class RandomPlan(Skipping):
-    """Blocks drawn at random, another set for every seed; the whole training is theirs."""
+    """Random blocks, another set for every seed, trained from the first step on."""
 
     sweeps = True
 
@@ -73,10 +73,10 @@ class RandomPlan(Skipping):
 
 
 class BestHeuristic(Skipping):
-    """The plan of several heuristics that has the lowest held-out loss, on adapters that are trained as in a search.
+    """Of the plans of several heuristics, the one with the lowest held-out loss, on adapters that are trained as in a
+    search.
 
-    These adapters are trained on evenly drawn subnetworks for as many steps as a search takes, and go on being trained
-    with the plan.
+    These adapters are trained on evenly drawn subnetworks for as many steps as a search, and then with the plan.
     """
 
     def __init__(self, kind: BlockAdapter) -> None:

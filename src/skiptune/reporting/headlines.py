@@ -12,7 +12,7 @@ from .results import Results
 
 @dataclass(frozen=True)
 class Headline:
-    """A number to read at a glance, and a line on what it means."""
+    """A headline number, with a line on what it means."""
 
     label: str
     value: str
@@ -25,7 +25,7 @@ def headlines(results: Results) -> list[Headline]:
 
 
 def subtitle(results: Results) -> str:
-    """What was adapted to what, and how many blocks it does without."""
+    """One line: model, data, and the number of skipped blocks."""
     recipe, plan = results.recipe, results.plan
     names = (recipe.model and file_name(recipe.model), recipe.data.source) if recipe else ()
     parts = [" on ".join(filter(None, names))]

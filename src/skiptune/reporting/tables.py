@@ -48,7 +48,7 @@ def _quality(results: Results) -> Table:
 
 
 def _search(results: Results) -> Table:
-    """What was compared, what that cost, and how sure the choice is."""
+    """What the search compared, its cost, and how certain the choice is."""
     plan = results.plan
     if plan is None or plan.comparisons is None:
         return Table("Search", (), [])

@@ -19,9 +19,9 @@ from .strategies.strategy import Strategy
 class SearchCallback(TrainerCallback, ExportableState):
     """Steps 1 and 2 of the search (METHOD: policy gradient on a k-armed bandit), whatever the strategy.
 
-    Its whole state travels in ``trainer_state.json``; on resume it is taken from there, also by another number of
-    processes. A new subnetwork is drawn for every optimizer step, a departure from the released code, unless ``draw``
-    says ``micro_batch``. Several processes draw the same, share out the candidates of a round and hold the same
+    Its whole state is saved in ``trainer_state.json`` and restored on resume, also with another number of processes. A
+    new subnetwork is drawn for every optimizer step, a departure from the released code, unless ``draw`` says
+    ``micro_batch``. Several processes draw the same subnetworks, share the candidates of a round and have the same
     preferences.
 
     Args:
@@ -43,7 +43,7 @@ class SearchCallback(TrainerCallback, ExportableState):
         return f"skip {' '.join(self.evaluator.named(self.strategy.best()))}" if self.rounds else "warm-up"
 
     def state(self) -> dict[str, Any]:
-        """What a resume needs, as plain JSON values."""
+        """The state that a resume needs, as JSON values."""
         attributes = {
             "strategy": self.strategy.state(),
             "account": self.evaluator.comparisons.to_dict(),

@@ -1,4 +1,4 @@
-"""A model in the middle of a search, and the held-out records that its subnetworks are compared on."""
+"""Compare subnetworks of a model on held-out records."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from .prefix_sharing import evaluate_each
 
 
 class Evaluator:
-    """Compares subnetworks on held-out batches, in evaluation mode, and keeps account of what that took.
+    """Compares subnetworks on held-out batches, in evaluation mode, and counts the cost.
 
     Batches rotate through the held-out records, in an order that changes every pass and depends on the seed alone.
-    Several processes share out the subnetworks of a batch and all learn every loss.
+    Several processes share the subnetworks of a batch; all get every loss.
 
     Args:
         model: whose subnetworks are compared; a candidate counts its skippable blocks from 0.
@@ -45,7 +45,7 @@ class Evaluator:
         self.block_runs: Counter[str] = Counter()
 
     def choose(self, candidate: Candidate) -> None:
-        """Step over the blocks of ``candidate`` from now on."""
+        """Skip the blocks of ``candidate`` from now on."""
         choose(self.model, self.named(candidate))
 
     def named(self, candidate: Candidate) -> list[str]:
@@ -64,7 +64,7 @@ class Evaluator:
             found = {row: float(output.loss) for row, output in evaluate_each(self.model, sets, batch, self.block_runs)}
             return [found[row] for row in range(len(part))]
 
-        order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # alike ones to the same process
+        order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
         groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
         with self.evaluating():
             parts = share_out([[candidates[row] for row in rows] for rows in groups], evaluate)
@@ -88,7 +88,7 @@ class Evaluator:
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:
-        """Evaluation mode, and the clock runs."""
+        """Context with evaluation mode, whose time is counted."""
         training, started = self.model.training, time.perf_counter()
         self.model.eval()
         try:

@@ -9,15 +9,15 @@ from functools import cached_property
 
 from ..core.errors import InputError
 
-#: Numbers of the blocks that a subnetwork skips, in increasing order.
+#: Indices of the blocks that a subnetwork skips, in increasing order.
 Candidate = tuple[int, ...]
 
 
 @dataclass(frozen=True)
 class FeasibleSets:
-    """The sets of blocks that meet a budget: those that save at least ``target``, with no block too many.
+    """The sets of blocks that meet a budget: those that save at least ``target``, with no superfluous block.
 
-    A set has a block too many if it still saved ``target`` without it. A block that saves nothing is in no set.
+    A block is superfluous if the set still saves ``target`` without it. A block that saves nothing is in no set.
 
     Attributes:
         savings: of each block, in model order; 1.0 each for a number of blocks.
@@ -47,7 +47,7 @@ class FeasibleSets:
 
     @property
     def most(self) -> float:
-        """What can be saved while one block is kept."""
+        """The largest saving that keeps one block."""
         return most_saved(self.savings)
 
     @cached_property
@@ -62,9 +62,10 @@ class FeasibleSets:
         return math.fsum(self.savings[block] for block in chosen if self.savings[block] > 0) >= self.target
 
     def fill(self, order: Sequence[int]) -> Candidate:
-        """Blocks in this order until the target is met, less those that became superfluous; in increasing order.
+        """Take blocks in this order until the target is met, then drop superfluous ones; returns them in increasing
+        order.
 
-        Of the superfluous ones the last in order go first: ``order`` starts with the blocks wanted most.
+        Superfluous blocks are dropped from the end of ``order``, which starts with the blocks most wanted.
         """
         chosen: list[int] = []
         for block in order:
@@ -132,7 +133,7 @@ class FeasibleSets:
 
 
 def most_saved(savings: Sequence[float]) -> float:
-    """What skipping saves at most if one block must be kept."""
+    """The largest saving that keeps one block."""
     useful = [saving for saving in savings if saving > 0]
     spared = min(useful) if len(useful) == len(savings) else 0.0
     return math.fsum(useful) - spared

@@ -1,10 +1,10 @@
-"""Evaluate several subnetworks on one batch, running once what they have in common.
+"""Evaluate several subnetworks on one batch, and run only once what they have in common.
 
-A block's output depends on the batch and on what the blocks that ran before it did, nothing else. Subnetworks that make
-the same first choices therefore share the streams after them: with the choices written down in running order they are
-the paths of a tree, and every edge of it is run once. What comes below the first block (ViLT's embeddings, the
-encoders of METER and BridgeTower, 58 % of METER's work) is run once for all of them. Outputs are the same tensors as
-a plain evaluation computes, so losses are equal bit for bit.
+A block's output depends only on the batch and on the blocks before it. So subnetworks with the same choices for the
+first blocks share their outputs. Written in running order, the choices of all subnetworks form a tree, and every edge
+of it is run once. Everything below the first block (ViLT's embeddings, the encoders of METER and BridgeTower, 58 % of
+METER's work) is run once for all of them. Outputs are the same tensors as a plain evaluation computes, so losses are
+equal bit for bit.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class PrefixCache:
         return run
 
     def below(self, forward: Callable[..., Any]) -> Callable[..., Any]:
-        """``forward`` of a module that sees nothing of any block's output, run in the first pass only."""
+        """``forward`` of a module that depends on no block's output, run in the first pass only."""
 
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._below_place = self._below_place, self._below_place + 1
@@ -115,7 +115,7 @@ def evaluate_each(
             choose(model, skipped[number])
             cache.begin()
             yield number, model(**batch)
-            # through the tree of choices branch by branch, beginning with this one's
+            # depth first through the tree of choices, starting at this one
             waiting.sort(key=partial(_differences, skipped, number, cache.order()))
             if block_runs is not None:
                 block_runs.update(cache.block_runs)
@@ -128,9 +128,8 @@ def _differences(skipped: Sequence[Sequence[str]], one: int, order: Sequence[str
 
 
 def block_runs(skipped: Sequence[Sequence[str]], order: Sequence[str]) -> int:
-    """How many kept blocks run when the sets of blocks ``skipped`` share their common first choices: the edges that
-    stand for kept blocks in the tree of choices, in running order ``order``. Plain evaluation runs
-    ``len(skipped) · kept`` of them.
+    """Number of kept blocks that run when subnetworks share their common first choices: the edges of kept blocks in the
+    tree of choices, in running order ``order``. Plain evaluation runs ``len(skipped) · kept`` of them.
     """
     paths = [tuple(name in blocks for name in order) for blocks in skipped]
     edges = {path[: place + 1] for path in paths for place in range(len(order)) if not path[place]}

@@ -39,9 +39,9 @@ def search(
         model: a model with adapters inserted.
         experiment: what to learn and how much to skip.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
-        keep_adapters: leave what the search trained in the model, to go on from there. Otherwise the model is left
-            as it was found, for the paper's restart from the pre-trained weights, and the learning rate of the search
-            has a schedule of its own.
+        keep_adapters: keep what the search trained in the model, to continue from there. Otherwise the model is
+            restored, for the paper's restart from the pre-trained weights, and the search has a learning-rate schedule
+            of its own.
 
     Returns:
         The plan, with preferences and the ``report`` of how it was found.
@@ -80,7 +80,7 @@ def search(
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
         log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
-    # a search that began with another split of the batch keeps the size of its held-out batches
+    # a resumed search keeps the size of its held-out batches, even if the batch is split otherwise now
     times = schedule(config, training, len(train), evaluator.batch_size)
     rounds = callback.rounds + strategy.decide(evaluator, times.rounds)
     if not keep_adapters:
@@ -102,7 +102,7 @@ def search(
 def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None) -> Strategy:
     """A fresh strategy for the experiment's budget; refuses what cannot work, before any training.
 
-    Where the budget is one of time, blocks are timed once: ``allowance.json`` in ``folder`` keeps the result.
+    For a latency budget, blocks are timed once; ``allowance.json`` in ``folder`` keeps the result.
 
     Raises:
         InputError: there is no budget, it cannot be met, or there are fewer distinct subnetworks than candidates.

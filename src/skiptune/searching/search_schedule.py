@@ -1,4 +1,4 @@
-"""When a search does what: its steps, its warm-up, its rounds of comparisons."""
+"""The schedule of a search: its steps, its warm-up, its rounds of comparisons."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..core.distributed import processes
 from ..training.schedule import optimizer_steps
 from .strategies import STRATEGIES
 
-#: Part of the training's steps during which the choice is open (the paper's), and of those the part before the first
-#: comparison, for strategies that compare meanwhile.
+#: For strategies that compare during training: the share of the training's steps that the search takes (the paper's),
+#: and the share of those before the first comparison.
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
@@ -21,7 +21,7 @@ _OPEN, _WARMUP = 0.3, 1 / 3
 _OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
 
 
-#: Forward passes that a training step is worth: its own, and the backward pass through frozen weights.
+#: Cost of a training step in forward passes: its own, and the backward pass through frozen weights.
 _STEP = 2
 
 
@@ -33,14 +33,14 @@ def reward_batch_size(config: SearchConfig, training: TrainConfig) -> int:
 
 @dataclass(frozen=True)
 class Schedule:
-    """When a search does what.
+    """The schedule of a search.
 
     Attributes:
         steps: optimizer steps of the search.
         whole: of search and training together.
         rounds: of comparisons.
-        warmup: draws before the first of them, for strategies that compare while they train.
-        interval: draws from one to the next.
+        warmup: draws before the first round, for strategies that compare during training.
+        interval: draws between rounds.
     """
 
     steps: int
@@ -51,7 +51,7 @@ class Schedule:
 
 
 def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batch: int) -> Schedule:
-    """The times that a configuration means for ``rows`` training records and held-out batches of ``reward_batch``."""
+    """The schedule of a configuration for ``rows`` training records and held-out batches of ``reward_batch``."""
     whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
     if config.max_steps is None and config.epochs is None:
         least = (

@@ -1,4 +1,4 @@
-"""Several strategies side by side: what each would skip, what that took, and how good it is by one yardstick."""
+"""Compare search strategies: the plan of each, its cost, and its loss on the same held-out records."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .search import prepare_search, search
 from .search_schedule import reward_batch_size, schedule
 from .strategies import STRATEGIES
 
-#: Held-out records that plans are judged on, at most.
+#: Largest number of held-out records that plans are judged on.
 _JUDGED = 1024
 
 
@@ -83,7 +83,7 @@ class StrategyComparison:
             InputError: a strategy cannot meet the budget; nothing has been trained yet.
         """
         fresh = self.make()
-        for name in names:  # refuses what cannot work before any of them begins
+        for name in names:  # refuse settings that cannot work before any search begins
             prepare_search(fresh, self._with(name), self.folder)
         warm = self._warm()
         plans = {name: self._plan(name, warm) for name in names}
@@ -108,7 +108,7 @@ class StrategyComparison:
             assert report is not None
             took = {"seconds": report.seconds, "steps": report.steps, "of": report.training_steps}
             state = trained_state(model)
-            # first: the adapters say that the warm-up is done
+            # first, because saved adapters mean that the warm-up is done
             on_main(lambda: write_json(self.folder / "warm.json", took))
             on_main(lambda: write_atomically(path, lambda partial: save_file(state, partial)))
         load_trained(model, on_main(lambda: read_trained(path)), str(path))

@@ -1,12 +1,11 @@
-"""Image-text retrieval: a number for how well a text and an image go together, and recall over all pairs.
+"""Image-text retrieval: a score for each pair of text and image, and recall over all pairs.
 
-Trained as the released code does: one true and 15 false texts an image, cross-entropy over their scores.
+Trained as in the released code: one true and 15 false texts per image, cross-entropy over their scores.
 
-Its run of METER adds image-text matching: a second pass over the texts of the micro-batch, a random half of them with
-images drawn from all of the data in place of their own, and two classes by the head of pre-training, which is not
-trained. The losses are summed; the 0.5 in its settings only switches this one on. Here, the pairs are those that are
-there already, each image with its true text and with one false text: half and half as well, and as random, without a
-further pass.
+The released METER run adds image-text matching: a second pass over the texts of the micro-batch, in which a random half
+of them gets images drawn from all data, and two classes by the pre-trained head, which stays frozen. The losses are
+summed; the 0.5 in its settings only switches this loss on. Here the pairs of the first pass are used again, each image
+with its true text and with one false text: also half and half, without a second pass.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .shortlist import Shortlist
 from .task import ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_without
 
-#: Bytes of encoded texts that an evaluation keeps at a time.
+#: Bytes of encoded texts that an evaluation holds at a time.
 _KEPT = 2**30
 
 
@@ -39,14 +38,14 @@ class Retrieval(Task):
 
     Args:
         processor: of the model.
-        pool: records whose captions serve as false texts while training; ``None``: the task can only measure.
+        pool: records whose captions are the false texts in training; ``None``: the task can only evaluate.
         false_texts: how many of them go with every image.
-        seed: of the choice of texts, which depends on it and on the batch alone, so that a resumed training repeats it.
+        seed: of the choice of texts. It depends on the seed and the batch alone, so that a resumed training repeats it.
         matching_loss: whether the loss of image-text matching is added.
-        shortlist: how many pairs of a text or image an evaluation looks at, see :class:`RetrievalConfig`.
+        shortlist: how many partners of a text or image an evaluation scores, see :class:`RetrievalConfig`.
 
     Raises:
-        InputError: ``matching_loss`` with a family whose ranking model has no head for it.
+        InputError: ``matching_loss`` with a family whose retrieval model has no head for it.
     """
 
     name = "retrieval"
@@ -90,7 +89,7 @@ class Retrieval(Task):
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``input_ids``, ``attention_mask`` (batch, 1 + false texts, tokens), pixels, and ``labels``, all 0: the true
-        text comes first, which a score of one pair at a time cannot know.
+        text comes first.
 
         Raises:
             InputError: there is no pool, or it has captions of one image only.
@@ -114,9 +113,9 @@ class Retrieval(Task):
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         """Recall at 1, 5 and 10, both ways, among all images and texts; ``mean_recall`` is their mean.
 
-        Texts go in batches of ``batch_size`` of about equal length. What lies below the fusion runs once a text and
-        once an image, the rest for every pair, or for the pairs of a shortlist. Memory grows with images plus texts,
-        not with their product. A tie counts against the true pair.
+        Texts go in batches of ``batch_size`` of about equal length. Encoders run once per text and once per image, the
+        fusion for every pair, or for the pairs of a shortlist. Memory grows with images plus texts, not with their
+        product. A tie counts against the true pair.
         """
         sorted_texts = sorted((len(text), row, text) for row, record in enumerate(records) for text in record.captions)
         owner, texts = np.array([row for _, row, _ in sorted_texts]), [text for *_, text in sorted_texts]
@@ -135,10 +134,10 @@ class Retrieval(Task):
     def _all_pairs(
         self, model: Any, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray, size: int, title: str
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """What is ahead of every image's own texts ``(images,)`` and of every text's own image ``(texts,)``, see
-        :class:`Ranks`, and the best text of every image ``(images,)``.
+        """The number of wrong partners ahead of every image's texts ``(images,)`` and of every text's image
+        ``(texts,)``, see :class:`Ranks`, and the best text of every image ``(images,)``.
 
-        Images go one by one, and are encoded again for every GiB of encoded texts.
+        Images are processed one by one, and encoded again for every GiB of encoded texts.
         """
         of_texts, of_images = Ranks(len(records), max(RANKS)), Ranks(len(texts), max(RANKS))
         answer, highest = np.zeros(len(records), dtype=np.int64), np.full(len(records), -np.inf)
@@ -155,7 +154,7 @@ class Retrieval(Task):
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """As :meth:`_all_pairs`, but each text with its nearest images and each image with its nearest texts only.
 
-        All that is encoded is kept.
+        All encoder outputs are held in memory.
         """
         assert self.shortlist is not None
         encoded = [batch for kept in self._encoded(texts, model, size) for batch in kept]
@@ -180,7 +179,7 @@ class Retrieval(Task):
         return _joined([model.encode_images(**on_device(batch, model)) for batch in pixels])
 
     def _encoded(self, texts: Sequence[str], model: Any, batch_size: int) -> Iterator[list[tuple[slice, Encoded]]]:
-        """Encoded batches with their places in ``texts``, as many at a time as are kept."""
+        """Encoded batches with their places in ``texts``, as many at a time as are held."""
         kept: list[tuple[slice, Encoded]] = []
         size = 0
         for start in range(0, len(texts), batch_size):

@@ -1,4 +1,4 @@
-"""Train a model with the blocks of a plan skipped, going on from checkpoints."""
+"""Train a model with the blocks of a plan skipped; resumes from checkpoints."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def train_loop(
     bar: TrainingBar,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingLog:
-    """Train the trainable parameters of ``model`` in place, going on from the newest checkpoint in ``folder``.
+    """Train the trainable parameters of ``model`` in place, from the newest checkpoint in ``folder`` on.
 
     Args:
         model: with its adapters, or all of it unfrozen.
@@ -89,7 +89,7 @@ def fit(
         experiment: the task, its training records and the optimisation settings; the rest is of no concern here.
         plan: blocks to skip; ``None`` keeps them all.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
-        done: steps of the training that ``model`` has behind it: ``plan.steps`` to go on from the search.
+        done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search.
 
     Raises:
         InputError: the plan is for another model, there are no records, or no steps left.

@@ -1,14 +1,14 @@
-"""Our strategy: Thompson sampling over sets of blocks, with a Gaussian process that knows of pairs and neighbours.
+"""Our strategy: Thompson sampling over sets of blocks, with a Gaussian process that models pairs and neighbours.
 
-Departures from the paper's policy, all for the same reason, that a comparison costs and should teach as much as it
-can: every loss tells of all sets that are like the set measured, not of the blocks in it alone; candidates are drawn
-as probable as each is the best (Thompson, 1933), so that comparisons go where the choice is open; what a round has in
-common is discounted exactly; the choice is a set, not the blocks that did well in different ones.
+Departures from the paper's policy. Comparisons are expensive, so each should tell as much as possible: a loss informs
+about all similar sets, not only about the blocks in the measured one; candidates are drawn with the probability that
+they are the best (Thompson, 1933), so that comparisons go where the choice is open; the common offset of a round is
+removed exactly; a whole set is chosen, not blocks that did well in different sets.
 
-What a set loses right after the search is not all of what it ends with. Of the plans trained to the end on easy-VQA,
-those of the influence heuristic (ShortGPT), which looks at no loss, end best
-(``benchmarks/results/search_quality.json``). So the influence of the skipped blocks is added to the loss that is
-expected of a set, with a weight that costs nothing by the loss in replays on both recorded landscapes.
+The loss right after the search does not fully predict the final accuracy. Of the plans trained to the end on easy-VQA,
+those of the influence heuristic (ShortGPT), which uses no loss, end best (``benchmarks/results/search_quality.json``).
+So the influence of the skipped blocks is added to a set's expected loss, with a weight that did not raise the loss of
+the chosen plans in replays on both recorded landscapes.
 """
 
 from __future__ import annotations
@@ -35,22 +35,23 @@ _SAMPLES = 400
 #: Rounds that are enough: where there may be more, each compares on more batches, since a posterior after n losses
 #: takes time of the order of n³.
 _ROUNDS = 40
-#: What a standard deviation of influence weighs, in standard deviations of the expected loss, both over all sets.
+#: Weight of a standard deviation of influence, in standard deviations of the expected loss, both over all sets.
 _INFLUENCE = 0.4
-#: Confidence in the best set at which nothing more is compared.
+#: Confidence in the best set at which comparisons stop.
 _SURE = 0.95
 
 
 class Bandit(Strategy):
-    """Compares the sets that may be best, a few in a round, until one surely is or the rounds are over.
+    """Compares the sets that may be best, a few per round, until one is the best with high confidence or the rounds are
+    over.
 
-    All rounds come at the end of the search, when adapters have learnt from evenly drawn sets: what was measured on
-    half-trained adapters says little of trained ones. The first round spreads evenly over the blocks. Preferences are,
-    for every block, the mean loss expected of sets that keep it less that of sets that skip it.
+    All rounds come at the end of the search, when adapters have learnt on evenly drawn sets: losses of half-trained
+    adapters tell little about trained ones. The first round covers the blocks evenly. Preferences are, for every block,
+    the mean loss expected of sets that keep it less that of sets that skip it.
     """
 
     name = "bandit"
-    batch_share = 0.5  # more and smaller comparisons teach more than fewer and larger ones
+    batch_share = 0.5  # many small comparisons tell more than few large ones
 
     def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
         super().__init__(feasible, config, seed, names)
@@ -63,7 +64,7 @@ class Bandit(Strategy):
     def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         found: list[Round] = []
         self.influence = np.array(influences(evaluator, self.config.batches))
-        rounds -= 1  # about what that took
+        rounds -= 1  # about the cost of that
         batches = max(1, rounds // _ROUNDS)
         for number in track(range(max(1, rounds // batches)), "comparing"):
             if self.confidence < _SURE:
@@ -71,7 +72,7 @@ class Bandit(Strategy):
         return found
 
     def compare(self, evaluator: Evaluator, step: int, batches: int = 1) -> Round:
-        """One round, each of its losses a mean over so many held-out batches."""
+        """One round; each of its losses is a mean over ``batches`` held-out batches."""
         candidates = self._candidates(step)
         losses = mean_losses(evaluator, candidates, range(step * batches, (step + 1) * batches))
         self.rounds.append((candidates, losses))
@@ -114,13 +115,13 @@ class Bandit(Strategy):
         self.preferences = np.where((share > 0) & (share < 1), kept - skipped, 0.0).tolist()
 
     def _influence_term(self, posterior: Posterior) -> Array:
-        """What the influence of its blocks adds to the loss expected of every set."""
+        """The term that the influence of its blocks adds to every set's expected loss."""
         total = self.kernel.features(posterior.sets)[0] @ self.influence
         found: Array = _INFLUENCE * posterior.mean.std() * (total - total.mean()) / max(float(total.std()), TINY)
         return found
 
     def _candidates(self, step: int) -> list[Candidate]:
-        """Of one round: different sets, each drawn as probable as it is the best."""
+        """The candidates of one round: different sets, each drawn with the probability that it is the best."""
         generator = self.generator(step, 2)
         wanted = min(self.config.candidates, self.feasible.count())
         found: dict[Candidate, None] = {}
@@ -148,8 +149,8 @@ class Bandit(Strategy):
             yield posterior.sets[int(generator.integers(len(posterior.sets)))]
 
     def _pool(self, step: int) -> list[Candidate]:
-        """All sets if there are few, else some at random, those compared already, and what is one exchange away from
-        the best of them.
+        """All sets if there are few; else random ones, those compared already, and those that differ from the best one
+        in a single exchange.
         """
         number = self.feasible.number
         if number is not None and self.feasible.count() <= _POOL:

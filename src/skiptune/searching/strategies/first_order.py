@@ -1,4 +1,4 @@
-"""First-order importance: gradient × activation of what a block does (Molchanov et al., 2017 and 2019)."""
+"""First-order importance: gradient × change that a block makes (Molchanov et al., 2017 and 2019)."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .strategy import Strategy
 
 
 class FirstOrder(Strategy):
-    """Skips the blocks whose removal changes the loss least to first order: ``|⟨∂L/∂y, y − s⟩|``, where ``y`` is what
-    the block returns and ``s`` what its skip adapter would, as a mean over some held-out batches.
+    """Skips the blocks whose removal changes the loss least to first order: ``|⟨∂L/∂y, y − s⟩|``, where ``y`` is the
+    block's output and ``s`` that of its skip adapter, as a mean over some held-out batches.
 
-    Nothing is skipped meanwhile.
+    Nothing is skipped during the measurement.
     """
 
     name = "first_order"
@@ -56,7 +56,7 @@ class FirstOrder(Strategy):
 
 @contextmanager
 def _recorded(model: nn.Module) -> Iterator[None]:
-    """Everything requires a gradient, so that it reaches frozen encoders too."""
+    """Context in which every parameter requires a gradient, so that gradients reach frozen encoders too."""
     frozen = [parameter for parameter in model.parameters() if not parameter.requires_grad]
     for parameter in frozen:
         parameter.requires_grad_(True)

@@ -2,10 +2,10 @@
 
 Skipping two blocks hurts more, or less, than the sum of both: of the differences between subnetworks of the embedded
 model, single blocks explain 38 % on easy-VQA and 62 % on DAQUAR, with pairs it is 85 % and 84 % (least squares on
-``benchmarks/results/search_landscape.json``). Blocks close to each other go together worst. So a set's loss is modelled
-as the sum of an effect of every block in it, one of every distance between two of them, one of every pair and one of
-the set itself, all independent normal variables beforehand. Losses of one round share a batch: their mean is free, only
-their differences say anything.
+``benchmarks/results/search_landscape.json``). Skipping neighbouring blocks hurts most. So a set's loss is modelled as a
+sum of effects: of every block in it, of every distance between two of them, of every pair, and of the set itself. A
+priori they are independent normal variables. Losses of one round share a batch: their mean is free, only their
+differences count.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from ..feasible_sets import Candidate
 Array = NDArray[np.float64]
 #: The candidates of a round and their losses.
 Observed = tuple[list[Candidate], list[float]]
-#: Standard deviations of the effects beforehand, relative to that of a block; that of a distance shrinks with it.
+#: Prior standard deviations of the effects, relative to that of a block; that of a distance decreases with it.
 _DISTANCE, _REACH, _PAIR, _SET = 1.5, 1.5, 0.4, 0.1
-#: Variances of a loss measured on one batch, relative to that of a block's effect, of which the likeliest is taken.
+#: Noise variances of a loss measured on one batch, relative to that of a block's effect; the most likely one is used.
 _NOISES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 TINY = 1e-9
 
@@ -96,7 +96,7 @@ class Posterior:
     root: Array
 
     def sample(self, generator: np.random.Generator, count: int = 1) -> Array:
-        """``(count, sets)`` losses as they might be."""
+        """Draw ``count`` samples of all losses, ``(count, sets)``."""
         found: Array = self.mean + generator.standard_normal((count, len(self.sets))) @ self.root.T
         return found
 

@@ -1,4 +1,4 @@
-"""Block influence: how far a block turns its input (Men et al., "ShortGPT", 2024)."""
+"""Block influence: the cosine distance between a block's input and output (Men et al., "ShortGPT", 2024)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .strategy import Strategy
 class Influence(Strategy):
     """Skips the blocks with the smallest ``1 − cos(input, output)``, a mean over all tokens of some held-out batches.
 
-    Nothing is skipped meanwhile. Padding counts as tokens do: a block is not told which they are.
+    Nothing is skipped during the measurement. Padding counts as tokens, because not every block knows which they are.
     """
 
     name = "influence"

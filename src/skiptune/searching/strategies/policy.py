@@ -48,15 +48,15 @@ class Policy(Strategy):
         """
         entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
         generator = torch.Generator().manual_seed(int(entropy >> 1))
-        # all blocks must be in an order of all of them
+        # a probability of zero would leave a block out of the order
         probabilities = self.g.sigmoid().clamp_min(torch.finfo(torch.float32).tiny)
         count = self.blocks if self.feasible.number is None else self.feasible.number
         order = torch.multinomial(probabilities, count, replacement=False, generator=generator)
         return self.feasible.fill(order.tolist())
 
     def draw_distinct(self, number: int, step: int) -> list[Candidate]:
-        """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but where
-        preferences lie far apart, fewer may turn up.
+        """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but if
+        preferences lie far apart, fewer may be drawn.
         """
         found: dict[Candidate, None] = {}
         for attempt in range(1, _ATTEMPTS * number):
@@ -95,9 +95,10 @@ class Policy(Strategy):
     def best(self) -> Candidate:
         """The blocks of highest preferences that meet the budget, in increasing order; equal ones by number.
 
-        Where blocks save differently, the set with the largest sum of preferences: the likeliest one, if each block is
-        skipped with probability ``sigmoid(g)`` by itself. Rewards are compared within rounds whose candidates save
-        alike, so zero is a block that hurts as much as its saving is worth, and sets of different size compare.
+        If blocks save differently, the set with the largest sum of preferences: the most likely one if each block were
+        skipped independently with probability ``sigmoid(g)``. Candidates of a round save about the same, so a
+        preference of zero means that a block hurts as much as its saving is worth, and sets of different size can be
+        compared.
         """
         return self.feasible.best([-preference for preference in self.g.tolist()])
 

@@ -1,4 +1,4 @@
-"""Choices that look at nothing but where a block stands: the yardsticks that cost nothing."""
+"""Strategies that use only a block's position, or chance: baselines that cost nothing."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from .strategy import Strategy
 
 
 class Position(Strategy):
-    """Skips blocks in an order known beforehand. Adapters need not be trained for it."""
+    """Skips blocks in a fixed order. It needs no trained adapters."""
 
     trains = False
 
     def order(self) -> list[int]:
-        """The blocks, those to skip first."""
+        """All blocks, in the order in which they are skipped."""
         raise NotImplementedError
 
     def best(self) -> Candidate:
@@ -22,7 +22,7 @@ class Position(Strategy):
 
 
 class Random(Position):
-    """Any blocks."""
+    """Random blocks."""
 
     name = "random"
 
@@ -49,7 +49,7 @@ class Last(Position):
 
 
 class Even(Position):
-    """Blocks at equal distances, as few of them as the budget allows, the ends spared."""
+    """Blocks at equal distances, as few of them as the budget allows, not the first and last ones."""
 
     name = "even"
 

@@ -32,7 +32,8 @@ class LeaveOneOut(Strategy):
 class Greedy(Strategy):
     """Removes one block after the other, each time the one that raises the validation loss least for what it saves.
 
-    With blocks of equal cost that is SLEB's rule. A block's preference is minus its turn; those that stay come last.
+    With blocks of equal cost that is SLEB's rule. A block's preference is minus the turn in which it was removed; kept
+    blocks have the lowest one.
     """
 
     name = "greedy"

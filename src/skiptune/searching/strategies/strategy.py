@@ -1,4 +1,4 @@
-"""What every way of choosing blocks has in common."""
+"""The base class of strategies."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Strategy:
 
     While adapters train, :meth:`draw` says on which subnetwork. Some strategies compare subnetworks on held-out records
     meanwhile, now and then, by :meth:`compare`; all are asked to :meth:`decide` at the end, once. Then :meth:`best` is
-    the choice. All randomness comes from private generators seeded by ``(seed, step, …)``: the same whatever else
-    draws, and after a resume.
+    the choice. All randomness comes from private generators seeded by ``(seed, step, …)``: independent of other random
+    numbers, and the same after a resume.
 
     Args:
         feasible: which sets of blocks the budget asks for.
         config: search settings.
-        seed: of all that is drawn.
-        names: of the blocks.
+        seed: seed of all random numbers.
+        names: names of the blocks.
 
     Attributes:
-        preferences: for every block how gladly it is skipped, for reports and plots; higher means more skippable.
+        preferences: a number for every block, for reports and plots; higher means more skippable.
     """
 
     name: ClassVar[str]
-    #: Whether adapters must have learnt something before this can choose.
+    #: Whether it needs trained adapters to choose.
     trains: ClassVar[bool] = True
     #: Whether it compares subnetworks during the training, or only at its end.
     compares_while_training: ClassVar[bool] = False
@@ -77,11 +77,11 @@ class Strategy:
         return tuple(self.names[block] for block in self.best())
 
     def state(self) -> State:
-        """What a resume needs, as JSON values."""
+        """The state that a resume needs, as JSON values."""
         return {"preferences": list(self.preferences)}
 
     def restore(self, state: State) -> None:
-        """Take back what :meth:`state` gave."""
+        """Restore the state from :meth:`state`."""
         self.preferences = [float(value) for value in state["preferences"]]
 
     def certainty(self) -> Certainty | None:
