@@ -72,18 +72,11 @@ def convert(options: ConvertOptions) -> None:
 
     Sizes and task are read off the weights; with the DAS code's adapters it becomes a slim model, ready to run.
     """
+    from ..converting.convert import Supplement
     from ..converting.convert import convert as work
 
-    found = work(
-        options.checkpoint,
-        options.output,
-        options.task,
-        image_size=options.image_size,
-        heads=options.heads,
-        tokenizer=options.tokenizer,
-        answers=options.answers,
-        skip=options.skip,
-    )
+    given = Supplement(options.image_size, options.heads, options.tokenizer, options.answers, options.skip)
+    found = work(options.checkpoint, options.output, options.task, given)
     for line in found.lines():
         typer.echo(line)
     size = sum(file.stat().st_size for file in options.output.iterdir())

@@ -18,7 +18,7 @@ from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
 from .layout import Layout, OriginalWeights
 from .meter_layout import METER
-from .shapes import Hints, Shapes
+from .shapes import Hints, Shapes, Sizes
 from .vilt_layout import VILT
 
 M = TypeVar("M", bound=PreTrainedModel)
@@ -49,7 +49,7 @@ def read_original(state: Mapping[str, Tensor]) -> OriginalWeights:
     return layout_of_state(state).read(state)
 
 
-def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) -> dict[str, Any]:
+def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) -> Sizes:
     """Fields of a configuration with the sizes that the weights have.
 
     Raises:

@@ -12,7 +12,7 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from safetensors import SafetensorError
@@ -26,6 +26,10 @@ _ZIP = b"PK\x03\x04"
 _CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+")
 
 
+#: The configuration of a run of the original code, of whatever fields it had.
+Settings: TypeAlias = dict[str, Any]
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """The content of a checkpoint file.
@@ -36,7 +40,7 @@ class Checkpoint:
     """
 
     state: dict[str, Tensor]
-    settings: dict[str, Any]
+    settings: Settings
 
 
 class _Mention:
@@ -64,7 +68,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     return Checkpoint(dict(state), _settings(content) if lightning else {})
 
 
-def _settings(content: Mapping[str, Any]) -> dict[str, Any]:
+def _settings(content: Mapping[str, object]) -> Settings:
     """The run's configuration: Lightning's hyper-parameters, or their entry ``config``."""
     found = content.get("hyper_parameters")
     if isinstance(found, Mapping) and isinstance(found.get("config"), Mapping):

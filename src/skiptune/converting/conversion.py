@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from ..plan import Plan
+from .shapes import Sizes
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Conversion:
 
     title: str
     task: str
-    sizes: dict[str, Any]
+    sizes: Sizes
     labels: int
     parameters: int
     heads: tuple[str, ...]
@@ -36,7 +37,7 @@ class Conversion:
 
     def lines(self) -> list[str]:
         """For the console."""
-        nested = {name: value for name, value in self.sizes.items() if isinstance(value, dict)}
+        nested = {name: value for name, value in self.sizes.items() if isinstance(value, Mapping)}
         plain = {name: value for name, value in self.sizes.items() if name not in nested}
         labels = f", {self.labels:,} labels" if self.labels > 1 else ""
         lines = [f"model:        {self.title}, task {self.task}{labels}"]

@@ -10,15 +10,16 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from transformers import AutoTokenizer, PreTrainedModel
+from transformers import AutoTokenizer
 
 from ..config import SkipConfig
 from ..core.errors import InputError
-from ..core.files import read_json, write_atomically
+from ..core.files import write_atomically
 from ..core.output_folders import is_occupied, make_output_folder
 from ..core.validation import is_number, nearest
 from ..exporting.export import export
@@ -40,24 +41,34 @@ from . import (
     released_plan,
     sizes_of_state,
 )
+from .checkpoint_file import Settings
 from .conversion import Conversion
 from .layout import Layout
+from .task_heads import PRETRAINED, TASKS, keeps_matching, labels_of, model_class_for, only_task
 
-#: The task of a model without a head.
-PRETRAINED = "pretrained"
-TASKS = ("vqa", "reasoning", "retrieval", "entailment", PRETRAINED)
+
+@dataclass(frozen=True)
+class Supplement:
+    """What the user knows of a checkpoint beside what is in it.
+
+    Attributes:
+        image_size: side of the images in pixels; ``None``: that of the position table.
+        heads: attention heads, where the width is not that of a published model and the checkpoint does not say.
+        tokenizer: directory of the tokenizer, saved beside the model.
+        answers: JSON file with the answers of a VQA head: a list in label order, or a mapping from answer to label.
+        skip: the skipped blocks of a model with adapters, by name or by the released code's numbers, ``none`` for none;
+            ``None``: as the checkpoint says, see :func:`skiptune.converting.released_plan`.
+    """
+
+    image_size: int | None = None
+    heads: int | None = None
+    tokenizer: str | Path | None = None
+    answers: str | Path | None = None
+    skip: str | None = None
 
 
 def convert(
-    checkpoint: str | Path,
-    output: str | Path,
-    task: str | None = None,
-    *,
-    image_size: int | None = None,
-    heads: int | None = None,
-    tokenizer: str | Path | None = None,
-    answers: str | Path | None = None,
-    skip: str | None = None,
+    checkpoint: str | Path, output: str | Path, task: str | None = None, given: Supplement | None = None
 ) -> Conversion:
     """Write the model of an original checkpoint to the directory ``output``, whole or not at all.
 
@@ -65,19 +76,14 @@ def convert(
         checkpoint: a Lightning ``.ckpt``, a plain state dictionary, or ``.safetensors``.
         output: a new or empty directory.
         task: one of ``TASKS``; ``None``: that of the only task head in the checkpoint, ``pretrained`` if it has none.
-        image_size: side of the images in pixels; ``None``: that of the position table.
-        heads: attention heads, where the width is not that of a published model and the checkpoint does not say.
-        tokenizer: directory of the tokenizer, saved beside the model.
-        answers: JSON file with the answers of a VQA head: a list in label order, or a mapping from answer to label.
-        skip: the skipped blocks of a model with adapters, by name or by the released code's numbers, ``none`` for none;
-            ``None``: as the checkpoint says, see :func:`skiptune.converting.released_plan`.
+        given: what the checkpoint does not say.
 
     Raises:
         InputError: a file that is not read (see :func:`skiptune.converting.read_checkpoint`), keys that are unknown,
             missing or of sizes that do not go together, several task heads and no ``task``, or an ``output`` in use.
         RunError: the disk is full.
     """
-    output = Path(output)
+    output, given = Path(output), given or Supplement()
     if is_occupied(output):
         raise InputError(f"{output}: exists and is not empty; name a new directory, or remove this one")
     if task is not None and task not in TASKS:
@@ -87,17 +93,18 @@ def convert(
         layout = layout_of_state(read.state)
         weights = layout.read(read.state)
         family = family_of_type(layout.config_class.model_type, layout.title)
-        task = task or _only_task(layout, family, weights)
-        model_class = _model_class(layout, family, task, weights)
-        sizes = sizes_of_state(layout, read.state, _hints(read.settings, heads, image_size))
-        labels = _label_fields(layout.head_of[model_class], weights, answers)
-        skip_config = _adapters(layout, read.state, task, skip)
-        keep = skip_config is None and _keeps_matching(family, task, weights)
+        task = task or only_task(layout, family, weights)
+        model_class = model_class_for(layout, family, task, weights)
+        sizes = sizes_of_state(layout, read.state, _hints(read.settings, given))
+        labels = labels_of(layout.head_of[model_class], weights, given.answers)
+        skip_config = _adapters(layout, read.state, task, given.skip)
+        keep = skip_config is None and keeps_matching(family, task, weights)
         matching = {"matching_loss": True} if keep else {}
-        config = layout.config_class(**sizes, **labels, **matching)
+        config = layout.config_class(**sizes, **labels.fields(), **matching)
         model = model_from_original(read.state, config, model_class, skip_config)
-        plan = None if skip_config is None else released_plan(model, read, skip)
-    processor = _processor(family, model.config, image_size or sizes["image_size"], tokenizer)
+        plan = None if skip_config is None else released_plan(model, read, given.skip)
+    side = given.image_size or family.sizes(model.config).image_size
+    processor = _processor(family, model.config, side, given.tokenizer)
     parameters = sum(parameter.numel() for parameter in model.parameters())
 
     def write(folder: Path) -> None:
@@ -114,12 +121,12 @@ def convert(
         title=layout.title,
         task=task,
         sizes=sizes,
-        labels=labels.get("num_labels", 1),
+        labels=labels.count or 1,
         parameters=parameters,
         heads=tuple(weights.heads),
         left_out=_left_out(layout, read.state, weights, layout.head_of[model_class], plan, keep),
         plan=plan,
-        tokenizer=tokenizer is not None,
+        tokenizer=given.tokenizer is not None,
     )
 
 
@@ -140,64 +147,11 @@ def _naming(path: str | Path) -> Iterator[None]:
         raise InputError(f"{path}: {error}") from None
 
 
-def _hints(settings: Mapping[str, Any], heads: int | None, image_size: int | None) -> Hints:
+def _hints(settings: Settings, given: Supplement) -> Hints:
     """The user's hints, else those of the checkpoint's own settings, if they make sense."""
     known = {name: settings.get(name) for name in ("num_heads", "max_text_len")}
     numbers = {name: int(value) for name, value in known.items() if value and is_number(value, 2, 4096, whole=True)}
-    return Hints(heads or numbers.get("num_heads"), image_size, numbers.get("max_text_len"))
-
-
-def _tasks(layout: Layout, family: Family, weights: OriginalWeights) -> tuple[str, ...]:
-    """The tasks whose heads are in the checkpoint."""
-    return tuple(task for task, kind in family.model_classes.items() if layout.head_of.get(kind) in weights.heads)
-
-
-def _only_task(layout: Layout, family: Family, weights: OriginalWeights) -> str:
-    tasks = _tasks(layout, family, weights)
-    if len(tasks) > 1:
-        raise InputError(f"heads of several tasks are in it: {', '.join(tasks)}; choose one with --task")
-    return tasks[0] if tasks else PRETRAINED
-
-
-def _model_class(layout: Layout, family: Family, task: str, weights: OriginalWeights) -> type[PreTrainedModel]:
-    if task == PRETRAINED:
-        return next(kind for kind, head in layout.head_of.items() if head is None)
-    model_class = family.model_class(task)
-    # a rank head can be made from the one for matching
-    if layout.head_of.get(model_class) not in weights.heads and not (task == "retrieval" and "itm" in weights.heads):
-        found = ", ".join(_tasks(layout, family, weights)) or "none"
-        raise InputError(
-            f"task {task!r}: there is no head for it; tasks with a head: {found}. --task {PRETRAINED} converts the "
-            "model without a head"
-        )
-    return model_class
-
-
-def _label_fields(head: str | None, weights: OriginalWeights, answers: str | Path | None) -> dict[str, Any]:
-    """Configuration fields of a classifier: the number of labels, and their names if they are known."""
-    last = weights.heads.get(head or "", {}).get("classifier.3.weight")
-    if answers is not None and (head != "vqa" or last is None):
-        raise InputError("answers: only a VQA head has answers; leave --answers off")
-    if last is None:
-        return {}
-    if answers is None:
-        return {"num_labels": len(last)}
-    names = dict(enumerate(_read_answers(Path(answers), len(last))))
-    return {"num_labels": len(last), "id2label": names, "label2id": {text: label for label, text in names.items()}}
-
-
-def _read_answers(path: Path, count: int) -> list[str]:
-    """The answers in label order."""
-    content = read_json(path)
-    if isinstance(content, dict):
-        by_label = {label: answer for answer, label in content.items() if is_number(label, 0, whole=True)}
-        content = [by_label.get(label) for label in range(len(content))]
-    good = isinstance(content, list) and all(isinstance(answer, str) for answer in content)
-    if not good or len(set(content)) != count or len(content) != count:
-        raise InputError(
-            f"{path}: expected a list of {count} different answers in label order, or a mapping from each to its label"
-        )
-    return list(content)
+    return Hints(given.heads or numbers.get("num_heads"), given.image_size, numbers.get("max_text_len"))
 
 
 def _adapters(layout: Layout, state: Mapping[str, Tensor], task: str, skip: str | None) -> SkipConfig | None:
@@ -227,11 +181,6 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
     if len(words) > known:
         raise InputError(f"{tokenizer}: {len(words)} words, the checkpoint knows {known}; not its tokenizer")
     return family.processor_classes[0](images, words)
-
-
-def _keeps_matching(family: Family, task: str, weights: OriginalWeights) -> bool:
-    """Whether the matching head is kept beside the rank head, for training with its loss."""
-    return task == "retrieval" and family.matching and "itm" in weights.heads
 
 
 def _left_out(

@@ -11,7 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..core.validation import Problems
-from .shapes import Hints, Shapes
+from .shapes import Hints, Shapes, Sizes
 
 AFFINE = r"(?P<kind>weight|bias)"
 
@@ -74,7 +74,7 @@ class Layout:
     head_of: Mapping[type[PreTrainedModel], str | None]
     prefix: str
     config_class: type[Any]
-    sizes: Callable[[Shapes, Hints], dict[str, Any]]
+    sizes: Callable[[Shapes, Hints], Sizes]
     adapter_widths: tuple[str, str]
     prepare: Callable[[Any], None]
     complete: Callable[[OriginalWeights, Any], OriginalWeights]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch.nn.functional import linear
 
@@ -17,7 +15,7 @@ from ..families.meter import (
 )
 from ..families.meter.skipping import adopt
 from .layout import ADAPTER_PARTS, AFFINE, HEADS, SEARCH_STATE, Layout, OriginalWeights, with_rank_head
-from .shapes import Hints, Shapes
+from .shapes import Hints, Shapes, Sizes
 
 _START, _TYPES = "meter.token4classifier", "meter.token_type_embeddings.weight"
 _WORDS = "meter.roberta.embeddings.word_embeddings.weight"
@@ -110,7 +108,7 @@ _CLIP_HEAD = 64
 _MAX_TEXT_LENGTH = 50
 
 
-def _sizes(shapes: Shapes, hints: Hints) -> dict[str, Any]:
+def _sizes(shapes: Shapes, hints: Hints) -> Sizes:
     width = shapes.axis("cross_modal_text_transform.weight")
     heads = shapes.heads(width, hints.heads)
     vision = _vision_sizes(shapes)
@@ -132,7 +130,7 @@ def _sizes(shapes: Shapes, hints: Hints) -> dict[str, Any]:
     }
 
 
-def _vision_sizes(shapes: Shapes) -> dict[str, Any]:
+def _vision_sizes(shapes: Shapes) -> dict[str, int]:
     clip = "vit_model.visual"
     width, patch = shapes.axis(f"{clip}.ln_post.weight"), shapes.axis(f"{clip}.conv1.weight", 2)
     shapes.problems.check(width % _CLIP_HEAD == 0, f"{clip}: {width} wide, not a multiple of {_CLIP_HEAD}")
@@ -146,7 +144,7 @@ def _vision_sizes(shapes: Shapes) -> dict[str, Any]:
     }
 
 
-def _text_sizes(shapes: Shapes, head: int) -> dict[str, Any]:
+def _text_sizes(shapes: Shapes, head: int) -> dict[str, int]:
     """RoBERTa's; its heads are as wide as those of the fusion layers."""
     embeddings = "text_transformer.embeddings"
     width = shapes.axis(f"{embeddings}.LayerNorm.weight")

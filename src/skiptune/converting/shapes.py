@@ -6,11 +6,14 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from torch import Tensor
 
 from ..core.validation import Problems
 
+#: Fields of a configuration; those of encoders are below their own name.
+Sizes: TypeAlias = Mapping[str, int | str | Mapping[str, int]]
 #: Attention heads of the published models by width; shapes do not show their number.
 _PUBLISHED_HEADS = {768: 12, 1024: 16}
 

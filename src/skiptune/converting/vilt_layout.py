@@ -15,7 +15,7 @@ from transformers import (
 from ..families.vilt.heads import ViltForRanking, ViltForVisualReasoning
 from ..families.vilt.skipping import adopt
 from .layout import ADAPTER_PARTS, AFFINE, HEADS, SEARCH_STATE, Layout, OriginalWeights, with_rank_head
-from .shapes import Hints, Shapes
+from .shapes import Hints, Shapes, Sizes
 
 # The original text embeddings are BERT's and everything else is timm's, each with its own library's epsilon.
 # ViltConfig has room for one, and configurations on the hub give BERT's everywhere.
@@ -49,7 +49,7 @@ _ADAPTERS = {
 }
 
 
-def _sizes(shapes: Shapes, hints: Hints) -> dict[str, Any]:
+def _sizes(shapes: Shapes, hints: Hints) -> Sizes:
     width = shapes.axis("transformer.norm.weight")
     patch = shapes.axis("transformer.patch_embed.proj.weight", 2)
     return {
