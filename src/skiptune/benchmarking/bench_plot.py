@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, VERMILLION, plain
+from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, VERMILLION, literal
 from .bench_result import BenchRow
 
 _KINDS = {"none": (GREY, "s"), "bottleneck": (VERMILLION, "o"), "lora": (BLUE, "D")}  # colour and shape say the same
@@ -41,7 +41,7 @@ def _panel(axes: Axes, rows: Sequence[BenchRow]) -> None:
         axes.plot([middle], [place], color=color, marker=shape, markersize=6, linestyle="none")
         text = f"{middle:.{0 if middle >= 100 else 1}f} ms" + (f"  ×{row.ratio:.2f}" if place else "")
         axes.text(high + 0.03 * longest, place, text, va="center", color=INK)
-    axes.set_yticks(range(len(rows)), [plain(_short(row.model)) for row in rows])
+    axes.set_yticks(range(len(rows)), [literal(_short(row.model)) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.5 * longest)
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.8)

@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
+from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .compare_results import CompareResults, Row
 from .label_placement import Box, Point, place
 
@@ -31,7 +31,7 @@ _STYLE: Any = {**PLOT_STYLE, "font.size": _FONT}
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Kind:
     """How rows of a kind are drawn; ``numbered``: named by how many blocks they skip."""
 
     title: str
@@ -40,14 +40,14 @@ class _Look:
     numbered: bool = True
 
 
-_WHOLE = _Look("nothing skipped", INK, "o", numbered=False)
-_LOOKS = {
-    "das-bottleneck": _Look("DAS, adapters", BLUE, "s"),
-    "das-lora": _Look("DAS, LoRA", VERMILLION, "^"),
-    "random-bottleneck": _Look("random plans, adapters", PURPLE, "D"),
-    "random-lora": _Look("random plans, LoRA", _ORANGE, "v"),
-    "heuristic-bottleneck": _Look("best heuristic, adapters", _GREEN, "P"),
-    "heuristic-lora": _Look("best heuristic, LoRA", SKY, "X"),
+_WHOLE = _Kind("nothing skipped", INK, "o", numbered=False)
+_KINDS = {
+    "das-bottleneck": _Kind("DAS, adapters", BLUE, "s"),
+    "das-lora": _Kind("DAS, LoRA", VERMILLION, "^"),
+    "random-bottleneck": _Kind("random plans, adapters", PURPLE, "D"),
+    "random-lora": _Kind("random plans, LoRA", _ORANGE, "v"),
+    "heuristic-bottleneck": _Kind("best heuristic, adapters", _GREEN, "P"),
+    "heuristic-lora": _Kind("best heuristic, LoRA", SKY, "X"),
 }
 
 
@@ -67,10 +67,10 @@ def pareto_plot(path: Path, results: CompareResults) -> None:
         metric = results.metric
         axes.set(
             xlabel=f"latency of a forward pass, ms (batch {results.batch_sizes[0]}, {results.machine.device})",
-            ylabel=f"{metric.part} {plain(metric.name).replace('_', ' ')}, % (bars: standard error over seeds)",
+            ylabel=f"{metric.part} {literal(metric.name).replace('_', ' ')}, % (bars: standard error over seeds)",
         )
         axes.set_title(
-            f"{plain(results.model)}, {results.task}; numbers: blocks skipped of {results.blocks}",
+            f"{literal(results.model)}, {results.task}; numbers: blocks skipped of {results.blocks}",
             loc="left",
             fontsize=_FONT,
         )
@@ -83,9 +83,9 @@ def pareto_plot(path: Path, results: CompareResults) -> None:
         figure.savefig(path, format="png", dpi=_DPI)
 
 
-def look_of(row: Row) -> _Look:
+def kind_of(row: Row) -> _Kind:
     """How a row is drawn."""
-    return _LOOKS.get(row.method, _WHOLE)
+    return _KINDS.get(row.method, _WHOLE)
 
 
 def area(percent: float) -> float:
@@ -128,15 +128,15 @@ def _place(axes: Axes, row: Row, floor: float) -> tuple[float, float]:
 def _draw(axes: Axes, rows: Sequence[Row], floor: float) -> None:
     for method in dict.fromkeys(row.method for row in rows):
         series = [row for row in rows if row.method == method]
-        look = look_of(series[0])
+        kind = kind_of(series[0])
         places = [_place(axes, row, floor) for row in series]
-        if look.numbered and len(series) > 1:
-            axes.plot(*zip(*places, strict=True), color=look.color, linewidth=0.9, alpha=0.5, zorder=2)
+        if kind.numbered and len(series) > 1:
+            axes.plot(*zip(*places, strict=True), color=kind.color, linewidth=0.9, alpha=0.5, zorder=2)
         for row, (x, y) in zip(series, places, strict=True):
             if row.metric_se and row.metric_mean >= floor:
-                axes.errorbar(x, y, row.metric_se, color=look.color, linewidth=0.9, capsize=2, zorder=2)
+                axes.errorbar(x, y, row.metric_se, color=kind.color, linewidth=0.9, capsize=2, zorder=2)
             size = area(row.trainable_percent)
-            axes.scatter(x, y, size, color=look.color, marker=look.marker, edgecolor="white", linewidth=0.6, zorder=3)
+            axes.scatter(x, y, size, color=kind.color, marker=kind.marker, edgecolor="white", linewidth=0.6, zorder=3)
     _draw_front(axes, rows, floor)
 
 
@@ -152,10 +152,10 @@ def _draw_front(axes: Axes, rows: Sequence[Row], floor: float) -> None:
 
 
 def _legends(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
-    looks = dict.fromkeys(look_of(row) for row in rows)
+    kinds = dict.fromkeys(kind_of(row) for row in rows)
     handles = [
-        Line2D([], [], color=look.color, marker=look.marker, linestyle="", markersize=6, label=look.title)
-        for look in looks
+        Line2D([], [], color=kind.color, marker=kind.marker, linestyle="", markersize=6, label=kind.title)
+        for kind in kinds
     ]
     handles.append(Line2D([], [], color=GREY, linestyle=_FRONT, linewidth=1.0, label="none faster and better"))
     sizes = [
@@ -171,10 +171,10 @@ def _label(axes: Axes, rows: Sequence[Row], floor: float, canvas: FigureCanvasAg
     scale = _DPI / 72
     texts, points, bars = [], [], _along(axes)
     for row in rows:
-        look = look_of(row)
-        name = f"{row.skipped:g}" if look.numbered else row.title
+        kind = kind_of(row)
+        name = f"{row.skipped:g}" if kind.numbered else row.title
         name += f" ({row.metric_mean:.1f} %)" if row.metric_mean < floor else ""
-        text = axes.text(0, 0, name, color=look.color, ha="center", va="center", fontsize=_FONT - 0.5, zorder=5)
+        text = axes.text(0, 0, name, color=kind.color, ha="center", va="center", fontsize=_FONT - 0.5, zorder=5)
         size = text.get_window_extent(renderer)
         x, y = axes.transData.transform(_place(axes, row, floor))
         radius = scale * math.sqrt(area(row.trainable_percent)) / 2

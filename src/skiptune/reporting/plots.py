@@ -9,6 +9,7 @@ import base64
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -16,10 +17,13 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ..core.measurements import Latency, Timing
-from ..searching.strategy_comparison import StrategyRow
+from ..plan import LoggedLoss
 from .names import MODELS
-from .plot_style import _FONT, BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, plain
-from .result_sections import ChosenPlan, Loss
+from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
+from .result_sections import ChosenPlan
+
+if TYPE_CHECKING:  # it imports torch, which a report does not need
+    from ..searching.strategy_comparison import StrategyRow
 
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
@@ -38,9 +42,9 @@ def preferences_plot(plan: ChosenPlan) -> str:
             if places:
                 axes.bar(places, heights, 0.75, color=color, hatch=hatch, edgecolor="white", linewidth=0, label=state)
         crowded = len(blocks) > _LABELS_FIT or max(map(len, blocks)) > 3
-        axes.set_xticks(range(len(blocks)), [plain(name) for name in blocks], rotation=90 if crowded else 0)
+        axes.set_xticks(range(len(blocks)), [literal(name) for name in blocks], rotation=90 if crowded else 0)
         if len(blocks) > 2 * _LABELS_FIT:
-            axes.tick_params(axis="x", labelsize=max(4, _FONT * 2 * _LABELS_FIT / len(blocks)))
+            axes.tick_params(axis="x", labelsize=max(4, FONT_SIZE * 2 * _LABELS_FIT / len(blocks)))
         axes.axhline(0, color=INK, linewidth=0.8)
         axes.set(xlabel="block", ylabel="preference (higher: skip)")
         _legend_above(axes)
@@ -69,12 +73,12 @@ def rounds_plot(plan: ChosenPlan) -> str:
         axes.set(xlabel=label, ylabel="preference (higher: skip)", xlim=(0, max(steps) or 1))
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         named = [k for k, name in enumerate(blocks) if name in skipped or len(blocks) <= _LABELS_FIT]
-        _name_lines(axes, {plain(blocks[k]): rounds[-1].preferences[k] for k in named}, set(map(plain, skipped)))
+        _name_lines(axes, {literal(blocks[k]): rounds[-1].preferences[k] for k in named}, set(map(literal, skipped)))
         _legend_above(axes)
         return _image(figure)
 
 
-def losses_plot(histories: Mapping[str, Sequence[Loss]]) -> str:
+def losses_plot(histories: Mapping[str, Sequence[LoggedLoss]]) -> str:
     """Logged training losses by step; the scale is logarithmic when they fall a long way."""
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
@@ -102,7 +106,7 @@ def comparison_plot(path: Path, rows: Sequence[StrategyRow]) -> None:
     with matplotlib.rc_context(PLOT_STYLE):
         figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
         axes = figure.subplots()
-        labels = [f"{plain(row.strategy)} (+{row.cost:.0%})" for row in rows]
+        labels = [f"{literal(row.strategy)} (+{row.cost:.0%})" for row in rows]
         axes.barh(range(len(rows)), [row.regret for row in rows], color=INK, height=0.6)
         axes.set_yticks(range(len(rows)), labels)
         axes.invert_yaxis()
@@ -155,11 +159,11 @@ def _name_lines(axes: Axes, ends: Mapping[str, float], skipped: set[str]) -> Non
     """Name every line at its right end, the names moved apart where lines end close together."""
     if not ends:
         return
-    size = min(_FONT - 1.0, (_FONT - 1.0) * _LABELS_FIT / len(ends))
+    size = min(FONT_SIZE - 1.0, (FONT_SIZE - 1.0) * _LABELS_FIT / len(ends))
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     names = sorted(ends, key=lambda name: ends[name])
-    places = spread([ends[name] for name in names], low, high, (high - low) / max(_LABELS_FIT, len(ends)))
+    places = moved_apart([ends[name] for name in names], low, high, (high - low) / max(_LABELS_FIT, len(ends)))
     for name, place in zip(names, places, strict=True):
         color = _line(name in skipped)[1]
         axes.annotate(
@@ -182,7 +186,7 @@ def _name_lines(axes: Axes, ends: Mapping[str, float], skipped: set[str]) -> Non
         )
 
 
-def spread(values: Sequence[float], low: float, high: float, gap: float) -> list[float]:
+def moved_apart(values: Sequence[float], low: float, high: float, gap: float) -> list[float]:
     """Move ascending ``values`` to lie ``gap`` apart within ``[low, high]``; those far enough apart stay."""
     places = list(values)
     for k in range(1, len(places)):

@@ -10,6 +10,7 @@ from ..core.formatting import file_name
 from ..core.measurements import MeasuredParts
 from ..core.validated import Number, Pair, Several, Validated
 from ..core.validation import Problems
+from ..plan import Comparisons, LoggedLoss, Round
 
 
 def _text(value: object) -> str:
@@ -51,30 +52,6 @@ class RecordedRecipe(Validated):
     data: RecordedData = RecordedData()
 
 
-class Round(Validated):
-    """A round of comparisons.
-
-    Attributes:
-        candidates: the subnetworks, by the numbers of the blocks they skip.
-        preferences: of all blocks after the round.
-        step: of the search, where the round took place during training.
-    """
-
-    model_config = ConfigDict(extra="allow")
-
-    candidates: Several[Several[int]]
-    preferences: Several[Number]
-    step: int | None = None
-
-
-class Compared(Validated):
-    """What the search compared, and how long that took."""
-
-    subnetworks: int
-    examples: int
-    seconds: Number
-
-
 class ChosenPlan(Validated):
     """The plan of a run and how it was found; see :class:`skiptune.Plan`.
 
@@ -91,7 +68,7 @@ class ChosenPlan(Validated):
     skipped: Several[str]
     preferences: dict[str, Number] | None = None
     rounds: Several[Round] = ()
-    comparisons: Compared | None = None
+    comparisons: Comparisons | None = None
     confidence: Number | None = None
     expected_regret: Number | None = None
     spread: Number | None = None
@@ -200,18 +177,11 @@ class Records(Validated):
     bad_images: int = 0
 
 
-class Loss(Validated):
-    """A logged training loss."""
-
-    step: int
-    loss: Number
-
-
 class History(Validated):
     """Logged losses of search and training."""
 
-    search: Several[Loss] = ()
-    train: Several[Loss] = ()
+    search: Several[LoggedLoss] = ()
+    train: Several[LoggedLoss] = ()
 
 
 class AdapterStart(Validated):
