@@ -37,6 +37,8 @@ def import_transformers_quickly() -> None:
         import torch
 
         with _as_if_not_installed(), _on_one_device(torch.distributed), _without_compiler(torch):
+            with _without_reading_all_models(import_module("transformers.utils.import_utils")):
+                import_module("transformers.models")
             for name in _MODEL_CODE:
                 import_module(name)
     except Exception:  # private names may be gone, or used in another way
@@ -94,3 +96,14 @@ def _without_compiler(torch: Any) -> Iterator[None]:
     finally:
         sys.modules.pop(_COMPILER, None)
         del torch._dynamo
+
+
+@contextmanager
+def _without_reading_all_models(import_utils: Any) -> Iterator[None]:
+    """``transformers`` has read the files of all models for their names; ``transformers.models`` would do it again."""
+    read = import_utils.define_import_structure
+    import_utils.define_import_structure = lambda *folder, **settings: {}
+    try:
+        yield
+    finally:
+        import_utils.define_import_structure = read
