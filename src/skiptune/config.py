@@ -1,4 +1,4 @@
-"""What to insert, how to search and how to train: each checked as a whole."""
+"""Settings of adapters, budget, search and training, each checked as a whole."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Reduction = Annotated[Number, Field(gt=-1, lt=0, description="between -1 and 0 (
 
 
 class SkipConfig(Validated):
-    """Which adapters :func:`skiptune.insert` puts in.
+    """The adapters that :func:`skiptune.insert` inserts.
 
     Attributes:
         block_adapter: in parallel to the sub-layers of kept blocks: the paper's ``bottleneck`` (cannot be merged),

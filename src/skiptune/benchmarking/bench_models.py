@@ -55,7 +55,7 @@ class BenchModel:
 
     @property
     def same_outputs(self) -> tuple[str, tuple[str, ...]] | None:
-        """Models with the same value compute the same; ``None``: nothing is known, its weights are its own."""
+        """Models with the same value compute the same outputs; ``None``: not known, because it has its own weights."""
         return None if self.slim else (self.source, tuple(sorted(self.skipped)))
 
 
@@ -63,8 +63,8 @@ def parse_model(text: str) -> BenchModel:
     """Read ``NAME[:KEY=VALUE]…``, with ``skip=0,1`` or ``plan=FILE``, ``adapters=bottleneck|lora|none``,
     ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
 
-    ``NAME`` is a slim directory, a finished run's, or a model by any kind of name. Without options, ``kernels`` aside,
-    it is taken as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
+    ``NAME`` is a slim directory, a finished run's, or the name of a model. Without options other than ``kernels`` it is
+    measured as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
 
     Raises:
         InputError: an unknown or repeated option, options that do not go together, or no such model; all problems in

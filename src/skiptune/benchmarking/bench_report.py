@@ -28,7 +28,7 @@ def write_bench(folder: Path, result: BenchResult) -> None:
 
 
 def markdown(result: BenchResult) -> str:
-    """The table, what was measured, and the warnings."""
+    """The table, the settings, and the warnings."""
     settings = result.settings
     height, width = settings.image_size
     lines = [

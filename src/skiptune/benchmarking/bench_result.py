@@ -1,4 +1,4 @@
-"""What a benchmark finds, as ``bench.json`` holds it."""
+"""The result of a benchmark, the content of ``bench.json``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ Interval = Pair[Number]
 
 
 class BenchSettings(BenchConfig):
-    """The configuration of a benchmark, with what it left to the first model and to torch."""
+    """The configuration of a benchmark, with its defaults filled in from the first model and torch."""
 
     image_size: Pair[Count]
     text_length: Count
@@ -17,7 +17,7 @@ class BenchSettings(BenchConfig):
 
 
 class ModelSummary(Validated):
-    """What is said of a model beside its numbers.
+    """The description of a model.
 
     Attributes:
         model: its name, the text that it was given by.
@@ -95,7 +95,7 @@ class BenchResult(Validated):
     Attributes:
         rows: one per model and batch size.
         models: load time and memory of each model, if that was asked for.
-        warnings: what the spread of the times does not allow to claim.
+        warnings: where the spread of the times makes a ratio unreliable.
     """
 
     rows: Several[BenchRow]

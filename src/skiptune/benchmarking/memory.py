@@ -72,7 +72,7 @@ def _measure(text: str, settings: BenchSettings) -> ModelMemory:
         with torch.inference_mode():
             model(**example_inputs(model, settings.image_size, settings.text_length, batch))
         peaks[str(batch)] = _above(held(peak=True), before)
-    known = spec.source not in ARCHITECTURES  # else it was drawn and cut, which says nothing of loading
+    known = spec.source not in ARCHITECTURES  # random weights were drawn, so there is no load time
     return ModelMemory(
         model=text,
         load_s=load_s if known else None,

@@ -24,8 +24,8 @@ def compare(
     """Train the usual ways of tuning side by side, on the same data, steps and seeds: one table, one plot.
 
     Full tuning, head only, BitFit, LoRA, (IA)³, prompts, adapters, and skipping by search, at random and by the best
-    heuristic; the recipe's compare section says which, and on which seeds. Every training is kept: run the same command
-    again after an interruption.
+    heuristic; the recipe's compare section says which, and on which seeds. Finished trainings are kept: run the same
+    command again after an interruption.
     """
     read = recipe_of(recipe, output, set)
     from ..comparing.comparison import MethodComparison

@@ -1,4 +1,4 @@
-"""Recipes and runs that commands work on."""
+"""Find the recipe or the run that a command works on."""
 
 from __future__ import annotations
 

@@ -38,8 +38,8 @@ def search(
 ) -> None:
     """Only find the blocks to skip; the plan is written to plan.json in the run's directory.
 
-    With --compare several strategies search, their plans are judged by one yardstick, and compare/ in the run's
-    directory gets a table, a plot and every plan; the run itself is left as it is.
+    With --compare several strategies search, their plans are judged on the same held-out records, and compare/ in the
+    run's directory gets a table, a plot and every plan; the run itself does not change.
     """
     if compare:
         from .strategy_table import compare_strategies

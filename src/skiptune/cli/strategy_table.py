@@ -22,7 +22,7 @@ def compare_strategies(
     """Let strategies search, all or those in ``names`` (with commas between them), and print one row for each.
 
     Raises:
-        InputError: a strategy that there is not, several processes, or a recipe that is not valid.
+        InputError: an unknown strategy, several processes, or a recipe that is not valid.
     """
     if processes() > 1:
         raise alike(InputError("skiptune search --compare works in one process; start it by itself"))

@@ -11,12 +11,12 @@ from .paired_tests import PairedTest
 
 
 class Row(Validated):
-    """A method with one budget, over its seeds; what is not said to be otherwise is a mean over the seeds.
+    """A method with one budget, over its seeds. Values are means over the seeds unless it says otherwise.
 
     Attributes:
         name: the method's, with the budget.
         method: its name in the table of methods.
-        title: what readers are told.
+        title: name in tables and plots.
         skipped: number of blocks.
         trainable_percent, trainable: trained parameters without the task head; the percentage is of the original's.
         macs_g: G multiply-accumulates of one forward pass of the slim form.
@@ -82,7 +82,7 @@ class Jobs(Validated):
 
 
 class MetricName(Validated):
-    """What is compared: a measure, on which part of the data, and what one record is called."""
+    """The metric of a comparison: its name, the part of the data, and the name of a record."""
 
     name: str
     part: str
@@ -114,14 +114,14 @@ class Machine(Validated):
 
 
 class CompareResults(Validated):
-    """All that is known of a comparison so far.
+    """The results of a comparison so far.
 
     Attributes:
         left_out: methods that cannot be used with the model, with the reasons.
         blocks: number of the model's blocks.
         records: number by part of the data.
         notes: what the columns mean.
-        command: what was typed.
+        command: the command line.
     """
 
     rows: Several[Row]

@@ -1,6 +1,6 @@
-"""Place labels near their points in a plot, off other labels, points and lines.
+"""Place labels in a plot near their points, without covering other labels, points and lines.
 
-Our own, because adjustText (1.4) does less: of ten plots of 30 labels it covered markers in five, of the recorded
+Own code, because adjustText (1.4) places worse: of ten plots of 30 labels it covered markers in five, of the recorded
 comparisons it struck labels through with lines between points and left one partly outside the axes; and what it does
 depends on the global random state.
 """

@@ -1,4 +1,4 @@
-"""What was found in a checkpoint and what became of it."""
+"""The result of a conversion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .shapes import Sizes
 
 @dataclass(frozen=True)
 class Conversion:
-    """What was found in a checkpoint and what became of it.
+    """The result of a conversion.
 
     Attributes:
         title: of the model, e.g. ``METER``.
@@ -20,7 +20,7 @@ class Conversion:
         labels: outputs of the head.
         parameters: of the model in the checkpoint, adapters included, other heads not.
         heads: names of all heads in the checkpoint.
-        left_out: what was not taken over → how many tensors.
+        left_out: dropped parts → number of tensors.
         plan: the skipped blocks, for a model with adapters; its ``source`` says where that came from.
         tokenizer: whether there is one in the directory, so that it can be given texts.
     """

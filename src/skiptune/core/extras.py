@@ -1,4 +1,4 @@
-"""Libraries that only some of the work needs: an extra of the distribution brings them."""
+"""Optional libraries, which an extra of the distribution installs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pydantic finds wrong, in the words that users read: ``field: value is not …``, with the nearest valid name."""
+"""Pydantic's errors as messages for users: ``field: value is not …``, with the nearest valid name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NOUNS = {str: "a text", bool: "true or false", dict: "a mapping", tuple: "a lis
 
 @dataclass
 class _Place:
-    """A field inside a model: its path, and what its type says of valid values."""
+    """A field inside a model: its path, and the valid values of its type."""
 
     path: list[str]
     kind: Any
@@ -29,7 +29,7 @@ class _Place:
     optional: bool = False
 
     def unwrap(self) -> None:
-        """Take ``Annotated`` and ``| None`` off, and keep what they say."""
+        """Remove ``Annotated`` and ``| None``, and note what they mean."""
         while True:
             arguments = get_args(self.kind)
             if get_origin(self.kind) is Annotated:
@@ -59,7 +59,7 @@ class _Place:
         return inner
 
     def expected(self) -> str:
-        """What a valid value is, to go behind "is not"."""
+        """The description of valid values, to follow "is not"."""
         if self.description:
             return self.description
         kinds = get_args(self.kind) if get_origin(self.kind) in (Union, UnionType) else (self.kind,)
@@ -77,7 +77,7 @@ class _Place:
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """A line a problem, each beginning with the path of its field, in the order of the fields.
+    """One line per problem, which starts with the path of its field, in the order of the fields.
 
     A type of several kinds (``str | tuple``) is one problem, though pydantic lists what is wrong with each kind.
     """

@@ -1,4 +1,4 @@
-"""The base of everything that is checked as a whole: configurations, recipes, and what JSON files hold."""
+"""The base of everything that is checked as a whole: configurations, recipes, and contents of JSON files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 #: A whole number from 0 on.
 Seed = Annotated[int, Field(ge=0, le=LARGEST)]
-#: A number; whole ones are written to files without a point, as they were given.
+#: A number; whole numbers are written to files as they were given, without a decimal point.
 Number = int | float
 #: A factor or weight from 0 on.
 Positive = Annotated[Number, Field(ge=0, le=LARGEST)]
@@ -64,7 +64,7 @@ def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:
 
 
 class Validated(BaseModel):
-    """Immutable, with every field checked when it is made; all problems are told in one :class:`InputError`.
+    """Immutable, with every field checked when it is made; one :class:`InputError` lists all problems.
 
     Unknown fields are refused with the nearest valid name. Nothing is converted: a text is no number, a boolean is
     neither, and infinity and NaN are refused.
@@ -78,7 +78,7 @@ class Validated(BaseModel):
         __init__ = _raising_input_errors(BaseModel.__init__)
 
     def check(self, problems: Problems) -> None:
-        """Add to ``problems`` what is wrong between fields that are valid by themselves."""
+        """Add problems between fields that are valid by themselves."""
 
     @model_validator(mode="after")
     def _between_fields(self) -> Self:
@@ -118,7 +118,7 @@ class Validated(BaseModel):
 
 
 def input_error(error: ValidationError, model: type[BaseModel], subject: str | None = None) -> InputError:
-    """What pydantic found wrong with values of ``model``, as a sentence and a line a problem."""
+    """Pydantic's errors for values of ``model``, as one message with a line per problem."""
     problems = Problems(subject or f"{model.__name__} is not valid")
     for line in field_errors(error, model):
         problems.add(line)

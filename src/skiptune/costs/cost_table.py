@@ -27,14 +27,14 @@ class CostTable:
     Attributes:
         macs_g: multiply-accumulates in G (1e9): ``original``, ``with_adapters`` (nothing skipped) and ``with_plan``.
             LoRA is merged at inference, so it adds nothing.
-        saved_macs_g: what skipping each block saves.
+        saved_macs_g: the saving of each block.
         relative_macs: change of the operations by the plan, against the original.
         parameters: by group, of the model as it is trained, with adapters for every choice of blocks.
         parameters_with_plan: of the slim model.
         trained_with_plan: parameters that training with the plan changes.
         image_size: height and width in pixels.
         text_length: in tokens.
-        adapters: what every block got, see :class:`skiptune.SkipConfig`.
+        adapters: the adapters in every block, see :class:`skiptune.SkipConfig`.
     """
 
     macs_g: dict[str, float]
@@ -62,7 +62,7 @@ def cost_table(
     ``model`` is not changed.
 
     Raises:
-        InputError: blocks that there are not, all blocks at once, or sizes that the model does not take.
+        InputError: unknown blocks, all blocks at once, or sizes that the model does not take.
     """
     family = family_of(model)
     inputs = example_inputs(model, image_size, text_length)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..families.registry import family_of
 
-#: What a model is called with, by the names of its arguments.
+#: The arguments of a model, by name.
 Inputs: TypeAlias = Mapping[str, Tensor]
 
 

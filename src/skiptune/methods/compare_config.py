@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: The names in :data:`skiptune.methods.registry.METHODS`, which a recipe is checked against without loading any.
+#: The names in :data:`skiptune.methods.registry.METHODS`; recipes are checked without loading the methods.
 METHOD_NAMES = (
     *("zero-shot", "full", "head", "bitfit", "lora", "ia3", "shallow-prompts", "deep-prompts", "adapters", "parallel"),
     *(f"{way}-{kind}" for way in ("das", "random", "heuristic") for kind in ("bottleneck", "lora")),
@@ -61,7 +61,7 @@ class CompareConfig(Validated):
         return values
 
     def setup(self, adapters: SkipConfig, seed: int) -> Setup:
-        """What :meth:`Method.prepare` takes."""
+        """The arguments of :meth:`Method.prepare`."""
         from .method import Setup
 
         return Setup(adapters, self.prompt_length, self.parallel_width, self.parallel_scale, seed)

@@ -44,7 +44,7 @@ class Setup:
 
 @dataclass(frozen=True)
 class TrainingContext:
-    """What a method is trained on.
+    """The model, the data and the files of a method's training.
 
     Attributes:
         make: makes the prepared model, with the same weights at every call.
@@ -98,7 +98,7 @@ class Method:
         return None
 
     def adapters(self, config: SkipConfig) -> SkipConfig:
-        """What of a recipe's adapters the method inserts."""
+        """The adapters of a recipe that the method inserts."""
         return config
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:

@@ -26,7 +26,7 @@ class Skipping(Method):
     """Adapters or LoRA on kept blocks, and skip adapters.
 
     Args:
-        kind: what kept blocks get.
+        kind: the adapters in kept blocks.
     """
 
     skips = True
@@ -96,5 +96,5 @@ class BestHeuristic(Skipping):
         return Plan(family_of(model).name, tuple(blocks_of(model)), best.skipped, best.strategy, report=report)
 
 
-#: What kept blocks get, for titles.
+#: The adapters in kept blocks, for titles.
 _PARTS = {"bottleneck": "adapters", "lora": "LoRA", "none": "no adapters"}

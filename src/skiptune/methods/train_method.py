@@ -1,4 +1,4 @@
-"""Train one method: choose its blocks, then train with the plan. Comparisons and the baselines of a run do it alike."""
+"""Train one method: choose its blocks, then train with the plan. Used by comparisons and by the baselines of a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .method import Method, TrainingContext
 
 @dataclass(frozen=True)
 class TrainedMethod:
-    """A model that was tuned.
+    """A trained model.
 
     Attributes:
         model: trained, with the plan's blocks still in it.

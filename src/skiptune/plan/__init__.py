@@ -1,4 +1,4 @@
-"""A plan says which blocks of a model are skipped; its report, how the search came to it."""
+"""A plan: the skipped blocks of a model; its report: how the search found it."""
 
 from __future__ import annotations
 

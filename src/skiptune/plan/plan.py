@@ -24,7 +24,7 @@ class Plan:
         skipped: names of the skipped ones, in model order.
         strategy: how they were chosen: a name of :mod:`skiptune.searching.strategies`, ``given`` or ``none``.
         preferences: the strategy's number for every block; higher means more skippable.
-        report: how the search came to it; ``None`` for a plan that was not searched for.
+        report: how the search found it; ``None`` for a plan without a search.
         source: where a plan comes from that was read from another program's checkpoint.
     """
 

@@ -1,4 +1,4 @@
-"""What a search did and found: its rounds of comparisons, what they cost, and how sure the choice is."""
+"""The report of a search: its rounds of comparisons, their cost, and how certain the choice is."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from ..core.validated import Number, Several, Validated
 
 
 class _Section(Validated):
-    """A part of ``details`` in ``plan.json``: what is not known is left out, and what is not known here is passed over,
-    so that plans of other versions are read."""
+    """A part of ``details`` in ``plan.json``. Missing values are left out and unknown ones are ignored, so that plans
+    of other versions can be read."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -37,7 +37,7 @@ class LoggedLoss(_Section):
 
 
 class Comparisons(_Section):
-    """What comparing subnetworks on held-out records took.
+    """The cost of comparing subnetworks on held-out records.
 
     Attributes:
         subnetworks: losses that were measured.
@@ -51,7 +51,7 @@ class Comparisons(_Section):
 
 
 class Savings(_Section):
-    """What a budget asks for: sets of blocks that save at least ``target``.
+    """A budget in savings: sets of blocks must save at least ``target``.
 
     Attributes:
         savings: of each block by name: 1 for a number of blocks, else G multiply-accumulates or seconds.
@@ -83,7 +83,7 @@ class Round(_Section):
 
 
 class Certainty(_Section):
-    """How sure the choice is, by the strategy's model of the losses.
+    """How certain the choice is, by the strategy's model of the losses.
 
     Attributes:
         confidence: probability that no other set of blocks is better.
@@ -114,10 +114,10 @@ class SearchReport(_Section):
         seconds: wall time.
         steps: optimizer steps of the search.
         training_steps: optimizer steps of search and training together.
-        comparisons: what comparing subnetworks took.
+        comparisons: the cost of comparing subnetworks.
         rounds: of comparisons.
         history: logged training losses of the search.
-        certainty: how sure the choice is, where the strategy estimates it.
+        certainty: how certain the choice is, if the strategy estimates it.
     """
 
     seed: int | None = None

@@ -36,7 +36,7 @@ def baseline_tables(results: Results) -> list[Table]:
 
 
 def _this_plan(results: Results) -> Baseline:
-    """What the table tells of the baselines, of the plan itself."""
+    """The plan's own row, with the values that baselines have."""
     return Baseline(
         **results.metric.parts,
         skipped=results.plan.skipped if results.plan else (),
@@ -62,7 +62,7 @@ def _row(results: Results, name: str, entry: Baseline, part: str) -> tuple[str, 
 
 
 def _relative_macs(results: Results, name: str, entry: Baseline) -> float | None:
-    """Change of operations against the original model, where it is recorded or follows from what is."""
+    """Change of operations against the original model, if it is recorded or follows from recorded values."""
     macs = results.operations
     if entry.relative_macs is not None or macs is None:
         return entry.relative_macs

@@ -1,4 +1,4 @@
-"""The figures of the report card, as far as there is something to draw."""
+"""The figures of the report card for which there are data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures a run is judged by, each with a line on what it means."""
+"""The main results of a run, each with a line on what it means."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Headline:
 
 
 def headlines(results: Results) -> list[Headline]:
-    """Accuracy, operations, latency, size and trained parameters, as far as they are known."""
+    """Accuracy, operations, latency, size and trained parameters, if they are known."""
     return [*_quality(results), *_cost(results), *_size(results)]
 
 

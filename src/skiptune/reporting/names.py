@@ -1,4 +1,4 @@
-"""Names that readers of a report understand, and how its numbers are put."""
+"""Names and numbers as a report shows them."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ def readable(name: str) -> str:
 
 
 def measure_name(results: Results) -> str:
-    """What the main measure is called."""
+    """The name of the main metric."""
     return readable(results.metric.name)
 
 
 def or_dash(show: Callable[[float], str], value: float | None) -> str:
-    """``value`` as ``show`` puts it; a dash where nothing is known."""
+    """``value`` as ``show`` formats it, or a dash if it is not known."""
     return "–" if value is None else show(value)
 
 
 def with_margin(found: Measured, measure: str) -> str:
     """A measure with half of its 95% interval: ``81.25% ± 1.91%``.
 
-    The variance of soft scores is not kept; for them it is the largest it can be.
+    The variance of soft scores is not recorded; the largest possible one is used for them.
     """
     value = found.metrics[measure]
     if not found.count:

@@ -17,7 +17,7 @@ from .tables import tables
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the model and what became of it."""
+    """A block of the model, and whether it is skipped."""
 
     name: str
     skipped: bool
@@ -31,7 +31,7 @@ class Block:
 def write_report(folder: Path, results: Results) -> None:
     """Write ``report.html`` and ``report.md`` into ``folder``, each whole or not at all.
 
-    What is missing in ``results`` is left out of the report. ``folder`` is made if it does not exist.
+    Missing parts of ``results`` are left out. ``folder`` is made if it does not exist.
 
     Raises:
         RunError: the disk is full or not writable.
@@ -53,7 +53,7 @@ def write_report(folder: Path, results: Results) -> None:
         "report.html": render(__package__, "report.html.j2", **content, figures=figures(results)),
     }
     for name, text in pages.items():
-        # names of files may hold bytes that are not UTF-8, which Python keeps as surrogates
+        # file names may have bytes that are not UTF-8, which Python keeps as surrogates
         write_text(folder / name, text.encode("utf-8", "replace").decode("utf-8"))
 
 

@@ -30,7 +30,7 @@ from .result_sections import (
 
 
 class Results(Validated):
-    """Everything worth knowing of a run. What is missing in a file is left out of reports.
+    """All results of a run. Missing parts are left out of reports.
 
     Attributes:
         relative_macs: change of operations by the plan, against the original model.

@@ -1,4 +1,4 @@
-"""Sample questions for the report card: small images, and how good the given answers are."""
+"""Sample questions for the report card, with small images and marked answers."""
 
 from __future__ import annotations
 
@@ -65,6 +65,6 @@ def _thumbnail(path: str) -> str | None:
         with Image.open(path) as opened:
             opened.thumbnail((_THUMBNAIL, _THUMBNAIL))
             opened.convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
-    except Exception:  # moved, deleted or damaged since; Pillow's decoders raise whatever their format suggests
+    except Exception:  # moved, deleted or damaged since; Pillow's decoders raise many kinds of exceptions
         return None
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

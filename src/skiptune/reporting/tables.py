@@ -1,4 +1,4 @@
-"""The tables of the report card: everything that is known in numbers."""
+"""The tables of the report card."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Table:
 
 
 def tables(results: Results) -> list[Table]:
-    """All tables that have rows, but for those of :mod:`skiptune.reporting.baseline_table`."""
+    """All tables that have rows, without those of :mod:`skiptune.reporting.baseline_table`."""
     makers: tuple[Callable[[Results], Table], ...]
     makers = (_quality, _search, _operations, _latency, _parameters, _data, _seconds, _versions)
     return [table for table in (make(results) for make in makers) if table.rows]

@@ -1,1 +1,1 @@
-"""Find the blocks to skip: what a budget allows, strategies that choose, and the callback that runs them."""
+"""Find the blocks to skip: budgets, strategies, and the callback that runs them during training."""

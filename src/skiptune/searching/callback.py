@@ -25,7 +25,7 @@ class SearchCallback(TrainerCallback, ExportableState):
     preferences.
 
     Args:
-        strategy: how blocks are chosen.
+        strategy: the search strategy.
         evaluator: compares subnetworks for it.
         warmup: draws before the first round of comparisons.
         interval: draws between rounds.

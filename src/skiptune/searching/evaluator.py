@@ -32,8 +32,8 @@ class Evaluator:
         batch_size: of a held-out batch.
 
     Attributes:
-        comparisons: what that took so far.
-        block_runs: how often each block was really run for it in this process, see
+        comparisons: the cost so far.
+        block_runs: how often each block was computed in this process, see
             :mod:`skiptune.searching.prefix_sharing`.
     """
 

@@ -86,7 +86,7 @@ class FeasibleSets:
         Args:
             loss_increases: by how much skipping each block raises the loss. Sets differ in size, so zero must mean
                 that skipping the block costs nothing; a constant added to all would favour the sets of fewest blocks.
-                They may be negative, for blocks that do harm: a set has no block too many all the same.
+                They may be negative, for blocks that do harm: sets still have no superfluous block.
         """
         if self.number is not None:
             order = sorted(range(len(loss_increases)), key=lambda block: (loss_increases[block], block))
@@ -115,7 +115,7 @@ class FeasibleSets:
     def _fillings(self) -> list[tuple[int, ...]]:
         """Every way to meet the target by a number of blocks of each group: few, as a model has few kinds of block.
 
-        Going from large savings to small ones, a set has no block too many if its last block was needed.
+        Going from large savings to small ones, a set has no superfluous block if its last block was needed.
         """
 
         def extend(counts: tuple[int, ...], chosen: list[int]) -> Iterator[tuple[int, ...]]:

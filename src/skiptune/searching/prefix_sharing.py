@@ -24,14 +24,15 @@ from ..layers.blocks import SkippableBlock
 
 
 class PrefixCache:
-    """The outputs for a batch along the path of the last subnetwork, and of what runs below the blocks.
+    """Cached outputs for a batch: of the blocks along the path of the last subnetwork, and of the modules below the
+    blocks.
 
     Only one path is kept, so memory does not grow with the number of subnetworks; :func:`evaluate_each` visits them in
-    an order in which nothing that is dropped is needed again.
+    an order in which no dropped output is needed again.
 
     Attributes:
         path: for every block run by the last forward pass, in order: its name, whether it was skipped, its output.
-        block_runs: how often each block was really run, not skipped and not taken from the path.
+        block_runs: how often each block was computed, not skipped and not taken from the path.
     """
 
     def __init__(self) -> None:
@@ -105,7 +106,7 @@ def evaluate_each(
     """The outputs of ``model`` on ``batch`` with each of the sets of blocks ``skipped``, in the model's present mode.
 
     Yields numbers of sets and outputs, in an order that shares most. ``block_runs`` counts how often each block was
-    really run.
+    computed.
     """
     before = skipped_blocks(model)
     waiting = list(range(len(skipped)))

@@ -31,13 +31,13 @@ def search(
 ) -> Plan:
     """Find the blocks the task can do without (paper, section 3.3).
 
-    A departure from the paper: the search is the first part of the training. Its steps are steps of the same learning
-    rate schedule, what the adapters learn in them is kept, and :func:`skiptune.fit` goes on from there, so that only
-    the comparisons cost something.
+    A departure from the paper: the search is the first part of the training. Its steps have the same learning-rate
+    schedule, the adapters keep what they learn in them, and :func:`skiptune.fit` continues from there, so that only the
+    comparisons cost something.
 
     Args:
         model: a model with adapters inserted.
-        experiment: what to learn and how much to skip.
+        experiment: task, records, budget and settings.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
         keep_adapters: keep what the search trained in the model, to continue from there. Otherwise the model is
             restored, for the paper's restart from the pre-trained weights, and the search has a learning-rate schedule
@@ -100,7 +100,7 @@ def search(
 
 
 def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None) -> Strategy:
-    """A fresh strategy for the experiment's budget; refuses what cannot work, before any training.
+    """Make the strategy for the experiment's budget; refuses settings that cannot work before any training.
 
     For a latency budget, blocks are timed once; ``allowance.json`` in ``folder`` keeps the result.
 

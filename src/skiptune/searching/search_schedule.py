@@ -15,9 +15,9 @@ from .strategies import STRATEGIES
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
-#: The same for those that compare at the end of it. What adapters learn on constantly changing subnetworks is of
-#: less use to the one that is chosen, so a tenth has to do; but losses after fewer steps say little of what adapters
-#: will make up for.
+#: For strategies that compare at the end of the search. Training on constantly changing subnetworks is of less use for
+#: the chosen one, so a tenth of the steps must do. But losses after very few steps do not show what adapters can
+#: compensate.
 _OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
 
 

@@ -32,7 +32,7 @@ _JUDGED = 1024
 
 @dataclass(frozen=True)
 class StrategyRow:
-    """What a strategy chose and how good that is.
+    """The choice of a strategy, its cost and its loss.
 
     Attributes:
         strategy: its name.
@@ -54,16 +54,16 @@ class StrategyRow:
 
 
 class StrategyComparison:
-    """Searches with several strategies, each step kept in ``folder`` and not done twice.
+    """Searches with several strategies; finished steps are stored in ``folder`` and not repeated.
 
     Strategies that compare only at the end share one warm-up on evenly drawn subnetworks; those that compare during the
-    training get a search of their own. All plans are then judged on the warmed-up adapters, which were trained for none
-    of them, by the loss on up to 1,024 held-out records.
+    training get a search of their own. All plans are then judged on the warmed-up adapters, which favour none of them,
+    by the loss on up to 1,024 held-out records.
 
     Args:
         make: the pre-trained model with fresh adapters, the same at every call.
         experiment: as for :func:`skiptune.search`; the strategies take the place of its own.
-        folder: for everything this leaves.
+        folder: for all files of the comparison.
         inside: a context in which a model is trained and compared, as that of :class:`skiptune.EncoderCache`.
     """
 
@@ -77,7 +77,7 @@ class StrategyComparison:
         self.make, self.experiment, self.folder, self.inside = make, experiment, folder, inside
 
     def rows(self, names: Sequence[str]) -> list[StrategyRow]:
-        """One row a strategy, the best first; also written to ``compare.json``.
+        """One row per strategy, the best first; also written to ``compare.json``.
 
         Raises:
             InputError: a strategy cannot meet the budget; nothing has been trained yet.

@@ -14,7 +14,7 @@ RANKS = (1, 5, 10)
 
 
 class RetrievalConfig(Validated):
-    """How retrieval is trained.
+    """Settings of retrieval.
 
     Attributes:
         false_texts: texts of other images that go with every image.

@@ -86,7 +86,7 @@ def fit(
 
     Args:
         model: a model with adapters inserted (or all of it unfrozen, for full tuning).
-        experiment: the task, its training records and the optimisation settings; the rest is of no concern here.
+        experiment: the task, its training records and the optimisation settings; other fields are not used.
         plan: blocks to skip; ``None`` keeps them all.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
         done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search.

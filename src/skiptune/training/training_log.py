@@ -1,4 +1,4 @@
-"""What a training reports: its time, its steps and the losses along the way."""
+"""The log of a training: time, steps, and losses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..plan import LoggedLoss
 
 @dataclass(frozen=True)
 class TrainingLog:
-    """Of one call of :func:`skiptune.fit`, or of the training steps of a search.
+    """The log of one call of :func:`skiptune.fit`, or of the training steps of a search.
 
     Attributes:
         seconds: wall time of this call; a resumed training counts from the resume.

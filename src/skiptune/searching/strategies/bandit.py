@@ -29,11 +29,11 @@ from .influence import influences
 from .removal import mean_losses
 from .strategy import Strategy
 
-#: Sets in the pool of the Gaussian process; where there are more, so many drawn at random, and those near the best.
+#: Largest number of sets in the pool; if there are more, this many drawn at random, and those near the best.
 _POOL = 1000
 _SAMPLES = 400
-#: Rounds that are enough: where there may be more, each compares on more batches, since a posterior after n losses
-#: takes time of the order of n³.
+#: Largest number of rounds. If the budget allows more, each round uses more batches instead, because a posterior after
+#: n losses takes time of the order of n³.
 _ROUNDS = 40
 #: Weight of a standard deviation of influence, in standard deviations of the expected loss, both over all sets.
 _INFLUENCE = 0.4
@@ -100,7 +100,8 @@ class Bandit(Strategy):
         )
 
     def _update_posterior(self, step: int) -> None:
-        """The posterior after the rounds so far, and what follows from it; ``step`` seeds what is drawn for it."""
+        """Update the posterior after the rounds so far, and all that follows from it; ``step`` seeds its random
+        numbers."""
         posterior = posterior_of(self.kernel, self._pool(step), self.rounds)
         posterior = replace(posterior, mean=posterior.mean + self._influence_term(posterior))
         self.posterior = posterior
@@ -142,7 +143,7 @@ class Bandit(Strategy):
                 order = [block for block in order if block not in candidate]
 
     def _thompson(self, generator: np.random.Generator, posterior: Posterior) -> Iterator[Candidate]:
-        """Thompson samples: the best sets of losses drawn from the posterior; where they all agree, at last any set."""
+        """Thompson samples: the best sets of losses drawn from the posterior; if they all agree, random sets."""
         for number in posterior.sample(generator, 20 * self.config.candidates).argmin(1):
             yield posterior.sets[int(number)]
         while True:

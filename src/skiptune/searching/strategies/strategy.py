@@ -11,20 +11,20 @@ from ...plan import Certainty, Round
 from ..evaluator import Evaluator
 from ..feasible_sets import Candidate, FeasibleSets
 
-#: What a strategy needs to go on after an interruption: JSON values, as ``trainer_state.json`` has them.
+#: The state of a strategy for a resume: JSON values, as ``trainer_state.json`` has them.
 State: TypeAlias = dict[str, Any]
 
 
 class Strategy:
     """A way to choose the blocks to skip.
 
-    While adapters train, :meth:`draw` says on which subnetwork. Some strategies compare subnetworks on held-out records
-    meanwhile, now and then, by :meth:`compare`; all are asked to :meth:`decide` at the end, once. Then :meth:`best` is
-    the choice. All randomness comes from private generators seeded by ``(seed, step, …)``: independent of other random
-    numbers, and the same after a resume.
+    While adapters train, :meth:`draw` gives the subnetwork of each step. Some strategies compare subnetworks on
+    held-out records during the training, at intervals, in :meth:`compare`. At the end :meth:`decide` is called once for
+    every strategy; then :meth:`best` is the choice. All randomness comes from private generators seeded by ``(seed,
+    step, …)``: independent of other random numbers, and the same after a resume.
 
     Args:
-        feasible: which sets of blocks the budget asks for.
+        feasible: the sets of blocks that meet the budget.
         config: search settings.
         seed: seed of all random numbers.
         names: names of the blocks.
@@ -63,9 +63,7 @@ class Strategy:
         raise NotImplementedError
 
     def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
-        """Come to a choice, from earlier rounds or by comparing now, in at most ``rounds`` rounds where the strategy
-        goes by rounds. Returns them.
-        """
+        """Choose, from earlier rounds or by comparing now, in at most ``rounds`` rounds. Returns the new rounds."""
         return []
 
     def best(self) -> Candidate:
@@ -85,7 +83,7 @@ class Strategy:
         self.preferences = [float(value) for value in state["preferences"]]
 
     def certainty(self) -> Certainty | None:
-        """How sure the choice is; ``None``: this strategy does not estimate it."""
+        """How certain the choice is; ``None``: this strategy does not estimate it."""
         return None
 
     def generator(self, *entropy: int) -> np.random.Generator:
