@@ -25,13 +25,14 @@ import skiptune as st
 from skiptune.core.files import read_json, write_json
 from skiptune.core.process import keep_freed_memory, versions
 from skiptune.exporting.backends import BACKENDS, load_backend
-from skiptune.exporting.onnx.session import ONNX_FILES, read_description
+from skiptune.exporting.onnx.description import read_description
+from skiptune.exporting.onnx.session import ONNX_FILES
 
 
 def measure(folder: Path, records: Any, batches: list[int], repeats: list[int]) -> list[dict[str, Any]]:
     """A row a backend."""
     models, rows, said = {}, [], {}
-    exported = read_description(folder)["models"]  # outputs were compared before this was written
+    exported = read_description(folder).models  # outputs were compared before this was written
     for backend in BACKENDS:
         started = time.perf_counter()
         models[backend] = load_backend(folder, backend)
@@ -46,7 +47,7 @@ def measure(folder: Path, records: Any, batches: list[int], repeats: list[int]) 
                 "backend": backend,
                 **found.summary(),
                 "same_answer": same / found.count,
-                "relative_difference": exported[backend]["relative_difference"] if backend in exported else 0.0,
+                "relative_difference": exported[backend].relative_difference if backend in exported else 0.0,
                 "bytes": file.stat().st_size,
                 "load_s": taken,
                 "latency": [],

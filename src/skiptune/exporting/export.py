@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedModel
 
 from ..config import SkipConfig
 from ..core.errors import InputError
-from ..core.files import write_atomically, write_json, write_text
+from ..core.files import write_atomically, write_text
 from ..core.output_folders import is_occupied, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
@@ -26,13 +26,23 @@ from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.fingerprint import fingerprint
 from ..plan import Plan
 from ..version import __version__
-from .manifest import CONFIG, FORMAT, MODEL_TYPE, SAMPLE, WEIGHTS, is_slim, read_config
+from .manifest import (
+    FORMAT,
+    MODEL_TYPE,
+    SAMPLE,
+    WEIGHTS,
+    Form,
+    Manifest,
+    SavedTask,
+    SkippedBlocks,
+    is_slim,
+    read_manifest,
+)
 from .tensor_file import write_tensors
 
 if TYPE_CHECKING:
     from ..tasks.task import Task
 
-Form = Literal["standalone", "adapters"]
 _CARD = "README.md"
 
 
@@ -67,7 +77,7 @@ def export(
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")
-    base = base or getattr(model, "name_or_path", "")
+    base = base or str(getattr(model, "name_or_path", ""))
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
     plan = plan or _present_plan(model)
@@ -77,36 +87,34 @@ def export(
     kept_frozen = {name: value for name, value in state.items() if name in frozen}
     if form == "adapters":
         state = {name: value for name, value in state.items() if name not in frozen}
-    base_config = model.config.to_dict()
-    content: dict[str, Any] = {
-        "model_type": MODEL_TYPE,
-        "format": FORMAT,
-        "skiptune_version": __version__,
-        "versions": versions(),
-        "form": form,
-        "architecture": type(model).__name__,
-        "base_config": base_config,
-        "base": base,
-        "base_fingerprint": fingerprint(kept_frozen.items()),
-        "base_sample": fingerprint(kept_frozen.items(), SAMPLE),
-        "skip_config": config.to_dict(),
-        "plan": {"family": plan.family, "blocks": list(plan.blocks), "skipped": list(plan.skipped)},
-        "strategy": plan.strategy,
-        "task": None if task is None else {"name": task.name, **task.settings()},
-        "parameters": sum(value.numel() for value in slim.parameters()),
-        "extra": extra or {},
-    }
-
     directory = Path(directory)
     name = directory.name
 
     def write(folder: Path) -> None:
         folder.mkdir()
-        content["header_sha256"] = write_tensors(folder / WEIGHTS, state)
+        manifest = Manifest(
+            model_type=MODEL_TYPE,
+            format=FORMAT,
+            skiptune_version=__version__,
+            versions=versions(),
+            form=form,
+            architecture=type(model).__name__,
+            base_config=model.config.to_dict(),
+            base=base,
+            base_fingerprint=fingerprint(kept_frozen.items()),
+            base_sample=fingerprint(kept_frozen.items(), SAMPLE),
+            skip_config=config,
+            plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
+            strategy=plan.strategy,
+            task=None if task is None else SavedTask.from_dict({"name": task.name, **task.settings()}),
+            parameters=sum(value.numel() for value in slim.parameters()),
+            extra=extra or {},
+            header_sha256=write_tensors(folder / WEIGHTS, state),
+        )
         if task is not None:
             task.processor.save_pretrained(folder)
-        write_json(folder / CONFIG, content)
-        write_text(folder / _CARD, model_card(content, name))
+        manifest.write(folder)
+        write_text(folder / _CARD, model_card(manifest.to_dict(), name))
 
     check_slim_output(directory)
     write_atomically(directory, write)
@@ -129,10 +137,10 @@ def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
     from .card import model_card
 
     folder = Path(directory)
-    content = read_config(folder)
-    content["extra"] = {**content.get("extra", {}), **extra}
-    write_json(folder / CONFIG, content)
-    write_text(folder / _CARD, model_card(content, folder.name))
+    manifest = read_manifest(folder)
+    manifest = manifest.replace(extra={**manifest.extra, **extra})
+    manifest.write(folder)
+    write_text(folder / _CARD, model_card(manifest.to_dict(), folder.name))
 
 
 def _present_plan(model: PreTrainedModel) -> Plan:

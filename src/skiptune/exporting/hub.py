@@ -10,7 +10,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 
 from ..core.errors import InputError, RunError, first_line
 from ..models.embedded import EMBEDDED
-from .manifest import WEIGHTS, read_config
+from .manifest import WEIGHTS, read_manifest
 
 #: The files of a slim model. None of them is executable.
 ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
@@ -34,11 +34,11 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
         RunError: the hub cannot be reached or refuses.
     """
     folder = Path(folder)
-    content = read_config(folder)
+    manifest = read_manifest(folder)
     if not (folder / WEIGHTS).is_file():
         raise InputError(f"{folder / WEIGHTS}: no such file; the export is not complete")
-    base = content.get("base")
-    if content["form"] == "adapters" and not (base in EMBEDDED or others_have(str(base))):
+    base = manifest.base
+    if manifest.form == "adapters" and not (base in EMBEDDED or others_have(base)):
         raise InputError(
             f"{folder}: its base is {base!r}, which others do not have; export it with base='user/name', or standalone"
         )

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from transformers import PreTrainedModel
 
-from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import file_sha256
-from ..plan import Plan
 from .hub import local_folder
-from .manifest import WEIGHTS, read_config
+from .manifest import WEIGHTS, Manifest, read_manifest
 from .structure import load_on_base, load_standalone
 from .tensor_file import data_is_whole, header_sha256, map_tensors
-
-if TYPE_CHECKING:
-    pass
 
 
 def load(directory: str | Path, base: str | None = None, verify: bool = False) -> PreTrainedModel:
@@ -40,53 +34,41 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
             trained on (the message gives both fingerprints).
     """
     folder = local_folder(directory)
-    content, weights = open_export(folder, verify)
+    manifest, weights = open_export(folder, verify)
     state = map_tensors(weights)
     try:
-        config, plan = adapters_and_plan(content)
-        if content["form"] == "standalone" and base is not None:
+        if manifest.form == "standalone" and base is not None:
             raise InputError("it stands alone and takes no base")
         model = (
-            load_standalone(content, config, plan, state)
-            if content["form"] == "standalone"
-            else load_on_base(content, config, plan, state, base, verify)
+            load_standalone(manifest, state)
+            if manifest.form == "standalone"
+            else load_on_base(manifest, state, base, verify)
         )
     except InputError as error:
         raise InputError(f"slim model {folder}: {error}") from None
-    model.skip_config = config
-    model.slim_content = content
+    model.skip_config, model.manifest = manifest.skip_config, manifest
     model.requires_grad_(False)
     return model.eval()
 
 
-def open_export(folder: Path, verify: bool = False) -> tuple[dict[str, Any], Path]:
+def open_export(folder: Path, verify: bool = False) -> tuple[Manifest, Path]:
     """The configuration of a slim directory, and the file of its weights, checked as :func:`load` says.
 
     Raises:
         InputError: not a slim model, or truncated or edited files.
     """
-    content, weights = read_config(folder), folder / WEIGHTS
+    manifest, weights = read_manifest(folder), folder / WEIGHTS
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; the export is not complete")
-    _check_weights(weights, content, verify)
-    return content, weights
+    _check_weights(weights, manifest, verify)
+    return manifest, weights
 
 
-def adapters_and_plan(content: dict[str, Any]) -> tuple[SkipConfig, Plan]:
-    """The adapters and the plan in a slim model's configuration.
-
-    Raises:
-        InputError: one of them is not valid.
-    """
-    plan = Plan.from_dict({"details": {}, **content["plan"], "strategy": content["strategy"]})
-    return SkipConfig.from_dict(content["skip_config"]), plan
-
-
-def _check_weights(weights: Path, content: dict[str, Any], verify: bool) -> None:
+def _check_weights(weights: Path, manifest: Manifest, verify: bool) -> None:
     """Refuse a weights' file that is not the exported one."""
-    if content["format"] == 1:
-        same = file_sha256(weights) == content["weights_sha256"]
+    if manifest.format == 1:
+        same = file_sha256(weights) == manifest.weights_sha256
     else:
-        same = header_sha256(weights) == content["header_sha256"] and (not verify or data_is_whole(weights))
+        same = header_sha256(weights) == manifest.header_sha256 and (not verify or data_is_whole(weights))
     if not same:
         raise InputError(f"{weights}: differs from what was exported (SHA-256); truncated or edited? Export it again")

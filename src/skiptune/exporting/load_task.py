@@ -13,7 +13,7 @@ from ..families.registry import family_of
 from ..tasks.registry import TASKS
 from ..tasks.task import Task
 from .hub import local_folder
-from .manifest import CONFIG, read_config
+from .manifest import CONFIG, read_manifest
 
 
 def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
@@ -23,13 +23,12 @@ def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
         InputError: it was exported without a task, or its files are damaged.
     """
     folder = local_folder(directory)
-    content = read_config(folder).get("task")
-    if not isinstance(content, dict) or content.get("name") not in TASKS:
+    saved = read_manifest(folder).task
+    if saved is None:
         raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
-    settings = {name: value for name, value in content.items() if name != "name"}
     processor = load_saved_processor(folder, family_of(model))
     try:
-        return TASKS[content["name"]](processor, **settings)
+        return TASKS[saved.name](processor, **saved.settings)
     except TypeError as error:
         raise InputError(f"{folder / CONFIG}: task: {error}; edited?") from None
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+
+from ..config import SkipConfig
 from ..core.errors import InputError
-from ..core.files import read_json
-from ..core.validation import Problems
+from ..core.files import read_json, write_json
+from ..core.validated import Count, Several, Validated
+from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named
+from ..plan import Plan, check_skipped
+from ..tasks.names import TaskName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -17,12 +22,134 @@ if TYPE_CHECKING:
     from ..families.family import Family
 
 #: Not a type that transformers knows, so that opening the directory with one of its classes fails at once.
-MODEL_TYPE = "skiptune-slim"
+MODEL_TYPE: Final = "skiptune-slim"
 CONFIG, WEIGHTS = "config.json", "slim.safetensors"
 #: 2 names the SHA-256 of the weights' header, 1 (written by 0.2) that of the whole file.
 FORMAT, READABLE = 2, (1, 2)
 #: Numbers of every frozen weight that ``base_sample`` is taken of; exports of 0.2 have none.
 SAMPLE = 16
+Form = Literal["standalone", "adapters"]
+
+
+class SkippedBlocks(Validated):
+    """What is skipped.
+
+    Attributes:
+        family: of the model, e.g. ``vilt``.
+        blocks: names of all skippable blocks, in model order.
+        skipped: names of the skipped ones.
+    """
+
+    family: str
+    blocks: Several[str]
+    skipped: Several[str]
+
+    @field_validator("skipped")
+    @classmethod
+    def _are_blocks(cls, skipped: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if "blocks" in info.data:
+            try:
+                check_skipped(skipped, info.data["blocks"])
+            except InputError as error:
+                raise ValueError("; ".join(problem_lines(error))) from None
+        return skipped
+
+
+class SavedTask(Validated):
+    """The task that a model was trained for: its name, and beside it the settings of :meth:`Task.settings`."""
+
+    model_config = ConfigDict(extra="allow")
+
+    name: TaskName
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """Arguments of the task's class."""
+        return dict(self.model_extra or {})
+
+
+class Manifest(Validated):
+    """``config.json`` of a slim model. Keys that this version does not know are kept.
+
+    Attributes:
+        model_type: marks the directory as a slim model's.
+        format: of the directory, see :data:`FORMAT`.
+        skiptune_version: that wrote it; empty: not recorded.
+        versions: of the libraries then.
+        form: ``standalone``: every weight is in the directory; ``adapters``: only the trained ones, the others are the
+            base's.
+        architecture: the name of the model's class.
+        base_config: transformers' configuration of the model, before blocks were skipped.
+        base: name, path or hub id of the base model.
+        base_fingerprint: of the frozen weights that are kept.
+        base_sample: of :data:`SAMPLE` numbers of each of them.
+        skip_config: which adapters were inserted.
+        plan: which blocks were skipped; ``strategy``: how they were chosen.
+        task: what it was trained for; ``None``: exported without a task.
+        parameters: how many remain.
+        extra: what was measured, and other JSON values given at export.
+        header_sha256: of the header of the file of weights (format 2).
+        weights_sha256: of the whole file of weights (format 1).
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    model_type: Literal["skiptune-slim"] = "skiptune-slim"
+    format: int
+    skiptune_version: str = ""
+    versions: dict[str, str] = Field(default={})
+    form: Form
+    architecture: str
+    base_config: dict[str, Any]
+    base: str = ""
+    base_fingerprint: str
+    base_sample: str | None = None
+    skip_config: SkipConfig
+    plan: SkippedBlocks
+    strategy: str
+    task: SavedTask | None = None
+    parameters: Count | None = None
+    extra: dict[str, Any] = Field(default={})
+    header_sha256: str | None = None
+    weights_sha256: str | None = None
+
+    @field_validator("format")
+    @classmethod
+    def _is_readable(cls, number: int) -> int:
+        if number not in READABLE:
+            raise ValueError(f"{number!r}, this version reads {' and '.join(map(str, READABLE))}")
+        return number
+
+    def check(self, problems: Problems) -> None:
+        digest = "weights_sha256" if self.format == 1 else "header_sha256"
+        problems.check(getattr(self, digest) is not None, f"{digest}: missing")
+        try:
+            model_class_named(self.architecture, self.base_config.get("model_type"))
+        except InputError as error:
+            problems.add(f"architecture: {error}")
+
+    @property
+    def model_class(self) -> type[PreTrainedModel]:
+        """The class of the model that adapters were inserted into."""
+        return model_class_named(self.architecture, self.base_config.get("model_type"))[0]
+
+    @property
+    def family(self) -> Family:
+        """The family of the model."""
+        return model_class_named(self.architecture, self.base_config.get("model_type"))[1]
+
+    @property
+    def skipping(self) -> Plan:
+        """The plan that the model was pruned by."""
+        return Plan(self.plan.family, self.plan.blocks, self.plan.skipped, self.strategy)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in ``config.json``: what is neither recorded nor known has no key."""
+        return {name: value for name, value in super().to_dict().items() if name in self.model_fields_set}
+
+    def write(self, folder: Path) -> None:
+        """Write ``config.json``, whole or not at all."""
+        write_json(folder / CONFIG, self.to_dict())
 
 
 def is_slim(directory: str | Path) -> bool:
@@ -31,47 +158,14 @@ def is_slim(directory: str | Path) -> bool:
     return path.is_file() and f'"{MODEL_TYPE}"' in path.read_text(encoding="utf-8", errors="replace")
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path) -> Manifest:
     """The content of ``config.json``.
 
     Raises:
         InputError: not a slim model's, or edited; all problems in one message.
     """
     content = read_json(folder / CONFIG)
-    if not isinstance(content, dict) or content.get("model_type") != MODEL_TYPE:
-        found = content.get("model_type") if isinstance(content, dict) else content
+    found = content.get("model_type") if isinstance(content, dict) else content
+    if found != MODEL_TYPE:
         raise InputError(f"{folder}: not a slim model (model_type {found!r}, expected {MODEL_TYPE!r})")
-    problems = Problems(f"{folder / CONFIG} is not valid")
-    form = content.get("format")
-    kinds = {
-        "form": str,
-        "architecture": str,
-        "base_config": dict,
-        "base_fingerprint": str,
-        "skip_config": dict,
-        "plan": dict,
-        "strategy": str,
-        "weights_sha256" if form == 1 else "header_sha256": str,
-    }
-    for name, kind in kinds.items():
-        problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
-    problems.check(isinstance(content.get("base_sample", ""), str), "base_sample: not a str")
-    problems.check(content.get("form") in ("standalone", "adapters"), f"form: {content.get('form')!r} is not known")
-    try:
-        model_class_of(content)
-    except InputError as error:
-        problems.add(f"architecture: {error}")
-    problems.check(form in READABLE, f"format: {form!r}, this version reads {' and '.join(map(str, READABLE))}")
-    problems.raise_any()
-    return content
-
-
-def model_class_of(content: Mapping[str, Any]) -> tuple[type[PreTrainedModel], Family]:
-    """The class of a slim model, and its family.
-
-    Raises:
-        InputError: there is no such class.
-    """
-    base = content.get("base_config")
-    model_type = base.get("model_type") if isinstance(base, dict) else None
-    return model_class_named(content.get("architecture", ""), model_type)
+    return Manifest.from_dict(content, f"{folder / CONFIG} is not valid")

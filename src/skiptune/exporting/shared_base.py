@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.validation import nearest
 from ..families.family import Family
@@ -26,9 +25,9 @@ from ..tasks.answer import Answer
 from ..tasks.evaluation import predict
 from ..tasks.task import Task
 from .hub import local_folder
-from .load import adapters_and_plan, open_export
+from .load import open_export
 from .load_task import load_task
-from .manifest import is_slim, model_class_of
+from .manifest import Manifest, is_slim
 from .shared_weights import slim_on_shared
 
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
@@ -104,14 +103,13 @@ class SharedBase:
             if name in self:
                 taken = self._attached[name].folder
                 raise InputError(f"{name!r}: already attached, from {taken}; detach it first, or choose another name")
-            content, weights = open_export(folder, verify=True)
+            manifest, weights = open_export(folder, verify=True)
             try:
-                config, plan = adapters_and_plan(content)
-                self._refuse_unfit(content, config)
-                model = slim_on_shared(content, config, plan, weights, self._weights, self._buffers, self.name)
+                self._refuse_unfit(manifest)
+                model = slim_on_shared(manifest, weights, self._weights, self._buffers, self.name)
             except InputError as error:
                 raise InputError(f"slim model {folder}: {error}") from None
-            task = None if content.get("task") is None else self._task(folder, model)
+            task = None if manifest.task is None else self._task(folder, model)
             self._attached[name] = _Attached(model, task, folder)
         return model
 
@@ -203,11 +201,10 @@ class SharedBase:
             raise InputError(f"{name!r}: no such task{nearest(name, self)}" if len(self) else "no task is attached yet")
         return found
 
-    def _refuse_unfit(self, content: dict[str, Any], config: SkipConfig) -> None:
-        family = model_class_of(content)[1]
-        if family is not self.family:
-            raise InputError(f"of family {family.name}; {self.name} is a base of family {self.family.name}")
-        if content["form"] == "standalone" and config.block_adapter == "lora":
+    def _refuse_unfit(self, manifest: Manifest) -> None:
+        if manifest.family is not self.family:
+            raise InputError(f"of family {manifest.family.name}; {self.name} is a base of family {self.family.name}")
+        if manifest.form == "standalone" and manifest.skip_config.block_adapter == "lora":
             raise InputError("LoRA is merged into its weights, so it has none to share; export it with form='adapters'")
 
     def _task(self, folder: Path, model: PreTrainedModel) -> Task:
@@ -230,7 +227,7 @@ def _any_model(name: str, family: Family) -> PreTrainedModel:
         return load_model(name, family.model_class("vqa"), quiet=True).requires_grad_(False)
 
 
-def _replace(tensors: dict[str, Any], move: Callable[[Tensor], Tensor]) -> None:
+def _replace(tensors: dict[str, Tensor | None], move: Callable[[Tensor], Tensor]) -> None:
     """Put ``move`` of every tensor in its place."""
     for name, value in tensors.items():
         tensors[name] = None if value is None else move(value)

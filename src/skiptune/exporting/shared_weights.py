@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,20 +11,17 @@ from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.pruning import remove_dead_blocks
 from ..models.without_weights import parameters_on_meta
-from ..plan import Plan
+from .manifest import Manifest
 from .structure import model_without_weights, refuse_other_base
 
 
 def slim_on_shared(
-    content: dict[str, Any],
-    config: SkipConfig,
-    plan: Plan,
+    manifest: Manifest,
     weights: Path,
     base: Mapping[str, nn.Parameter],
     buffers: Mapping[str, Tensor],
@@ -35,9 +32,7 @@ def slim_on_shared(
     LoRA stays unmerged: merging would change weights that are shared.
 
     Args:
-        content: the slim model's configuration.
-        config: what was inserted.
-        plan: what was skipped.
+        manifest: of the slim model.
         weights: the file of its tensors.
         base: frozen parameters by their names before adapters were inserted.
         buffers: of the base; equal ones are shared too.
@@ -46,31 +41,31 @@ def slim_on_shared(
     Raises:
         InputError: the file does not fit, or it was trained on another base.
     """
-    model = model_without_weights(content)
+    model = model_without_weights(manifest)
     before = {id(value): (name, value) for name, value in model.named_parameters()}  # LoRA will change names
     with parameters_on_meta():
-        insert(model, config)
-    remove_dead_blocks(model, plan)
+        insert(model, manifest.skip_config)
+    remove_dead_blocks(model, manifest.skipping)
     wanted: dict[str, Tensor] = model.state_dict(keep_vars=True)
     device = next(iter(base.values())).device
     with safe_open(weights, framework="pt") as file:
         stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-        frozen = _shared_names(model, content["form"], stored)
+        frozen = _shared_names(model, manifest.form, stored)
         sources = {name: before[id(wanted[name])][0] for name in frozen if id(wanted[name]) in before}
         shared = {name: base[source] for name, source in sources.items() if source in base}
         refuse_misfit(f"the weights do not fit {base_name}", shapes_of(wanted), {**stored, **shapes_of(shared)})
-        _refuse_other_base(content, shared, file, base_name)
+        _refuse_other_base(manifest, shared, file, base_name)
         # copies in memory of their own, as skiptune.load makes them
         own = {name: file.get_tensor(name).clone().to(device) for name in stored if name not in shared}
     model.load_state_dict({**shared, **own}, strict=True, assign=True)
     model.tie_weights()
     _share_buffers(model, buffers, device)
-    model.skip_config, model.slim_content = config, content
+    model.skip_config, model.manifest = manifest.skip_config, manifest
     model.requires_grad_(False)
     return model.eval()
 
 
-def _shared_names(model: nn.Module, form: str, stored: Mapping[str, Any]) -> list[str]:
+def _shared_names(model: nn.Module, form: str, stored: Collection[str]) -> list[str]:
     """Names of the weights from the base: those that an adapters-only file lacks, or those that were frozen in a
     stand-alone one."""
     if form == "adapters":
@@ -78,11 +73,11 @@ def _shared_names(model: nn.Module, form: str, stored: Mapping[str, Any]) -> lis
     return [name for name, value in model.named_parameters() if not value.requires_grad]
 
 
-def _refuse_other_base(content: dict[str, Any], shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:
+def _refuse_other_base(manifest: Manifest, shared: Mapping[str, Tensor], file: Any, base_name: str) -> None:
     """Refuse a base with other values: compared with the weights of a stand-alone file, or with the fingerprint of the
     other form."""
-    if content["form"] == "adapters":
-        refuse_other_base(content, shared, base_name, verify=True)
+    if manifest.form == "adapters":
+        refuse_other_base(manifest, shared, base_name, verify=True)
         return
     other = [name for name, value in shared.items() if not torch.equal(file.get_tensor(name).to(value.device), value)]
     if other:

@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
-from transformers import PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
-from ..config import SkipConfig
 from ..core.errors import InputError, first_line
 from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
@@ -22,111 +21,93 @@ from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
 from ..models.loading import load_config, load_model, load_pruned
 from ..models.without_weights import parameters_on_meta
-from ..plan import Plan
-from .manifest import SAMPLE, model_class_of
+from .manifest import SAMPLE, Manifest
 
 
-def load_standalone(
-    content: Mapping[str, Any], config: SkipConfig, plan: Plan, state: dict[str, Tensor]
-) -> PreTrainedModel:
+def load_standalone(manifest: Manifest, state: dict[str, Tensor]) -> PreTrainedModel:
     """The model whose every weight is in ``state``.
 
     Raises:
         InputError: the configuration describes no model, or the weights are those of another.
     """
-    model = model_without_weights(content)
+    model = model_without_weights(manifest)
     with parameters_on_meta():
-        insert(model, config, merged=True)
-        remove_dead_blocks(model, plan)
+        _take_out(model, manifest)
     refuse_misfit("the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
     model.load_state_dict(state, strict=True, assign=True)
     model.tie_weights()
     return model
 
 
-def model_without_weights(content: Mapping[str, Any]) -> PreTrainedModel:
+def model_without_weights(manifest: Manifest) -> PreTrainedModel:
     """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
 
     Raises:
         InputError: its configuration describes none.
     """
-    base_config = {name: value for name, value in content["base_config"].items() if name != "model_type"}
-    model_class, family = model_class_of(content)
+    base_config = {name: value for name, value in manifest.base_config.items() if name != "model_type"}
     try:
         with parameters_on_meta():
-            return model_class(family.config_class(**base_config))
+            return manifest.model_class(manifest.family.config_class(**base_config))
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
 
 
-def load_on_base(
-    content: Mapping[str, Any],
-    config: SkipConfig,
-    plan: Plan,
-    state: dict[str, Tensor],
-    base: str | None,
-    verify: bool,
-) -> PreTrainedModel:
+def load_on_base(manifest: Manifest, state: dict[str, Tensor], base: str | None, verify: bool) -> PreTrainedModel:
     """The model whose trained weights are in ``state`` and whose frozen ones are its base's, see
     :func:`refuse_other_base`.
 
     Raises:
         InputError: the base cannot be read, or is not the one that it was trained on.
     """
-    name = base or content["base"]
-    model_class, _ = model_class_of(content)
-    base_config = load_config(name)
-    changes = _changes(content["base_config"], base_config.to_dict())
-    model = _read_base(name, base_config, model_class, config, plan, set(state), changes)
+    name = base or manifest.base
+    model = _read_base(name, manifest, set(state))
     frozen = {key: value for key, value in model.state_dict().items() if key not in state}
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
-    refuse_other_base(content, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
+    refuse_other_base(manifest, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
     plain = {key: value for key, value in state.items() if LORA not in key}
     shapes = shapes_of(model.state_dict())
     trained = {key for group, each in parameter_groups(model).items() if group != "body" for key in each}
     own = {key: shape for key, shape in shapes.items() if key in trained or key in plain}
     refuse_misfit(f"the weights do not fit {name}", own, shapes_of(plain))
     model.load_state_dict(plain, strict=False, assign=True)
-    fold_lora(model, state, config)
+    fold_lora(model, state, manifest.skip_config)
     return model
 
 
-def refuse_other_base(content: Mapping[str, Any], frozen: Mapping[str, Tensor], name: str, verify: bool) -> None:
+def refuse_other_base(manifest: Manifest, frozen: Mapping[str, Tensor], name: str, verify: bool) -> None:
     """Refuse a base whose ``frozen`` weights are not those trained on; a few numbers of each tell, or ``verify`` all.
 
     Raises:
         InputError: gives both fingerprints.
     """
-    quick = not verify and "base_sample" in content
-    expected = content["base_sample" if quick else "base_fingerprint"]
+    quick = not verify and manifest.base_sample is not None
+    expected = manifest.base_sample if quick else manifest.base_fingerprint
     found = fingerprint(frozen.items(), SAMPLE if quick else None)
     if found != expected:
         raise InputError(f"{name}: not the base it was trained on; expected fingerprint {expected}, found {found}")
 
 
-def _read_base(
-    name: str,
-    base_config: PreTrainedConfig,
-    model_class: type[PreTrainedModel],
-    config: SkipConfig,
-    plan: Plan,
-    given: set[str],
-    changes: dict[str, Any],
-) -> PreTrainedModel:
+def _read_base(name: str, manifest: Manifest, given: set[str]) -> PreTrainedModel:
     """The kept blocks of the base; parameters named in ``given`` may be missing there."""
-
-    def take_out(model: PreTrainedModel) -> None:
-        insert(model, config, merged=True)
-        remove_dead_blocks(model, plan)
-
+    base_config = load_config(name)
+    changes = _changes(manifest.base_config, base_config.to_dict())
     if name in ARCHITECTURES:  # an architecture has no file: its weights are drawn as in training
-        model = load_model(name, model_class, quiet=True, **changes)
-        take_out(model)
+        model = load_model(name, manifest.model_class, quiet=True, **changes)
+        _take_out(model, manifest)
         return model
-    model, unread = load_pruned(name, base_config, model_class, take_out, **changes)
+    model, unread = load_pruned(
+        name, base_config, manifest.model_class, lambda model: _take_out(model, manifest), **changes
+    )
     if lost := sorted(unread - given):
         raise InputError(f"{name}: lacks {len(lost)} frozen weights or has them in other sizes: {lost[:3]}")
     return model
+
+
+def _take_out(model: PreTrainedModel, manifest: Manifest) -> None:
+    """Insert the adapters, LoRA as merged, and remove the skipped blocks. In place."""
+    insert(model, manifest.skip_config, merged=True)
+    remove_dead_blocks(model, manifest.skipping)
 
 
 def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:

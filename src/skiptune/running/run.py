@@ -38,7 +38,7 @@ from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..exporting.export import annotate, export
 from ..exporting.load import load
-from ..exporting.manifest import read_config
+from ..exporting.manifest import read_manifest
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.parameter_groups import parameter_groups, unfreeze
@@ -352,7 +352,7 @@ class Run:
     def _tell_latency(self) -> None:
         """The slim model's card was written before anything was timed."""
         slim = self.folder / "slim"
-        if "latency" not in read_config(slim).get("extra", {}):
+        if "latency" not in read_manifest(slim).extra:
             annotate(slim, self.measured())
 
     def input_size(self) -> tuple[tuple[int, int], int]:

@@ -18,15 +18,13 @@ from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ...core.errors import InputError, RunError, first_line
 from ...core.extras import require_extra
-from ...core.files import file_sha256, read_json
-from ...core.validation import Problems
+from ...core.files import file_sha256
 from ...families.head_inputs import Encoded, refuse_padding
 from ...families.two_stream_head import TaskOutput
+from .description import OnnxDescription, read_description
 
 #: Backend → file of its model.
 ONNX_FILES = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
-DESCRIPTION = "onnx.json"
-FORMAT = 1
 _TYPES = {"pixel_values": torch.float32}
 
 
@@ -38,10 +36,10 @@ class OnnxModel(nn.Module):
         description: the content of ``onnx.json``.
     """
 
-    def __init__(self, path: Path, description: Mapping[str, Any]) -> None:
+    def __init__(self, path: Path, description: OnnxDescription) -> None:
         super().__init__()
         self.path, self.description = path, description
-        self.config = SimpleNamespace(model_type=description["model_type"])
+        self.config = SimpleNamespace(model_type=description.model_type)
         self.session = _session(path)
 
     def forward(
@@ -75,7 +73,7 @@ class OnnxModel(nn.Module):
             "pixel_values": pixel_values,
         }
         self._check_size(pixel_values)
-        if "pixel_mask" in self.description["inputs"]:
+        if "pixel_mask" in self.description.inputs:
             full = torch.ones_like(pixel_values.select(-3, 0), dtype=torch.long)
             inputs["pixel_mask"] = full if pixel_mask is None else pixel_mask
         else:
@@ -95,8 +93,8 @@ class OnnxModel(nn.Module):
             raise RunError(f"{self.path}: onnxruntime fails on {shapes}: {first_line(error)}") from None
 
     def _check_size(self, pixels: Tensor) -> None:
-        size, patch = tuple(pixels.shape[-2:]), self.description["patch_size"]
-        fixed = self.description["image_size"]
+        size, patch = tuple(pixels.shape[-2:]), self.description.patch_size
+        fixed = self.description.image_size
         if fixed is not None and size != tuple(fixed):
             raise InputError(f"pixel_values: {size} pixels; this model was exported for images of {tuple(fixed)}")
         if any(side % patch for side in size):
@@ -143,9 +141,9 @@ def load_onnx(folder: str | Path, backend: str = "onnx") -> OnnxModel:
         InputError: there is none, files are truncated or edited, or onnxruntime is not installed.
     """
     description = read_description(Path(folder))
-    if backend not in description["models"]:
+    if backend not in description.models:
         raise InputError(f"{folder}: has no {ONNX_FILES.get(backend, backend)}; export it with --onnx, or --int8")
-    for name, digest in description["models"][backend]["sha256"].items():
+    for name, digest in description.models[backend].sha256.items():
         path = Path(folder) / name
         if not path.is_file():
             raise InputError(f"{path}: no such file; the export is not complete")
@@ -154,29 +152,9 @@ def load_onnx(folder: str | Path, backend: str = "onnx") -> OnnxModel:
     return make(Path(folder) / ONNX_FILES[backend], description)
 
 
-def make(path: Path, description: Mapping[str, Any]) -> OnnxModel:
+def make(path: Path, description: OnnxDescription) -> OnnxModel:
     """The model of a file, of the class for its task."""
-    return (OnnxRankingModel if description["head"] == "retrieval" else OnnxModel)(path, description)
-
-
-def read_description(folder: Path) -> dict[str, Any]:
-    """The content of ``onnx.json``.
-
-    Raises:
-        InputError: missing, truncated or edited.
-    """
-    path = folder / DESCRIPTION
-    content = read_json(path)
-    problems = Problems(f"{path} is not valid")
-    if not isinstance(content, dict):
-        raise InputError(f"{path}: not the description of an ONNX model; edited? Export it again")
-    kinds = {"model_type": str, "head": str, "patch_size": int, "inputs": dict, "models": dict}
-    for name, kind in kinds.items():
-        problems.check(isinstance(content.get(name), kind), f"{name}: missing or not a {kind.__name__}")
-    problems.check("image_size" in content, "image_size: missing")
-    problems.check(content.get("format") == FORMAT, f"format: {content.get('format')!r}, this version reads {FORMAT}")
-    problems.raise_any()
-    return content
+    return (OnnxRankingModel if description.head == "retrieval" else OnnxModel)(path, description)
 
 
 def _session(path: Path) -> Any:

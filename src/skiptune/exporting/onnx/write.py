@@ -8,7 +8,6 @@ import shutil
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from PIL import Image
 from torch import Tensor
@@ -16,7 +15,7 @@ from transformers import PreTrainedModel
 
 from ...core.errors import InputError, RunError
 from ...core.extras import require_extra
-from ...core.files import file_sha256, write_atomically, write_json
+from ...core.files import file_sha256, write_atomically
 from ...core.process import versions
 from ...core.progress import console
 from ...families.registry import family_of
@@ -27,7 +26,8 @@ from ..export import check_slim_output, export
 from ..load import load
 from ..load_task import load_task
 from ..manifest import is_slim
-from .session import DESCRIPTION, FORMAT, ONNX_FILES, make, read_description
+from .description import DESCRIPTION, FORMAT, ComparedBatch, ComparedModel, OnnxDescription, read_description
+from .session import ONNX_FILES, make
 from .trace import Graph, Inputs, quantise, torch_logits, trace
 
 #: Largest difference of an output to torch's, relative to the largest output of the batch.
@@ -99,10 +99,10 @@ def onnx_lines(directory: str | Path) -> list[str]:
     """What there is to say of an export, a line a file."""
     folder = Path(directory)
     lines = []
-    for backend, found in read_description(folder)["models"].items():
-        size = sum((folder / name).stat().st_size for name in found["sha256"])
-        difference, rows = found["relative_difference"], found["rows"]
-        said = f", same choice in {found['same_choice']} of {rows}" if backend == "onnx-int8" else ""
+    for backend, found in read_description(folder).models.items():
+        size = sum((folder / name).stat().st_size for name in found.sha256)
+        difference, rows = found.relative_difference, found.rows
+        said = f", same choice in {found.same_choice} of {rows}" if backend == "onnx-int8" else ""
         lines.append(
             f"{folder / ONNX_FILES[backend]}: {size / 2**20:.1f} MiB; on {rows} random examples at most "
             f"{difference:.1e} (relative) from torch{said}"
@@ -112,39 +112,40 @@ def onnx_lines(directory: str | Path) -> list[str]:
 
 def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool) -> None:
     """The files of both models and their description."""
-    description: dict[str, Any] = {
-        "format": FORMAT,
-        "skiptune_version": __version__,
-        "model_type": model.config.model_type,
-        "head": graph.head,
-        "image_size": graph.image_size,
-        "patch_size": family_of(model).sizes(model.config).patch_size,
-        "inputs": graph.shapes(),
-        "models": {},
-        "versions": {**versions(), **{name: version(name) for name in _LIBRARIES}},
-    }
+    description = OnnxDescription(
+        format=FORMAT,
+        skiptune_version=__version__,
+        model_type=model.config.model_type,
+        head=graph.head,
+        image_size=graph.image_size,
+        patch_size=family_of(model).sizes(model.config).patch_size,
+        inputs=graph.shapes(),
+        models={},
+        versions={**versions(), **{name: version(name) for name in _LIBRARIES}},
+    )
     expected = [torch_logits(model, inputs) for inputs in graph.batches]
     large = sum(value.nbytes for value in model.state_dict().values()) > _LARGE
     path, smaller = (folder / ONNX_FILES[backend] for backend in ("onnx", "onnx-int8"))
     console.print(f"exporting {type(model).__name__} to ONNX")
     trace(model, graph, path, large)
     found = _compare(path, description, graph.batches, expected)
-    if found["relative_difference"] > TOLERANCE:
+    if found.relative_difference > TOLERANCE:
+        batches = [batch.to_dict() for batch in found.batches]
         raise RunError(
-            f"{path.name}: outputs differ from torch's by {found['relative_difference']:.1e} relative, allowed are "
-            f"{TOLERANCE:.0e}; by batch: {found['batches']}"
+            f"{path.name}: outputs differ from torch's by {found.relative_difference:.1e} relative, allowed are "
+            f"{TOLERANCE:.0e}; by batch: {batches}"
         )
-    description["models"]["onnx"] = found
+    models = {"onnx": found}
     if int8:
         quantise(path, smaller, large)
-        description["models"]["onnx-int8"] = _compare(smaller, description, graph.batches, expected)
-    write_json(folder / DESCRIPTION, description)
+        models["onnx-int8"] = _compare(smaller, description, graph.batches, expected)
+    description.replace(models=models).write(folder)
 
 
-def _compare(path: Path, description: dict[str, Any], batches: list[Inputs], expected: list[Tensor]) -> dict[str, Any]:
+def _compare(path: Path, description: OnnxDescription, batches: list[Inputs], expected: list[Tensor]) -> ComparedModel:
     """How a file's outputs differ from those of the torch model, and digests of its files."""
     session = make(path, description)
-    found: list[dict[str, Any]] = []
+    found: list[ComparedBatch] = []
     same = 0
     for inputs, wanted in zip(batches, expected, strict=True):
         shapes = {name: list(value.shape) for name, value in inputs.items()}
@@ -152,15 +153,15 @@ def _compare(path: Path, description: dict[str, Any], batches: list[Inputs], exp
         difference = float((got - wanted).abs().max() / wanted.abs().max()) if got.shape == wanted.shape else math.nan
         if not math.isfinite(difference):
             raise RunError(f"{path.name}: gives other shapes than torch, or no finite numbers, for {shapes}")
-        found.append({"shapes": shapes, "relative_difference": difference})
+        found.append(ComparedBatch(shapes=shapes, relative_difference=difference))
         same += int((got.argmax(1) == wanted.argmax(1)).sum())
-    return {
-        "sha256": {file.name: file_sha256(file) for file in (path, *path.parent.glob(f"{path.name}.data"))},
-        "relative_difference": max(batch["relative_difference"] for batch in found),
-        "batches": found,
-        "same_choice": same,
-        "rows": sum(len(wanted) for wanted in expected),
-    }
+    return ComparedModel(
+        sha256={file.name: file_sha256(file) for file in (path, *path.parent.glob(f"{path.name}.data"))},
+        relative_difference=max(batch.relative_difference for batch in found),
+        batches=found,
+        same_choice=same,
+        rows=sum(len(wanted) for wanted in expected),
+    )
 
 
 def _image_size(model: PreTrainedModel, folder: Path) -> tuple[int, int] | None:
@@ -169,7 +170,7 @@ def _image_size(model: PreTrainedModel, folder: Path) -> tuple[int, int] | None:
     if family.pads_images:
         return None
     side = family.sizes(model.config).image_size
-    if model.slim_content.get("task") is None:
+    if model.manifest.task is None:
         return side, side
     images = load_task(folder, model).images
     tried = [Image.new("RGB", size) for size in ((side, side), (side, 2 * side), (2 * side, side))]
