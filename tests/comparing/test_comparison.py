@@ -16,6 +16,7 @@ import pytest
 from skiptune import InputError, Run, RunError
 from skiptune.comparing.compare_results import CompareResults
 from skiptune.comparing.comparison import MethodComparison
+from skiptune.comparing.job_files import JobResult
 from skiptune.comparing.job_process import work
 from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
 from skiptune.comparing.label_placement import Box, Point, place
@@ -26,6 +27,7 @@ from skiptune.comparing.rows import paired, rows_of
 from skiptune.config import Budget
 from skiptune.core.files import write_json
 from skiptune.core.formatting import duration
+from skiptune.core.measurements import Measured
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
 from skiptune.inserting.insert import insert
@@ -122,22 +124,32 @@ def test_a_jobs_recipe_differs_in_what_the_method_says_and_no_more(tiny_recipe: 
     assert (made.train.max_steps, made.model, made.data) == (recipe.train.max_steps, recipe.model, recipe.data)
 
 
-def result(method: str, metric: float, skipped: int = 0, macs: float = 1.0) -> dict[str, Any]:
-    return {
-        "method": method,
-        "skipped": [str(k) for k in range(skipped)],
-        "strategy": "bandit",
-        "trainable": 10,
-        "parameters": 1000,
-        "macs_g": macs,
-        "metric": metric,
-        "train_s": 2.0,
-        "peak_gib": 0.5,
-        "learning_rates": {"body": 1e-3},
-    }
+def result(method: str, metric: float, skipped: int = 0, macs: float = 1.0) -> JobResult:
+    return JobResult(
+        method=method,
+        seed=0,
+        skipped=tuple(str(k) for k in range(skipped)),
+        blocks=12,
+        strategy="bandit",
+        trainable=10,
+        trainable_head=1,
+        parameters=1000,
+        macs_g=macs,
+        part="test",
+        metric_name="accuracy",
+        metric=metric,
+        measures=Measured(),
+        train_s=2.0,
+        evaluate_s=1.0,
+        peak_gib=0.5,
+        steps=5,
+        search_steps=0,
+        learning_rates={"body": 1e-3},
+        threads=1,
+    )
 
 
-def made_up() -> tuple[dict[Job, dict[str, Any]], dict[str, dict[str, float]]]:
+def made_up() -> tuple[dict[Job, JobResult], dict[str, dict[str, float]]]:
     """Two seeds of everything, as if trained."""
     results, budget = {}, Budget(num_skip=2)
     for seed in (0, 1):
@@ -208,15 +220,15 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
     sizes = {"image_size": [48, 48], "text_length": 8}
     write_json(tmp_path / "job.json", {"method": name, **sizes, "threads": 1, "encoded": str(tmp_path / "encoded")})
     found = work(tmp_path)
-    assert (found["steps"], found["seed"], found["part"]) == (4, 1, "test")
-    assert len(found["skipped"]) == (2 if job.budget else 0)
-    assert found["search_steps"] == {"das-lora": 2, "heuristic-bottleneck": 2}.get(name, 0)
-    assert 0 <= found["metric"] <= 1
-    assert 0 < found["trainable"] < found["parameters"]
-    assert found["peak_gib"] > 0.1
+    assert (found.steps, found.seed, found.part) == (4, 1, "test")
+    assert len(found.skipped) == (2 if job.budget else 0)
+    assert found.search_steps == {"das-lora": 2, "heuristic-bottleneck": 2}.get(name, 0)
+    assert 0 <= found.metric <= 1
+    assert 0 < found.trainable < found.parameters
+    assert found.peak_gib > 0.1
     original = insert(Run(recipe).plain_model(), NO_ADAPTERS)
     macs = count_macs(original, example_inputs(original, (48, 48), 8))
-    assert (found["macs_g"] < macs) == (name != "shallow-prompts")
+    assert (found.macs_g < macs) == (name != "shallow-prompts")
 
 
 @pytest.mark.parametrize("model", ["meter-tiny", "bridgetower-tiny"])
@@ -234,7 +246,7 @@ def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
     assert job.budget == {"das-bottleneck": Budget(macs=-0.1), "heuristic-lora": Budget(num_skip=2)}.get(name)
     original = insert(Run(recipe).plain_model(), NO_ADAPTERS)
     macs = count_macs(original, example_inputs(original, (48, 48), 40))
-    assert (found["macs_g"] < macs) == METHODS[name].skips
+    assert (found.macs_g < macs) == METHODS[name].skips
 
 
 def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]) -> None:

@@ -24,6 +24,7 @@ from ..searching.search import prepare_search
 from ..training.encoder_cache import EncoderCache
 from .compare_results import CompareResults, Row
 from .estimate import Estimate
+from .job_files import JobSettings
 from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
 from .page import page
@@ -119,7 +120,7 @@ class MethodComparison:
         """Write the results so far; returns the rows."""
         rows = rows_of(self.results, self.latency)
         any_result = next(iter(self.results.values()))
-        steps = max(result["steps"] for result in self.results.values())
+        steps = max(result.steps for result in self.results.values())
         recipe = self.recipe
         content = {
             "rows": rows,
@@ -127,16 +128,16 @@ class MethodComparison:
             "left_out": self.left_out,
             "failed": [{"name": job.name, "seed": job.seed, "reason": why} for job, why in self.failed.items()],
             "jobs": {"done": len(self.results), "of": len(self.jobs)},
-            "metric": {"name": any_result["metric_name"], "part": any_result["part"], "unit": self.run.task.unit},
+            "metric": {"name": any_result.metric_name, "part": any_result.part, "unit": self.run.task.unit},
             "model": recipe.model,
             "task": recipe.task,
-            "blocks": any_result["blocks"],
+            "blocks": any_result.blocks,
             "input": {"image_size": list(self.size), "text_length": self.length},
             "records": {part: len(getattr(self.run.data, part)) for part in ("train", "validation", "test")},
             "training": {**recipe.train.to_dict(), "steps": steps, "seed": "see rows"},
             "adapters": recipe.adapters.to_dict(),
             "compare": recipe.to_dict()["compare"],
-            "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result["threads"]},
+            "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result.threads},
             "batch_sizes": list(recipe.bench.batch_sizes),
             "notes": list(_NOTES),
             "command": self.command,
@@ -185,7 +186,7 @@ class MethodComparison:
             if why is None:
                 self.results = {**self.results, **finished(self.recipe, [job])}
                 self.write()
-                said_of = f"{self.results[job]['metric']:.2%}"
+                said_of = f"{self.results[job].metric:.2%}"
             else:
                 self.failed[job] = why
                 said_of = f"failed: {why.splitlines()[0]}"
@@ -198,10 +199,7 @@ class MethodComparison:
                 highlight=False,
             )
 
-        given = {
-            "image_size": list(self.size),
-            "text_length": self.length,
-            "threads": self.threads,
-            "encoded": str(self._encoded),
-        }
-        carry_out(self.recipe, waiting, self.processes, given, report)
+        settings = JobSettings(
+            image_size=self.size, text_length=self.length, threads=self.threads, encoded=str(self._encoded)
+        )
+        carry_out(self.recipe, waiting, self.processes, settings, report)

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from ..core.files import write_json
 from ..running.recipe import Recipe
+from .job_files import JobFile, JobSettings
 from .jobs import FAILURE, RESULT, Job, job_recipe
 
 _POLL = 0.1  # seconds
@@ -32,7 +32,7 @@ def carry_out(
     recipe: Recipe,
     jobs: Sequence[Job],
     number: int,
-    given: dict[str, Any],
+    settings: JobSettings,
     report: Callable[[Job, float, str | None], None],
 ) -> None:
     """Run ``jobs``, at most ``number`` at a time. An interrupted job starts over, so that its time and memory are those
@@ -42,14 +42,14 @@ def carry_out(
         recipe: of the comparison, complete.
         jobs: to do.
         number: of processes.
-        given: what :mod:`skiptune.comparing.job_process` reads from ``job.json``, beside the method's name.
+        settings: what all jobs have in common.
         report: called for every finished job with its seconds and, if it failed, the reason.
     """
     waiting, running = list(jobs), list[_Running]()
     try:
         while waiting or running:
             while waiting and len(running) < number:
-                running.append(_start(recipe, waiting.pop(0), given))
+                running.append(_start(recipe, waiting.pop(0), settings))
             ended = [one for one in running if one.process.poll() is not None]
             for one in ended:
                 running.remove(one)
@@ -62,12 +62,12 @@ def carry_out(
             one.process.wait()
 
 
-def _start(recipe: Recipe, job: Job, given: dict[str, Any]) -> _Running:
+def _start(recipe: Recipe, job: Job, settings: JobSettings) -> _Running:
     folder = job.folder(Path(recipe.output))
     (folder / FAILURE).unlink(missing_ok=True)
     write_json(folder / "recipe.json", job_recipe(recipe, job).to_dict())
-    write_json(folder / "job.json", {**given, "method": job.method})
-    threads = {name: str(given["threads"]) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
+    write_json(folder / "job.json", JobFile(method=job.method, **dict(settings)).to_dict())
+    threads = {name: str(settings.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
     with (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "skiptune.comparing.job_process", str(folder)],

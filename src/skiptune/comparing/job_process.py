@@ -14,6 +14,7 @@ from typing import Any
 
 from ..core.errors import InputError, RunError
 from ..core.files import read_json, write_json, write_text
+from ..core.measurements import Measured
 from ..core.process import (
     best_device,
     is_disk_failure,
@@ -22,12 +23,13 @@ from ..core.process import (
     quiet_libraries,
     resident_bytes,
 )
+from .job_files import JobFile, JobResult
 from .jobs import FAILURE, RESULT
 
 _PARENT_DIED = 1  # Linux: PR_SET_PDEATHSIG
 
 
-def work(folder: Path) -> dict[str, Any]:
+def work(folder: Path) -> JobResult:
     """Carry out the job whose ``recipe.json`` and ``job.json`` are in ``folder``; returns what its result says."""
     import torch
 
@@ -42,9 +44,9 @@ def work(folder: Path) -> dict[str, Any]:
     from ..running.run import Run
     from ..tasks.evaluation import evaluate
 
-    job = read_json(folder / "job.json")
-    torch.set_num_threads(job["threads"])
-    recipe, method = read_recipe(folder / "recipe.json"), METHODS[job["method"]]
+    job = JobFile.from_dict(read_json(folder / "job.json"), f"{folder / 'job.json'} is not valid")
+    torch.set_num_threads(job.threads)
+    recipe, method = read_recipe(folder / "recipe.json"), METHODS[job.method]
     run, setup = Run(recipe), recipe.compare.setup(recipe.adapters, recipe.train.seed)
     task, data = run.task, run.data
 
@@ -52,7 +54,7 @@ def work(folder: Path) -> dict[str, Any]:
         return run.fresh_model() if method.skips else method.prepare(run.plain_model(), setup)
 
     def kept(model: Any) -> Any:
-        return run.encoders_kept(model, Path(job["encoded"]))
+        return run.encoders_kept(model, Path(job.encoded))
 
     model = make()
     before = count_parameters(model)
@@ -69,31 +71,31 @@ def work(folder: Path) -> dict[str, Any]:
     with kept(slim):
         found = evaluate(slim, task, data.test or data.validation, title=part)
     evaluate_s = time.perf_counter() - started
-    macs = count_macs(slim, example_inputs(slim, tuple(job["image_size"]), job["text_length"]))
+    macs = count_macs(slim, example_inputs(slim, job.image_size, job.text_length))
     factors = recipe.train.learning_rate_factors
     own = {group: recipe.train.learning_rate * factors.get(group, 1.0) for group in method.own}
-    return {
-        "method": method.name,
-        "seed": recipe.train.seed,
-        "skipped": list(plan.skipped),
-        "blocks": len(plan.blocks),
-        "strategy": plan.strategy,
-        "trainable": counts["trainable"] - head,
-        "trainable_head": head,
-        "parameters": sum(before[group] for group in ("body", "small_parts", "head")),  # the original's
-        "macs_g": macs,
-        "part": part,
-        "metric_name": task.metric,
-        "metric": found.headline,
-        "measures": found.summary(),
-        "train_s": train_s,
-        "evaluate_s": evaluate_s,
-        "peak_gib": peak,
-        "steps": trained.steps,
-        "search_steps": plan.steps,
-        "learning_rates": own,
-        "threads": job["threads"],
-    }
+    return JobResult(
+        method=method.name,
+        seed=recipe.train.seed,
+        skipped=plan.skipped,
+        blocks=len(plan.blocks),
+        strategy=plan.strategy,
+        trainable=counts["trainable"] - head,
+        trainable_head=head,
+        parameters=sum(before[group] for group in ("body", "small_parts", "head")),  # the original's
+        macs_g=macs,
+        part=part,
+        metric_name=task.metric,
+        metric=found.headline,
+        measures=Measured.from_dict(found.summary()),
+        train_s=train_s,
+        evaluate_s=evaluate_s,
+        peak_gib=peak,
+        steps=trained.steps,
+        search_steps=plan.steps,
+        learning_rates=own,
+        threads=job.threads,
+    )
 
 
 def _head(model: Any) -> Any:
@@ -136,7 +138,7 @@ def main() -> None:
     try:
         found = work(folder)
         recipe = read_json(folder / "recipe.json")
-        write_json(folder / RESULT, {**found, "recipe": recipe})
+        write_json(folder / RESULT, {**found.to_dict(), "recipe": recipe})
     except Exception as error:
         write_text(folder / FAILURE, f"{_reason(error)}\n")
         if isinstance(error, InputError | RunError | OSError | MemoryError):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..config import Budget
 from ..core.files import read_json
@@ -14,6 +13,7 @@ from ..methods.compare_config import CompareConfig
 from ..methods.registry import METHODS
 from ..running.method_recipe import method_recipe
 from ..running.recipe import Recipe
+from .job_files import JobResult
 
 RESULT, FAILURE = "result.json", "failure.txt"
 _MOST_SKIPPED = 6
@@ -99,14 +99,14 @@ def job_recipe(recipe: Recipe, job: Job) -> Recipe:
     )
 
 
-def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, dict[str, Any]]:
+def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, JobResult]:
     """The results that are there.
 
     Raises:
         InputError: some are of other settings, or edited; all of them in one message.
     """
     problems = Problems("results of other settings are in the way; remove these directories or name another output")
-    found: dict[Job, dict[str, Any]] = {}
+    found: dict[Job, JobResult] = {}
     for job in jobs:
         folder = job.folder(Path(recipe.output))
         path = folder / RESULT
@@ -119,6 +119,6 @@ def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, dict[str, Any]]:
             continue
         other = sorted(name for name in wanted if name not in _FREE and kept.get(name) != wanted[name])
         problems.check(not other, f"{folder}: another {', '.join(other)}")
-        found[job] = content
+        found[job] = JobResult.from_dict(content, f"{path}: not the result of a job; edited?")
     problems.raise_any()
     return found

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from ..methods.registry import METHODS
 from .compare_results import Row, RowTest
+from .job_files import JobResult
 from .jobs import Job
 from .paired_tests import paired_test
 
-Results = Mapping[Job, Mapping[str, Any]]
+Results = Mapping[Job, JobResult]
 Latency = Mapping[str, Mapping[str, float]]
 
 
-def structure(result: Mapping[str, Any]) -> str:
+def structure(result: JobResult) -> str:
     """Key of models with the same latency: form at inference and number of operations."""
-    return f"{METHODS[result['method']].form} {result['macs_g']:.9f}"
+    return f"{METHODS[result.method].form} {result.macs_g:.9f}"
 
 
 def rows_of(results: Results, latency: Latency) -> list[Row]:
@@ -33,17 +33,14 @@ def rows_of(results: Results, latency: Latency) -> list[Row]:
     return sorted(rows, key=lambda row: (order.index(row.method), row.skipped, -row.macs_g))
 
 
-def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> Row:
+def _row(found: list[tuple[Job, JobResult]], latency: Latency) -> Row:
     found = sorted(found, key=lambda item: item[0].seed)
     job, first = found[0]
     results = [result for _, result in found]
-
-    def mean(name: str) -> float:
-        return statistics.fmean(result[name] for result in results)
-
-    metric = [100 * result["metric"] for result in results]
+    peaks = [result.peak_gib for result in results if result.peak_gib is not None]
+    metric = [100 * result.metric for result in results]
     spread = statistics.stdev(metric) if len(metric) > 1 else None
-    skipped = statistics.fmean(len(result["skipped"]) for result in results)
+    skipped = statistics.fmean(len(result.skipped) for result in results)
     timed = [latency.get(structure(result), {}) for result in results]
     batches = {batch: statistics.fmean(one[batch] for one in timed) for batch in timed[0]} if all(timed) else {}
     return Row(
@@ -51,22 +48,22 @@ def _row(found: list[tuple[Job, Mapping[str, Any]]], latency: Latency) -> Row:
         method=job.method,
         title=METHODS[job.method].title,
         skipped=int(skipped) if skipped.is_integer() else skipped,
-        trainable_percent=100 * mean("trainable") / first["parameters"],
-        trainable=mean("trainable"),
-        macs_g=mean("macs_g"),
+        trainable_percent=100 * statistics.fmean(result.trainable for result in results) / first.parameters,
+        trainable=statistics.fmean(result.trainable for result in results),
+        macs_g=statistics.fmean(result.macs_g for result in results),
         latency_s=next(iter(batches.values()), None),
         latency_s_by_batch=batches,
-        train_s=mean("train_s"),
-        peak_gib=None if any(result["peak_gib"] is None for result in results) else mean("peak_gib"),
+        train_s=statistics.fmean(result.train_s for result in results),
+        peak_gib=statistics.fmean(peaks) if len(peaks) == len(results) else None,
         metric_mean=statistics.fmean(metric),
         metric_sd=spread,
         metric_se=None if spread is None else spread / len(metric) ** 0.5,
         seeds=len(metric),
         budget=None if job.budget is None else {name: value for name, value in job.budget if value is not None},
         metric_by_seed={str(own.seed): value for (own, _), value in zip(found, metric, strict=True)},
-        plans={str(own.seed): tuple(result["skipped"]) for own, result in found} if job.budget else None,
-        strategies=tuple(sorted({result["strategy"] for result in results})) if job.budget else None,
-        learning_rates=first["learning_rates"],
+        plans={str(own.seed): result.skipped for own, result in found} if job.budget else None,
+        strategies=tuple(sorted({result.strategy for result in results})) if job.budget else None,
+        learning_rates=first.learning_rates,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import nn
@@ -18,6 +17,7 @@ from ..methods.registry import METHODS
 from ..models.shared_copy import shared_copy
 from ..plan import Plan
 from ..running.run import Run
+from .job_files import JobResult
 from .jobs import Job, job_recipe
 from .rows import Results, structure
 
@@ -54,7 +54,7 @@ def timed(run: Run, results: Results, size: tuple[int, int], length: int) -> dic
 
 
 def _seconds(
-    run: Run, chosen: Mapping[str, tuple[Job, Mapping[str, Any]]], size: tuple[int, int], length: int
+    run: Run, chosen: Mapping[str, tuple[Job, JobResult]], size: tuple[int, int], length: int
 ) -> dict[str, dict[str, float]]:
     original = run.plain_model().to(best_device())
     models = {name: _slim(run, original, job, result) for name, (job, result) in chosen.items()}
@@ -68,10 +68,10 @@ def _seconds(
     return found
 
 
-def _slim(run: Run, original: nn.Module, job: Job, result: Mapping[str, Any]) -> nn.Module:
+def _slim(run: Run, original: nn.Module, job: Job, result: JobResult) -> nn.Module:
     """A model built as the job's, on the memory of ``original`` where it is the same."""
     method, recipe = METHODS[job.method], job_recipe(run.recipe, job)
     model = shared_copy(original)
     method.prepare(model, recipe.compare.setup(recipe.adapters, job.seed))
-    plan = Plan(family_of(model).name, tuple(blocks_of(model)), tuple(result["skipped"]))
+    plan = Plan(family_of(model).name, tuple(blocks_of(model)), result.skipped)
     return method.slim(model, plan).to(best_device()).eval()

@@ -1,0 +1,70 @@
+"""What a comparison and the process of one of its jobs write for each other: ``job.json`` and ``result.json``."""
+
+from __future__ import annotations
+
+from pydantic import ConfigDict
+
+from ..core.measurements import Measured
+from ..core.validated import Number, Pair, Several, Validated
+
+
+class JobSettings(Validated):
+    """What all jobs of a comparison have in common, beside the recipe.
+
+    Attributes:
+        image_size: (height, width) in pixels that operations are counted for.
+        text_length: tokens, likewise.
+        threads: of torch.
+        encoded: file of cached encoder outputs.
+    """
+
+    image_size: Pair[int]
+    text_length: int
+    threads: int
+    encoded: str
+
+
+class JobFile(JobSettings):
+    """The content of ``job.json``; ``method`` is a name of the table of methods."""
+
+    method: str
+
+
+class JobResult(Validated):
+    """The content of ``result.json``, where the recipe stands beside these.
+
+    Attributes:
+        skipped: blocks of the plan; ``blocks``: number of the model's blocks; ``strategy``: how the plan was chosen.
+        trainable: trained parameters without the task head; ``trainable_head``: those of the head.
+        parameters: of the original model.
+        macs_g: G multiply-accumulates of one forward pass of the slim form.
+        part: of the data that was measured; ``metric``: its headline, called ``metric_name``, in [0, 1];
+            ``measures``: all of them.
+        train_s: seconds of search and training; ``evaluate_s``: of the evaluation.
+        peak_gib: most memory of the process until the training ended, ``None`` where a system does not tell.
+        steps: optimizer steps in all; ``search_steps``: those of the search.
+        learning_rates: peak, by parameter group.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    method: str
+    seed: int
+    skipped: Several[str]
+    blocks: int
+    strategy: str
+    trainable: int
+    trainable_head: int
+    parameters: int
+    macs_g: Number
+    part: str
+    metric_name: str
+    metric: Number
+    measures: Measured
+    train_s: Number
+    evaluate_s: Number
+    peak_gib: Number | None
+    steps: int
+    search_steps: int
+    learning_rates: dict[str, Number]
+    threads: int
