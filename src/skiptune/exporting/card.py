@@ -6,7 +6,6 @@ Everything comes from the ``config.json`` beside it; of its ``extra`` the card k
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
@@ -16,6 +15,7 @@ from ..models.architectures import ARCHITECTURES
 from ..models.embedded import EMBEDDED
 from .base_license import BaseLicense, base_license
 from .hub import others_have
+from .manifest import Manifest
 from .measures import Measures
 
 LIBRARY = "skiptune"
@@ -33,53 +33,51 @@ _BASELINES = {"unskipped": "nothing skipped, same adapters", "random": "random b
 _MODELS = {"original": "original model", "unskipped": "nothing skipped, same adapters", "slim": "this model"}
 
 
-def model_card(content: dict[str, Any], name: str) -> str:
-    """The text of ``README.md`` with its metadata, for the configuration of a slim model called ``name``.
+def model_card(manifest: Manifest, name: str) -> str:
+    """The text of ``README.md`` with its metadata, for the manifest of a slim model called ``name``.
 
     Raises:
         InputError: its ``extra`` holds something else under the names of :class:`Measures`.
     """
-    measures = Measures.from_dict(
-        content.get("extra", {}), f"{name}: what was measured cannot go into a model card; edited?"
-    )
-    task, plan, license = _task(content), content["plan"], base_license(content["base"])
+    measures = Measures.from_dict(manifest.extra, f"{name}: what was measured cannot go into a model card; edited?")
+    task, license = _task(manifest), base_license(manifest.base)
     text = render(
         __package__,
         "card.md.j2",
         name=name,
         task=task,
         task_text=_TASKS.get(task, "a task that is not recorded"),
-        base=_base(content),
+        base=_base(manifest),
         license=license,
-        form=content["form"],
-        parameters=content.get("parameters"),
-        blocks=plan["blocks"],
-        skipped=plan["skipped"],
-        strategy=content["strategy"],
-        adapters=content["skip_config"]["block_adapter"],
+        form=manifest.form,
+        parameters=manifest.parameters,
+        blocks=manifest.plan.blocks,
+        skipped=manifest.plan.skipped,
+        strategy=manifest.strategy,
+        adapters=manifest.skip_config.block_adapter,
         quality_rows=list(_quality_rows(measures)),
         unskipped_known="unskipped" in measures.baselines,
         latency=measures.latency,
         image_size=measures.image_size,
         latency_rows=list(_latency_rows(measures)),
-        training_rows=list(_training(content, measures).items()),
+        training_rows=list(_training(manifest, measures).items()),
     )
-    return str(ModelCard(f"---\n{_metadata(content, name, measures, license).to_yaml()}\n---\n\n{text}"))
+    return str(ModelCard(f"---\n{_metadata(manifest, name, measures, license).to_yaml()}\n---\n\n{text}"))
 
 
-def _metadata(content: dict[str, Any], name: str, measures: Measures, license: BaseLicense | None) -> ModelCardData:
-    task = _task(content)
+def _metadata(manifest: Manifest, name: str, measures: Measures, license: BaseLicense | None) -> ModelCardData:
+    task = _task(manifest)
     results = list(_results(task, measures))
     return ModelCardData(
         library_name=LIBRARY,
         pipeline_tag=_PIPELINES.get(task),
-        base_model=content["base"] if others_have(content["base"]) else None,
+        base_model=manifest.base if others_have(manifest.base) else None,
         license=license.identifier if license else None,
         license_name=license.name if license and license.identifier == "other" else None,
         license_link=license.url if license and license.identifier == "other" else None,
         tags=[
             LIBRARY,
-            content["plan"]["family"],
+            manifest.plan.family,
             "vision-language",
             "dynamic-architecture-skipping",
             *([task] if task else []),
@@ -122,28 +120,28 @@ def _latency_rows(measures: Measures) -> Iterator[tuple[str, ...]]:
             yield _MODELS.get(name, name), batch, milliseconds(timing.median_s, decimals=1), f"{timing.ratio:.2f}×"
 
 
-def _training(content: dict[str, Any], measures: Measures) -> dict[str, object]:
+def _training(manifest: Manifest, measures: Measures) -> dict[str, object]:
     seed = "not recorded" if measures.seed is None else measures.seed
     return {
-        "base": Markdown(f"{_base(content)}, kept frozen weights {content['base_fingerprint'][:16]}…"),
+        "base": Markdown(f"{_base(manifest)}, kept frozen weights {manifest.base_fingerprint[:16]}…"),
         "data": measures.data or "not recorded",
         "seed": seed,
-        LIBRARY: content["skiptune_version"],
-        **content.get("versions", {}),
+        LIBRARY: manifest.skiptune_version or "not recorded",
+        **manifest.versions,
     }
 
 
-def _task(content: dict[str, Any]) -> str:
-    return str((content.get("task") or {}).get("name", ""))
+def _task(manifest: Manifest) -> str:
+    return manifest.task.name if manifest.task else ""
 
 
-def _base(content: dict[str, Any]) -> Markdown:
+def _base(manifest: Manifest) -> Markdown:
     """The base as others can find it; the path of a directory says nothing to them."""
-    name = content["base"]
+    name = manifest.base
     if name in EMBEDDED and EMBEDDED[name].distribution != LIBRARY:
         return Markdown(f"`{name}` (package {EMBEDDED[name].distribution})")
     if name in EMBEDDED or name in ARCHITECTURES:
         return Markdown(f"`{name}` (part of SkipTune)")
     if others_have(name):
         return Markdown(f"[{markdown(name)}](https://huggingface.co/{name})")
-    return markdown(f"a {content['architecture']} of its owner's")
+    return markdown(f"a {manifest.architecture} of its owner's")

@@ -114,7 +114,7 @@ def export(
         if task is not None:
             task.processor.save_pretrained(folder)
         manifest.write(folder)
-        write_text(folder / _CARD, model_card(manifest.to_dict(), name))
+        write_text(folder / _CARD, model_card(manifest, name))
 
     check_slim_output(directory)
     write_atomically(directory, write)
@@ -140,7 +140,7 @@ def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
     manifest = read_manifest(folder)
     manifest = manifest.replace(extra={**manifest.extra, **extra})
     manifest.write(folder)
-    write_text(folder / _CARD, model_card(manifest.to_dict(), folder.name))
+    write_text(folder / _CARD, model_card(manifest, folder.name))
 
 
 def _present_plan(model: PreTrainedModel) -> Plan:
