@@ -38,13 +38,14 @@ def one_arm(arm: str, seed: int, recipe: str, folder: Path, changes: list[str], 
     runner.check()
     row = {"arm": arm, "seed": seed}
     if arm == "searched":
-        measured, plan = runner.evaluate(), runner.search()
+        plan = runner.search()
         seconds = {"search": plan.report and plan.report.seconds, **runner.step_seconds()}
         row |= {"skipped": list(plan.skipped), "preferences": plan.preferences, "seconds": seconds}
     else:
-        measured = runner.baseline(arm)
-        row |= {"skipped": measured["skipped"], "trainable": measured["trainable"], "seconds": measured["seconds"]}
-    return {**row, **{f"{part}_accuracy": measured[part]["accuracy"] for part in ("validation", "test")}}
+        baseline = runner.baseline(arm)
+        row |= {"skipped": list(baseline.skipped), "trainable": baseline.trainable, "seconds": baseline.seconds}
+    measured = runner.evaluate() if arm == "searched" else baseline
+    return {**row, **{f"{part}_accuracy": found.metrics["accuracy"] for part, found in measured.parts.items()}}
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from skiptune import (
     Budget,
     Experiment,
     InputError,
-    Plan,
     SearchConfig,
     SkipConfig,
     TrainConfig,
@@ -28,11 +27,11 @@ from skiptune.costs.block_costs import BlockCosts
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks
 from skiptune.inserting.selection import blocks_of
-from skiptune.plan import SearchReport
 from skiptune.searching import budget as budget_module
-from skiptune.searching.budget import feasible_sets_of, random_blocks, savings_of
+from skiptune.searching.budget import feasible_sets_of
 from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.strategies.policy import Policy
+from skiptune.searching.strategies.positions import Random
 
 #: METER's two kinds of fusion layer, and a reduction that takes sets of different size.
 METER = FeasibleSets((1.049,) * 6 + (5.359,) * 6, 11.2)
@@ -242,10 +241,8 @@ def test_time_that_no_plan_saves_is_refused(make_model, timings: list[BlockCosts
 
 def test_random_plans_meet_the_same_budget() -> None:
     names = tuple(f"{stack}.{number}" for stack in ("text", "image") for number in range(6))
-    report = SearchReport(allowance=savings_of(METER, names))
-    plan = Plan("meter", names, ("image.0", "image.1", "text.0"), report=report)
-    drawn = [random_blocks(plan, seed) for seed in range(20)]
+    drawn = [Random(METER, SearchConfig(), seed, names).chosen() for seed in range(20)]
     assert {tuple(names.index(name) for name in chosen) for chosen in drawn} <= set(minimal_sets(METER))
     assert len(set(drawn)) > 5
-    alike = Plan("meter", names, ("image.0", "text.0"))
-    assert random_blocks(alike, 4) == alike.random(4)
+    two = FeasibleSets.of_number(12, 2)
+    assert all(len(Random(two, SearchConfig(), seed, names).chosen()) == 2 for seed in range(4))

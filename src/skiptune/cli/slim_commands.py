@@ -44,7 +44,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
-    from ..running.run import report_bad_rows
+    from ..running.run_data import report_bad_rows
     from ..tasks.evaluation import evaluate as measure
     from ..tasks.predictions import write_predictions, write_submission
     from ..tasks.retrieval import Retrieval, comparable
@@ -125,7 +125,7 @@ def _export_slim(options: ExportOptions) -> None:
 
     if not (options.run_folder / "trained.safetensors").is_file():
         raise InputError(f"{options.run_folder}: training is not finished; run its recipe first")
-    plan, extra = runner.search(), runner.measured()
+    plan, extra = runner.search(), runner.measured().to_dict()
     folder = write(runner.train(), options.output, plan, runner.task, options.form, options.base, extra)
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")

@@ -19,7 +19,8 @@ from ..families.registry import family_of
 from ..inserting.selection import blocks_of
 from ..methods.registry import METHODS
 from ..running.recipe import Recipe
-from ..running.run import ENCODED, Run
+from ..running.run import Run
+from ..running.run_models import ENCODED
 from ..searching.search import prepare_search
 from ..training.encoder_cache import EncoderCache
 from .compare_results import CompareResults, Row
@@ -153,7 +154,7 @@ class MethodComparison:
     def _plan(self) -> tuple[dict[str, str], list[Job]]:
         """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
         recipe = self.recipe
-        model = self.run.fresh_model(started=False)
+        model = self.run.fresh_model(fitted=False)
         family, blocks = family_of(model), len(blocks_of(model))
         refusals = {name: METHODS[name].refusal(family) for name in recipe.compare.methods}
         left_out = {name: why for name, why in refusals.items() if why is not None}

@@ -53,7 +53,7 @@ class Estimate:
 
     def _measure(self) -> tuple[float, float, float]:
         run = self.run
-        model: Any = run.fresh_model(started=False)
+        model: Any = run.fresh_model(fitted=False)
         step = self._step(model)
         part: Any = run.data.test or run.data.validation
         few = [part[row] for row in range(min(_RECORDS, len(part)))]

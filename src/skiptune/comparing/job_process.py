@@ -47,19 +47,19 @@ def work(folder: Path) -> JobResult:
     job = JobFile.from_dict(read_json(folder / "job.json"), f"{folder / 'job.json'} is not valid")
     torch.set_num_threads(job.threads)
     recipe, method = read_recipe(folder / "recipe.json"), METHODS[job.method]
-    run, setup = Run(recipe), recipe.compare.setup(recipe.adapters, recipe.train.seed)
+    run = Run(recipe)
     task, data = run.task, run.data
 
     def make() -> Any:
-        return run.fresh_model() if method.skips else method.prepare(run.plain_model(), setup)
+        return run.models.prepared(method)
 
-    def kept(model: Any) -> Any:
-        return run.encoders_kept(model, Path(job.encoded))
+    def cached(model: Any) -> Any:
+        return run.cached_encoders(model, Path(job.encoded))
 
     model = make()
     before = count_parameters(model)
     started = time.perf_counter()
-    context = TrainingContext(make, run.experiment, recipe.start, folder / "choice", kept)
+    context = TrainingContext(make, run.experiment, recipe.start, folder / "choice", cached)
     trained = train_method(method, model, context)
     plan = trained.plan
     train_s, peak = time.perf_counter() - started, peak_gib()
@@ -68,7 +68,7 @@ def work(folder: Path) -> JobResult:
     slim = method.slim(model, plan).to(best_device())
     part = "test" if data.test else "validation"
     started = time.perf_counter()
-    with kept(slim):
+    with cached(slim):
         found = evaluate(slim, task, data.test or data.validation, title=part)
     evaluate_s = time.perf_counter() - started
     macs = count_macs(slim, example_inputs(slim, job.image_size, job.text_length))

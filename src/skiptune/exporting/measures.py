@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import ConfigDict, Field
 
 from ..core.measurements import Latency, MeasuredParts
@@ -28,3 +30,7 @@ class Measures(Validated):
     baselines: dict[str, MeasuredParts] = Field(default={})
     latency: Latency | None = None
     image_size: Pair[int] | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is known, as JSON values."""
+        return self.model_dump(mode="json", exclude_unset=True)

@@ -44,6 +44,13 @@ class HeadOnly(Method):
         return model
 
 
+class HeadAndSmallParts(Method):
+    """The task head and the small parts, poolers and token-type embeddings: what a run trains beside adapters."""
+
+    name, title = "head-and-small-parts", "head and small parts"
+    own = ("head", "small_parts")
+
+
 class BitFit(Method):
     """All biases of the body, encoders and LayerNorms included."""
 

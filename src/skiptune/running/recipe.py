@@ -11,7 +11,7 @@ from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
 from ..core.validated import Count, Number, Several, Text, Validated, one_of
 from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
-from ..methods.compare_config import CompareConfig
+from ..methods.compare_config import METHOD_NAMES, CompareConfig
 from ..tasks.names import TaskName
 from ..tasks.retrieval_config import RetrievalConfig
 
@@ -30,7 +30,8 @@ class TimingConfig(Validated):
 #: (``benchmarks/kept_adapters.py``), and merged it costs nothing.
 ADAPTERS = SkipConfig(block_adapter="lora")
 BUDGET = Budget(num_skip=4)
-BASELINES = ("unskipped", "random", "full")
+#: Baselines with the adapters of the run; all others are methods of ``compare``.
+BASELINES = ("unskipped", "random")
 #: Preset → what its sections hold where the recipe says nothing.
 _PRESETS: Mapping[str, Mapping[str, Validated]] = {
     "default": {"adapters": ADAPTERS},
@@ -50,7 +51,8 @@ class Recipe(Validated):
         start: what the final training starts from: the adapters of the ``search``, whose steps are then the first
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
-        baselines: trained beside it with the same settings: ``unskipped``, ``random`` plan, ``full`` tuning.
+        baselines: methods trained beside it with the same settings: ``unskipped`` and ``random`` have the run's
+            adapters with nothing skipped or a random plan; else names of methods of ``compare``, as ``full``.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval: how that task is trained; ``None`` for the others.
         encoder_cache: largest size in GiB of a file in the output with cached encoder outputs, used by all epochs,
@@ -62,7 +64,7 @@ class Recipe(Validated):
     preset: Literal["default", "paper"] = "default"
     start: Literal["pretrained", "search"] = "search"
     task: TaskName = "vqa"
-    baselines: Several[Annotated[str, one_of(BASELINES)]] = ()
+    baselines: Several[Annotated[str, one_of((*BASELINES, *METHOD_NAMES))]] = ()
     data: DataConfig = DataConfig()
     adapters: SkipConfig = ADAPTERS
     budget: Budget = BUDGET

@@ -97,3 +97,8 @@ def _without_batch(recipe: Recipe) -> Recipe:
     if recipe.search.draw != "micro_batch":
         train = train.replace(gradient_accumulation=1)
     return recipe.replace(train=train)
+
+
+def log_path(folder: Path, name: str) -> Path:
+    """Where the log of the training ``name`` is."""
+    return folder / "logs" / f"{name}.json"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import Tensor, nn
 
 from ..config import Budget
@@ -16,7 +15,7 @@ from ..core.validation import is_number
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks
 from ..inserting.selection import blocks_of
-from ..plan import Plan, Savings
+from ..plan import Savings
 from .feasible_sets import FeasibleSets, most_saved
 
 _INF = float("inf")
@@ -77,15 +76,3 @@ def _is_timing(content: Any, budget: Budget, names: list[str]) -> bool:
 def savings_of(feasible: FeasibleSets, names: Sequence[str]) -> Savings:
     """What is asked for, with the savings by the blocks' names."""
     return Savings(savings=dict(zip(names, feasible.savings, strict=True)), target=feasible.target)
-
-
-def random_blocks(plan: Plan, seed: int) -> tuple[str, ...]:
-    """Blocks drawn at random that meet the budget a plan was searched for, in model order."""
-    searched = None if plan.report is None else plan.report.allowance
-    if searched is None:
-        return plan.random(seed)
-    feasible = FeasibleSets(tuple(searched.savings.values()), searched.target)
-    if feasible.number is not None:
-        return plan.random(seed)
-    order = np.random.default_rng((seed, 1)).permutation(len(plan.blocks))
-    return tuple(plan.blocks[block] for block in feasible.fill(order.tolist()))

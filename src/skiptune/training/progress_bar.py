@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.progress import Progress
@@ -43,7 +43,7 @@ class TrainingBar(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: dict[str, Any] | None = None,
+        logs: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         if logs and "loss" in logs:

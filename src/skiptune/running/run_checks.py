@@ -1,0 +1,57 @@
+"""Refuse what cannot work in a run before any of its work begins."""
+
+from __future__ import annotations
+
+from ..core.errors import InputError
+from ..data.parts import Data
+from ..data.splits import check_disjoint
+from ..experiment import Experiment
+from ..families.registry import family_of
+from ..searching.search import prepare_search
+from ..searching.search_schedule import schedule
+from ..searching.strategies import STRATEGIES
+from ..tasks.registry import TASKS
+from ..training.encoder_cache import encoders_of
+from .recipe import Recipe
+from .run_models import RunModels
+from .train_baseline import check_baselines
+
+
+def check_records(recipe: Recipe, data: Data) -> None:
+    """Refuse records that are not of the task, and parts that share images.
+
+    Raises:
+        InputError: names them.
+    """
+    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    for records in parts.values():
+        TASKS[recipe.task].check(records)
+    check_disjoint(parts)
+
+
+def check_models(models: RunModels, experiment: Experiment) -> None:
+    """Refuse a budget, a search, baselines or a cache that cannot work with the model.
+
+    Raises:
+        InputError: says which and why.
+    """
+    model = models.adapted(fitted=False)
+    check_baselines(models.recipe, family_of(model))
+    if models.recipe.encoder_cache is not None:
+        encoders_of(model)
+    prepare_search(model, experiment, models.folder / "checkpoints" / "search")
+
+
+def check_steps(recipe: Recipe, rows: int) -> None:
+    """Refuse a search that leaves nothing of the training on ``rows`` records, of which it is a part.
+
+    Raises:
+        InputError: names the field and the steps.
+    """
+    times = schedule(recipe.search, recipe.train, rows, 1)
+    if recipe.start == "search" and STRATEGIES[recipe.search.strategy].trains and times.steps >= times.whole:
+        name = "epochs" if recipe.search.max_steps is None else "max_steps"
+        raise InputError(
+            f"search.{name}: {times.steps} steps leave none of train's {times.whole}, of which they are the first; "
+            f"lower it, raise train's, or set start: pretrained"
+        )

@@ -1,0 +1,50 @@
+"""The records and the task of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from ..core.distributed import rank
+from ..core.progress import console, say_once
+from ..data.damaged import Damaged
+from ..data.parts import Data, read_parts
+from ..models.head_transfer import label_names
+from ..models.loading import load_config, load_processor
+from ..tasks.registry import TASKS
+from ..tasks.task import Task
+from .recipe import Recipe
+
+
+def read_data(recipe: Recipe, folder: Path) -> Data:
+    """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed."""
+    found = read_parts(recipe.data, recipe.train.seed, folder / "logs" if rank() == 0 else None)
+    report_bad_rows(found.bad_rows)
+    return found
+
+
+def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
+    """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``."""
+    known = label_names(load_config(recipe.model))
+    least = recipe.data.least_answer_count
+    task = TASKS[recipe.task].from_data(load_processor(recipe.model), data, least, known, **recipe.task_options)
+    if known and task.settings().get("answers") == list(known):
+        say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
+    most = {} if recipe.data.most_bad is None else {"most_bad": recipe.data.most_bad}
+    task.images.damaged = Damaged(folder / "logs" / "bad-images.log", **most)
+    return task
+
+
+def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:
+    """(height, width) in pixels and tokens of text of the first validation batch: what costs and latency are stated
+    for."""
+    batch = task.collate(data.validation[:32])
+    height, width = batch["pixel_values"].shape[-2:]
+    return (int(height), int(width)), int(batch["input_ids"].shape[-1])
+
+
+def report_bad_rows(parts: Mapping[str, Sequence[str]]) -> None:
+    """Tell how many rows of each part were left out, and why the first one was."""
+    for name, bad in parts.items():
+        if bad:
+            console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")

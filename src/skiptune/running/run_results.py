@@ -1,0 +1,145 @@
+"""From the files of a run's steps to its results: ``results.json``, and what the slim model's card says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.files import read_json
+from ..core.measurements import Latency, MeasuredParts
+from ..core.process import versions
+from ..core.validated import Validated
+from ..costs.cost_table import cost_table
+from ..exporting.measures import Measures
+from ..plan import LoggedLoss, Plan
+from ..reporting.result_sections import (
+    AdapterStart,
+    Baseline,
+    Bytes,
+    ChosenPlan,
+    History,
+    InputSize,
+    Metric,
+    Operations,
+    Parameters,
+    RecordedRecipe,
+    Records,
+)
+from ..reporting.results import Results
+from ..training.training_log import TrainingLog
+from ..version import __version__
+from .evaluation_step import RunEvaluation
+from .run_data import input_size
+from .run_folder import log_path
+from .run_models import RunModels
+from .step_files import STEP_SECONDS, read_step
+
+V = TypeVar("V", bound=Validated)
+
+
+@dataclass(frozen=True)
+class StepResults:
+    """What the steps of a run found."""
+
+    plan: Plan
+    evaluation: RunEvaluation
+    latency: Latency
+    baselines: Mapping[str, Baseline]
+    adapter_start: AdapterStart | None
+
+
+def build_results(models: RunModels, steps: StepResults) -> Results:
+    """Everything worth knowing of a run; also written to ``results.json``.
+
+    Raises:
+        InputError: a file of a step was edited.
+    """
+    recipe, task, data, folder = models.recipe, models.task, models.data, models.folder
+    size, length = input_size(task, data)
+    plan, cost = steps.plan, cost_table(models.original(), recipe.adapters, steps.plan.skipped, size, length)
+    parameters = {**cost.parameters, "slim": cost.parameters_with_plan, "trained": cost.trained_with_plan}
+    damaged = task.images.damaged
+    results = Results(
+        skiptune_version=__version__,
+        recipe=RecordedRecipe.from_dict(recipe.to_dict()),
+        plan=_chosen(plan),
+        metric=Metric(name=task.metric, unit=task.unit, **steps.evaluation.parts),
+        samples=steps.evaluation.samples,
+        adapter_start=steps.adapter_start,
+        baselines=dict(steps.baselines),
+        operations=Operations.from_dict(cost.macs_g),
+        relative_macs=cost.relative_macs,
+        input=InputSize(image_size=size, text_length=length),
+        parameters=Parameters.from_dict(parameters),
+        bytes=Bytes(slim=sum(file.stat().st_size for file in (folder / "slim").iterdir())),
+        latency=steps.latency,
+        history=History(search=() if plan.report is None else plan.report.history, train=_history(folder)),
+        records=Records(
+            train=len(data.train),
+            validation=len(data.validation),
+            test=len(data.test),
+            bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
+            bad_images=len(damaged.problems()) if damaged else 0,
+        ),
+        answers=len(task.settings().get("answers", ())) or None,
+        seconds={"search": None if plan.report is None else plan.report.seconds, **step_seconds(folder)},
+        seed=recipe.train.seed,
+        versions=versions(),
+    )
+    results.save(folder / "results.json")
+    return results
+
+
+def _chosen(plan: Plan) -> ChosenPlan:
+    found = ChosenPlan(strategy=plan.strategy, blocks=plan.blocks, skipped=plan.skipped, preferences=plan.preferences)
+    report = plan.report
+    if report is None:
+        return found
+    found = found.replace(rounds=report.rounds)
+    if report.comparisons is not None:
+        found = found.replace(comparisons=report.comparisons)
+    return found if report.certainty is None else found.replace(**dict(report.certainty))
+
+
+def _history(folder: Path) -> tuple[LoggedLoss, ...]:
+    """Losses of the training with the plan."""
+    path = log_path(folder, "train")
+    return TrainingLog.load(path).history if path.is_file() else ()
+
+
+def step_seconds(folder: Path) -> dict[str, float]:
+    """Wall time of the steps done so far but the search, whose plan knows it."""
+    found = {path.stem: TrainingLog.load(path).seconds for path in sorted((folder / "logs").glob("*.json"))}
+    for name in ("evaluation", "latency"):
+        path = folder / f"{name}.json"
+        if path.is_file():
+            found[name] = read_json(path)[STEP_SECONDS]
+    return found
+
+
+def slim_measures(models: RunModels) -> Measures:
+    """What is known by now of the slim model, for its configuration and its card.
+
+    Raises:
+        InputError: a file of a step was edited.
+    """
+    recipe, folder = models.recipe, models.folder
+    evaluation = _if_done(folder / "evaluation.json", RunEvaluation)
+    baselines = {name: _if_done(folder / "baselines" / f"{name}.json", Baseline) for name in recipe.baselines}
+    found = Measures(
+        data=recipe.data.name,
+        seed=recipe.train.seed,
+        accuracy=MeasuredParts() if evaluation is None else MeasuredParts(**evaluation.parts),
+        baselines={name: MeasuredParts(**row.parts) for name, row in baselines.items() if row is not None},
+    )
+    latency = _if_done(folder / "latency.json", Latency)
+    if latency is None:
+        return found
+    return found.replace(latency=latency, image_size=input_size(models.task, models.data)[0])
+
+
+def _if_done(path: Path, kind: type[V]) -> V | None:
+    """The result of a step that may not be done yet."""
+    return read_step(read_json(path), path, kind) if path.is_file() else None

@@ -1,0 +1,57 @@
+"""The results of steps, each in a file of its own: a run that goes on after an interruption reads what is there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ..core.distributed import alike, on_main
+from ..core.errors import InputError
+from ..core.files import read_json, write_json
+from ..core.validated import Validated
+
+T = TypeVar("T")
+V = TypeVar("V", bound=Validated)
+#: Beside a step's own fields in its file: the wall time that it took.
+STEP_SECONDS = "step_seconds"
+
+
+def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T], V]) -> V:
+    """The result of a step, of type ``kind``, from its file; made and written if there is no file yet.
+
+    Args:
+        path: of the file.
+        kind: what it holds.
+        before: what is done in all processes before; its result goes to ``make``.
+        make: the step itself, done by the first process.
+
+    Raises:
+        InputError: the file is truncated or edited.
+    """
+    if not on_main(path.is_file):
+        given = before()
+        started = time.perf_counter()
+
+        def write() -> None:
+            content = make(given).model_dump(mode="json", exclude_unset=True)
+            write_json(path, {**content, STEP_SECONDS: time.perf_counter() - started})
+
+        on_main(write)
+    try:
+        return read_step(on_main(lambda: read_json(path)), path, kind)
+    except InputError as error:
+        raise alike(error) from None
+
+
+def read_step(content: object, path: Path, kind: type[V]) -> V:
+    """What the file of a step holds.
+
+    Raises:
+        InputError: truncated or edited.
+    """
+    if not isinstance(content, dict) or STEP_SECONDS not in content:
+        raise InputError(f"{path}: not what this step leaves; edited? Remove it to do the step again")
+    found = {name: value for name, value in content.items() if name != STEP_SECONDS}
+    return kind.from_dict(found, f"{path}: not what this step leaves; edited? Remove it to do the step again")

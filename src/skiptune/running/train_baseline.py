@@ -1,0 +1,87 @@
+"""A baseline of a run: a method trained with the same settings, by the same code as a comparison of methods."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from dataclasses import replace
+
+from ..core.distributed import on_main
+from ..core.errors import InputError
+from ..core.measurements import Measured
+from ..costs.parameters import count_parameters
+from ..experiment import Experiment
+from ..families.family import Family
+from ..inserting.pruning import remove_dead_blocks
+from ..methods.baseline_method import baseline_method
+from ..methods.method import TrainingContext
+from ..methods.train_method import TrainedMethod, train_method
+from ..reporting.result_sections import Baseline
+from ..tasks.evaluation import evaluate
+from .method_recipe import method_recipe
+from .recipe import Recipe
+from .run_folder import check_batch, log_path
+from .run_models import ENCODED, RunModels
+from .step_files import step
+
+
+def check_baselines(recipe: Recipe, family: Family) -> None:
+    """Refuse baselines that models of ``family`` cannot be tuned by.
+
+    Raises:
+        InputError: names the first of them and the reason.
+    """
+    for name in recipe.baselines:
+        reason = baseline_method(name, recipe.adapters.block_adapter).refusal(family)
+        if reason is not None:
+            raise InputError(f"baselines: {name}: {reason}")
+
+
+def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Baseline:
+    """Train the baseline ``name`` of a run and measure it, once: its result is a file.
+
+    Args:
+        name: as in the recipe.
+        models: of the run.
+        experiment: of the run's search and training.
+    """
+    folder, own = models.folder, models.recipe.adapters
+    method = baseline_method(name, own.block_adapter)
+    recipe = method_recipe(models.recipe, method)
+    # fitted skip adapters are those of the run, if they have the same sizes
+    models = replace(models, recipe=recipe, folder=folder if recipe.adapters == own else folder / "baselines" / name)
+    experiment, checkpoints = replace(experiment, training=recipe.train), folder / "checkpoints" / name
+
+    def train() -> TrainedMethod:
+        on_main(lambda: check_batch(folder, recipe.train))
+        context = TrainingContext(
+            make=lambda: models.prepared(method),
+            experiment=experiment,
+            start=recipe.start,
+            folder=checkpoints / "choice",
+            inside=lambda model: models.cached_encoders(model, folder / ENCODED),
+            checkpoints=checkpoints,
+        )
+        trained = train_method(method, context.make(), context)
+        log = replace(trained.log, seconds=trained.seconds)
+        on_main(lambda: log.save(log_path(folder, name)))
+        on_main(lambda: shutil.rmtree(checkpoints, ignore_errors=True))
+        return trained
+
+    def measure(trained: TrainedMethod) -> Baseline:
+        task, data = models.task, models.data
+        slim = remove_dead_blocks(copy.deepcopy(trained.model), trained.plan)
+        parts = {"validation": data.validation, "test": data.test}
+        found = {
+            part: Measured.from_dict(evaluate(trained.model, task, records, title=name).summary()) if records else None
+            for part, records in parts.items()
+        }
+        return Baseline(
+            skipped=trained.plan.skipped,
+            trainable=count_parameters(slim)["trainable"],
+            seconds=trained.seconds,
+            validation=found["validation"],
+            test=found["test"],
+        )
+
+    return step(folder / "baselines" / f"{name}.json", Baseline, train, measure)
