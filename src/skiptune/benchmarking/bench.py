@@ -16,7 +16,7 @@ from torch import nn
 from ..core.errors import InputError, RunError
 from ..core.process import versions
 from ..core.validation import Problems
-from ..costs.example_inputs import example_inputs
+from ..costs.example_inputs import Inputs, example_inputs
 from ..costs.latency import take_turns
 from ..costs.macs import count_macs
 from ..costs.shapes_only import ShapesOnly
@@ -27,8 +27,6 @@ from .bench_result import BenchResult, BenchRow, BenchSettings, ModelSummary
 from .memory import measure_alone
 from .summarize import summarize, unsafe
 
-#: The tensors that a model is called with, by name.
-Inputs = dict[str, torch.Tensor]
 _TOLERANCES = {"float32": 1e-5, "bfloat16": 5e-2, "float16": 1e-2}  # relative to the largest output
 
 
