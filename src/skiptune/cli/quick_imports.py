@@ -21,7 +21,7 @@ from typing import Any
 #: Packages that transformers does without where they are not installed.
 _OPTIONAL = ("accelerate", "scipy", "sklearn", "pandas")
 _COMPILER = "torch._dynamo"
-#: What all models are made of.
+#: The modules that all models need.
 _MODEL_CODE = ("transformers.modeling_utils", "transformers.masking_utils")
 
 
@@ -50,7 +50,7 @@ def import_transformers_quickly() -> None:
 
 @contextmanager
 def _as_if_not_installed() -> Iterator[None]:
-    """Python's own way of saying that a package is not there: ``None`` among the imported modules."""
+    """Mark packages as not installed, in Python's own way: ``None`` among the imported modules."""
     sys.modules.update(dict.fromkeys(_OPTIONAL))  # type: ignore[arg-type]
     try:
         yield

@@ -64,10 +64,10 @@ class Estimate:
         return step, self._step(model), evaluation
 
     def _step(self, model: Any) -> float:
-        """Seconds of one step, the first ones aside."""
+        """Seconds of one step, without the first ones."""
         recipe = self.run.recipe
         short = recipe.train.replace(max_steps=1, save_steps=10 * _STEPS, learning_rate=0.0)
-        model.skip_config = model.skip_config.replace(init="zero")  # nothing is learnt here
+        model.skip_config = model.skip_config.replace(init="zero")  # no training here
         longer = short.replace(max_steps=1 + _STEPS)
         once = fit(model, replace(self.run.experiment, training=short)).seconds
         several = fit(model, replace(self.run.experiment, training=longer)).seconds

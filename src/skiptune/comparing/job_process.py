@@ -1,6 +1,6 @@
-"""One job in a process of its own: train, measure, leave ``result.json``. Started as ``python -m`` by the comparison.
+"""One job in a process of its own: train, measure, write ``result.json``. The comparison starts it with ``python -m``.
 
-The process is fresh so that its peak of memory is that of this training, and a crash takes nothing else along.
+In a fresh process, the peak of memory is that of this training, and a crash affects no other job.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _PARENT_DIED = 1  # Linux: PR_SET_PDEATHSIG
 
 
 def work(folder: Path) -> JobResult:
-    """Carry out the job whose ``recipe.json`` and ``job.json`` are in ``folder``; returns what its result says."""
+    """Do the job whose ``recipe.json`` and ``job.json`` are in ``folder``; returns its result."""
     import torch
 
     from ..costs.example_inputs import example_inputs
@@ -124,7 +124,7 @@ def peak_gib() -> float | None:
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end this process if the comparison is killed, so that no orphan goes on."""
+    """Let the kernel end this process if the comparison is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PARENT_DIED, signal.SIGKILL, 0, 0, 0)
 

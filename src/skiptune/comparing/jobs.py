@@ -100,7 +100,7 @@ def job_recipe(recipe: Recipe, job: Job) -> Recipe:
 
 
 def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, JobResult]:
-    """The results that are there.
+    """The results of finished jobs.
 
     Raises:
         InputError: some are of other settings, or edited; all of them in one message.

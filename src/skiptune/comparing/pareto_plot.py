@@ -99,7 +99,8 @@ def _milliseconds(row: Row) -> float:
 
 
 def _floor(values: Sequence[float]) -> float:
-    """The least value to scale: a few at the bottom, further off than the others are wide, do not count."""
+    """The lowest value of the scale: a few rows at the bottom that are further away than the range of the others do not
+    count."""
     ordered = sorted(values)
     floor = ordered[0]
     for k in range(1, 1 + len(ordered) // 4):

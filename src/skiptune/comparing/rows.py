@@ -1,4 +1,4 @@
-"""From the results of jobs to the rows of a table, and to paired tests between them."""
+"""Table rows and paired tests from the results of jobs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def structure(result: JobResult) -> str:
 
 
 def rows_of(results: Results, latency: Latency) -> list[Row]:
-    """One row a method and budget, in the order of the table of methods, by blocks skipped.
+    """One row per method and budget, in the order of the table of methods, by blocks skipped.
 
     Args:
         results: of the finished jobs.

@@ -1,10 +1,9 @@
-"""Slim models on disk: only what inference needs, in a directory that no other loader mistakes for a whole model.
+"""Write slim models: only what inference needs, in a directory that no other loader takes for a whole model.
 
 Two forms. ``standalone`` holds every weight that is still used. ``adapters`` holds only what was trained and names the
 base model it belongs to, with the fingerprint of the frozen weights it was trained on. Both are read by :func:`load`.
-The weights are not called ``model.safetensors`` and the ``model_type`` is our own, so that opening the directory with
-a plain transformers class fails at once instead of filling the missing blocks with random numbers. Reading them needs
-no code of training.
+The weights are not called ``model.safetensors`` and the ``model_type`` is our own. So a plain transformers class fails
+at once, instead of filling the missing blocks with random numbers. Loading needs no training code.
 """
 
 from __future__ import annotations
@@ -57,13 +56,13 @@ def export(
 ) -> Path:
     """Write the slim form of ``model`` to ``directory``, whole or not at all; ``model`` is not changed.
 
-    A model card, ``README.md``, says what it is and what was measured of it.
+    A model card, ``README.md``, describes it and what was measured.
 
     Args:
         model: with adapters inserted and trained.
-        directory: where to; an earlier export there is replaced.
+        directory: the output; an earlier export there is replaced.
         plan: blocks to skip; ``None``: those the model skips now.
-        task: saved beside it with its processor, so that questions can be asked of the directory alone.
+        task: saved beside it with its processor, so that the directory alone can answer questions.
         form: ``standalone`` or ``adapters``.
         base: the name, path or hub id of the base, which ``adapters`` needs; ``None``: where the model was loaded from.
         extra: JSON values kept in the configuration; the card tells of those named in :mod:`skiptune.exporting.card`.
@@ -133,7 +132,7 @@ def check_slim_output(directory: Path) -> None:
 
 
 def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
-    """Add to the ``extra`` of an export what was measured since, and write its card again."""
+    """Add later measurements to the ``extra`` of an export, and write its card again."""
     from .card import model_card
 
     folder = Path(directory)

@@ -1,6 +1,6 @@
 """The figures of the report card, drawn without a display and returned as images to put into a page.
 
-Colours are those of Okabe and Ito; what they say is also said by hatching, dashes or labels.
+Colours are those of Okabe and Ito; hatching, dashes or labels show the same.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def preferences_plot(plan: ChosenPlan) -> str:
 
 
 def rounds_plot(plan: ChosenPlan) -> str:
-    """How the preferences moved from zero, one line a block; each holds from one update to the next.
+    """The preferences over the rounds, one line per block; each holds until the next update.
 
     Rounds during the training have their step; without one, they are numbered.
     """
@@ -116,7 +116,8 @@ def comparison_plot(path: Path, rows: Sequence[StrategyRow]) -> None:
 
 
 def latency_plot(latency: Latency) -> str:
-    """Milliseconds of a forward pass, one panel a batch size: medians as bars, 10th to 90th percentile as whiskers."""
+    """Milliseconds of a forward pass, one panel per batch size: medians as bars, 10th to 90th percentile as
+    whiskers."""
     with matplotlib.rc_context(PLOT_STYLE):
         height = max(_SIZE[1], 0.3 + 1.3 * len(latency.batches))
         figure = Figure((_SIZE[0], height), layout="constrained")
@@ -187,7 +188,7 @@ def _name_lines(axes: Axes, ends: Mapping[str, float], skipped: set[str]) -> Non
 
 
 def moved_apart(values: Sequence[float], low: float, high: float, gap: float) -> list[float]:
-    """Move ascending ``values`` to lie ``gap`` apart within ``[low, high]``; those far enough apart stay."""
+    """Move ascending ``values`` at least ``gap`` apart within ``[low, high]``; those far enough apart stay."""
     places = list(values)
     for k in range(1, len(places)):
         places[k] = max(places[k], places[k - 1] + gap)

@@ -19,7 +19,7 @@ def _text(value: object) -> str:
     return value
 
 
-#: Any text. Names of files may hold bytes that are not UTF-8, which Python keeps and pydantic's own ``str`` refuses.
+#: Any text. File names may have bytes that are not UTF-8; Python keeps them, and pydantic's own ``str`` refuses them.
 AnyText = Annotated[str, PlainValidator(_text)]
 
 
@@ -84,7 +84,7 @@ class ChosenPlan(Validated):
 
 
 class Metric(MeasuredParts):
-    """What the run is judged by.
+    """The metric of the run.
 
     Attributes:
         name: of the task's main measure.
@@ -96,7 +96,7 @@ class Metric(MeasuredParts):
 
     @property
     def measure(self) -> str:
-        """Under which name the main measure is kept in the parts."""
+        """The key of the main metric in the parts."""
         return self.name if any(self.name in found.metrics for found in self.parts.values()) else "accuracy"
 
 
@@ -125,7 +125,7 @@ class Operations(Validated):
 
 
 class InputSize(Validated):
-    """What operations and latency are stated for: (height, width) in pixels, and tokens of text."""
+    """Sizes for which operations and latency are stated: (height, width) in pixels, and tokens of text."""
 
     image_size: Pair[int]
     text_length: int
@@ -157,7 +157,7 @@ class Parameters(Validated):
 
     @property
     def finally_trained(self) -> int:
-        """What the final training trains: the adapters that the plan uses, head and small parts."""
+        """Parameters of the final training: the adapters that the plan uses, head and small parts."""
         return self.trainable if self.trained is None else self.trained
 
 
@@ -185,7 +185,7 @@ class History(Validated):
 
 
 class AdapterStart(Validated):
-    """How far fitted skip adapters are from their blocks."""
+    """The relative error of fitted skip adapters, by block."""
 
     relative_error: dict[str, Number]
 

@@ -1,7 +1,7 @@
 """A whole run, step by step: search, train, evaluate, export, time, report.
 
-Every step's result is a file, so a run that was killed goes on where it was. Several processes train together; all
-else is done, and every file written, by the first one.
+Every step writes its result to a file, so a killed run resumes where it was. Several processes train together; the
+first one does everything else and writes all files.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ from .train_baseline import train_baseline
 
 
 class Run:
-    """A recipe being carried out in its output directory."""
+    """A run of a recipe in its output directory."""
 
     def __init__(self, recipe: Recipe) -> None:
         self.recipe = on_main(lambda: with_preset(recipe))
@@ -82,7 +82,7 @@ class Run:
         return self.folder / "checkpoints"
 
     def check(self) -> None:
-        """Refuse everything that cannot work, before any work.
+        """Refuse everything that cannot work before any work starts.
 
         Raises:
             InputError: data, model, budget or output directory are not usable.
@@ -98,7 +98,7 @@ class Run:
         on_main(check)
 
     def all(self) -> Results:
-        """Carry out what is not done yet; returns the content of ``results.json``."""
+        """Do all steps that are not done yet; returns the content of ``results.json``."""
         self.check()
         self.search()
         self.train()
@@ -197,7 +197,7 @@ class Run:
         return target
 
     def measured(self) -> Measures:
-        """What is known by now of the slim model, for its configuration and its card."""
+        """Measurements of the slim model so far, for its configuration and its card."""
         return slim_measures(self.models)
 
     def latency(self) -> Latency:
@@ -211,7 +211,7 @@ class Run:
         return found
 
     def _tell_latency(self) -> None:
-        """The slim model's card was written before anything was timed."""
+        """Add latency to the slim model's card, which was written before anything was timed."""
         slim = self.folder / "slim"
         if "latency" not in read_manifest(slim).extra:
             annotate(slim, self.measured().to_dict())
@@ -221,7 +221,7 @@ class Run:
         return input_size(self.task, self.data)
 
     def results(self) -> Results:
-        """Everything worth knowing of the run, in ``results.json``."""
+        """All results of the run, also in ``results.json``."""
         steps = StepResults(
             self.search(),
             self.evaluate(),

@@ -44,7 +44,7 @@ def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:
 
 
 def report_bad_rows(parts: Mapping[str, Sequence[str]]) -> None:
-    """Tell how many rows of each part were left out, and why the first one was."""
+    """Print how many rows of each part were left out, and the first reason."""
     for name, bad in parts.items():
         if bad:
             console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")

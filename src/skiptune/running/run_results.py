@@ -120,7 +120,7 @@ def step_seconds(folder: Path) -> dict[str, float]:
 
 
 def slim_measures(models: RunModels) -> Measures:
-    """What is known by now of the slim model, for its configuration and its card.
+    """Measurements of the slim model so far, for its configuration and its card.
 
     Raises:
         InputError: a file of a step was edited.

@@ -74,5 +74,5 @@ def _is_timing(content: Any, budget: Budget, names: list[str]) -> bool:
 
 
 def savings_of(feasible: FeasibleSets, names: Sequence[str]) -> Savings:
-    """What is asked for, with the savings by the blocks' names."""
+    """The budget's target, with the savings by block name."""
     return Savings(savings=dict(zip(names, feasible.savings, strict=True)), target=feasible.target)

@@ -1,4 +1,4 @@
-"""Slim models as ONNX files, run once and compared with the torch model before anything is kept."""
+"""Export slim models as ONNX files, which are compared with the torch model before they are kept."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def export_onnx(
 
     Args:
         source: a slim directory, or a model with adapters.
-        directory: where to; an earlier export there is replaced. ``None``, or the slim directory itself: beside its
+        directory: the output; an earlier export there is replaced. ``None``, or the slim directory itself: beside its
             torch weights.
         int8: write ``model-int8.onnx`` as well, whose matrix products run on 8-bit integers.
         base: another place of the base model, for a slim directory of the ``adapters`` form.
@@ -96,7 +96,7 @@ def export_onnx(
 
 
 def onnx_lines(directory: str | Path) -> list[str]:
-    """What there is to say of an export, a line a file."""
+    """Lines about an export, one per file."""
     folder = Path(directory)
     lines = []
     for backend, found in read_description(folder).models.items():
@@ -143,7 +143,7 @@ def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool
 
 
 def _compare(path: Path, description: OnnxDescription, batches: list[Inputs], expected: list[Tensor]) -> ComparedModel:
-    """How a file's outputs differ from those of the torch model, and digests of its files."""
+    """The difference of a file's outputs to those of the torch model, and digests of its files."""
     session = make(path, description)
     found: list[ComparedBatch] = []
     same = 0
