@@ -53,7 +53,7 @@ def sizes_of_state(layout: Layout, state: Mapping[str, Tensor], hints: Hints) ->
     """Fields of a configuration with the sizes that the weights have.
 
     Raises:
-        InputError: sizes that cannot be told from the weights and ``hints``, all in one message.
+        InputError: sizes that cannot be inferred from the weights and ``hints``, all in one message.
     """
     shapes = Shapes(state)
     sizes = layout.sizes(shapes, hints)

@@ -49,7 +49,7 @@ from .task_heads import PRETRAINED, TASKS, keeps_matching, labels_of, model_clas
 
 @dataclass(frozen=True)
 class Supplement:
-    """What the user knows of a checkpoint beside what is in it.
+    """Facts about a checkpoint that the user adds.
 
     Attributes:
         image_size: side of the images in pixels; ``None``: that of the position table.
@@ -76,7 +76,7 @@ def convert(
         checkpoint: a Lightning ``.ckpt``, a plain state dictionary, or ``.safetensors``.
         output: a new or empty directory.
         task: one of ``TASKS``; ``None``: that of the only task head in the checkpoint, ``pretrained`` if it has none.
-        given: what the checkpoint does not say.
+        given: facts that the checkpoint does not contain.
 
     Raises:
         InputError: a file that is not read (see :func:`skiptune.converting.read_checkpoint`), keys that are unknown,

@@ -20,7 +20,7 @@ TASKS = ("vqa", "reasoning", "retrieval", "entailment", PRETRAINED)
 
 @dataclass(frozen=True)
 class Labels:
-    """What a head's outputs stand for.
+    """The labels of a head's outputs.
 
     Attributes:
         count: number of outputs; ``None`` without a classifier.

@@ -1,4 +1,4 @@
-"""Under which licence the base of a slim model is. What is made from its weights is under the same one."""
+"""The licence of a slim model's base, which the slim model inherits."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class BaseLicense:
 
     Attributes:
         identifier: for the card's metadata: an identifier of the hub's list, or ``other``.
-        name: what it is called.
+        name: its name.
         terms: a sentence for a reader; empty where only the identifier is known.
-        link: where its text stands, an address or in words; empty where that is not known.
+        link: where its text is, an address or in words; empty: not known.
     """
 
     identifier: str
@@ -28,12 +28,12 @@ class BaseLicense:
 
     @property
     def url(self) -> str | None:
-        """``link`` where it is an address that others can open."""
+        """``link``, if it is an address that others can open."""
         return self.link if self.link.startswith("https://") else None
 
 
 def base_license(base: str) -> BaseLicense | None:
-    """The licence of a base by any kind of name; ``None`` where it is not known.
+    """The licence of a base; ``None``: not known.
 
     Embedded models carry theirs in :data:`skiptune.models.embedded.EMBEDDED`. A directory, of a slim or a converted
     model, may have a model card that names one.

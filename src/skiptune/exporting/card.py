@@ -1,6 +1,6 @@
 """The model card of a slim model: description, skipped blocks, what was measured and what was not.
 
-Everything comes from the ``config.json`` beside it; of its ``extra`` the card knows what :class:`Measures` names.
+Everything comes from the ``config.json`` beside it; of its ``extra``, the card shows the fields of :class:`Measures`.
 """
 
 from __future__ import annotations
@@ -136,7 +136,7 @@ def _task(manifest: Manifest) -> str:
 
 
 def _base(manifest: Manifest) -> Markdown:
-    """The base as others can find it; the path of a directory says nothing to them."""
+    """The base as others can find it; the path of a directory is of no use to them."""
     name = manifest.base
     if name in EMBEDDED and EMBEDDED[name].distribution != LIBRARY:
         return Markdown(f"`{name}` (package {EMBEDDED[name].distribution})")

@@ -65,7 +65,7 @@ def export(
         task: saved beside it with its processor, so that the directory alone can answer questions.
         form: ``standalone`` or ``adapters``.
         base: the name, path or hub id of the base, which ``adapters`` needs; ``None``: where the model was loaded from.
-        extra: JSON values kept in the configuration; the card tells of those named in :mod:`skiptune.exporting.card`.
+        extra: JSON values for the configuration; the card shows those of :class:`skiptune.exporting.measures.Measures`.
 
     Raises:
         InputError: adapters were never inserted, or ``adapters`` without a base.

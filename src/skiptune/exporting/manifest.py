@@ -32,7 +32,7 @@ Form = Literal["standalone", "adapters"]
 
 
 class SkippedBlocks(Validated):
-    """What is skipped.
+    """The skipped blocks.
 
     Attributes:
         family: of the model, e.g. ``vilt``.
@@ -69,24 +69,24 @@ class SavedTask(Validated):
 
 
 class Manifest(Validated):
-    """``config.json`` of a slim model. Keys that this version does not know are kept.
+    """``config.json`` of a slim model. Unknown keys are preserved.
 
     Attributes:
         model_type: marks the directory as a slim model's.
         format: of the directory, see :data:`FORMAT`.
-        skiptune_version: that wrote it; empty: not recorded.
+        skiptune_version: version that wrote it; empty: not recorded.
         versions: of the libraries then.
         form: ``standalone``: every weight is in the directory; ``adapters``: only the trained ones, the others are the
             base's.
         architecture: the name of the model's class.
         base_config: transformers' configuration of the model, before blocks were skipped.
         base: name, path or hub id of the base model.
-        base_fingerprint: of the frozen weights that are kept.
+        base_fingerprint: fingerprint of the frozen weights of kept blocks.
         base_sample: of :data:`SAMPLE` numbers of each of them.
         skip_config: which adapters were inserted.
         plan: which blocks were skipped; ``strategy``: how they were chosen.
         task: what it was trained for; ``None``: exported without a task.
-        parameters: how many remain.
+        parameters: number of remaining parameters.
         extra: what was measured, and other JSON values given at export.
         header_sha256: of the header of the file of weights (format 2).
         weights_sha256: of the whole file of weights (format 1).
@@ -144,7 +144,7 @@ class Manifest(Validated):
         return Plan(self.plan.family, self.plan.blocks, self.plan.skipped, self.strategy)
 
     def to_dict(self) -> dict[str, Any]:
-        """As in ``config.json``: what is neither recorded nor known has no key."""
+        """As in ``config.json``; values that are not known have no key."""
         return {name: value for name, value in super().to_dict().items() if name in self.model_fields_set}
 
     def write(self, folder: Path) -> None:

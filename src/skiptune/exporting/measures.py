@@ -1,4 +1,4 @@
-"""What a model card knows of the ``extra`` of an export."""
+"""The part of an export's ``extra`` that a model card shows."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from ..core.validated import Pair, Validated
 
 
 class Measures(Validated):
-    """What was measured of a slim model. Other values may stand beside these; the card does not tell of them.
+    """Measurements of a slim model. The card ignores other values beside these.
 
     Attributes:
-        data: what it was trained on, a recipe's ``data.name``.
+        data: the training data, a recipe's ``data.name``.
         seed: of the training.
         accuracy: measures on the parts of the data.
         baselines: the same of models trained beside it with the same settings, by name.
-        latency: what a run's ``latency.json`` holds.
+        latency: the content of a run's ``latency.json``.
         image_size: (height, width) in pixels that the latency was taken at.
     """
 
@@ -32,5 +32,5 @@ class Measures(Validated):
     image_size: Pair[int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What is known, as JSON values."""
+        """The known values, as JSON values."""
         return self.model_dump(mode="json", exclude_unset=True)

@@ -30,7 +30,7 @@ Packed = dict[int, tuple[Tensor, Tensor]]
 
 
 def prepare_for_inference(model: nn.Module, packed: Packed | None = None) -> nn.Module:
-    """Pack the linear layers of a model in float32 on a CPU for oneDNN and fuse what follows them. In place.
+    """Pack the linear layers of a model in float32 on a CPU for oneDNN and fuse the operations after them. In place.
 
     Afterwards the model can only be run: not trained, saved, exported or moved. A model on another device, in another
     type, or with a torch that lacks the operations stays as it is. Weights take as much memory as before.

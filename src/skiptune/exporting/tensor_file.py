@@ -39,7 +39,7 @@ _TYPES = {
 
 def write_tensors(path: Path, state: Mapping[str, Tensor]) -> str:
     """Write ``state`` to ``path``, tensor by tensor; returns the SHA-256 of the file's header."""
-    # what would push the others off their places comes last; larger types first, as safetensors asks for
+    # tensors that would misalign others come last; larger types first, as safetensors requires
     order = sorted(state, key=lambda name: (state[name].nbytes % ALIGNMENT > 0, -state[name].element_size(), name))
     entries: dict[str, object] = {}
     digest, end = hashlib.sha256(), 0

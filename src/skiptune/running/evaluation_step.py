@@ -1,4 +1,4 @@
-"""The step of a run that measures the trained model, and keeps a few answers for the report card."""
+"""The evaluation step of a run: metrics of the trained model, and sample answers for the report card."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _SAMPLES = 12
 
 
 class RunEvaluation(MeasuredParts):
-    """What ``evaluation.json`` holds: measures by part, and records with the model's answers."""
+    """The content of ``evaluation.json``: metrics by part, and records with the model's answers."""
 
     samples: Several[Sample] = ()
 
 
 def measure(model: nn.Module, task: Task, data: Data, seed: int) -> RunEvaluation:
-    """Measures on validation and test records, and samples of the test part, or of validation if there is none."""
+    """Metrics on validation and test records, and samples of the test part, or of validation if there is none."""
     parts = {"validation": data.validation, "test": data.test}
     found = {name: evaluate(model, task, records, title=name) for name, records in parts.items() if records}
     shown = "test" if "test" in found else "validation"

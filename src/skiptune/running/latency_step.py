@@ -1,4 +1,4 @@
-"""The step of a run that times the original model, the one with adapters and nothing skipped, and the slim one."""
+"""The latency step of a run: the original model, the one with adapters and nothing skipped, and the slim one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The recipe by which one method is trained: its learning rates, and what it inserts."""
+"""The recipe of one method: its learning rates and its adapters."""
 
 from __future__ import annotations
 

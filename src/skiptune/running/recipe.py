@@ -32,7 +32,7 @@ ADAPTERS = SkipConfig(block_adapter="lora")
 BUDGET = Budget(num_skip=4)
 #: Baselines with the adapters of the run; all others are methods of ``compare``.
 BASELINES = ("unskipped", "random")
-#: Preset → what its sections hold where the recipe says nothing.
+#: Preset → defaults of its sections.
 _PRESETS: Mapping[str, Mapping[str, Validated]] = {
     "default": {"adapters": ADAPTERS},
     "paper": {"adapters": SkipConfig.paper(), "search": SearchConfig.paper()},
@@ -78,7 +78,7 @@ class Recipe(Validated):
     @model_validator(mode="before")
     @classmethod
     def _with_defaults_of_the_preset(cls, values: object) -> object:
-        """Sections that are left empty, or that the preset fills in where the recipe says nothing."""
+        """Fill in empty sections, and defaults of the preset."""
         if not isinstance(values, dict):
             return values
         name = values.get("preset", "default")

@@ -1,4 +1,4 @@
-"""Reading a recipe from YAML or JSON, with the changes that the command line makes to it."""
+"""Read a recipe from YAML or JSON, with changes from the command line."""
 
 from __future__ import annotations
 
@@ -81,7 +81,8 @@ def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _resolved(value: Any, folder: Path) -> Any:
-    """A path, or each of a list of them, seen from ``folder``; anything else as it is, to be refused later."""
+    """A path, or each of a list of paths, relative to ``folder``; anything else is returned unchanged and refused
+    later."""
     if isinstance(value, list):
         return [_resolved(entry, folder) for entry in value]
     return str((folder / Path(value).expanduser()).resolve()) if is_text(value) else value

@@ -63,7 +63,7 @@ class Run:
 
     @cached_property
     def task(self) -> Task:
-        """What is learnt."""
+        """The task."""
         return make_task(self.recipe, self.data, self.folder)
 
     @property
@@ -73,7 +73,7 @@ class Run:
 
     @property
     def experiment(self) -> Experiment:
-        """What is searched and trained."""
+        """The experiment of the search and the training."""
         data, recipe = self.data, self.recipe
         return Experiment(self.task, data.train, data.validation, recipe.budget, recipe.search, recipe.train)
 
@@ -123,7 +123,7 @@ class Run:
     def cached_encoders(
         self, model: nn.Module, path: Path | None = None
     ) -> AbstractContextManager[EncoderCache | None]:
-        """Within this context ``model``'s frozen encoders look up what they encoded before, if the recipe says so."""
+        """Context in which ``model``'s frozen encoders use cached outputs, if the recipe says so."""
         return self.models.cached_encoders(model, path)
 
     def search(self) -> Plan:
@@ -217,7 +217,7 @@ class Run:
             annotate(slim, self.measured().to_dict())
 
     def input_size(self) -> tuple[tuple[int, int], int]:
-        """(height, width) and text length that costs and latency are stated for."""
+        """(height, width) and text length for which costs and latency are stated."""
         return input_size(self.task, self.data)
 
     def results(self) -> Results:
@@ -232,7 +232,7 @@ class Run:
         return on_main(lambda: build_results(self.models, steps))
 
     def step_seconds(self) -> dict[str, float]:
-        """Wall time of the steps done so far but the search, whose plan knows it."""
+        """Wall time of the steps done so far, without the search, whose time is in its plan."""
         return step_seconds(self.folder)
 
     def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:

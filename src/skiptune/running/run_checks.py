@@ -1,4 +1,4 @@
-"""Refuse what cannot work in a run before any of its work begins."""
+"""Refuse a run that cannot work before it starts."""
 
 from __future__ import annotations
 

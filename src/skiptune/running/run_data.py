@@ -36,8 +36,8 @@ def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
 
 
 def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:
-    """(height, width) in pixels and tokens of text of the first validation batch: what costs and latency are stated
-    for."""
+    """(height, width) in pixels and tokens of text of the first validation batch, for which costs and latency are
+    stated."""
     batch = task.collate(data.validation[:32])
     height, width = batch["pixel_values"].shape[-2:]
     return (int(height), int(width)), int(batch["input_ids"].shape[-1])

@@ -1,4 +1,4 @@
-"""Claim the directory of a run; refuse a changed recipe when the run goes on."""
+"""Claim a run directory; refuse a changed recipe on resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _BATCH = "batch.json"
 
 
 class Batch(Validated):
-    """How many examples a step sees: what must not change while a run goes on.
+    """Number of examples per step, which must not change when a run resumes.
 
     Attributes:
         examples_a_step: of training.
@@ -50,7 +50,7 @@ def claim(folder: Path, recipe: Recipe) -> None:
 
 
 def _kept_recipe(path: Path) -> Recipe:
-    """The recipe that a run keeps of itself, ``recipe.json``.
+    """The recipe of a run, ``recipe.json``.
 
     Raises:
         InputError: truncated or edited.
@@ -92,7 +92,7 @@ def check_batch(folder: Path, training: TrainConfig) -> int | None:
 
 
 def _without_batch(recipe: Recipe) -> Recipe:
-    """The recipe without what says how a batch is split up, as far as that changes nothing."""
+    """The recipe without the fields that only split a batch up."""
     train = recipe.train.replace(batch_size=1)
     if recipe.search.draw != "micro_batch":
         train = train.replace(gradient_accumulation=1)

@@ -39,7 +39,7 @@ class RunModels:
         recipe: complete.
         folder: for skip adapters that are fitted once, and for cached encoder outputs.
         task: whose head the models get.
-        data: what a head or skip adapters start from.
+        data: records from which a head or skip adapters are initialised.
     """
 
     recipe: Recipe
@@ -62,7 +62,7 @@ class RunModels:
     def adapted(self, fitted: bool = True) -> PreTrainedModel:
         """The pre-trained model with new adapters.
 
-        ``fitted=False`` leaves out the fit of skip adapters that ``init: fit`` asks for: it costs a pass over data.
+        ``fitted=False`` leaves out the fit of skip adapters for ``init: fit``, which needs a pass over data.
         """
         model = self.plain()
         insert(model, self.recipe.adapters, seed=self.recipe.train.seed)
@@ -95,7 +95,7 @@ class RunModels:
     def cached_encoders(
         self, model: nn.Module, path: Path | None = None
     ) -> AbstractContextManager[EncoderCache | None]:
-        """Within this context ``model``'s frozen encoders look up what they encoded before, if the recipe says so.
+        """Context in which ``model``'s frozen encoders use cached outputs, if the recipe says so.
 
         ``path`` is that of the file; ``None``: ``encoded.sqlite`` in the folder.
         """

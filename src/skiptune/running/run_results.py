@@ -1,4 +1,4 @@
-"""From the files of a run's steps to its results: ``results.json``, and what the slim model's card says."""
+"""Results of a run from the files of its steps: ``results.json``, and the measurements for the slim model's card."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ V = TypeVar("V", bound=Validated)
 
 @dataclass(frozen=True)
 class StepResults:
-    """What the steps of a run found."""
+    """The results of a run's steps."""
 
     plan: Plan
     evaluation: RunEvaluation
@@ -51,7 +51,7 @@ class StepResults:
 
 
 def build_results(models: RunModels, steps: StepResults) -> Results:
-    """Everything worth knowing of a run; also written to ``results.json``.
+    """All results of a run; also written to ``results.json``.
 
     Raises:
         InputError: a file of a step was edited.
@@ -110,7 +110,7 @@ def _history(folder: Path) -> tuple[LoggedLoss, ...]:
 
 
 def step_seconds(folder: Path) -> dict[str, float]:
-    """Wall time of the steps done so far but the search, whose plan knows it."""
+    """Wall time of the steps done so far, without the search, whose time is in its plan."""
     found = {path.stem: TrainingLog.load(path).seconds for path in sorted((folder / "logs").glob("*.json"))}
     for name in ("evaluation", "latency"):
         path = folder / f"{name}.json"

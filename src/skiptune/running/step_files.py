@@ -1,4 +1,4 @@
-"""The results of steps, each in a file of its own: a run that goes on after an interruption reads what is there."""
+"""The results of steps, each in a file of its own; a resumed run reads the existing files."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T],
 
     Args:
         path: of the file.
-        kind: what it holds.
-        before: what is done in all processes before; its result goes to ``make``.
+        kind: the type of its content.
+        before: work that all processes do first; its result is the argument of ``make``.
         make: the step itself, done by the first process.
 
     Raises:
@@ -46,7 +46,7 @@ def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T],
 
 
 def read_step(content: object, path: Path, kind: type[V]) -> V:
-    """What the file of a step holds.
+    """The content of a step's file.
 
     Raises:
         InputError: truncated or edited.

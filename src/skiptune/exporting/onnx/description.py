@@ -1,4 +1,4 @@
-"""``onnx.json``: what an ONNX model takes, and how far it was from the torch model at export."""
+"""``onnx.json``: the inputs of an ONNX model, and its difference to the torch model at export."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ComparedModel(Validated):
     Attributes:
         sha256: of its files, by name.
         relative_difference: the largest of all batches.
-        batches: what they were compared on.
+        batches: the batches on which they were compared.
         same_choice: examples for which both models have the same highest output, of ``rows``.
     """
 
@@ -46,7 +46,7 @@ class ComparedModel(Validated):
 
 
 class OnnxDescription(Validated):
-    """The content of ``onnx.json``. Keys that this version does not know are kept.
+    """The content of ``onnx.json``. Unknown keys are preserved.
 
     Attributes:
         format: of the directory.
