@@ -58,6 +58,7 @@ from .tasks.vqa import Vqa
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit
 from .training.skip_adapter_init import fit_skip_adapters
+from .training.training_log import TrainingLog
 from .version import __version__ as __version__
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "SkipConfig",
     "Task",
     "TrainConfig",
+    "TrainingLog",
     "Vqa",
     "__version__",
     "bench",
