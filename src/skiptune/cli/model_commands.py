@@ -1,4 +1,4 @@
-"""Where models come from: ``skiptune models`` lists them, ``convert`` and ``pretrain`` make them."""
+"""``skiptune models`` lists models; ``convert`` and ``pretrain`` make them."""
 
 from __future__ import annotations
 
@@ -53,9 +53,7 @@ class ConvertOptions:
     image_size: Annotated[
         int | None, typer.Option(min=1, help="Side of the images in pixels, if not that of the position table.")
     ] = None
-    heads: Annotated[
-        int | None, typer.Option(min=1, help="Attention heads, for widths that no published model has.")
-    ] = None
+    heads: Annotated[int | None, typer.Option(min=1, help="Attention heads, for widths of no published model.")] = None
     tokenizer: Annotated[Path | None, typer.Option(help="Directory of the tokenizer, saved beside the model.")] = None
     answers: Annotated[
         Path | None, typer.Option(help="JSON list of a VQA head's answers in label order, or mapping to labels.")
@@ -95,10 +93,10 @@ class PretrainOptions:
         choice(PretrainRecipe, help="scenes: vilt-scenes from nothing; photos: meter-photos."),
     ] = "scenes"
     photos: Annotated[Path | None, typer.Option(help="Photos: JSON-lines file of images with captions.")] = None
-    heldout: Annotated[Path | None, typer.Option(help="Photos: the like, measured on and not trained on.")] = None
+    heldout: Annotated[Path | None, typer.Option(help="Photos: the same, held out and only measured on.")] = None
     images: Annotated[Path | None, typer.Option(help="Photos: the folder of both files' images.")] = None
-    words: Annotated[list[Path] | None, typer.Option(help="Photos: further files whose words to know.")] = None
-    minutes: Annotated[float, typer.Option(min=0.0, help="Photos: of training, altogether.")] = 75.0
+    words: Annotated[list[Path] | None, typer.Option(help="Photos: further files of words to know.")] = None
+    minutes: Annotated[float, typer.Option(min=0.0, help="Photos: minutes of training, in total.")] = 75.0
 
 
 @takes(PretrainOptions)

@@ -29,7 +29,7 @@ def search(
     output: OutputOption = None,
     set: SetOption = None,
     strategy: Annotated[
-        str | None, typer.Option(help="How to choose, instead of the recipe's search.strategy.")
+        str | None, typer.Option(help="Search strategy, instead of the recipe's search.strategy.")
     ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="Let several strategies choose: all, or those of --strategy a,b,c.")
