@@ -9,6 +9,7 @@ from dataclasses import replace
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..core.measurements import Measured
+from ..core.process import best_device
 from ..costs.parameters import count_parameters
 from ..experiment import Experiment
 from ..families.family import Family
@@ -69,11 +70,11 @@ def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Base
         return trained
 
     def measure(trained: TrainedMethod) -> Baseline:
-        task, data = models.task, models.data
-        slim = remove_dead_blocks(copy.deepcopy(trained.model), trained.plan)
+        task, data, model = models.task, models.data, trained.model.to(best_device())
+        slim = remove_dead_blocks(copy.deepcopy(model), trained.plan)
         parts = {"validation": data.validation, "test": data.test}
         found = {
-            part: Measured.from_dict(evaluate(trained.model, task, records, title=name).summary()) if records else None
+            part: Measured.from_dict(evaluate(model, task, records, title=name).summary()) if records else None
             for part, records in parts.items()
         }
         return Baseline(
