@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import Field, ValidationInfo, field_validator
 
-from ..core.errors import InputError
 from ..core.files import read_json, write_json
-from ..core.validation import Problems, is_number, nearest
+from ..core.validated import Number, Several, Validated
+from ..core.validation import LARGEST, Problems, nearest
 from .search_report import SearchReport
 
 
@@ -93,29 +94,35 @@ class Plan:
 
     @classmethod
     def from_dict(cls, values: Any, source: str = "plan") -> Plan:
-        """Make one from the dictionary of :meth:`save`."""
-        wanted = {"family": str, "blocks": list, "skipped": list, "strategy": str, "details": dict}
-        problems = Problems(f"{source} is not a plan")
-        if not isinstance(values, dict):
-            raise InputError(f"{source} is not a plan: expected a mapping, found {type(values).__name__}")
-        for name, kind in wanted.items():
-            problems.check(isinstance(values.get(name), kind), f"{name}: missing or not a {kind.__name__}")
-        for name in values:
-            problems.check(name in (*wanted, "preferences"), f"{name}: unknown field")
-        for name in ("blocks", "skipped"):
-            found = values.get(name)
-            texts = not isinstance(found, list) or all(isinstance(entry, str) for entry in found)
-            problems.check(texts, f"{name}: {found!r} is not a list of block names")
-        preferences, blocks = values.get("preferences"), values.get("blocks")
-        ok = preferences is None or (isinstance(preferences, dict) and [*preferences] == blocks)
-        ok = ok and all(is_number(value, -1e9) for value in (preferences or {}).values())
-        problems.check(ok, f"preferences: {preferences!r} does not give every block a number")
-        problems.raise_any()
-        details = dict(values["details"])
+        """Make one from the dictionary of :meth:`save`.
+
+        Raises:
+            InputError: unknown or missing fields, or values that are not valid; all problems in one message.
+        """
+        file = _PlanFile.from_dict(values, f"{source} is not a plan")
+        details = dict(file.details)
         origin = details.pop("source", None)
         report = SearchReport.from_dict(details, f"{source} is not a plan: details") if details else None
-        given = {name: value for name, value in values.items() if name != "details"}
-        return cls(**given, report=report, source=origin)
+        program = None if origin is None else str(origin)
+        return cls(file.family, file.blocks, file.skipped, file.strategy, file.preferences, report, program)
+
+
+class _PlanFile(Validated):
+    """What ``plan.json`` holds."""
+
+    family: str
+    blocks: Several[str]
+    skipped: Several[str]
+    strategy: str
+    preferences: dict[str, Annotated[Number, Field(ge=-1e9, le=LARGEST)]] | None = None
+    details: dict[str, object]
+
+    @field_validator("preferences")
+    @classmethod
+    def _for_every_block(cls, preferences: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
+        if preferences is not None and tuple(preferences) != info.data.get("blocks", tuple(preferences)):
+            raise ValueError(f"{preferences!r} does not give every block a number")
+        return preferences
 
 
 def check_skipped(skipped: tuple[str, ...] | list[str], blocks: tuple[str, ...]) -> None:
