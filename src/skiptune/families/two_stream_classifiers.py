@@ -10,7 +10,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..core.errors import InputError
 from .classifier import make_classifier
-from .two_stream_head import Fused, TwoStreamHead
+from .two_stream_head import Fused, Inputs, TwoStreamHead
 
 
 class _OneImageHead(TwoStreamHead):
@@ -22,14 +22,8 @@ class _OneImageHead(TwoStreamHead):
         self.classifier = make_classifier(width, width, config.num_labels)
         self.post_init()
 
-    def logits_of(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        output_hidden_states: bool | None,
-    ) -> tuple[Tensor, Fused]:
-        fused = self.fuse(input_ids, attention_mask, pixel_values, 0, output_hidden_states)
+    def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:
+        fused = self.fuse(inputs, 0)
         return self.classifier(fused.pooled), fused
 
 
@@ -63,18 +57,10 @@ class VisualReasoningHead(TwoStreamHead):
         self.classifier = make_classifier(2 * width, width, config.num_labels)
         self.post_init()
 
-    def logits_of(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        output_hidden_states: bool | None,
-    ) -> tuple[Tensor, Fused]:
-        if pixel_values is None or pixel_values.ndim != 5 or pixel_values.shape[1] != 2:
-            shape = None if pixel_values is None else tuple(pixel_values.shape)
+    def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:
+        pixels = inputs.pixel_values
+        if pixels is None or pixels.ndim != 5 or pixels.shape[1] != 2:
+            shape = None if pixels is None else tuple(pixels.shape)
             raise InputError(f"pixel_values: {shape}; NLVR2 needs two images, (batch, 2, channels, height, width)")
-        passes = [
-            self.fuse(input_ids, attention_mask, pixel_values[:, number], number, output_hidden_states)
-            for number in range(2)
-        ]
+        passes = [self.fuse(inputs._replace(pixel_values=pixels[:, number]), number) for number in range(2)]
         return self.classifier(torch.cat([fused.pooled for fused in passes], dim=-1)), passes[0]

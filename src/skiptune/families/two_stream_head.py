@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -37,9 +37,17 @@ class Fused:
     closeness: Tensor | None = None
 
 
-#: ``fuse(input_ids, attention_mask, pixel_values, image_number, output_hidden_states)``; ``image_number`` is 1 for the
-#: second image of visual reasoning.
-Fuse: TypeAlias = Callable[[Tensor, Tensor | None, Tensor | None, int, bool | None], Fused]
+class Inputs(NamedTuple):
+    """The inputs of a head, as :meth:`TwoStreamHead.forward` explains them."""
+
+    input_ids: Tensor
+    attention_mask: Tensor | None
+    pixel_values: Tensor | None
+    output_hidden_states: bool | None
+
+
+#: ``fuse(inputs, image_number)``; ``image_number`` is 1 for the second image of visual reasoning, else 0.
+Fuse: TypeAlias = Callable[[Inputs, int], Fused]
 
 
 @dataclass
@@ -64,14 +72,8 @@ class TwoStreamHead(PreTrainedModel):
 
     fuse: Fuse
 
-    def logits_of(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        output_hidden_states: bool | None,
-    ) -> tuple[Tensor, Fused]:
-        """Logits ``(batch, labels)`` and what they were computed from; arguments as in :meth:`forward`."""
+    def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:
+        """Logits ``(batch, labels)`` and what they were computed from."""
         raise NotImplementedError
 
     def loss_of(self, logits: Tensor, labels: Tensor, fused: Fused) -> Tensor:
@@ -101,6 +103,6 @@ class TwoStreamHead(PreTrainedModel):
             InputError: padded images, or another number of images than the texts need.
         """
         refuse_padding(pixel_mask)
-        logits, fused = self.logits_of(input_ids, attention_mask, pixel_values, output_hidden_states)
+        logits, fused = self.logits_of(Inputs(input_ids, attention_mask, pixel_values, output_hidden_states))
         loss = None if labels is None else self.loss_of(logits, labels, fused)
         return TaskOutput(loss, logits, fused.text_states, fused.image_states)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, linear
 
 from .head_inputs import Encoded, flat_texts
-from .two_stream_head import Fused, TwoStreamHead
+from .two_stream_head import Fused, Inputs, TwoStreamHead
 
 
 class MatchingHead(nn.Module):
@@ -77,15 +77,12 @@ class RankHead(TwoStreamHead):
         """
         return self._rank(self.fuse_encoded(texts, images), len(images[0]))
 
-    def logits_of(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        output_hidden_states: bool | None,
-    ) -> tuple[Tensor, Fused]:
-        fused = self.fuse(*flat_texts(input_ids, attention_mask), pixel_values, 0, output_hidden_states)
-        return self._rank(fused, input_ids.shape[0]), fused  # not len(), which an export would take for a constant
+    def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:
+        texts, mask = flat_texts(inputs.input_ids, inputs.attention_mask)
+        fused = self.fuse(inputs._replace(input_ids=texts, attention_mask=mask), 0)
+        return self._rank(
+            fused, inputs.input_ids.shape[0]
+        ), fused  # not len(), which an export would take for a constant
 
     def loss_of(self, logits: Tensor, labels: Tensor, fused: Fused) -> Tensor:
         loss = super().loss_of(logits, labels, fused)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..records import Records
+    from .collecting import RowChecks
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,12 @@ class Files:
     most_bad: float | None = None
 
     @property
-    def limits(self) -> dict[str, Any]:
-        """``most_bad`` where it is given."""
-        return {} if self.most_bad is None else {"most_bad": self.most_bad}
+    def checks(self) -> RowChecks:
+        """What the reader is to do about bad rows."""
+        found: RowChecks = {"log": self.log}
+        if self.most_bad is not None:
+            found["most_bad"] = self.most_bad
+        return found
 
 
 @dataclass(frozen=True)
@@ -51,50 +55,50 @@ class Source:
 def _jsonl(files: Files) -> Records:
     from .jsonl import read_jsonl
 
-    return read_jsonl(files.path[0], str(files.images), log=files.log, **files.limits)
+    return read_jsonl(files.path[0], str(files.images), **files.checks)
 
 
 def _vqav2(files: Files) -> Records:
     from .vqav2 import read_vqav2
 
     path, images = files.path[0], str(files.images)
-    return read_vqav2(path, files.annotations, images, files.split, log=files.log, **files.limits)
+    return read_vqav2(path, files.annotations, images, files.split, **files.checks)
 
 
 def _nlvr2(files: Files) -> Records:
     from .nlvr import read_nlvr2
 
-    return read_nlvr2(files.path[0], str(files.images), log=files.log, **files.limits)
+    return read_nlvr2(files.path[0], str(files.images), **files.checks)
 
 
 def _nlvr(files: Files) -> Records:
     from .nlvr import read_nlvr
 
-    return read_nlvr(files.path[0], str(files.images), log=files.log, **files.limits)
+    return read_nlvr(files.path[0], str(files.images), **files.checks)
 
 
 def _karpathy(files: Files) -> Records:
     from .karpathy import read_karpathy
 
-    return read_karpathy(files.path[0], str(files.images), str(files.split), log=files.log, **files.limits)
+    return read_karpathy(files.path[0], str(files.images), str(files.split), **files.checks)
 
 
 def _snli_ve(files: Files) -> Records:
     from .snli_ve import read_snli_ve
 
-    return read_snli_ve(files.path[0], str(files.images), log=files.log, **files.limits)
+    return read_snli_ve(files.path[0], str(files.images), **files.checks)
 
 
 def _arrow(files: Files) -> Records:
     from .arrow import read_arrow
 
-    return read_arrow(files.path, log=files.log, **files.limits)
+    return read_arrow(files.path, **files.checks)
 
 
 def _dataset(files: Files) -> Records:
     from .hf_dataset import read_dataset
 
-    return read_dataset(files.path[0], files.split, files.columns, files.images, log=files.log, **files.limits)
+    return read_dataset(files.path[0], files.split, files.columns, files.images, **files.checks)
 
 
 #: Readers are imported when they read: a recipe is checked without the libraries that they need.

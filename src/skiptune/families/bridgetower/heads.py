@@ -13,7 +13,7 @@ from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMH
 from ..frozen_encoders import FrozenEncoders
 from ..head_inputs import Encoded, refuse_padding
 from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
-from ..two_stream_head import Fused, States
+from ..two_stream_head import Fused, Inputs, States
 from ..two_stream_ranking import RankHead
 from .modeling import LeanBridgeTowerModel
 
@@ -40,21 +40,14 @@ class BridgeTowerTask(FrozenEncoders, BridgeTowerPreTrainedModel):
         if module is self and self.second_image_type is not None:
             init.copy_(self.second_image_type, self.bridgetower.token_type_embeddings.weight[1])
 
-    def fuse(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        image_number: int,
-        output_hidden_states: bool | None,
-    ) -> Fused:
+    def fuse(self, inputs: Inputs, image_number: int) -> Fused:
         """Run the body; inputs as in :meth:`LeanBridgeTowerModel.forward`."""
         body = self.bridgetower(
-            input_ids,
-            attention_mask,
-            pixel_values=pixel_values,
+            inputs.input_ids,
+            inputs.attention_mask,
+            pixel_values=inputs.pixel_values,
             image_type=self.second_image_type if image_number else None,
-            output_hidden_states=output_hidden_states,
+            output_hidden_states=inputs.output_hidden_states,
         )
         texts: States = None
         images: States = None

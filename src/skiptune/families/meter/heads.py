@@ -9,7 +9,7 @@ from torch import Tensor
 from ...core.errors import InputError
 from ..head_inputs import Encoded, for_each_text, refuse_padding
 from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
-from ..two_stream_head import Fused
+from ..two_stream_head import Fused, Inputs
 from ..two_stream_ranking import RankHead
 from .configuration import MeterConfig
 from .modeling import MeterModel, MeterPreTrainedModel
@@ -22,17 +22,10 @@ class MeterTask(MeterPreTrainedModel):
         super().__init__(config)
         self.meter = MeterModel(config)
 
-    def fuse(
-        self,
-        input_ids: Tensor,
-        attention_mask: Tensor | None,
-        pixel_values: Tensor | None,
-        image_number: int,
-        output_hidden_states: bool | None,
-    ) -> Fused:
+    def fuse(self, inputs: Inputs, image_number: int) -> Fused:
         """Run the body; inputs as in :meth:`MeterModel.forward`."""
-        body = self.meter(input_ids, attention_mask, pixel_values, image_number + 1, output_hidden_states)
-        return self.fused(body, attention_mask)
+        texts, mask, pixels, keep = inputs
+        return self.fused(self.meter(texts, mask, pixels, image_number + 1, keep), mask)
 
     def fused(self, body: Any, attention_mask: Tensor | None) -> Fused:
         """What heads read of a :class:`MeterOutput`; the mask is that of its texts."""
