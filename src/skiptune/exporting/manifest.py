@@ -14,7 +14,7 @@ from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named
 from ..plan import Plan, check_skipped
-from ..tasks.names import TaskName
+from ..tasks.task_names import TaskName
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ..core.formatting import change, count, duration
-from .names import BASELINES, measure_name, or_dash, with_margin
 from .result_sections import Baseline
 from .results import Results
 from .tables import Table
+from .wording import BASELINES, measure_name, or_dash, with_margin
 
 
 def baseline_tables(results: Results) -> list[Table]:

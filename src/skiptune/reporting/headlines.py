@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from ..core.formatting import change, count, file_name, milliseconds
-from .names import measure_name
 from .results import Results
+from .wording import measure_name
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ..core.measurements import Latency, Timing
 from ..plan import LoggedLoss
-from .names import MODELS
 from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .result_sections import ChosenPlan
+from .wording import MODELS
 
 if TYPE_CHECKING:  # it imports torch, which a report does not need
     from ..searching.strategy_comparison import StrategyRow

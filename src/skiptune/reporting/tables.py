@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.formatting import change, duration, milliseconds
-from .names import BASELINES, MODELS, measure_name, or_dash, readable, with_margin
 from .result_sections import ChosenPlan
 from .results import Results
+from .wording import BASELINES, MODELS, measure_name, or_dash, readable, with_margin
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ..core.validated import Count, Number, Several, Text, Validated, one_of
 from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
 from ..methods.compare_config import METHOD_NAMES, CompareConfig
-from ..tasks.names import TaskName
 from ..tasks.retrieval_config import RetrievalConfig
+from ..tasks.task_names import TaskName
 
 if TYPE_CHECKING:
     from ..families.family import Family

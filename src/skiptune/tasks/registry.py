@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .entailment import Entailment
-from .names import TaskName
 from .reasoning import Reasoning
 from .retrieval import Retrieval
+from .task_names import TaskName
 from .vqa import Vqa
 
 TASKS: dict[TaskName, type[Vqa] | type[Reasoning] | type[Retrieval] | type[Entailment]] = {
