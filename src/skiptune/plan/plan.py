@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import ValidationInfo, field_validator
 
 from ..core.files import read_json, write_json
 from ..core.validated import Number, Several, Validated
-from ..core.validation import LARGEST, Problems, nearest
+from ..core.validation import Problems, is_number, nearest
 from .search_report import SearchReport
 
 
@@ -114,15 +114,17 @@ class _PlanFile(Validated):
     blocks: Several[str]
     skipped: Several[str]
     strategy: str
-    preferences: dict[str, Annotated[Number, Field(ge=-1e9, le=LARGEST)]] | None = None
+    preferences: dict[str, Number] | None = None
     details: dict[str, object]
 
-    @field_validator("preferences")
+    @field_validator("preferences", mode="before")
     @classmethod
-    def _for_every_block(cls, preferences: dict[str, float] | None, info: ValidationInfo) -> dict[str, float] | None:
-        if preferences is not None and tuple(preferences) != info.data.get("blocks", tuple(preferences)):
-            raise ValueError(f"{preferences!r} does not give every block a number")
-        return preferences
+    def _for_every_block(cls, given: object, info: ValidationInfo) -> object:
+        if isinstance(given, dict):
+            every = tuple(given) == info.data.get("blocks", tuple(given))
+            if not (every and all(is_number(value, -1e9) for value in given.values())):
+                raise ValueError(f"{given!r} does not give every block a number")
+        return given
 
 
 def check_skipped(skipped: tuple[str, ...] | list[str], blocks: tuple[str, ...]) -> None:
