@@ -33,7 +33,7 @@ from .shared_weights import slim_on_shared
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
 #: Where torch's own memory begins. At other addresses, as in a file that is mapped, some kernels round differently.
 _ALIGNMENT = 64
-#: Making modules without weights changes torch's classes for that time, for all threads.
+#: Adapters are drawn from torch's one generator, also where a slim model's weights replace them at once.
 _ONE_AT_A_TIME = threading.RLock()
 
 
