@@ -167,7 +167,7 @@ def time_calls(base: st.SharedBase, inputs: dict[str, Any], rounds: int) -> dict
 
 def ratio(model: Any, alone: Path, inputs: Any, rounds: int) -> float:
     """Time of ``model`` relative to that of the slim model in ``alone``."""
-    return st.compare_latency({"alone": st.load(alone), "on base": model}, inputs, max(2, rounds))["on base"]["ratio"]
+    return st.compare_latency({"alone": st.load(alone), "on base": model}, inputs, max(2, rounds))["on base"].ratio
 
 
 def spread(seconds: list[float]) -> dict[str, float]:

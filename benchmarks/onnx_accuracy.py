@@ -58,7 +58,7 @@ def measure(folder: Path, records: Any, batches: list[int], repeats: list[int]) 
         times = st.compare_latency(models, inputs, count, title=f"batch {batch}")
         for row in rows:
             size = {"image": list(inputs["pixel_values"].shape[-2:]), "text": inputs["input_ids"].shape[-1]}
-            row["latency"].append({"batch": batch, **size, **times[row["backend"]]})
+            row["latency"].append({"batch": batch, **size, **times[row["backend"]].to_dict()})
     return rows
 
 

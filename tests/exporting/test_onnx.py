@@ -253,7 +253,7 @@ def test_retrieval_with_weights_beside_the_graph(tmp_path: Path, monkeypatch: py
     assert ours.metrics == expected.metrics
     assert ours.loss == pytest.approx(expected.loss, rel=1e-4)
     times = compare_latency({"torch": torch_model, "onnx": onnx_model}, task.collate(records[:2]), repeats=2)
-    assert all(taken["median_s"] > 0 for taken in times.values())
+    assert all(taken.median_s > 0 for taken in times.values())
     (found / "model.onnx.data").write_bytes(b"")
     with pytest.raises(InputError, match=r"model\.onnx\.data: differs"):
         load_onnx(found)

@@ -64,7 +64,7 @@ def _seconds(
         inputs = example_inputs(original, size, length, batch)
         rows = compare_latency(models, inputs, bench.repeats, title=f"timing {batch}")
         for name, row in rows.items():
-            found[name][str(batch)] = row["median_s"]
+            found[name][str(batch)] = row.median_s
     return found
 
 

@@ -58,7 +58,8 @@ class Timing(Validated):
 
     Attributes:
         median_s, p10_s, p90_s: median, 10th and 90th percentile over the rounds.
-        ratio: median over the rounds of its time divided by the original model's in the same round.
+        ratio: median over the rounds of its time divided by that of the original model, or of the first one, in the
+            same round.
     """
 
     median_s: Number

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..core.errors import InputError
+from ..core.measurements import Timing
 from ..core.process import best_device
 from ..core.progress import track
 from .block_costs import BlockCosts, bench_copy, read_blocks
@@ -23,14 +24,13 @@ def compare_latency(
     repeats: int = 30,
     warmup: int = 3,
     title: str = "timing",
-) -> dict[str, dict[str, float]]:
+) -> dict[str, Timing]:
     """Seconds of one forward pass of every model on the same inputs.
 
     The models take turns, in changing order, ``repeats`` times after ``warmup`` rounds that are not counted.
 
     Returns:
-        For every name ``median_s``, ``p10_s``, ``p90_s``, and ``ratio``: the median over the rounds of its time
-        divided by the first model's in the same round.
+        A timing for every name; its ``ratio`` is to the first model.
 
     Raises:
         InputError: fewer than two repeats.
@@ -38,7 +38,7 @@ def compare_latency(
     seconds = take_turns(models, dict.fromkeys(models, inputs), repeats, warmup, title)
     first = next(iter(seconds.values()))
     return {
-        name: {**spread(taken), "ratio": statistics.median(ratios(taken, first))} for name, taken in seconds.items()
+        name: Timing(**spread(taken), ratio=statistics.median(ratios(taken, first))) for name, taken in seconds.items()
     }
 
 
