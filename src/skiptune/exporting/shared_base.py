@@ -1,7 +1,7 @@
-"""Many tasks on one base: its frozen weights are in memory once, every task adds its adapters and its head.
+"""Many tasks on one base: the frozen weights are in memory once, every task adds its adapters and its head.
 
-Each task has a small tree of modules of its own, whose frozen parameters are the base's own objects. Going from one
-task to another is a look-up: nothing is switched, copied or rebuilt, and threads may ask different tasks at once.
+Each task has its own tree of modules, whose frozen parameters are the base's own objects. Changing the task is a
+dictionary look-up: nothing is switched, copied or rebuilt, and threads may use different tasks at the same time.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from .manifest import Manifest, is_slim
 from .shared_weights import slim_on_shared
 
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
-#: Where torch's own memory begins. At other addresses, as in a file that is mapped, some kernels round differently.
+#: Alignment of torch's own memory. At other addresses, as in a memory-mapped file, some kernels round differently.
 _ALIGNMENT = 64
 #: Adapters are drawn from torch's one generator, also where a slim model's weights replace them at once.
 _ONE_AT_A_TIME = threading.RLock()
@@ -39,7 +39,7 @@ _ONE_AT_A_TIME = threading.RLock()
 
 @dataclass(frozen=True)
 class _Attached:
-    """A task's modules, and what turns questions into their inputs; ``None``: exported without."""
+    """A task's model, and the task itself; ``None``: exported without one."""
 
     model: PreTrainedModel
     task: Task | None
@@ -49,11 +49,10 @@ class _Attached:
 class SharedBase:
     """The frozen weights of a pre-trained model, with any number of slim models attached to them by name.
 
-    ``base["kitchen"]`` is a model in evaluation mode, to be called as what :func:`skiptune.load` returns. With
+    ``base["kitchen"]`` is a model in evaluation mode, called like the result of :func:`skiptune.load`. With
     bottleneck adapters its outputs are the same, bit for bit. LoRA cannot be merged into weights that other tasks use:
-    it is added at every call, and outputs agree to rounding. ``name in base``, ``list(base)`` and ``len(base)`` tell
-    what is attached. Models share their frozen parameters, so none of them is to be trained or moved by itself; see
-    :meth:`to`.
+    it is added at every call, and outputs agree to rounding. ``name in base``, ``list(base)`` and ``len(base)`` work as
+    for a dictionary. Models share their frozen parameters, so do not train or move one of them; use :meth:`to`.
 
     Args:
         name: of the base: an embedded name, a directory or a hub id.
@@ -90,9 +89,9 @@ class SharedBase:
     def attach(self, name: str, directory: str | Path) -> PreTrainedModel:
         """Add the slim model in ``directory`` under ``name``, and return it.
 
-        Its frozen weights become those of the base; only adapters, head and small parts are read. Both forms of
-        :func:`skiptune.export` go, except for a stand-alone one that LoRA was merged into. Other threads may ask
-        questions meanwhile, but not make or load models.
+        Its frozen weights are those of the base; only adapters, head and small parts are read. Both forms of
+        :func:`skiptune.export` work, except a stand-alone one with merged LoRA. Other threads may use attached tasks at
+        the same time, but must not make or load models.
 
         Raises:
             InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
@@ -114,7 +113,7 @@ class SharedBase:
         return model
 
     def detach(self, name: str) -> None:
-        """Forget a task. Its own weights are freed once nobody else holds its model.
+        """Remove a task. Its own weights are freed when no other reference to its model exists.
 
         Raises:
             InputError: there is no such task.
@@ -145,7 +144,7 @@ class SharedBase:
         return f"SharedBase({self.name!r}, {self.nbytes / 2**20:.1f} MiB, tasks: {tasks})"
 
     def task(self, name: str) -> Task:
-        """What a model was trained for, with its processor, e.g. for :func:`skiptune.evaluate`.
+        """The task of an attached model, with its processor, e.g. for :func:`skiptune.evaluate`.
 
         Raises:
             InputError: there is no such task, or it was exported without one.
@@ -156,7 +155,7 @@ class SharedBase:
     def answer(
         self, name: str, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
     ) -> list[Answer]:
-        """Ask a task; as :func:`skiptune.predict`. May be called from several threads at once.
+        """Answer a question with one task, as :func:`skiptune.predict`. May be called from several threads at once.
 
         Raises:
             InputError: there is no such task, it was exported without one, or as :func:`skiptune.predict`.
@@ -174,9 +173,9 @@ class SharedBase:
         return sum(value.nbytes for value in (*model.parameters(), *model.buffers()) if id(value) not in shared)
 
     def to(self, device: str | torch.device) -> SharedBase:
-        """Move the base, once, and all tasks, which go on sharing it; returns ``self``.
+        """Move the base and all tasks, which still share it; returns ``self``.
 
-        Not while questions are answered.
+        Not while other threads use the tasks.
         """
         moved: dict[int, tuple[Tensor, Tensor]] = {}  # with the old ones, lest others get their ids
 
@@ -216,13 +215,13 @@ class SharedBase:
         found = load_task(folder, model)
         processor = self._processors.setdefault(digest.hexdigest(), found.processor)
         task = found.with_processor(processor)
-        task.images.memory_limit = 0  # questions are about ever new images
+        task.images.memory_limit = 0  # every question has another image, so a cache is useless
         task.tokenize(["?"])  # sets padding and truncation, which tokenizers must not do while another thread uses them
         return task
 
 
 def _any_model(name: str, family: Family) -> PreTrainedModel:
-    """A model with the body of ``name`` and some head, which is not to be used; nothing is said about it."""
+    """A model with the body of ``name`` and any head, which is not used; nothing is printed about it."""
     with unsaid():
         return load_model(name, family.model_class("vqa"), quiet=True).requires_grad_(False)
 
