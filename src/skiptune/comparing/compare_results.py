@@ -90,7 +90,7 @@ class MetricName(Validated):
 
 
 class InputSize(Validated):
-    """What operations and latency are stated for: (height, width) in pixels, and tokens of text."""
+    """Sizes for which operations and latency are stated: (height, width) in pixels, and tokens of text."""
 
     image_size: Pair[int]
     text_length: int

@@ -1,4 +1,4 @@
-"""What a comparison and the process of one of its jobs write for each other: ``job.json`` and ``result.json``."""
+"""Files between a comparison and the process of a job: ``job.json`` and ``result.json``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ..core.validated import Number, Pair, Several, Validated
 
 
 class JobSettings(Validated):
-    """What all jobs of a comparison have in common, beside the recipe.
+    """Settings of all jobs of a comparison, beside the recipe.
 
     Attributes:
         image_size: (height, width) in pixels that operations are counted for.

@@ -26,7 +26,7 @@ _ZIP = b"PK\x03\x04"
 _CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+")
 
 
-#: The configuration of a run of the original code, of whatever fields it had.
+#: The configuration of a run of the original code, with any fields.
 Settings: TypeAlias = dict[str, Any]
 
 

@@ -59,7 +59,7 @@ def count(value: float) -> str:
 
 
 def milliseconds(seconds: float, decimals: int | None = None) -> str:
-    """``8.00 ms``: three significant digits, or so many ``decimals``."""
+    """``8.00 ms``: three significant digits, or ``decimals`` decimals."""
     value = seconds * 1e3
     if decimals is not None:
         return f"{value:,.{decimals}f} ms"

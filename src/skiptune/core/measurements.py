@@ -1,4 +1,4 @@
-"""What was measured of a model, as results, cards and the files of a run hold it: quality and latency."""
+"""Measurements of a model in results, cards and the files of a run: quality and latency."""
 
 from __future__ import annotations
 

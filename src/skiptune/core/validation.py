@@ -50,7 +50,7 @@ def is_text(value: object) -> bool:
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value
 
 
-#: What libraries take for a count or a size.
+#: The largest count or size that libraries accept.
 LARGEST = 2**31 - 1
 
 

@@ -111,7 +111,7 @@ def _take_out(model: PreTrainedModel, manifest: Manifest) -> None:
 
 
 def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
-    """The fields in which the configuration trained with differs from the base's, its encoders' sizes aside."""
+    """The fields in which the configuration in training differs from the base's, without its encoders' sizes."""
     fields = sorted(trained.keys() - {"architectures", "dtype", "transformers_version", "_name_or_path"})
     changes = {name: trained[name] for name in fields if trained[name] != base.get(name)}
     changes = {name: value for name, value in changes.items() if not isinstance(value, dict)}

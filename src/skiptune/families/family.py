@@ -1,4 +1,4 @@
-"""What the rest of the package needs to know of a model family: its blocks, its classes, the sizes of its inputs."""
+"""The description of a model family: its blocks, its classes, the sizes of its inputs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ class Encoder:
 
 @dataclass(frozen=True)
 class Family:
-    """What the rest of the package needs to know of a model family.
+    """The description of a model family, all that other folders need.
 
     Attributes:
         name: of the family, as transformers' ``config.model_type`` has it, e.g. ``vilt``.

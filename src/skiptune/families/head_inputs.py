@@ -1,4 +1,4 @@
-"""What heads do with their inputs: texts and images brought together, padding refused."""
+"""Inputs of heads: pair texts with images, refuse padding."""
 
 from __future__ import annotations
 

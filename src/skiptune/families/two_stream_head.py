@@ -1,4 +1,4 @@
-"""What the heads of models that fuse two streams, METER and BridgeTower, have in common: inputs, outputs, the loss.
+"""The common part of heads for models that fuse two streams, METER and BridgeTower: inputs, outputs, the loss.
 
 The names of their layers are those of transformers' ViLT classes. A family puts a head's class before its own class
 with the body, whose ``fuse`` the head calls.
@@ -52,7 +52,7 @@ Fuse: TypeAlias = Callable[[Inputs, int], Fused]
 
 @dataclass
 class TaskOutput(ModelOutput):
-    """What the heads return.
+    """The output of the heads.
 
     Attributes:
         loss: a number, if labels were given.

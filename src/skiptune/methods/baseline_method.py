@@ -8,7 +8,7 @@ from .method import Method
 from .plan_methods import RandomPlan
 from .registry import METHODS
 
-#: What trains the same parts of kept blocks as a run, with nothing skipped.
+#: The method that trains the same parts of kept blocks as a run, with nothing skipped.
 _UNSKIPPED: dict[BlockAdapter, Method] = {
     "bottleneck": METHODS["adapters"],
     "lora": METHODS["lora"],

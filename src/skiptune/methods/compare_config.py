@@ -39,8 +39,8 @@ class CompareConfig(Validated):
         sweep_seeds: the same for the other budgets of ``levels``.
         levels: further budgets for searched and random plans: numbers of blocks, or relative multiply-accumulates as in
             ``-0.25``; ``None``: 1 to 6 blocks where the recipe's budget is a number of blocks, else none.
-        learning_rate_factors: method → factor of the recipe's learning rate for what the method trains, head aside
-            (``head``: its head).
+        learning_rate_factors: method → factor of the recipe's learning rate for the parts that the method trains,
+            without the head (``head``: its head).
         prompt_length, parallel_width, parallel_scale: see :class:`skiptune.methods.method.Setup`.
     """
 

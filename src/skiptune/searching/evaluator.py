@@ -78,7 +78,7 @@ class Evaluator:
         return losses
 
     def add(self, subnetworks: int, seconds: float = 0.0) -> None:
-        """Add evaluations of so many subnetworks on a batch, and time, to the comparisons."""
+        """Add evaluations of this many subnetworks on a batch, and their time, to the comparisons."""
         before = self.comparisons
         self.comparisons = Comparisons(
             subnetworks=before.subnetworks + subnetworks,

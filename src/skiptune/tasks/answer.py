@@ -1,4 +1,4 @@
-"""What a model answers to one question."""
+"""A model's answer to one question."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ Entry: TypeAlias = tuple[str, Any]
 
 
 class RowChecks(TypedDict, total=False):
-    """What a reader does about bad rows.
+    """How a reader treats bad rows.
 
     Attributes:
         most_bad: the share of bad rows above which the file is refused; by default 0.01.

@@ -36,7 +36,7 @@ class Files:
 
     @property
     def checks(self) -> RowChecks:
-        """What the reader is to do about bad rows."""
+        """How the reader treats bad rows."""
         found: RowChecks = {"log": self.log}
         if self.most_bad is not None:
             found["most_bad"] = self.most_bad

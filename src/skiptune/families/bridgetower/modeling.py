@@ -136,7 +136,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         return pooled
 
     def _asked_for(self, name: str, given: bool | None) -> bool:
-        """Whether to return something; as the configuration says where the caller says nothing."""
+        """Whether to return something: as the caller says, else as the configuration says."""
         return bool(getattr(self.config, name) if given is None else given)
 
     def _not_fused(self) -> int:

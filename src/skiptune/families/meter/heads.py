@@ -28,7 +28,7 @@ class MeterTask(MeterPreTrainedModel):
         return self.fused(self.meter(texts, mask, pixels, image_number + 1, keep), mask)
 
     def fused(self, body: Any, attention_mask: Tensor | None) -> Fused:
-        """What heads read of a :class:`MeterOutput`; the mask is that of its texts."""
+        """The fields of a :class:`MeterOutput` that heads read; the mask is that of its texts."""
         return Fused(body.pooler_output, body.text_hidden_states, body.image_hidden_states)
 
 

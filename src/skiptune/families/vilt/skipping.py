@@ -199,5 +199,5 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
 
 
 def below(model: nn.Module) -> list[nn.Module]:
-    """What runs before the first block."""
+    """The modules that run before the first block."""
     return [vilt_of(model).embeddings]

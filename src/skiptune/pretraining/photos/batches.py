@@ -15,7 +15,7 @@ from ..scenes.captions import make_caption
 from ..scenes.pairs import NAMING
 from ..scenes.scene import Scene, make_scene
 
-#: Captions are truncated to so many pieces in training; few are longer, and the longest sets the cost of its batch.
+#: Captions are truncated to this many pieces in training; few are longer, and the longest sets the cost of its batch.
 LONGEST = 20
 
 

@@ -75,7 +75,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Style:
-    """What scenes may contain: at most how many shapes, which colours and backgrounds, the smallest radius (pixels)."""
+    """Limits of a scene: number of shapes, colours and backgrounds, smallest radius (pixels)."""
 
     max_things: int = 4
     colors: tuple[str, ...] = tuple(COLORS)
