@@ -239,6 +239,22 @@ def reading() -> list[str]:
     ]  # fmt: skip
 
 
+def startup() -> list[str]:
+    content = read("startup")
+    found = {(entry["measured"], entry["version"]): entry for entry in content["rows"]}
+    titles = {
+        "help": "`skiptune --help`",
+        "models": "`skiptune models`",
+        "refused recipe": "a refused recipe",
+        "predict": "`skiptune predict` with a slim ViLT",
+        "import torch": "`import torch` alone",
+    }
+    return [
+        row(title, *(f"{found[measured, version]['median_s']:.2f} s" for version in ("before", "now")))
+        for measured, title in titles.items()
+    ]
+
+
 def adapter_start() -> list[str]:
     content = read("adapter_start")["summary"]
     titles = {"zero": "`zero`", "paper": "`paper`", "fit": "`fit`"}
@@ -251,7 +267,7 @@ def adapter_start() -> list[str]:
 
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
-    slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, adapter_start,
+    slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start,
 )  # fmt: skip
 
 if __name__ == "__main__":
