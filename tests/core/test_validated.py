@@ -122,3 +122,12 @@ def test_names_that_recipes_are_checked_against_are_those_of_the_tables() -> Non
     assert tuple(METHODS) == METHOD_NAMES
     for task in TASKS:
         assert Recipe.from_dict({**RECIPE, "task": task}).task == TASKS[task].name
+
+
+def test_fields_go_by_place_too() -> None:
+    assert SkipConfig("lora", 8) == SkipConfig(block_adapter="lora", block_width=8)  # type: ignore[misc]
+    assert Budget(4) == Budget(num_skip=4)  # type: ignore[misc]
+    with pytest.raises(InputError, match="block_adapter: 'loar'; did you mean 'lora'"):
+        SkipConfig("loar")  # type: ignore[misc]
+    with pytest.raises(TypeError, match="Budget takes each of its 3 fields once"):
+        Budget(4, num_skip=4)  # type: ignore[misc]

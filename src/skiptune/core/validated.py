@@ -54,9 +54,12 @@ def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:
     # ``wraps`` also copies pydantic's mark of its own ``__init__``. Without it pydantic would call this one for nested
     # values, and their problems would arrive as one text instead of one by one.
     @wraps(init)
-    def checked(self: Validated, /, **values: Any) -> None:
+    def checked(self: Validated, /, *given: Any, **values: Any) -> None:
+        names = tuple(type(self).model_fields)
+        if len(given) > len(names) or values.keys() & set(names[: len(given)]):
+            raise TypeError(f"{type(self).__name__} takes each of its {len(names)} fields once")
         try:
-            init(self, **values)
+            init(self, **dict(zip(names, given, strict=False)), **values)
         except ValidationError as error:
             raise input_error(error, type(self)) from None
 
@@ -66,7 +69,7 @@ def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:
 class Validated(BaseModel):
     """Immutable, with every field checked when it is made; one :class:`InputError` lists all problems.
 
-    Unknown fields are refused with the nearest valid name. Nothing is converted: a text is no number, a boolean is
+    Fields may be given by place, as those of a dataclass. Unknown fields are refused with the nearest valid name. Nothing is converted: a text is no number, a boolean is
     neither, and infinity and NaN are refused.
     """
 
