@@ -69,7 +69,7 @@ def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:
 class Validated(BaseModel):
     """Immutable, with every field checked when it is made; one :class:`InputError` lists all problems.
 
-    Fields may be given by place, as those of a dataclass. Unknown fields are refused with the nearest valid name. Nothing
+    Fields may be given by place, as in a dataclass. Unknown fields are refused with the nearest valid name. Nothing
     is converted: a text is no number, a boolean is neither, and infinity and NaN are refused.
     """
 
