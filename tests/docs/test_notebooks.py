@@ -1,0 +1,38 @@
+"""The tutorials run from their first cell to their last, each with a few steps on little data."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from docs_pages import DOCS, NOTEBOOKS
+
+sys.path.append(str(DOCS / "tools"))
+from run_notebooks import run
+
+SMALL: dict[str, dict[str, object]] = {
+    "easy-vqa": {"steps": 6, "records": 160, "tested": 40},
+    "from-peft": {"steps": 4, "records": 120, "tested": 24},
+    "own-data": {"pictures": 30, "steps": 6, "repeats": 2},
+    "report-card": {"steps": 4, "questions": 80, "tested": 16, "batches": [1, 2], "repeats": 2},
+}
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_tutorial(path: Path, tmp_path: Path) -> None:
+    notebook = run(nbformat.read(path, as_version=4), tmp_path, SMALL[path.stem])
+    printed = [out for cell in notebook.cells if cell.cell_type == "code" for out in cell.outputs]
+    assert len(printed) >= 5
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_stored_outputs_are_of_the_whole_run_and_small(path: Path) -> None:
+    """Made by ``docs/tools/run_notebooks.py``: every cell that prints has its output, and no picture is large."""
+    cells = [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert path.stat().st_size < 120_000
+    for cell in (cell for cell in cells if "print(" in cell.source):
+        assert cell.outputs, cell.source
+        assert all(out.output_type != "error" for out in cell.outputs)
