@@ -11,7 +11,7 @@ import nbformat
 def page_of(path: Path) -> str:
     """The Markdown page of a notebook, with a link to the notebook itself."""
     cells = nbformat.read(path, as_version=4).cells
-    return "\n\n".join([*map(_cell, cells), f"[This page as a notebook]({path.name})"]) + "\n"
+    return "\n\n".join([*map(_cell, cells), f'<a href="{path.name}" download>This page as a notebook</a>']) + "\n"
 
 
 def _cell(cell: Any) -> str:
