@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from skiptune import Budget, InputError, SearchConfig, SkipConfig, TrainConfig
-from skiptune.core.validation import problem_lines
+from skiptune.core.validation import Problems, problem_lines
 from skiptune.data.data_config import DataConfig
-from skiptune.methods.compare_config import METHOD_NAMES
+from skiptune.methods.compare_config import METHOD_NAMES, CompareConfig
 from skiptune.methods.registry import METHODS
 from skiptune.running.recipe import Recipe
 from skiptune.tasks.registry import TASKS
@@ -39,6 +39,8 @@ def lines(kind: Any, values: object) -> list[str]:
         ("learning_rate_factors", {"haed": 1}, "learning_rate_factors.haed: unknown field; did you mean 'head'?"),
         ("learning_rate_factors", {1: 1}, "learning_rate_factors.1: 1 is not a text"),
         ("augment", {"n": 0}, "augment.n: 0 is not a whole number in [1, 100]"),
+        ("seed", -1, "seed: -1 is not a whole number in [0, 2147483647]"),
+        ("seed", 10**20, "seed: 100000000000000000000 is not a whole number in [0, 2147483647]"),
         ("epohcs", 3, "epohcs: unknown field; did you mean 'epochs'?"),
     ],
 )
@@ -77,6 +79,28 @@ def test_all_problems_are_told_at_once_each_once_and_with_its_section() -> None:
         "retrieval: settings of another task than 'vqa'; leave them out",
         "serch: unknown field; did you mean 'search'?",
     ]
+
+
+def test_a_list_without_valid_entries_is_one_problem() -> None:
+    assert lines(CompareConfig, {"methods": ["fulll"]}) == ["methods: 'fulll'; did you mean 'full'?"]
+    assert lines(CompareConfig, {"methods": []}) == ["methods: () is not a list with an entry"]
+    assert lines(CompareConfig, {"methods": [], "seeds": [-1]}) == [
+        "methods: () is not a list with an entry",
+        "seeds: -1 is not a whole number in [0, 2147483647]",
+    ]
+
+
+def test_problems_inside_a_problem_are_indented() -> None:
+    inner, outer, again = Problems("inner"), Problems("outer"), Problems("again")
+    inner.add("one")
+    inner.add("two")
+    outer.add(str(inner.error()))
+    outer.add("three")
+    assert str(outer.error()) == "outer:\n  - inner:\n    - one\n    - two\n  - three"
+    for line in problem_lines(outer.error()):
+        again.add(line)
+    assert str(again.error()).removeprefix("again") == str(outer.error()).removeprefix("outer")
+    assert problem_lines(InputError("only this")) == ["only this"]
 
 
 def test_what_is_no_mapping_is_said_so() -> None:

@@ -41,7 +41,7 @@ class CostOptions:
 
 @takes(CostOptions)
 def cost(options: CostOptions) -> None:
-    """Multiply-accumulates and parameters: the original, with adapters, and with blocks skipped; and each block's."""
+    """Multiply-accumulates and parameters: the original, with adapters, with blocks skipped, and per block."""
     from ..config import SkipConfig
     from ..costs.cost_table import cost_table
     from ..costs.macs import by_saving

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..core.distributed import rank
+from ..core.errors import InputError
 from .options import JsonOption, OutputOption, RecipeArgument, SetOption
 from .recipe_runs import run_of
 
@@ -68,6 +69,8 @@ def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = 
 
 def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]) -> None:
     """Write the report card of a run again, from its results.json."""
+    if run_folder.is_file():
+        raise InputError(f"{run_folder}: not the directory of a run")
     from ..reporting.report import write_report
     from ..reporting.results import Results
 

@@ -102,6 +102,8 @@ def export(options: ExportOptions) -> None:
     """
     if options.push is not None:
         _check_hub_id(options.push)
+    elif options.private:
+        raise InputError("--private: only with --push")
     if options.onnx or options.int8:
         _export_onnx(options)
     else:

@@ -83,7 +83,11 @@ def field_errors(error: ValidationError, model: type[BaseModel]) -> list[str]:
     """
     found: dict[str, None] = {}
     told: set[tuple[str, str]] = set()
-    for entry in error.errors(include_url=False):
+    entries = error.errors(include_url=False)
+    inner = {entry["loc"][:length] for entry in entries for length in range(len(entry["loc"]))}
+    for entry in entries:
+        if entry["type"] == "too_short" and entry["loc"] in inner:
+            continue  # pydantic counts valid entries only: the list is too short because of errors told already
         place = _place(model, entry)
         path = ".".join(place.path)
         once = path, "kinds" if get_origin(place.kind) in (Union, UnionType) else repr(entry["loc"])

@@ -22,7 +22,7 @@ Text = Annotated[str, Field(pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 #: A whole number of at least 1, not larger than what libraries take for a size.
 Count = Annotated[int, Field(ge=1, le=LARGEST)]
 #: A whole number from 0 on.
-Seed = Annotated[int, Field(ge=0, le=LARGEST)]
+Seed = Annotated[int, Field(ge=0, le=LARGEST, description=f"a whole number in [0, {LARGEST}]")]
 #: A number; whole numbers are written to files as they were given, without a decimal point.
 Number = int | float
 #: A factor or weight from 0 on.

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from .errors import InputError
 
+#: What each problem begins with.
+_START = "\n  - "
+
 
 class Problems:
     """A list of what is wrong, raised together at the end."""
@@ -23,8 +26,9 @@ class Problems:
             self.add(text)
 
     def error(self) -> InputError:
-        """An error that names all problems."""
-        return InputError("\n".join([f"{self.subject}:", *(f"  - {text}" for text in self.found)]))
+        """An error that names all problems; further lines of a problem are indented below its first."""
+        lines = (_START + text.replace("\n", "\n  ") for text in self.found)
+        return InputError(f"{self.subject}:{''.join(lines)}")
 
     def raise_any(self) -> None:
         """Raise :class:`InputError` naming all problems, if there are any."""
@@ -34,8 +38,8 @@ class Problems:
 
 def problem_lines(error: Exception) -> list[str]:
     """The problems that an error of :class:`Problems` names; the message of any other error."""
-    first, *lines = str(error).splitlines() or [""]
-    return [line.removeprefix("  - ") for line in lines] or [first]
+    first, *problems = str(error).split(_START)
+    return [problem.replace("\n  ", "\n") for problem in problems] or first.splitlines()[:1] or [""]
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:

@@ -50,7 +50,7 @@ class DataConfig(Validated):
         test, test_images, test_annotations, test_split: the same for the test part, which is used once, at the end.
         test_share: without ``test``, such a share of the training images is cut off for it, before validation's and
             the same whatever the seed; ``None``: there is no test part.
-        columns: our field → the ``dataset``'s column, for those named otherwise.
+        columns: our field → the ``dataset``'s column, only for fields whose column has another name.
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
         max_train, max_validation, max_test: use only that many records of a part, drawn at random. Recall is measured
             over all pairs of an image and a text, so its time grows with the square.

@@ -39,7 +39,8 @@ def split_by_image(
     if not 0 < count < len(images):
         raise InputError(
             f"{part} share {share} of {len(images)} images leaves {count} for {part} and "
-            f"{len(images) - count} for training; both need at least one"
+            f"{len(images) - count} for training; both need at least one "
+            "(equal files count once)"
         )
     order = np.random.default_rng(seed).permutation(len(images))
     heldout = np.isin(unit, [images[number] for number in order[:count]])
@@ -70,7 +71,7 @@ def _units(records: Records) -> np.ndarray:
             parent[high] = low
     used = [int(number) for number in np.unique(np.concatenate((first, second))) if number >= 0]
     numbers = {table.picture(number): number for number in used}
-    for group in _alike(numbers, lambda group: len(group) > 1):
+    for group in _same_content(numbers, lambda group: len(group) > 1):
         for picture in group[1:]:
             low, high = sorted((root(numbers[group[0]]), root(numbers[picture])))
             parent[high] = low
@@ -96,7 +97,7 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     def across(group: list[Path | Stored]) -> bool:
         return len(set().union(*(owners[picture] for picture in group))) > 1
 
-    groups = _alike(owners, across)
+    groups = _same_content(owners, across)
     names = list(parts)
     for k, first in enumerate(names):
         for second in names[k + 1 :]:
@@ -112,7 +113,7 @@ def _resolved(picture: Path | Stored) -> Path | Stored:
     return picture.resolve() if isinstance(picture, Path) else picture
 
 
-def _alike(
+def _same_content(
     pictures: Iterable[Path | Stored], wanted: Callable[[list[Path | Stored]], bool]
 ) -> list[list[Path | Stored]]:
     """Groups of pictures with the same bytes, those that are ``wanted``.

@@ -144,4 +144,4 @@ def _base(manifest: Manifest) -> Markdown:
         return Markdown(f"`{name}` (part of SkipTune)")
     if others_have(name):
         return Markdown(f"[{markdown(name)}](https://huggingface.co/{name})")
-    return markdown(f"a {manifest.architecture} of its owner's")
+    return markdown(f"a local {manifest.architecture} that is not published")

@@ -43,14 +43,14 @@ def model_without_weights(manifest: Manifest) -> PreTrainedModel:
     """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
 
     Raises:
-        InputError: its configuration describes none.
+        InputError: no model can be built from its configuration.
     """
     base_config = {name: value for name, value in manifest.base_config.items() if name != "model_type"}
     try:
         with parameters_on_meta():
             return manifest.model_class(manifest.family.config_class(**base_config))
     except Exception as error:  # an edited configuration can raise anything
-        raise InputError(f"base_config describes no model ({first_line(error)}); edited?") from None
+        raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
 
 
 def load_on_base(manifest: Manifest, state: dict[str, Tensor], base: str | None, verify: bool) -> PreTrainedModel:

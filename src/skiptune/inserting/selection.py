@@ -35,7 +35,7 @@ def choose(model: nn.Module, skipped: Iterable[str]) -> None:
     check_skipped(wanted, tuple(blocks))
     gone = [name for name, block in blocks.items() if block.removed and name not in wanted]
     if gone:
-        raise InputError(f"blocks {', '.join(gone)} were removed from this model and can only be skipped")
+        raise InputError(f"blocks {', '.join(gone)} were removed from this model and cannot run again")
     for name, block in blocks.items():
         block.skipped = name in wanted
 

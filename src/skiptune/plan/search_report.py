@@ -87,7 +87,7 @@ class Certainty(_Section):
 
     Attributes:
         confidence: probability that no other set of blocks is better.
-        expected_regret: loss expected to be lost against the best set.
+        expected_regret: expected extra loss against the best set.
         spread: standard deviation of the expected loss over all sets, on the same scale.
         likely: number of sets the best one is among, with 95 % probability.
         sets: number of sets that meet the budget.

@@ -57,7 +57,7 @@ class ChosenPlan(Validated):
 
     Attributes:
         confidence: probability that no other set of blocks is better.
-        expected_regret: loss expected to be lost against the best set.
+        expected_regret: expected extra loss against the best set.
         spread: standard deviation of the loss between sets.
         likely: number of sets that may be the best, with 95 %.
         sets: number of sets that meet the budget.

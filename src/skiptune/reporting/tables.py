@@ -75,11 +75,11 @@ def _search(results: Results) -> Table:
 def _certainty(plan: ChosenPlan) -> list[tuple[str, str]]:
     if plan.confidence is None:
         return []
-    spread = f"sets differ by {plan.spread:.3g} (standard deviation)"
+    spread = f"standard deviation over sets {plan.spread:.3g}"
     return [
         ("probability that no other set is better", f"{plan.confidence:.0%}"),
         ("sets that may be the best, with 95%", f"{plan.likely} of {plan.sets}"),
-        ("loss expected to be lost against it", f"{plan.expected_regret:.3g}; {spread}"),
+        ("expected extra loss against the best set", f"{plan.expected_regret:.3g}; {spread}"),
     ]
 
 

@@ -25,6 +25,9 @@ _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
 
+#: What a file holds that is no mapping, in words.
+_KINDS = {str: "a text", list: "a list", int: "a number", float: "a number"}
+
 
 def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str | None = None) -> Recipe:
     """Read a recipe from a file, or a packaged one by name.
@@ -50,8 +53,11 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
         raise InputError(f"{source}: not valid JSON: {error}") from None
     except yaml.YAMLError as error:
         raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    if values is None:
+        raise InputError(f"{source}: the file is empty; expected a mapping with output, model, data, …")
     if not isinstance(values, dict):
-        raise InputError(f"{source}: expected a mapping with output, model, data, …; found {type(values).__name__}")
+        kind = _KINDS.get(type(values), "a single value")
+        raise InputError(f"{source}: expected a mapping with output, model, data, …; found {kind}")
     values = _absolute(values, path.parent)
     problems = Problems(f"{source} is not a valid recipe")
     for override in overrides:

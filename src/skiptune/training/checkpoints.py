@@ -70,7 +70,7 @@ def refuse_other_batch(where: str, before: int, config: TrainConfig) -> None:
     )
     raise InputError(
         f"{where}: trained with {before} examples a step; batch_size {config.batch_size} × gradient_accumulation "
-        f"{config.gradient_accumulation} × {processes()} processes are {now}, which would end differently; "
+        f"{config.gradient_accumulation} × {processes()} processes are {now}, which would change the result; "
         f"{advice}, or remove it to start over"
     )
 

@@ -41,8 +41,8 @@ def read_dataset(
     Args:
         path: the folder.
         split: which part, when there are several.
-        columns: our field to the dataset's column, for those named otherwise, e.g. ``{"question": "text"}``; fields
-            as in a JSON-lines file. Class labels are read by their names.
+        columns: our field to the dataset's column, only for fields whose column has another name, e.g.
+            ``{"question": "text"}``; fields as in a JSON-lines file. Class labels are read by their names.
         images: the folder that paths are relative to; the dataset's own if not given.
         require_answers: whether a row without an answer or label is bad.
         checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
