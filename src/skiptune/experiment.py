@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from .config import Budget, SearchConfig, TrainConfig
 from .core.errors import InputError
+from .core.validation import Problems
 from .data.record import Record
 from .tasks.task import Task
 
@@ -23,6 +24,9 @@ class Experiment:
         budget: how much to skip; only a search needs one.
         search: settings of the search.
         training: optimisation settings of search and training together; their seed also seeds the search.
+
+    Raises:
+        InputError: a field is of another type; all problems in one message.
     """
 
     task: Task
@@ -31,6 +35,20 @@ class Experiment:
     budget: Budget | None = None
     search: SearchConfig = field(default_factory=SearchConfig)
     training: TrainConfig = field(default_factory=TrainConfig)
+
+    def __post_init__(self) -> None:
+        problems = Problems("the experiment is not valid")
+        for name, kind in (("task", Task), ("budget", Budget), ("search", SearchConfig), ("training", TrainConfig)):
+            value = getattr(self, name)
+            fine = isinstance(value, kind) or (name == "budget" and value is None)
+            problems.check(fine, f"{name}: {value!r} is not a {kind.__name__}")
+        for name in ("train", "valid"):
+            value = getattr(self, name)
+            fine = isinstance(value, Sequence) and (not value or isinstance(value[0], Record))
+            problems.check(
+                fine, f"{name}: {type(value).__name__} given; expected records, as skiptune.read_jsonl gives them"
+            )
+        problems.raise_any()
 
     def __repr__(self) -> str:
         records = f"{len(self.train):,} training records, {len(self.valid):,} held out"

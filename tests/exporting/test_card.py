@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -156,6 +157,35 @@ def test_a_licence_is_handed_on_from_slim_model_to_slim_model(make_model: Any, t
     first = exported(make_model, None, tmp_path / "first", base="meter-photos")
     metadata, _ = licence_of(exported(make_model, None, tmp_path / "second", base=str(first)))
     assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
+
+
+def test_another_name_for_the_base_changes_no_licence(make_model: Any, tmp_path: Path) -> None:
+    model = make_model(SkipConfig())
+    model.name_or_path = "meter-photos"
+    metadata, _ = licence_of(export(model, tmp_path / "slim", base="someone/model"))
+    assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
+
+
+def test_a_copy_of_an_embedded_model_keeps_its_licence(make_model: Any, tmp_path: Path) -> None:
+    model = EMBEDDED["meter-photos"]
+    if not model.installed:
+        pytest.skip(model.how_to_install)
+    (tmp_path / "copy").mkdir()
+    shutil.copy(model.path / "README.md", tmp_path / "copy")
+    metadata, _ = licence_of(exported(make_model, None, tmp_path / "slim", base=str(tmp_path / "copy")))
+    assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
+
+
+def test_an_address_that_is_markup_is_no_address(make_model: Any, tmp_path: Path) -> None:
+    link = "https://e.com) <img src=x onerror=alert(7)> [x](javascript:alert(8)"
+    (tmp_path / "base").mkdir()
+    card = f"---\nlicense: other\nlicense_link: '{link}'\n---\n"
+    (tmp_path / "base" / "README.md").write_text(card)
+    folder = exported(make_model, None, tmp_path / "slim", base=str(tmp_path / "base"))
+    metadata, text = licence_of(folder)
+    assert metadata == {"license": "other", "license_name": "other"}
+    assert "<img" not in text
+    assert "](javascript" not in text
 
 
 def test_no_text_can_become_markup(make_model: Any, tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ class Measured(Validated):
         __pydantic_extra__: dict[str, Number]
 
     loss: Number | None = None
-    count: int | None = None
+    count: int | None = Field(default=None, ge=0)
     unknown_answers: int = 0
 
     @property

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
 from pathlib import Path
 
-from huggingface_hub.repocard import metadata_load
-
+from ..core.validated import Validated
 from ..models.embedded import EMBEDDED
 
+#: An address that cannot end a Markdown link or begin HTML.
+_ADDRESS = re.compile(r"https://[^\s()<>\[\]\"'`\\]+")
 
-@dataclass(frozen=True)
-class BaseLicense:
+
+class BaseLicense(Validated):
     """A licence as a model card states it.
 
     Attributes:
@@ -29,7 +30,7 @@ class BaseLicense:
     @property
     def url(self) -> str | None:
         """``link``, if it is an address that others can open."""
-        return self.link if self.link.startswith("https://") else None
+        return self.link if _ADDRESS.fullmatch(self.link) else None
 
 
 def base_license(base: str) -> BaseLicense | None:
@@ -43,13 +44,15 @@ def base_license(base: str) -> BaseLicense | None:
         if base == model.name or (model.installed and folder.resolve() == model.path.resolve()):
             license = model.license
             place = license.link if "://" in license.link else f"{license.link} in the package {model.distribution}"
-            return BaseLicense(license.identifier, license.name, license.terms, place)
+            return BaseLicense(identifier=license.identifier, name=license.name, terms=license.terms, link=place)
     return _of_card(folder / "README.md")
 
 
 def _of_card(path: Path) -> BaseLicense | None:
     if not path.is_file():
         return None
+    from huggingface_hub.repocard import metadata_load
+
     try:
         metadata = metadata_load(path) or {}
     except Exception:  # the hub's client and its YAML reader raise many kinds; a card is free text
@@ -58,4 +61,5 @@ def _of_card(path: Path) -> BaseLicense | None:
     if not isinstance(identifier, str):
         return None
     terms = "" if identifier != "other" else "Read it before you use the model."
-    return BaseLicense(identifier, str(name or identifier), terms, str(link) if "://" in str(link) else "")
+    place = str(link) if _ADDRESS.fullmatch(str(link)) else ""
+    return BaseLicense(identifier=identifier, name=str(name or identifier), terms=terms, link=place)

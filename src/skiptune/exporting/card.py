@@ -40,7 +40,7 @@ def model_card(manifest: Manifest, name: str) -> str:
         InputError: its ``extra`` holds something else under the names of :class:`Measures`.
     """
     measures = Measures.from_dict(manifest.extra, f"{name}: what was measured cannot go into a model card; edited?")
-    task, license = _task(manifest), base_license(manifest.base)
+    task, license = _task(manifest), manifest.license or base_license(manifest.base)
     text = render(
         __package__,
         "card.md.j2",

@@ -25,6 +25,7 @@ from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.fingerprint import fingerprint
 from ..plan import Plan
 from ..version import __version__
+from .base_license import base_license
 from .manifest import (
     FORMAT,
     MODEL_TYPE,
@@ -76,7 +77,8 @@ def export(
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")
-    base = base or str(getattr(model, "name_or_path", ""))
+    loaded_from = str(getattr(model, "name_or_path", ""))
+    base = base or loaded_from
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
     plan = plan or _present_plan(model)
@@ -86,6 +88,8 @@ def export(
     kept_frozen = {name: value for name, value in state.items() if name in frozen}
     if form == "adapters":
         state = {name: value for name, value in state.items() if name not in frozen}
+    # of what the weights really come from: ``base`` may be another name for it
+    license = base_license(loaded_from) or base_license(base)
     directory = Path(directory)
     name = directory.name
 
@@ -110,6 +114,8 @@ def export(
             extra=extra or {},
             header_sha256=write_tensors(folder / WEIGHTS, state),
         )
+        if license is not None:
+            manifest = manifest.replace(license=license)
         if task is not None:
             task.processor.save_pretrained(folder)
         manifest.write(folder)

@@ -15,6 +15,7 @@ from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named
 from ..plan import Plan, check_skipped
 from ..tasks.task_names import TaskName
+from .base_license import BaseLicense
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -85,6 +86,7 @@ class Manifest(Validated):
         base_sample: of :data:`SAMPLE` numbers of each of them.
         skip_config: which adapters were inserted.
         plan: which blocks were skipped; ``strategy``: how they were chosen.
+        license: inherited from the base; ``None``: not known, or written by a version that did not record it.
         task: what it was trained for; ``None``: exported without a task.
         parameters: number of remaining parameters.
         extra: what was measured, and other JSON values given at export.
@@ -104,6 +106,7 @@ class Manifest(Validated):
     base: str = ""
     base_fingerprint: str
     base_sample: str | None = None
+    license: BaseLicense | None = None
     skip_config: SkipConfig
     plan: SkippedBlocks
     strategy: str

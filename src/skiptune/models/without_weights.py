@@ -32,6 +32,22 @@ class _NothingDrawn(TorchFunctionMode):
         return func(*args, **given)
 
 
+#: ``depth`` of nested contexts in this thread.
+_here = threading.local()
+
+
+def _move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
+    """What torch registers for a parameter of a new module; ``None``: the parameter as it is."""
+    if parameter is None or not getattr(_here, "depth", 0):
+        return None
+    return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
+
+
+# Registered once and for good: torch keeps these hooks in a dictionary that every thread goes through whenever it makes
+# a module, and a dictionary must not change meanwhile.
+register_module_parameter_registration_hook(_move)  # type: ignore[arg-type]
+
+
 @contextmanager
 def parameters_on_meta() -> Iterator[None]:
     """Within this context, parameters of new modules are on the meta device: shapes without memory. Buffers are real.
@@ -39,16 +55,9 @@ def parameters_on_meta() -> Iterator[None]:
     Holds for this thread only, so that others can make models meanwhile. (accelerate's ``init_empty_weights`` changes
     ``nn.Module`` itself, for all threads.)
     """
-    thread = threading.get_ident()
-
-    def move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
-        if parameter is None or threading.get_ident() != thread:  # torch asks the hook in all threads
-            return None  # as it is
-        return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
-
-    hook = register_module_parameter_registration_hook(move)  # type: ignore[arg-type]
+    _here.depth = getattr(_here, "depth", 0) + 1
     try:
         with _NothingDrawn():
             yield
     finally:
-        hook.remove()
+        _here.depth -= 1

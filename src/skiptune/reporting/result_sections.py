@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, PlainValidator
 
@@ -81,6 +81,9 @@ class ChosenPlan(Validated):
         for number, entry in enumerate(self.rounds, 1):
             whole = len(entry.preferences) == len(self.blocks)
             problems.check(whole, f"rounds: round {number} does not give every block a preference")
+        for name in ("expected_regret", "spread", "likely", "sets"):
+            known = self.confidence is None or getattr(self, name) is not None
+            problems.check(known, f"{name}: missing, and confidence is given")
 
 
 class Metric(MeasuredParts):
@@ -119,7 +122,7 @@ class Baseline(MeasuredParts):
 class Operations(Validated):
     """G multiply-accumulates of one forward pass."""
 
-    original: Number
+    original: Annotated[Number, Field(gt=0)]
     with_adapters: Number
     with_plan: Number
 
@@ -143,6 +146,8 @@ class Parameters(Validated):
     """
 
     model_config = ConfigDict(extra="allow")
+    if not TYPE_CHECKING:
+        __pydantic_extra__: dict[str, int]
 
     original: int
     total: int
