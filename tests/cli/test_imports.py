@@ -95,3 +95,12 @@ def test_the_library_hides_nothing() -> None:
         "import torch, sys; assert sys.modules.get('torch._dynamo') is torch._dynamo"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_failure_on_the_way_is_made_good_by_the_usual_imports() -> None:
+    """As with a version of transformers that cannot be imported in parts."""
+    broken = 'import skiptune.cli.quick_imports as quick\nquick._MODEL_CODE = (*quick._MODEL_CODE, "transformers.gone")\n'
+    command = [sys.executable, "-c", broken + _CODE, "predict", FIXTURES / "run", IMAGE, QUESTION, "--json"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
+    assert json.loads(done.stderr.splitlines()[-1])[0] == 0, done.stderr
+    assert done.stdout == run("predict", FIXTURES / "run", IMAGE, QUESTION, "--json")[1]
