@@ -99,7 +99,9 @@ def test_the_library_hides_nothing() -> None:
 
 def test_a_failure_on_the_way_is_made_good_by_the_usual_imports() -> None:
     """As with a version of transformers that cannot be imported in parts."""
-    broken = 'import skiptune.cli.quick_imports as quick\nquick._MODEL_CODE = (*quick._MODEL_CODE, "transformers.gone")\n'
+    broken = (
+        'import skiptune.cli.quick_imports as quick\nquick._MODEL_CODE = (*quick._MODEL_CODE, "transformers.gone")\n'
+    )
     command = [sys.executable, "-c", broken + _CODE, "predict", FIXTURES / "run", IMAGE, QUESTION, "--json"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=True)
     assert json.loads(done.stderr.splitlines()[-1])[0] == 0, done.stderr
