@@ -46,6 +46,8 @@ benchmarks: install
 	$(BIN)/python benchmarks/adapter_start.py
 	$(BIN)/python benchmarks/search_cost.py
 	$(BIN)/python benchmarks/search_quality.py
+	$(BIN)/python benchmarks/question_only.py
+	$(BIN)/python benchmarks/startup.py
 	$(BIN)/skiptune run easy-vqa-demo
 	$(BIN)/python benchmarks/onnx_accuracy.py
 
