@@ -30,6 +30,7 @@ import torch
 
 from landscape import ALL_STEPS, DATASETS, RUNS, SEARCH_STEPS, TRAIN, Setting, landscape, setting, warm_up
 from search_figures import draw
+from search_statistics import agreement, mean_of, rank_correlation, standard_error
 from skiptune import Experiment
 from skiptune.config import Budget, SearchConfig
 from skiptune.core.files import read_json, write_json
@@ -201,22 +202,22 @@ def strategy_rows(dataset: str, count: int, seeds: int, means: Means) -> dict[st
         regret = [best - float(accuracy[number]) for number in numbers]
         against = {
             "regret_mean": statistics.mean(regret),
-            "regret_se": _error(regret),
+            "regret_se": standard_error(regret),
             "regret_to_luckiest_mean": statistics.mean(float(accuracy.max() - accuracy[number]) for number in numbers),
             "loss_regret_mean": float(np.mean([losses[number] - losses.min() for number in numbers])),
             "percentile_mean": float(np.mean([100 * (losses < losses[number]).mean() for number in numbers])),
-            "final_accuracy_mean": _mean(ended),
-            "final_accuracy_se": _error(ended),
+            "final_accuracy_mean": mean_of(ended),
+            "final_accuracy_se": standard_error(ended),
             "final_plans": len(ended),
         }
         if not plans:  # recorded by an earlier run, whose files are gone
             rows[name] = {**recorded[name], **against}
             continue
-        ranks = [_spearman(plan["preferences"], value) for plan in plans if np.ptp(plan["preferences"]) > 0]
+        ranks = [rank_correlation(plan["preferences"], value) for plan in plans if np.ptp(plan["preferences"]) > 0]
         rows[name] = {
             **against,
             "cost_ratio": statistics.mean(plan["cost_ratio"] for plan in plans),
-            "agreement": _agreement([set(plan["skipped"]) for plan in plans]),
+            "agreement": agreement([set(plan["skipped"]) for plan in plans]),
             "rank_correlation": statistics.mean(ranks) if ranks else None,
             "likely_sets": statistics.mean(plan["likely"] for plan in plans) if "likely" in plans[0] else None,
             "plans": [plan["skipped"] for plan in plans],
@@ -288,7 +289,7 @@ def recorded_finals(dataset: str, count: int) -> dict[tuple[int, ...], list[floa
 
 def final(dataset: str, blocks: tuple[int, ...]) -> float | None:
     """Their mean; ``None`` before there are any."""
-    return _mean(finals(dataset, blocks))
+    return mean_of(finals(dataset, blocks))
 
 
 def ends(dataset: str, count: int, number: int, means: Means) -> dict[str, Any]:
@@ -314,36 +315,16 @@ def ends(dataset: str, count: int, number: int, means: Means) -> dict[str, Any]:
     sd = [statistics.stdev(row["final_accuracy"]) for row in rows if len(row["final_accuracy"]) > 1]
     return {
         "correlation": float(np.corrcoef(before, after)[0, 1]),
-        "spearman": _spearman([-value for value in before], np.array(after)),
-        "spearman_random_plans": _spearman(
+        "spearman": rank_correlation([-value for value in before], np.array(after)),
+        "spearman_random_plans": rank_correlation(
             [-value for value, drawn in zip(before, chosen, strict=True) if drawn],
             np.array([value for value, drawn in zip(after, chosen, strict=True) if drawn]),
         ),
-        "random_mean": _mean([value for value, drawn in zip(after, chosen, strict=True) if drawn]),
+        "random_mean": mean_of([value for value, drawn in zip(after, chosen, strict=True) if drawn]),
         "best": max(after),
-        "sd_over_seeds": _mean(sd),
+        "sd_over_seeds": mean_of(sd),
         "plans": rows,
     }
-
-
-def _mean(values: list[float]) -> float | None:
-    return statistics.mean(values) if values else None
-
-
-def _error(values: list[float]) -> float | None:
-    return statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
-
-
-def _agreement(plans: list[set[int]]) -> float | None:
-    """Blocks that two seeds have in common, a mean over pairs."""
-    return _mean([len(one & other) for one, other in combinations(plans, 2)])
-
-
-def _spearman(one: Any, other: Any) -> float | None:
-    if len(one) < 2:
-        return None
-    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
-    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def summarize(options: argparse.Namespace, command: str) -> None:
