@@ -166,6 +166,17 @@ def test_another_name_for_the_base_changes_no_licence(make_model: Any, tmp_path:
     assert metadata == {"license": "other", "license_name": "flickr8k-research-only"}
 
 
+def test_a_model_from_nowhere_inherits_nothing_from_the_working_directory(
+    make_model: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n")
+    monkeypatch.chdir(tmp_path)
+    model = make_model(SkipConfig())
+    model.name_or_path = ""
+    metadata, _ = licence_of(export(model, tmp_path / "slim"))
+    assert metadata == {}
+
+
 def test_a_copy_of_an_embedded_model_keeps_its_licence(make_model: Any, tmp_path: Path) -> None:
     model = EMBEDDED["meter-photos"]
     if not model.installed:

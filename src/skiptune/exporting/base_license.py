@@ -39,6 +39,8 @@ def base_license(base: str) -> BaseLicense | None:
     Embedded models carry theirs in :data:`skiptune.models.embedded.EMBEDDED`. A directory, of a slim or a converted
     model, may have a model card that names one.
     """
+    if not base:  # the path of no name would be the working directory
+        return None
     folder = Path(base).expanduser()
     for model in EMBEDDED.values():
         if base == model.name or (model.installed and folder.resolve() == model.path.resolve()):
