@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 _PREFIX, _LOCK = "skiptune-", ".lock"
+_WAIT = 1.0  # seconds for a lock that no other process knows of
 
 
 @cache
@@ -25,12 +26,15 @@ def temporary_folder(process: int) -> Path:
     A file beside the folder is locked for as long as the process lives. The system lets go of the lock of a process
     that was killed; where only files can be locks (no ``fcntl``), it is the process id in that file that tells.
     """
-    from filelock import FileLock
+    from filelock import FileLock, Timeout
 
     remove_abandoned_folders()
     folder = Path(tempfile.gettempdir()) / f"{_PREFIX}{uuid.uuid4().hex}"
     lock = FileLock(folder.with_name(folder.name + _LOCK), thread_local=False)
-    lock.acquire()  # before there is a folder, so that nobody takes it for abandoned
+    try:
+        lock.acquire(timeout=_WAIT)  # before there is a folder, so that nobody takes it for abandoned
+    except (Timeout, OSError, NotImplementedError):  # some network file systems have no locks
+        Path(lock.lock_file).unlink(missing_ok=True)  # without this file nobody ever removes the folder but its owner
     folder.mkdir(mode=0o700)
 
     def remove() -> None:
@@ -48,7 +52,7 @@ def remove_abandoned_folders() -> None:
 
     for path in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*{_LOCK}"):
         lock = FileLock(path)
-        with suppress(Timeout, OSError):  # in use, another user's, or just removed
+        with suppress(Timeout, OSError, NotImplementedError):  # in use, another user's, or just removed
             lock.acquire(timeout=0)
             shutil.rmtree(path.with_suffix(""), ignore_errors=True)
             _remove_lock(lock)
