@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from .core.validated import Count, Number, Positive, Seed, Validated, one_of
+from .core.validated import Count, NonNegative, Number, Seed, Validated, one_of
 from .core.validation import Problems, is_number
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
@@ -170,10 +170,10 @@ class TrainConfig(Validated):
     batch_size: Count = 32
     gradient_accumulation: Count = 1
     learning_rate: Number = Field(default=1e-3, ge=0, le=1e3)
-    learning_rate_factors: dict[Annotated[str, one_of(GROUPS)], Positive] = Field(default={})
+    learning_rate_factors: dict[Annotated[str, one_of(GROUPS)], NonNegative] = Field(default={})
     weight_decay: Number = Field(default=0.01, ge=0, le=1e3)
     warmup_ratio: Number = Field(default=0.1, ge=0, le=1)
-    max_grad_norm: Positive = 1.0
+    max_grad_norm: NonNegative = 1.0
     save_steps: Count | None = None
     workers: int = Field(default=0, ge=0, le=256)
     augment: dict[Annotated[str, one_of(("n", "m"))], Number] = Field(default={})

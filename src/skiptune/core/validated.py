@@ -26,7 +26,7 @@ Seed = Annotated[int, Field(ge=0, le=LARGEST, description=f"a whole number in [0
 #: A number; whole numbers are written to files as they were given, without a decimal point.
 Number = int | float
 #: A factor or weight from 0 on.
-Positive = Annotated[Number, Field(ge=0, le=LARGEST)]
+NonNegative = Annotated[Number, Field(ge=0, le=LARGEST)]
 
 
 def _as_tuple(value: object) -> object:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from pydantic import Field, field_validator
 
 from ..config import SkipConfig, Width
-from ..core.validated import Positive, Seed, Several, Validated, one_of
+from ..core.validated import NonNegative, Seed, Several, Validated, one_of
 
 if TYPE_CHECKING:
     from .method import Setup
@@ -48,10 +48,10 @@ class CompareConfig(Validated):
     seeds: Several[Seed] = Field(default=(0, 1, 2), min_length=1)
     sweep_seeds: Several[Seed] = (0,)
     levels: Several[Level] | None = None
-    learning_rate_factors: dict[MethodName, Positive] = Field(default={})
+    learning_rate_factors: dict[MethodName, NonNegative] = Field(default={})
     prompt_length: Width = 16
     parallel_width: Width | None = None
-    parallel_scale: Positive = 4.0
+    parallel_scale: NonNegative = 4.0
 
     @field_validator("methods", "seeds", "sweep_seeds")
     @classmethod
