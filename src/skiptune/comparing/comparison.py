@@ -30,7 +30,7 @@ from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
 from .page import page
 from .pareto_plot import pareto_plot
-from .rows import Latency, paired, rows_of
+from .rows import StructureTimes, paired, rows_of
 from .timing import timed
 
 _NOTES = (
@@ -70,7 +70,7 @@ class MethodComparison:
         self.left_out, self.jobs = self._plan()
         self.results = finished(self.recipe, self.jobs)
         self.failed: dict[Job, str] = {}
-        self.latency: Latency = {}
+        self.latency: StructureTimes = {}
         self.size, self.length = self.run.input_size()
 
     @property

@@ -11,8 +11,9 @@ from .job_files import JobResult
 from .jobs import Job
 from .paired_tests import paired_test
 
-Results = Mapping[Job, JobResult]
-Latency = Mapping[str, Mapping[str, float]]
+JobResults = Mapping[Job, JobResult]
+#: Structure → batch size → median seconds of a forward pass.
+StructureTimes = Mapping[str, Mapping[str, float]]
 
 
 def structure(result: JobResult) -> str:
@@ -20,7 +21,7 @@ def structure(result: JobResult) -> str:
     return f"{METHODS[result.method].form} {result.macs_g:.9f}"
 
 
-def rows_of(results: Results, latency: Latency) -> list[Row]:
+def rows_of(results: JobResults, latency: StructureTimes) -> list[Row]:
     """One row per method and budget, in the order of the table of methods, by blocks skipped.
 
     Args:
@@ -33,7 +34,7 @@ def rows_of(results: Results, latency: Latency) -> list[Row]:
     return sorted(rows, key=lambda row: (order.index(row.method), row.skipped, -row.macs_g))
 
 
-def _row(found: list[tuple[Job, JobResult]], latency: Latency) -> Row:
+def _row(found: list[tuple[Job, JobResult]], latency: StructureTimes) -> Row:
     found = sorted(found, key=lambda item: item[0].seed)
     job, first = found[0]
     results = [result for _, result in found]

@@ -19,10 +19,10 @@ from ..plan import Plan
 from ..running.run import Run
 from .job_files import JobResult
 from .jobs import Job, job_recipe
-from .rows import Results, structure
+from .rows import JobResults, structure
 
 
-def timed(run: Run, results: Results, size: tuple[int, int], length: int) -> dict[str, dict[str, float]]:
+def timed(run: Run, results: JobResults, size: tuple[int, int], length: int) -> dict[str, dict[str, float]]:
     """Structure → batch size → median seconds of a forward pass, kept in ``compare/latency.json``.
 
     If a structure is new, or batch sizes or threads changed, all are timed again together, because the machine may have
