@@ -135,6 +135,16 @@ def test_consistency_counts_statements(squares: list[tuple[Path, str]]) -> None:
     assert metrics == {"accuracy": 4 / 6, "consistency": 2 / 4}
 
 
+def test_consistency_goes_by_published_identifiers(squares: list[tuple[Path, str]]) -> None:
+    """The official scripts: NLVR2 drops the third part, the pair; NLVR takes the set, whatever sample and drawing."""
+    path, scores = squares[0][0], [1.0, 1.0, 0.0, 1.0]
+    names = ("dev-0-0-0", "dev-0-1-0", "dev-0-0-1", "test1-0-0-0")
+    pairs = [Record(path, "the same words", image2=path, label=1, id=name) for name in names]
+    assert Reasoning(load_processor("vilt-tiny")).metrics(pairs, scores)["consistency"] == 2 / 3
+    drawings = [Record(path, f"words {k}", label=1, id=name) for k, name in enumerate(names)]
+    assert Reasoning(load_processor("vilt-tiny"), 1).metrics(drawings, scores)["consistency"] == 1 / 2
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_recall_is_what_brute_force_finds(family: str, squares: list[tuple[Path, str]]) -> None:
     records = [

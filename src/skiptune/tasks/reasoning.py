@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
 from .task import ConfigFields, TaskSettings
+
+#: NLVR2's split-set-pair-sentence, and NLVR's split-set-sample-drawing.
+_IDENTIFIER = re.compile(r"([a-z]+\d?-\d+)-\d+-(\d+)")
 
 
 class Reasoning(Labelled):
@@ -58,8 +62,19 @@ class Reasoning(Labelled):
         return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}
 
     def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
-        """Accuracy, and consistency: the share of statements that are classified correctly for all their images."""
-        right: dict[str, bool] = defaultdict(lambda: True)
+        """Accuracy, and consistency: the share of statements that are classified correctly for all their images.
+
+        Which records are about one statement is read off the published identifiers, as in the official evaluation. In
+        other data they are those of the same text.
+        """
+        right: dict[tuple[str, ...], bool] = defaultdict(lambda: True)
         for record, score in zip(records, scores, strict=True):
-            right[record.text] &= score == 1.0
+            right[self._statement(record)] &= score == 1.0
         return {**super().metrics(records, scores), "consistency": sum(right.values()) / len(right)}
+
+    def _statement(self, record: Record) -> tuple[str, ...]:
+        """What tells a statement from others: NLVR2's identifier without the pair, NLVR's set, or else the text."""
+        found = _IDENTIFIER.fullmatch(record.id)
+        if found is None:
+            return ("", record.text)
+        return found.groups() if self.number == 2 else (found[1],)
