@@ -24,9 +24,10 @@ import torch
 
 from landscape import ALL_STEPS, DATASETS, SHARED, TRAIN, Setting, setting
 from skiptune import Experiment, Plan, SkipConfig, blocks_of, evaluate, insert, load_model, prune
-from skiptune.core.files import read_json, write_json
+from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.progress import track
+from skiptune.core.text_files import read_json
 from skiptune.costs.parameters import count_parameters
 from skiptune.inserting.pruning import remove_dead_blocks
 from skiptune.training.fit import fit

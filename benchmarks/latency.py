@@ -26,8 +26,9 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.core.files import read_json, write_json
+from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, versions
+from skiptune.core.text_files import read_json
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.latency import time_blocks
 from skiptune.costs.macs import count_blocks

@@ -36,8 +36,9 @@ import torch
 from torch import Tensor
 
 import skiptune as st
-from skiptune.core.files import read_json, write_json
+from skiptune.core.files import write_json
 from skiptune.core.process import versions
+from skiptune.core.text_files import read_json
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.meter import modeling
 from skiptune.searching.prefix_sharing import evaluate_each

@@ -22,8 +22,9 @@ from typing import Any
 import torch
 
 import skiptune as st
-from skiptune.core.files import read_json, write_json
+from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, versions
+from skiptune.core.text_files import read_json
 from skiptune.exporting.backends import BACKENDS, load_backend
 from skiptune.exporting.onnx.description import read_description
 from skiptune.exporting.onnx.session import ONNX_FILES

@@ -33,8 +33,9 @@ from search_figures import draw
 from search_statistics import agreement, mean_of, rank_correlation, standard_error
 from skiptune import Experiment
 from skiptune.config import Budget, SearchConfig
-from skiptune.core.files import read_json, write_json
+from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.core.text_files import read_json
 from skiptune.inserting.selection import blocks_of
 from skiptune.plan import Plan
 from skiptune.searching.evaluator import Evaluator

@@ -276,14 +276,15 @@ def test_nonsense_overrides_are_refused(override: str, said: str, call: Call, ti
         (b"", "the file is empty"),
         (b"- a\n- b", "expected a mapping"),
         (b"only words", "found a text"),
-        (b"2026-01-01", "found a single value"),
+        (b"2026-01-01", "found a text"),
+        (b"true", "found a single value"),
         (b"output: [", "not valid YAML"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "not a UTF-8 text file"),
         (b"output: x\x00y", "not valid YAML"),
         (b"output: x\n1: 2\n? [a]\n: b", ""),
         (b"a: &a [*a]\noutput: *a", ""),
         (b"output: !!python/object/apply:os.getcwd []", "not valid YAML"),
-        (None, "cannot be read"),
+        (None, "not a file"),
     ],
 )
 def test_files_that_are_no_recipes(content: bytes | None, said: str, call: Call, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError, RunError
-from ..core.files import read_json, write_json, write_text
+from ..core.files import write_json, write_text
 from ..core.measurements import Measured
 from ..core.process import (
     best_device,
@@ -23,6 +23,7 @@ from ..core.process import (
     quiet_libraries,
     resident_bytes,
 )
+from ..core.text_files import read_json
 from .job_files import JobFile, JobResult
 from .jobs import FAILURE, RESULT
 

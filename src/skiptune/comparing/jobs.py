@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Budget
-from ..core.files import read_json
+from ..core.text_files import read_json
 from ..core.validation import Problems
 from ..methods.compare_config import CompareConfig
 from ..methods.registry import METHODS

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from ..core.files import read_json, write_json
+from ..core.files import write_json
 from ..core.process import best_device
+from ..core.text_files import read_json
 from ..costs.example_inputs import example_inputs
 from ..costs.latency import compare_latency
 from ..families.registry import family_of

@@ -8,7 +8,7 @@ from pathlib import Path
 from transformers import PreTrainedModel
 
 from ..core.errors import InputError
-from ..core.files import read_json
+from ..core.text_files import read_json
 from ..core.validation import is_number
 from ..families.family import Family
 from .layout import Layout, OriginalWeights

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from .errors import InputError
-from .validation import LARGEST, nearest, problem_lines
+from .validation import LARGEST, nearest, problem_lines, shortened
 
 _BOUNDS = ("ge", "gt", "le", "lt", "min_length")
 _NOUNS = {str: "a text", bool: "true or false", dict: "a mapping", tuple: "a list", list: "a list"}
@@ -112,11 +112,11 @@ def _lines(entry: ErrorDetails, place: _Place, path: str) -> Iterator[str]:
         between = "." if isinstance(raised, InputError) else ": "
         yield from (f"{path}{between}{line}" if path else line for line in problem_lines(raised))
     elif get_origin(place.kind) is Literal:
-        yield f"{path}: {value!r}{nearest(str(value), get_args(place.kind))}"
+        yield f"{path}: {shortened(repr(value))}{nearest(shortened(str(value)), get_args(place.kind))}"
     elif not path:
         yield f"expected a mapping, found {type(value).__name__}"
     else:
-        yield f"{path}: {value!r} is not {place.expected()}"
+        yield f"{path}: {shortened(repr(value))} is not {place.expected()}"
 
 
 def _place(model: type[BaseModel], entry: ErrorDetails) -> _Place:

@@ -49,6 +49,11 @@ def nearest(name: str, valid: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(options)}"
 
 
+def shortened(text: str) -> str:
+    """``text`` as a message quotes it: of a long one the beginning."""
+    return text if len(text) <= 200 else f"{text[:200]}…"
+
+
 def is_text(value: object) -> bool:
     """Whether ``value`` is a text that can name something; YAML can write a NUL, which no path holds."""
     return isinstance(value, str) and bool(value.strip()) and "\0" not in value

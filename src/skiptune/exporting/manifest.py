@@ -9,7 +9,8 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from ..config import SkipConfig
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
+from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named

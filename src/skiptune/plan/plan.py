@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationInfo, field_validator
 
-from ..core.files import read_json, write_json
+from ..core.files import write_json
+from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems, is_number, nearest
 from .search_report import SearchReport

@@ -9,8 +9,9 @@ from typing import Any
 from pydantic import Field
 
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
 from ..core.measurements import Latency
+from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems
 from .result_sections import (

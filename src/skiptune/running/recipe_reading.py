@@ -2,28 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from ..core.errors import InputError
-from ..core.validation import Problems, is_text, nearest, problem_lines
+from ..core.text_files import parse_json, read_text
+from ..core.validation import Problems, is_text, nearest, problem_lines, shortened
+from ..core.yaml_text import parse_yaml
 from ..data.data_config import PATHS
 from .packaged_recipes import packaged_recipes
 from .recipe import Recipe
 
-
-class _Loader(yaml.SafeLoader):
-    """Takes ``1e-3`` and ``1.5e3`` for numbers, as YAML 1.2 and people do; PyYAML's own rules want ``1.0e-3``."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
+#: Bytes of a recipe; reading YAML takes a second for some hundred thousand.
+_LARGEST = 2**16
 
 #: What a file holds that is no mapping, in words.
 _KINDS = {str: "a text", list: "a list", int: "a number", float: "a number"}
@@ -33,7 +25,7 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     """Read a recipe from a file, or a packaged one by name.
 
     Paths in the file are relative to the file; paths in ``overrides`` (``section.field=value``) and ``output`` to the
-    working directory.
+    working directory. Of several overrides of one field the last counts.
 
     Raises:
         InputError: every problem of the recipe in one message, with the nearest valid name for a typo.
@@ -42,17 +34,10 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     path = Path(source)
     if not path.is_file() and str(source) in packaged:
         path = packaged[str(source)]
-    try:
-        text = path.read_text(encoding="utf-8")
-        values = json.loads(text) if path.suffix == ".json" else _yaml(text)
-    except FileNotFoundError:
-        raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{source}: cannot be read ({error})") from None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{source}: not valid JSON: {error}") from None
-    except yaml.YAMLError as error:
-        raise InputError(f"{source}: not valid YAML: {' '.join(str(error).split())}") from None
+    if not is_text(str(source)) or not path.exists():
+        raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}")
+    text = read_text(path, _LARGEST)
+    values = (parse_json if path.suffix == ".json" else parse_yaml)(text, str(source))
     if values is None:
         raise InputError(f"{source}: the file is empty; expected a mapping with output, model, data, …")
     if not isinstance(values, dict):
@@ -74,10 +59,6 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     return recipe
 
 
-def _yaml(text: str) -> Any:
-    return yaml.load(text, _Loader)
-
-
 def _absolute(values: dict[str, Any], folder: Path) -> dict[str, Any]:
     data = values.get("data")
     if isinstance(data, dict):
@@ -97,14 +78,15 @@ def _resolved(value: Any, folder: Path) -> Any:
 def _override(values: dict[str, Any], override: str, problems: Problems) -> None:
     """Apply ``section.field=value``; the value is read as YAML."""
     name, equals, text = override.partition("=")
+    override = shortened(override)
     section, _, entry = name.partition(".")
     if not equals or not section:
         problems.add(f"--set {override}: expected name=value, e.g. train.epochs=2")
         return
     try:
-        value = _yaml(text)
-    except yaml.YAMLError:
-        problems.add(f"--set {override}: {text!r} is not a YAML value")
+        value = parse_yaml(text, name)
+    except InputError:
+        problems.add(f"--set {override}: {shortened(text)!r} is not a YAML value")
         return
     if section == "data" and entry in PATHS:
         value = _resolved(value, Path())

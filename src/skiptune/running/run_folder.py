@@ -6,8 +6,9 @@ from pathlib import Path
 
 from ..config import TrainConfig
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
 from ..core.output_folders import is_occupied, make_output_folder
+from ..core.text_files import read_json
 from ..core.validated import Count, Validated
 from ..searching.search_schedule import reward_batch_size
 from ..training.checkpoints import examples_a_step, refuse_other_batch

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from ..core.files import read_json
 from ..core.measurements import Latency, MeasuredParts
 from ..core.process import versions
+from ..core.text_files import read_json
 from ..core.validated import Validated
 from ..costs.cost_table import cost_table
 from ..exporting.measures import Measures

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 from ..core.distributed import alike, on_main
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
+from ..core.text_files import read_json
 from ..core.validated import Validated
 
 T = TypeVar("T")

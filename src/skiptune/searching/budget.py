@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from ..config import Budget
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
+from ..core.text_files import read_json
 from ..core.validation import is_number
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks

@@ -13,8 +13,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from ..core.distributed import on_main
-from ..core.files import read_json, write_atomically, write_json
+from ..core.files import write_atomically, write_json
 from ..core.progress import track
+from ..core.text_files import read_json
 from ..experiment import Experiment
 from ..families.registry import family_of
 from ..plan import Comparisons, Plan, SearchReport

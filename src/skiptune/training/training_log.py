@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import InputError
-from ..core.files import read_json, write_json
+from ..core.files import write_json
+from ..core.text_files import read_json
 from ..plan import LoggedLoss
 
 

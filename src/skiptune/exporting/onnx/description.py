@@ -7,7 +7,8 @@ from pathlib import Path
 from pydantic import ConfigDict, Field, field_validator
 
 from ...core.errors import InputError
-from ...core.files import read_json, write_json
+from ...core.files import write_json
+from ...core.text_files import read_json
 from ...core.validated import Count, Number, Pair, Validated
 
 DESCRIPTION = "onnx.json"

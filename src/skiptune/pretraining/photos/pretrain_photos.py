@@ -11,7 +11,8 @@ import torch
 from transformers import BertTokenizer, set_seed
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
-from ...core.files import read_json, write_atomically, write_json
+from ...core.files import write_atomically, write_json
+from ...core.text_files import read_json
 from ...families.meter import MeterForImageAndTextRetrieval, MeterProcessor
 from .heldout_scores import Scores, score
 from .initial_weights import (

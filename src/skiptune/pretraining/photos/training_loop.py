@@ -11,8 +11,9 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ...core.files import read_json, write_atomically, write_json
+from ...core.files import write_atomically, write_json
 from ...core.progress import make_bar
+from ...core.text_files import read_json
 from .heldout_scores import quick_recall
 from .losses import contrast_losses, photo_losses, scene_losses
 from .meter_for_pretraining import MeterForPretraining

@@ -14,7 +14,8 @@ from transformers import Trainer, TrainingArguments, ViltConfig, ViltProcessor, 
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 from transformers.trainer_utils import get_last_checkpoint
 
-from ...core.files import read_json, write_atomically, write_json
+from ...core.files import write_atomically, write_json
+from ...core.text_files import read_json
 from ...training.progress_bar import TrainingBar, silence
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vilt_for_pretraining import ViltForPretraining, accuracies
