@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.files import write_json
+from ..core.files import telling_of, write_json
 from ..running.recipe import Recipe
 from .job_files import JobFile, JobSettings
 from .jobs import FAILURE, RESULT, Job, job_recipe
@@ -68,7 +68,7 @@ def _start(recipe: Recipe, job: Job, settings: JobSettings) -> _Running:
     write_json(folder / "recipe.json", job_recipe(recipe, job).to_dict())
     write_json(folder / "job.json", JobFile(method=job.method, **dict(settings)).to_dict())
     threads = {name: str(settings.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    with (folder / "log.txt").open("wb") as log:
+    with telling_of(folder / "log.txt"), (folder / "log.txt").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "skiptune.comparing.job_process", str(folder)],
             stdin=subprocess.DEVNULL,

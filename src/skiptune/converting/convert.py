@@ -20,7 +20,7 @@ from transformers import AutoTokenizer
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import write_atomically
-from ..core.output_folders import is_occupied, make_output_folder
+from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
@@ -116,7 +116,7 @@ def convert(
             plan.save(folder / "plan.json")
 
     make_output_folder(output.parent)
-    write_atomically(output, write)
+    write_atomically(behind_links(output), write)
     return Conversion(
         title=layout.title,
         task=task,

@@ -1,27 +1,48 @@
-"""The one guard of output directories: never write over something else."""
+"""The one guard of outputs: never write over something else."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from .errors import InputError
+from .temporaries import is_temporary
+
+
+def behind_links(path: Path) -> Path:
+    """Where an output that a user names is written: into the target of a symbolic link, which stays a link.
+
+    Raises:
+        InputError: the link leads into a directory that is missing, or to itself.
+    """
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink() or not target.parent.is_dir():
+        raise InputError(f"{path}: a symbolic link to {path.readlink()}, which is not there; name another output")
+    return target
 
 
 def is_occupied(folder: Path, field: str = "") -> bool:
-    """Whether an output directory holds something; one that is missing does not.
+    """Whether an output directory holds something; one that is missing does not, nor do temporary files of a killed
+    process count.
 
     Args:
         folder: the directory.
         field: the field of the recipe that names it, for the message.
 
     Raises:
-        InputError: it is a file.
+        InputError: it is a file, or cannot be read.
     """
+    name = f"{field}: {folder}" if field else f"{folder}:"
     if folder.exists() and not folder.is_dir():
         if field:
             raise InputError(f"{field}: {folder} is a file; name a directory")
         raise InputError(f"{folder}: a file is in the way; name a directory")
-    return folder.is_dir() and any(folder.iterdir())
+    try:
+        return folder.is_dir() and any(not is_temporary(entry) for entry in folder.iterdir())
+    except OSError as error:
+        raise InputError(f"{name} cannot be read ({error.strerror}); name another one") from None
 
 
 def make_output_folder(folder: Path, field: str = "") -> None:
@@ -31,7 +52,7 @@ def make_output_folder(folder: Path, field: str = "") -> None:
         InputError: it cannot be made; ``field`` is as in :func:`is_occupied`.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        behind_links(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         name = f"{field}: {folder}" if field else f"{folder}:"
         raise InputError(f"{name} cannot be made ({error.strerror}); name another one") from None

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import write_atomically, write_text
-from ..core.output_folders import is_occupied, make_output_folder
+from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
 from ..inserting.pruning import prune, remove_dead_blocks
@@ -122,7 +122,7 @@ def export(
         write_text(folder / _CARD, model_card(manifest, name))
 
     check_slim_output(directory)
-    write_atomically(directory, write)
+    write_atomically(behind_links(directory), write)
     return directory
 
 

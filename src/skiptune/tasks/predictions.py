@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.errors import InputError
 from ..core.files import write_json, write_text
+from ..core.output_folders import behind_links
 from ..data.record import Record
 from .task import Evaluation
 
@@ -18,7 +19,7 @@ def write_predictions(path: Path, records: Sequence[Record], found: Evaluation) 
         {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
         for record, answer, score in zip(records, found.predictions, found.scores, strict=True)
     ]
-    write_text(path, "".join(json.dumps(row) + "\n" for row in rows))
+    write_text(behind_links(path), "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def write_submission(path: Path, records: Sequence[Record], found: Evaluation) -> None:
@@ -30,4 +31,4 @@ def write_submission(path: Path, records: Sequence[Record], found: Evaluation) -
     if not all(record.id.isdigit() for record in records):
         raise InputError("--submission: these records have no question ids; it is for --format vqav2")
     answers = zip(records, found.predictions, strict=True)
-    write_json(path, [{"question_id": int(record.id), "answer": answer} for record, answer in answers])
+    write_json(behind_links(path), [{"question_id": int(record.id), "answer": answer} for record, answer in answers])

@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 from ...core.errors import InputError, RunError
 from ...core.extras import require_extra
 from ...core.files import file_sha256, write_atomically
+from ...core.output_folders import behind_links
 from ...core.process import versions
 from ...core.progress import console
 from ...families.registry import family_of
@@ -80,7 +81,6 @@ def export_onnx(
     model = load(folder, base)
     graph = Graph.of(model, _image_size(model, folder))
     beside = target.resolve() == folder.resolve()
-    target = target.resolve() if beside else target
 
     def write(temporary: Path) -> None:
         temporary.mkdir()
@@ -91,7 +91,7 @@ def export_onnx(
                 shutil.copyfile(file, temporary / file.name)
         _write_models(model, temporary, graph, int8)
 
-    write_atomically(target, write)
+    write_atomically(behind_links(target.resolve() if beside else target), write)
     return target
 
 
