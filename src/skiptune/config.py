@@ -94,8 +94,8 @@ class SearchConfig(Validated):
             step counts as two forward passes over its batch, the least that forward and backward pass can cost.
         interval: for the same strategies: steps between rounds, instead of those that follow from ``cost``.
         candidates: distinct subnetworks compared in one round; the bandit takes fewer if there are not so many.
-        reward_batch_size: examples in the held-out batch of a round; ``None``: as many as in the training batch of all
-            processes, half as many for the bandit.
+        reward_batch_size: examples in the held-out batch of a round; ``None``: as many as a drawn subnetwork trains on,
+            in an optimizer step or (``draw: micro_batch``) a micro-batch of all processes; half as many for the bandit.
         batches: held-out batches on which strategies without rounds compare, once, at the end of the search.
         policy_learning_rate: learning rate of the paper's preferences.
         reward: reward of the paper's policy. ``standardized``: minus the loss in units of a running standard deviation
@@ -148,7 +148,8 @@ class TrainConfig(Validated):
     """Optimisation, of both the search and the final training.
 
     Attributes:
-        epochs: passes over the training data, those of the search included unless the training starts afresh.
+        epochs: passes over the training data, those of the search included unless the training starts afresh. A pass
+            takes ``ceil(rows / examples a step)`` steps: its last step has the rows that are left.
         max_steps: optimizer steps instead of epochs.
         batch_size: examples per micro-batch and process.
         gradient_accumulation: micro-batches per optimizer step.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +15,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from several_processes import environments, free_port
 from skiptune import InputError, TrainConfig
 from skiptune.core.distributed import alike, on_main, processes, rank
 from skiptune.core.errors import PeerError
@@ -35,12 +34,6 @@ def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([*SKIPTUNE, *arguments], capture_output=True, text=True, timeout=200)
 
 
-def free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])
-
-
 def launch(launcher: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
     for _ in range(3):  # another test may take a free port before the launcher does
         command = [sys.executable, *launcher, free_port(), "-m", "skiptune.cli", *arguments]
@@ -52,15 +45,9 @@ def launch(launcher: tuple[str, ...], *arguments: str) -> subprocess.CompletedPr
 
 def start_both(*arguments: str) -> list[subprocess.Popen[bytes]]:
     """The two processes of a job, without a launcher that would survive them."""
-    shared = {"WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     return [
-        subprocess.Popen(
-            [*SKIPTUNE, *arguments],
-            env={**os.environ, **shared, "RANK": str(number), "LOCAL_RANK": str(number)},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        for number in range(2)
+        subprocess.Popen([*SKIPTUNE, *arguments], env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        for own in environments(2)
     ]
 
 
@@ -184,7 +171,7 @@ def test_rows_are_shared_out_without_loss() -> None:
             patch.setenv("RANK", number)
             patch.setenv("LOCAL_RANK", number)
             shares.append(list(SharedBatches(range(9), 4)))  # type: ignore[arg-type]
-    assert shares == [[[0, 2], [4, 6], [8]], [[1, 3], [5, 7], [8]]]
+    assert shares == [[[0, 2], [4, 6], [8]], [[1, 3], [5, 7], []]]
 
 
 FOUR, EIGHT = TrainConfig(batch_size=4), TrainConfig(batch_size=8)

@@ -98,6 +98,11 @@ class Varied:
     draw: tuple[int, ...]
 
 
+def unvaried(picture: Picture | Varied) -> Picture:
+    """The picture itself, which may come with changes to be made when it is read."""
+    return picture.picture if isinstance(picture, Varied) else picture
+
+
 def vary(record: Record, policy: RandAugment, epoch: int, position: int) -> Record:
     """The record with images that ``policy`` changes when they are read, by the draw for this place in training."""
     first = Varied(record.image, policy, (epoch, position, 0))

@@ -25,6 +25,8 @@ class Record:
         majority: the answer most annotators gave, as published; vocabularies count it.
         id: the data set's own identifier, e.g. VQAv2's question id.
         group: examples of one group stay in one part of a split; empty: only shared images count.
+        epoch: the pass over the data that the record is taken in: what a task draws for it depends on this, and is the
+            same in every batch. A training sets it.
     """
 
     image: Picture
@@ -37,6 +39,7 @@ class Record:
     majority: str = ""
     id: str = ""
     group: str = ""
+    epoch: int = 0
 
     @property
     def question(self) -> str:

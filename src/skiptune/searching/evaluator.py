@@ -6,12 +6,14 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 from torch import Tensor, nn
 
 from ..core.distributed import alike, processes, share_out
 from ..core.errors import RunError
+from ..data.record import Record
 from ..experiment import Experiment
 from ..inserting.selection import blocks_of, choose
 from ..plan import Comparisons
@@ -33,6 +35,7 @@ class Evaluator:
 
     Attributes:
         comparisons: the cost so far.
+        largest_piece: records of a held-out batch that the model takes at once.
         block_runs: how often each block was computed in this process, see
             :mod:`skiptune.searching.prefix_sharing`.
     """
@@ -41,6 +44,7 @@ class Evaluator:
         self.model, self.names = model, tuple(blocks_of(model))
         self.task, self.heldout = experiment.task, experiment.valid
         self.batch_size, self.seed = min(batch_size, len(self.heldout)), experiment.training.seed
+        self.largest_piece = experiment.training.batch_size
         self.comparisons = Comparisons()
         self.block_runs: Counter[str] = Counter()
 
@@ -60,9 +64,11 @@ class Evaluator:
         """
 
         def evaluate(part: Sequence[Candidate]) -> list[float]:
-            batch, sets = self.batch(number), [self.named(candidate) for candidate in part]
-            found = {row: float(output.loss) for row, output in evaluate_each(self.model, sets, batch, self.block_runs)}
-            return [found[row] for row in range(len(part))]
+            sets, found = [self.named(candidate) for candidate in part], [0.0] * len(part)
+            for share, piece in self.pieces(number):
+                for row, output in evaluate_each(self.model, sets, piece, self.block_runs):
+                    found[row] += share * float(output.loss)
+            return found
 
         order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
         groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
@@ -97,13 +103,22 @@ class Evaluator:
             self.model.train(training)
             self.add(0, time.perf_counter() - started)
 
-    def batch(self, number: int) -> dict[str, Tensor]:
-        """Held-out batch ``number``, where the model is."""
-        return on_device(self.task.collate([self.heldout[row] for row in self._rows(number)]), self.model)
+    def pieces(self, number: int) -> Iterator[tuple[float, dict[str, Tensor]]]:
+        """Held-out batch ``number``, where the model is, in pieces no larger than a micro-batch of the training.
 
-    def _rows(self, number: int) -> list[int]:
+        Each comes with its share of the records: a mean over the batch is the sum of the pieces' means times these.
+        """
+        records = self._records(number)
+        batch, count = self.task.collate(records), len(records)
+        for start in range(0, count, self.largest_piece):
+            end = min(start + self.largest_piece, count)
+            piece = {name: rows[start:end] for name, rows in batch.items()}
+            yield (end - start) / count, on_device(piece, self.model)
+
+    def _records(self, number: int) -> list[Record]:
         """Its records: passes over a permutation that changes every pass."""
         batches = max(1, len(self.heldout) // self.batch_size)
-        order = np.random.default_rng((self.seed, number // batches)).permutation(len(self.heldout))
-        start = number % batches * self.batch_size
-        return [int(row) for row in order[start : start + self.batch_size]]
+        taken, place = divmod(number, batches)
+        order = np.random.default_rng((self.seed, taken)).permutation(len(self.heldout))
+        rows = order[place * self.batch_size :][: self.batch_size]
+        return [replace(self.heldout[int(row)], epoch=taken) for row in rows]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from ..config import SearchConfig, TrainConfig
 from ..core.distributed import processes
-from ..training.schedule import optimizer_steps
+from ..training.checkpoints import examples_a_step
+from ..training.schedule import micro_batches, optimizer_steps
 from .strategies import STRATEGIES
 
 #: For strategies that compare during training: the share of the training's steps that the search takes (the paper's),
@@ -26,9 +27,11 @@ _STEP = 2
 
 
 def reward_batch_size(config: SearchConfig, training: TrainConfig) -> int:
-    """Examples in a held-out batch: as set, else the strategy's share of the training batch of all processes."""
+    """Examples in a held-out batch: as set, else the strategy's share of what a drawn subnetwork trains on, which is an
+    optimizer step or a micro-batch of all processes."""
     share = STRATEGIES[config.strategy].batch_share
-    return config.reward_batch_size or math.ceil(training.batch_size * processes() * share)
+    drawn_for = examples_a_step(training) if config.draw == "step" else training.batch_size * processes()
+    return config.reward_batch_size or math.ceil(drawn_for * share)
 
 
 @dataclass(frozen=True)
@@ -60,12 +63,15 @@ def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batc
         steps = max(1, round(min(_OPEN * whole, least)))
     else:
         steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)
-    share = _WARMUP
-    if config.epochs is not None and config.warmup_epochs is not None:
-        share = config.warmup_epochs / config.epochs
-    per_step = training.gradient_accumulation if config.draw == "micro_batch" else 1
-    warmup, draws = math.ceil(share * steps * per_step), steps * per_step
-    batch = training.batch_size * training.gradient_accumulation * processes()
-    rounds = max(1, int(config.cost * _STEP * whole * batch / (config.candidates * reward_batch)))
+    each = config.draw == "micro_batch"
+    draws = micro_batches(training, rows, steps) if each else steps
+    if config.max_steps is None and config.warmup_epochs is not None:
+        before = optimizer_steps(training, rows, config.warmup_epochs, None)
+        warmup = micro_batches(training, rows, before) if each else before
+    else:
+        share = _WARMUP if config.warmup_epochs is None else config.warmup_epochs / (config.epochs or 1)
+        warmup = math.ceil(share * draws)
+    work = config.cost * _STEP * whole * examples_a_step(training)
+    rounds = max(1, int(work / (config.candidates * reward_batch)))
     interval = config.interval or max(1, round((draws - warmup) / rounds))
     return Schedule(steps, whole, rounds, warmup, interval)

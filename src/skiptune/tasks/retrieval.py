@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..core.progress import track
+from ..data.augment import unvaried
 from ..data.record import Record
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
@@ -40,7 +41,8 @@ class Retrieval(Task):
         processor: of the model.
         pool: records whose captions are the false texts in training; ``None``: the task can only evaluate.
         false_texts: how many of them go with every image.
-        seed: of the choice of texts. It depends on the seed and the batch alone, so that a resumed training repeats it.
+        seed: of the choice of texts. It depends on the seed, the record and its epoch alone, so that a resumed training
+            repeats it, and so does one that divides its batches among processes or micro-batches otherwise.
         matching_loss: whether the loss of image-text matching is added.
         shortlist: how many partners of a text or image an evaluation scores, see :class:`RetrievalConfig`.
 
@@ -94,19 +96,24 @@ class Retrieval(Task):
         Raises:
             InputError: there is no pool, or it has captions of one image only.
         """
-        rng = np.random.default_rng((self.seed, zlib.crc32(repr([record.captions for record in records]).encode())))
-        texts = [text for record in records for text in (_pick(rng, record.captions), *self._false(rng, record))]
+        texts = [text for record in records for text in self._texts(record)]
         text = {name: value.view(len(records), -1, value.shape[-1]) for name, value in self.tokenize(texts).items()}
         pixels = self.images.batch([record.image for record in records])
         return {**text, **pixels, "labels": torch.zeros(len(records), dtype=torch.long)}
 
+    def _texts(self, record: Record) -> list[str]:
+        """One of the record's captions, then false texts: the same for this record and epoch in every batch."""
+        rng = np.random.default_rng((self.seed, record.epoch, zlib.crc32(repr(record.captions).encode())))
+        return [_pick(rng, record.captions), *self._false(rng, record)]
+
     def _false(self, rng: np.random.Generator, record: Record) -> list[str]:
         found: list[str] = []
+        own = unvaried(record.image)
         for _ in range(100 * self.false_texts):
             if len(found) == self.false_texts:
                 return found
             other = self.pool[int(rng.integers(len(self.pool)))] if self.pool else record
-            if other.image != record.image:
+            if other.image != own:
                 found.append(_pick(rng, other.captions))
         raise InputError("retrieval: false texts are captions of other images, and there are none to draw from")
 
@@ -211,7 +218,7 @@ class Retrieval(Task):
         return [{"answer": record.text, "score": float(model(**on_device(batch, model)).logits)}]
 
     def _loss(self, model: nn.Module, records: Sequence[Record], batch_size: int) -> float:
-        """The training loss, its false texts from ``records`` themselves; 0 for a single image."""
+        """The training loss, its false texts from ``records``, whatever the batches; 0 for a single image."""
         if len(records) < 2:
             return 0.0
         task = Retrieval(self.processor, records, self.false_texts, self.seed, self.matching_loss)

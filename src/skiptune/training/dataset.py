@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils.data import BatchSampler, Dataset, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
@@ -12,9 +15,12 @@ from ..core.distributed import processes, rank
 from ..data.augment import RandAugment, vary
 from ..data.record import Record
 
+#: Of a batch for one of several processes: how many of its rows count.
+_ROWS = "counted_rows"
+
 
 class RecordDataset(Dataset[Record]):
-    """Records by number; the task's collator decodes them.
+    """Records by number, each with the epoch; the task's collator decodes them.
 
     Args:
         records: to train on.
@@ -29,7 +35,7 @@ class RecordDataset(Dataset[Record]):
         return len(self.records)
 
     def __getitem__(self, index: int) -> Record:
-        record = self.records[index]
+        record = replace(self.records[index], epoch=self.epoch)
         return record if self.augment is None else vary(record, self.augment, self.epoch, index)
 
 
@@ -58,5 +64,31 @@ class SharedBatches(BatchSampler):
 
     def __iter__(self) -> Iterator[list[int]]:
         for batch in super().__iter__():
-            # the last batch of an epoch may have fewer rows than there are processes: then some are used twice
-            yield batch[rank() :: processes()] or [batch[rank() % len(batch)]]
+            yield batch[rank() :: processes()]  # none, if a last batch has fewer rows than there are processes
+
+
+class SharedCollator:
+    """Makes the batches of one of several processes, which all compute in every step.
+
+    Where no row is left for this one, the first record stands in; the batch says that none of its rows counts.
+
+    Args:
+        collate: makes a batch of records.
+        dataset: with at least one record.
+    """
+
+    def __init__(self, collate: Callable[[Sequence[Record]], dict[str, Tensor]], dataset: RecordDataset) -> None:
+        self.collate, self.dataset = collate, dataset
+
+    def __call__(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        return {**self.collate(records or [self.dataset[0]]), _ROWS: torch.tensor(len(records))}
+
+
+def counted_rows(batch: dict[str, Tensor]) -> int:
+    """The rows of a batch that count."""
+    return int(batch[_ROWS]) if _ROWS in batch else len(batch["labels"])
+
+
+def model_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A batch without the count of its rows."""
+    return {name: value for name, value in batch.items() if name != _ROWS}

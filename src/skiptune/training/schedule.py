@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..config import TrainConfig
+from ..core.distributed import processes
 from .checkpoints import examples_a_step
 
 
@@ -33,5 +34,21 @@ class Stretch:
 
 
 def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: int | None) -> int:
-    """Optimizer steps of a training on ``rows`` records."""
-    return max_steps or math.ceil(epochs * rows / examples_a_step(config))
+    """Optimizer steps of a training on ``rows`` records: ``max_steps``, or as many as ``epochs`` passes take.
+
+    The last step of a pass has the rows that are left, so that every pass takes ``ceil(rows / examples a step)`` steps,
+    however the examples are divided among processes and micro-batches.
+    """
+    return max_steps or _rounded_up(epochs * math.ceil(rows / examples_a_step(config)))
+
+
+def micro_batches(config: TrainConfig, rows: int, steps: int) -> int:
+    """Micro-batches that each process takes in the first ``steps`` optimizer steps on ``rows`` records."""
+    a_pass = math.ceil(rows / (config.batch_size * processes()))
+    passes, rest = divmod(steps, max(1, optimizer_steps(config, rows, 1, None)))
+    return passes * a_pass + min(a_pass, rest * config.gradient_accumulation)
+
+
+def _rounded_up(steps: float) -> int:
+    """The next whole number; what only rounding put above one counts as that one: 0.1 · 30 is 3."""
+    return math.ceil(round(steps, 6))

@@ -21,7 +21,7 @@ from ..core.errors import RunError
 from ..data.record import Record
 from ..inserting.parameter_groups import parameter_groups
 from .checkpoints import TRAINED, save_checkpoint
-from .dataset import SharedBatches
+from .dataset import SharedBatches, SharedCollator, counted_rows, model_inputs
 from .schedule import Stretch
 from .trained_state import load_trained, trained_state
 
@@ -68,7 +68,7 @@ class SkipTrainer(Trainer):
             self.train_dataset,
             device=self.args.device,
             batch_sampler=SharedBatches(order, self.args.per_device_train_batch_size * processes()),
-            collate_fn=self.data_collator,
+            collate_fn=SharedCollator(self.data_collator, self.train_dataset),
             num_workers=self.args.dataloader_num_workers,
             pin_memory=self.args.dataloader_pin_memory,
         )
@@ -78,7 +78,7 @@ class SkipTrainer(Trainer):
         """The micro-batches of a step; notes how many rows they have, over all processes."""
         batches: list[dict[str, Tensor]]
         batches, items = super().get_batch_samples(*args)
-        self._step_rows = add_up([sum(len(batch["labels"]) for batch in batches)])[0]
+        self._step_rows = add_up([sum(map(counted_rows, batches))])[0]
         self._micro_batches = len(batches)
         return batches, items
 
@@ -95,8 +95,8 @@ class SkipTrainer(Trainer):
         Raises:
             RunError: the loss is not finite in some process; nothing is saved after that.
         """
-        loss: Tensor = super().compute_loss(model, inputs, *args, **kwargs)
-        count = len(inputs["labels"])
+        loss: Tensor = super().compute_loss(model, model_inputs(inputs), *args, **kwargs)
+        count = counted_rows(inputs)
         rows, total = add_up([count, count * loss.item()])
         if not math.isfinite(total):
             error = RunError(

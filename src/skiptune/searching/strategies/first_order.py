@@ -37,6 +37,11 @@ class FirstOrder(Strategy):
 
     def _importance(self, evaluator: Evaluator, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""
+        parts = [share * self._first_order(evaluator, piece) for share, piece in evaluator.pieces(number)]
+        return torch.stack(parts).sum(0).abs()
+
+    def _first_order(self, evaluator: Evaluator, batch: dict[str, Tensor]) -> Tensor:
+        """The change of the loss to first order, of every block ``(blocks,)``."""
         changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in evaluator.names}
 
         def compare(name: str, block: SkippableBlock, inputs: tuple[Tensor, ...], output: Any) -> None:
@@ -45,13 +50,13 @@ class FirstOrder(Strategy):
                 changes[name].append((y, y - block.step_over(inputs[0])))
 
         with block_hooks(evaluator.model, compare):
-            loss = evaluator.model(**evaluator.batch(number)).loss
+            loss = evaluator.model(**batch).loss
         outputs = [y for pairs in changes.values() for y, _ in pairs]
         gradients = iter(torch.autograd.grad(loss, outputs))
         first_order = [
             sum(float((next(gradients) * change).sum()) for _, change in pairs) for pairs in changes.values()
         ]
-        return torch.tensor(first_order).abs()
+        return torch.tensor(first_order)
 
 
 @contextmanager

@@ -29,14 +29,18 @@ class Influence(Strategy):
 def influences(evaluator: Evaluator, batches: int) -> list[float]:
     """``1 − cos(input, output)`` of every block, with nothing skipped, over the first ``batches`` held-out batches."""
     found: dict[str, list[float]] = {name: [] for name in evaluator.names}
+    shares: dict[str, list[float]] = {name: [] for name in evaluator.names}
+    share = 1.0
 
     def compare(name: str, block: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         cosine = torch.cosine_similarity(inputs[0].float(), output_stream(output).float(), dim=-1)
-        found[name].append(1 - float(cosine.mean()))
+        found[name].append(share * (1 - float(cosine.mean())))
+        shares[name].append(share)
 
     evaluator.choose(())
     with block_hooks(evaluator.model, compare), evaluator.evaluating(), torch.no_grad():
         for number in range(batches):
-            evaluator.model(**evaluator.batch(number))
+            for share, piece in evaluator.pieces(number):  # noqa: B007 - the hook reads it
+                evaluator.model(**piece)
             evaluator.add(1)
-    return [sum(values) / len(values) for values in found.values()]
+    return [sum(values) / sum(shares[name]) for name, values in found.items()]

@@ -1,0 +1,98 @@
+"""Every task with every family, searched on eleven records: with which batches decides the caller.
+
+As a program, it does so for each of several processes: ``python every_task.py FOLDER``.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from skiptune import (
+    Budget,
+    Experiment,
+    Record,
+    SearchConfig,
+    SkipConfig,
+    TrainConfig,
+    insert,
+    load_model,
+    load_processor,
+    search,
+)
+from skiptune.core.distributed import leave, rank
+from skiptune.plan import Plan
+from skiptune.tasks.registry import TASKS
+from skiptune.tasks.task import Task
+from skiptune.training.trained_state import trained_state
+
+FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
+PAIRS = [(task, family) for task in TASKS for family in FAMILIES]
+OPTIONS: dict[str, dict[str, Any]] = {"retrieval": {"false_texts": 2}}
+
+
+def write_images(folder: Path) -> None:
+    """Fifteen pictures, each unlike any other."""
+    from conftest import draw_square
+
+    for number in range(15):
+        draw_square(folder / f"{number}.png", number)
+
+
+def records_of(task: str, folder: Path) -> list[Record]:
+    """Fifteen records of a task; the last four share no picture with the others."""
+    paths, answers = [folder / f"{number}.png" for number in range(15)], ("red", "green", "blue")
+    if task == "vqa":
+        return [Record(path, f"which colour{'?' * k}", {answers[k % 3]: 1.0}) for k, path in enumerate(paths)]
+    if task == "reasoning":
+        return [Record(path, f"both have {k}", image2=path, label=k % 2) for k, path in enumerate(paths)]
+    if task == "entailment":
+        return [Record(path, f"it is {k} wide", label=k % 3) for k, path in enumerate(paths)]
+    return [Record(path, captions=(f"square {k}", f"the square of {k}")) for k, path in enumerate(paths)]
+
+
+def made(task: str, family: str, records: list[Record]) -> tuple[Task, nn.Module]:
+    """The task, and its model without dropout, which would draw from another generator in every process."""
+    found = TASKS[task].from_records(load_processor(family), records, **OPTIONS.get(task, {}))
+    model = load_model(family, found.model_class, **found.model_changes())
+    insert(model, SkipConfig(init="paper"))
+    for module in model.modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.0
+    return found, model
+
+
+def searched(task: str, family: str, folder: Path, **batches: int) -> tuple[Plan, dict[str, Tensor]]:
+    """The plan, and how far the search moved each weight in its two passes over eleven records."""
+    records = records_of(task, folder)
+    own, model = made(task, family, records[:11])
+    start = {name: value.detach().clone() for name, value in trained_state(model).items()}
+    training = TrainConfig(epochs=2, learning_rate=1e-3, warmup_ratio=0, save_steps=9, **batches)
+    config = SearchConfig(epochs=2, candidates=2, strategy="policy", interval=1, warmup_epochs=1)
+    plan = search(model, Experiment(own, records[:11], records[11:], Budget(num_skip=1), config, training))
+    return plan, {name: value.detach() - start[name] for name, value in trained_state(model).items()}
+
+
+def every_pair(folder: Path, **batches: int) -> Iterator[tuple[str, Plan, dict[str, Tensor]]]:
+    """A name, the plan and the moves of the weights, of every task with every family."""
+    for task, family in PAIRS:
+        yield f"{task}-{family}", *searched(task, family, folder, **batches)
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    gc.freeze()  # every Trainer collects garbage, which takes longer than these trainings do
+    where = Path(sys.argv[1])
+    for name, plan, weights in every_pair(where, batch_size=1, gradient_accumulation=4):
+        if rank() == 0:
+            (where / f"{name}.json").write_text(json.dumps(plan.preferences), encoding="utf-8")
+            save_file(weights, where / f"{name}.safetensors")
+    leave()
