@@ -6,7 +6,6 @@ import copy
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any, TypeVar
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -16,6 +15,7 @@ from ..core.state_dicts import compare_shapes, shapes_of
 from ..core.validation import Problems
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
+from ..models.construction import construction
 from .layout import Layout, OriginalWeights
 from .meter_layout import METER
 from .shapes import Hints, Shapes, Sizes
@@ -93,7 +93,7 @@ def model_from_original(
     weights, head = layout.complete(layout.read(state), config), layout.head_of[model_class]
     if head and head not in weights.heads:
         raise InputError(f"{model_class.__name__} needs the {head!r} head; there are only: {', '.join(weights.heads)}")
-    with torch.random.fork_rng(devices=[]):  # every weight is replaced; the caller's generator stays
+    with construction():  # every weight is replaced
         model: M = model_class(config)
     layout.adopt(model)
     model.eval()

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from ..core.errors import InputError
+from ..models.construction import ONE_AT_A_TIME
 
 _ZIP = b"PK\x03\x04"
 _CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+")
@@ -94,7 +95,7 @@ def _read_pickle(path: Path) -> Any:
         mentions = [name for name in named if _CALLBACK.fullmatch(name)]
         if foreign := sorted(set(named) - set(mentions)):
             raise InputError(_refusal(path, foreign))
-        with safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
+        with ONE_AT_A_TIME, safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # warns about the pickle's version
             return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except (InputError, OSError, MemoryError):

@@ -20,7 +20,8 @@ from transformers import PreTrainedModel
 from ..core.errors import InputError
 from ..core.validation import nearest
 from ..families.family import Family
-from ..models.loading import load_family, load_model, unsaid
+from ..models.construction import unsaid
+from ..models.loading import load_family, load_model
 from ..tasks.answer import Answer
 from ..tasks.evaluation import predict
 from ..tasks.task import Task
@@ -33,8 +34,6 @@ from .shared_weights import slim_on_shared
 _PROCESSOR_ENDINGS = (".json", ".txt", ".model")
 #: Alignment of torch's own memory. At other addresses, as in a memory-mapped file, some kernels round differently.
 _ALIGNMENT = 64
-#: Adapters are drawn from torch's one generator, also where a slim model's weights replace them at once.
-_ONE_AT_A_TIME = threading.RLock()
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class SharedBase:
                 value.data = value.data.clone()
         self._buffers = {name: value for name, value in model.named_buffers() if name.startswith(body)}
         self._attached: dict[str, _Attached] = {}
+        self._changes = threading.RLock()
         self._processors: dict[str, Any] = {}
 
     @property
@@ -90,15 +90,15 @@ class SharedBase:
         """Add the slim model in ``directory`` under ``name``, and return it.
 
         Its frozen weights are those of the base; only adapters, head and small parts are read. Both forms of
-        :func:`skiptune.export` work, except a stand-alone one with merged LoRA. Other threads may use attached tasks at
-        the same time, but must not make or load models.
+        :func:`skiptune.export` work, except a stand-alone one with merged LoRA. Other threads may use
+        attached tasks, attach others, load models and train meanwhile.
 
         Raises:
             InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
                 or trained on another base; merged LoRA.
         """
         folder = local_folder(directory)
-        with _ONE_AT_A_TIME:
+        with self._changes:
             if name in self:
                 taken = self._attached[name].folder
                 raise InputError(f"{name!r}: already attached, from {taken}; detach it first, or choose another name")
@@ -118,7 +118,7 @@ class SharedBase:
         Raises:
             InputError: there is no such task.
         """
-        with _ONE_AT_A_TIME:
+        with self._changes:
             self._find(name)
             del self._attached[name]
 
@@ -185,7 +185,7 @@ class SharedBase:
                 moved[id(value)] = value, nn.Parameter(copy, False) if isinstance(value, nn.Parameter) else copy
             return moved[id(value)][1]
 
-        with _ONE_AT_A_TIME:
+        with self._changes:
             self._weights = {name: move(value) for name, value in self._weights.items()}
             self._buffers = {name: move(value) for name, value in self._buffers.items()}
             for attached in self._attached.values():

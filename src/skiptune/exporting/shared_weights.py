@@ -15,6 +15,7 @@ from ..core.errors import InputError
 from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.pruning import remove_dead_blocks
+from ..models.construction import construction
 from ..models.without_weights import parameters_on_meta
 from .manifest import Manifest
 from .structure import model_without_weights, refuse_other_base
@@ -58,7 +59,8 @@ def slim_on_shared(
         # copies in memory of their own, as skiptune.load makes them
         own = {name: file.get_tensor(name).clone().to(device) for name in stored if name not in shared}
     model.load_state_dict({**shared, **own}, strict=True, assign=True)
-    model.tie_weights()
+    with construction():
+        model.tie_weights()
     _share_buffers(model, buffers, device)
     model.skip_config, model.manifest = manifest.skip_config, manifest
     model.requires_grad_(False)

@@ -18,6 +18,7 @@ from ..inserting.lora import LORA, fold_lora, name_in_lora
 from ..inserting.parameter_groups import parameter_groups
 from ..inserting.pruning import remove_dead_blocks
 from ..models.architectures import ARCHITECTURES
+from ..models.construction import construction
 from ..models.fingerprint import fingerprint
 from ..models.loading import load_config, load_model, load_pruned
 from ..models.without_weights import parameters_on_meta
@@ -35,7 +36,8 @@ def load_standalone(manifest: Manifest, state: dict[str, Tensor]) -> PreTrainedM
         _take_out(model, manifest)
     refuse_misfit("the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
     model.load_state_dict(state, strict=True, assign=True)
-    model.tie_weights()
+    with construction():
+        model.tie_weights()
     return model
 
 
@@ -47,7 +49,7 @@ def model_without_weights(manifest: Manifest) -> PreTrainedModel:
     """
     base_config = {name: value for name, value in manifest.base_config.items() if name != "model_type"}
     try:
-        with parameters_on_meta():
+        with construction(), parameters_on_meta():
             return manifest.model_class(manifest.family.config_class(**base_config))
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None

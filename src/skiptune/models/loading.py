@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
-from transformers.initialization import no_init_weights
-from transformers.utils import logging
 
 from ..core.errors import InputError, first_line
 from ..core.progress import say_once
-from ..core.seeding import drawn_from
 from ..core.validation import nearest
 from ..families.family import Family
 from ..families.registry import MODEL_TYPES, family_of_type
 from .architectures import ARCHITECTURES
+from .construction import construction, unsaid
 from .embedded import EMBEDDED, embedded_path
 from .head_transfer import carry_rows, label_names, last_layer, rows_by_name
 
@@ -97,7 +94,7 @@ def load_model(
     own = copy.deepcopy(config)
     for field, value in changes.items():
         setattr(config, field, value)
-    with drawn_from(seed):
+    with construction(seed):
         if random_weights or name in ARCHITECTURES:
             model = model_class(config)
         else:
@@ -139,7 +136,7 @@ def load_pruned(
     """A checkpoint's model without what ``take_out`` removes from the structure: it is neither allocated nor read.
 
     ``config`` is the checkpoint's, ``changes`` are fields of it. ``take_out`` gets the model before it has weights. In
-    float32. Parameters that the checkpoint lacks are returned by name; their values are undefined.
+    float32. Parameters that the checkpoint lacks are returned by name; their values say nothing.
 
     Raises:
         InputError: another family, or files that cannot be read.
@@ -163,22 +160,11 @@ def load_pruned(
             Pruned, source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
         )
 
-    with unsaid(), no_init_weights():  # blocks are missing on purpose
+    with construction(), unsaid():  # blocks are missing on purpose
         model, report = _loading(name, read)
     model.__class__ = model_class
     model.name_or_path = name
     return model, _unread(report)
-
-
-@contextmanager
-def unsaid() -> Iterator[None]:
-    """Context in which transformers prints nothing about loading."""
-    said = logging.get_verbosity()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(said)
 
 
 def _unread(report: Mapping[str, Iterable[Any]]) -> set[str]:

@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from ...costs.example_inputs import example_inputs
 from ...families.registry import family_of
+from ...models.construction import ONE_AT_A_TIME
 
 _SHORT = 4  # tokens
 Inputs = dict[str, Tensor]
@@ -146,10 +147,10 @@ def quantise(path: Path, smaller: Path, large: bool) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Context that hides messages of the exporter and the quantiser."""
+    """Context that hides messages of the exporter and the quantiser; no other thread makes a model meanwhile."""
     loggers = [logging.getLogger(name) for name in (None, "torch.onnx", "torch.onnx._internal.exporter")]
     levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
+    with ONE_AT_A_TIME, warnings.catch_warnings():
         warnings.filterwarnings("ignore", "`isinstance\\(treespec, LeafSpec\\)", FutureWarning)
         warnings.filterwarnings("ignore", "# The axis name: ", UserWarning)
         for logger in loggers:
