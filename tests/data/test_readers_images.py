@@ -44,7 +44,7 @@ def test_a_picture_is_the_same_from_file_bytes_table_and_memory(tmp_path: Path, 
     expected = store.pixels(image)
     for picture in (*stored, image.read_bytes(), Image.open(image)):
         assert np.array_equal(store.pixels(picture), expected)
-    assert set(store._kept) == {image, *stored}
+    assert set(store._kept.pixels) == {image, *stored}
     assert store.pixels(stored[0]) is store.pixels(stored[0])
     assert [one.size() for one in stored] == [image.stat().st_size] * 2
 
@@ -56,7 +56,7 @@ def test_pixels_are_kept_within_the_limit(image: Path, processor) -> None:
     copy.write_bytes(image.read_bytes())
     store.pixels(image)
     store.pixels(copy)
-    assert set(store._kept) == {image}
+    assert set(store._kept.pixels) == {image}
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>not found</html>", b"\x89PNG\r\n\x1a\n cut off"])
@@ -111,13 +111,13 @@ def test_workers_read_the_same_pixels(tmp_path: Path, image: Path, processor) ->
     records = Records.of([Record(picture, "q?") for picture in pictures])
     collate.store.pixels(image)
     collate, sent = pickle.loads(pickle.dumps((collate, records)))  # what a spawned worker gets
-    assert not collate.store._kept
+    assert not collate.store._kept.pixels
     loader = DataLoader(sent, batch_size=1, num_workers=2, collate_fn=collate, multiprocessing_context="fork")
     found = list(loader)
     for values, record in zip(found, records, strict=True):
         assert torch.equal(values, collate([record]))
     assert len(damaged.problems()) == 1
-    assert not collate.store._kept.keys() - set(pictures)
+    assert not collate.store._kept.pixels.keys() - set(pictures)
 
 
 @pytest.mark.parametrize("name", list(OPERATIONS))
@@ -141,7 +141,7 @@ def test_augmentation_follows_its_draw_and_no_global_generator(image: Path, proc
     again = store.pixels(vary(record, policy, 2, 7).image)
     assert np.array_equal(again, drawn[2][0])
     assert len({array.tobytes() for pair in drawn.values() for array in pair}) >= 6
-    assert set(store._kept) == {image}
+    assert set(store._kept.pixels) == {image}
     assert np.array_equal(store.pixels(image), plain)
     other = store.pixels(Varied(image, RandAugment(2, 9, seed=4), (2, 7, 0)))
     assert not np.array_equal(other, again)

@@ -67,12 +67,15 @@ def evaluate(options: EvaluateOptions) -> None:
         write_predictions(options.predictions, records, found)
     if options.submission is not None:
         write_submission(options.submission, records, found)
-    summary = {**found.summary(), "bad_rows": len(records.bad)}
+    summary = {**found.summary(), "bad_rows": len(records.bad), "bad_images": len(found.damaged)}
     if options.as_json:
         typer.echo(json.dumps(summary))
         return
     for metric, value in found.metrics.items():
         typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
+    if found.damaged:
+        typer.echo(f"{len(found.damaged)} images cannot be read; grey ones stood in for them:")
+        typer.echo("\n".join(found.damaged))
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(slim):
         typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
     if found.unknown:

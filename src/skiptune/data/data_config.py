@@ -52,6 +52,8 @@ class DataConfig(Validated):
             the same whatever the seed; ``None``: there is no test part.
         columns: our field → the ``dataset``'s column, only for fields whose column has another name.
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
+        exif_orientation: turn images as their EXIF orientation says. ``false`` reads published sets as their authors'
+            code did, which did not turn them. It is saved with the model's image processor.
         max_train, max_validation, max_test: use only that many records of a part, drawn at random. Recall is measured
             over all pairs of an image and a text, so its time grows with the square.
         least_answer_count: answers given less often are not in the vocabulary; 9 is usual for VQAv2. Counted in
@@ -76,6 +78,7 @@ class DataConfig(Validated):
     test_share: Share | None = None
     columns: dict[str, str] = Field(default={}, description="a mapping from our field to a column")
     most_bad: Number | None = Field(default=None, ge=0, le=1, description="a share between 0 and 1")
+    exif_orientation: bool = True
     max_train: Count | None = None
     max_validation: Count | None = None
     max_test: Count | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -12,61 +12,98 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import get_worker_info
 
-from ..core.errors import InputError
+from ..core.errors import InputError, first_line
 from .augment import Varied
 from .damaged import Damaged
-from .pictures import Picture, Stored, decode
+from .pictures import FileVersion, Picture, Stored, decode, file_version, name_of
+from .proportions import in_proportion
 
 _MEMORY_LIMIT = 2 * 2**30
 _REPLACEMENT_SIDE = 384
+#: The attribute of an image processor, saved with it, that is false where images are not turned as EXIF says.
+EXIF_SWITCH = "exif_orientation"
+#: What tells pixels from earlier ones of the same name: the file's version, and whether EXIF was obeyed.
+_Version: TypeAlias = tuple[FileVersion | None, bool]
+
+
+class _Kept:
+    """Pixels by picture, each of the version that was decoded."""
+
+    def __init__(self) -> None:
+        self.pixels: dict[Path | Stored, tuple[_Version, np.ndarray]] = {}
+        self._used = 0
+
+    def find(self, picture: Path | Stored, version: _Version) -> np.ndarray | None:
+        """The pixels, unless the picture is another one by now."""
+        known, pixels = self.pixels.get(picture, (None, None))
+        return pixels if known == version else None
+
+    def add(self, picture: Path | Stored, version: _Version, pixels: np.ndarray, limit: int) -> None:
+        """Keep the pixels in place of those of an earlier version, if there is room within ``limit`` bytes."""
+        if picture in self.pixels:
+            self._used -= self.pixels.pop(picture)[1].nbytes
+        if self._used + pixels.nbytes <= limit:
+            self.pixels[picture] = version, pixels
+            self._used += pixels.nbytes
 
 
 class ImageStore:
     """Pixels by picture: resized uint8 arrays ``(3, height, width)``, kept until ``memory_limit`` bytes are used.
 
-    In a DataLoader's workers each process has its own store, with its share of the limit.
+    In a DataLoader's workers each process has its own store, with its share of the limit. A file that changes is read
+    again.
 
     Args:
-        image_processor: the model's.
+        image_processor: the model's. Where its ``exif_orientation`` is false, images are not turned as EXIF says.
         memory_limit: bytes to keep.
-        damaged: what to do about images that cannot be decoded; without it they raise.
+        damaged: what to do about images that cannot be read; without it they raise.
     """
 
     def __init__(self, image_processor: Any, memory_limit: int = _MEMORY_LIMIT, damaged: Damaged | None = None) -> None:
         self.image_processor = image_processor
         self.memory_limit = memory_limit
         self.damaged = damaged
-        self._kept: dict[Path | Stored, np.ndarray] = {}
-        self._used = 0
+        self._kept = _Kept()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_kept": {}, "_used": 0}
+        return {**self.__dict__, "_kept": _Kept()}
 
-    def pixels(self, picture: Picture | Varied) -> np.ndarray:
+    def reporting(self, damaged: Damaged | None) -> ImageStore:
+        """A store with the same pixels that reports damaged images to ``damaged``; with ``None`` they raise."""
+        other = ImageStore(self.image_processor, self.memory_limit, damaged)
+        other._kept = self._kept
+        return other
+
+    def pixels(self, picture: Picture | Varied, place: str = "") -> np.ndarray:
         """The resized image. Files and stored images are cached; images in memory and varied ones are not.
+
+        Args:
+            picture: the image.
+            place: of its record, for messages.
 
         Raises:
             InputError: the file is missing or not an image; the message names it. With ``damaged`` set, only when too
                 many are; a grey image stands in for the others.
         """
         if isinstance(picture, Varied):
-            image = Image.fromarray(self.pixels(picture.picture).transpose(1, 2, 0))
+            image = Image.fromarray(self.pixels(picture.picture, place).transpose(1, 2, 0))
             return np.array(picture.policy(image, picture.draw)).transpose(2, 0, 1)  # a copy: Pillow's is read-only
-        key = picture if isinstance(picture, Path | Stored) else None
-        if key is not None and key in self._kept:
-            return self._kept[key]
-        processed = self.image_processor(self._decoded(picture), do_rescale=False, do_normalize=False, do_pad=False)
-        pixels = np.asarray(processed["pixel_values"][0]).round().clip(0, 255).astype(np.uint8)
-        worker = get_worker_info()
-        limit = self.memory_limit // (worker.num_workers if worker else 1)
-        if key is not None and self._used + pixels.nbytes <= limit:
-            self._kept[key] = pixels
-            self._used += pixels.nbytes
+        key, version = picture if isinstance(picture, Path | Stored) else None, self._version(picture)
+        pixels = None if key is None else self._kept.find(key, version)
+        if pixels is None:
+            pixels = self._prepared(picture, version[1], place)
+            worker = get_worker_info()
+            if key is not None:
+                self._kept.add(key, version, pixels, self.memory_limit // (worker.num_workers if worker else 1))
         return pixels
 
-    def batch(self, pictures: Sequence[Picture | Varied]) -> dict[str, Tensor]:
-        """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width)."""
-        arrays = [self.pixels(picture) for picture in pictures]
+    def batch(self, pictures: Sequence[Picture | Varied], places: Sequence[str] = ()) -> dict[str, Tensor]:
+        """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width).
+
+        ``places`` are those of the pictures' records, for messages.
+        """
+        where = places or [""] * len(pictures)
+        arrays = [self.pixels(picture, place) for picture, place in zip(pictures, where, strict=True)]
         height, width = (max(array.shape[axis] for array in arrays) for axis in (1, 2))
         mean, std = (
             torch.tensor(getattr(self.image_processor, name), dtype=torch.float32)[:, None, None]
@@ -81,15 +118,34 @@ class ImageStore:
             mask[number, :rows, :columns] = 1
         return {"pixel_values": values} if bool(mask.all()) else {"pixel_values": values, "pixel_mask": mask}
 
-    def _decoded(self, picture: Picture) -> Image.Image:
+    def _version(self, picture: Picture) -> _Version:
+        upright = bool(getattr(self.image_processor, EXIF_SWITCH, True))
         try:
-            image = decode(picture)
+            file = Path(picture.table) if isinstance(picture, Stored) else picture
+            return (file_version(file) if isinstance(file, Path) else None), upright
+        except OSError:  # reading it says what is wrong
+            return None, upright
+
+    def _prepared(self, picture: Picture, upright: bool, place: str) -> np.ndarray:
+        """The resized image; if it cannot be read and that is to be reported, one of the mean colour."""
+        try:
+            image = decode(picture, upright)
+            return self._resized(image, picture)
         except InputError as error:
             if self.damaged is None:
-                raise
-            self.damaged.add(str(error))
+                raise InputError(f"{place}: {error}" if place else str(error)) from None
+            self.damaged.add(str(error), place)
             mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
-            return Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean)
-        if self.damaged is not None:
-            self.damaged.good()
-        return image
+            return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), picture)
+
+    def _resized(self, image: Image.Image, picture: Picture) -> np.ndarray:
+        try:
+            shown = in_proportion(image, self.image_processor)
+            processed = self.image_processor(shown, do_rescale=False, do_normalize=False, do_pad=False)
+            pixels = np.asarray(processed["pixel_values"][0])
+        except Exception as error:  # image processors raise many kinds of exceptions
+            size = f"{image.width} × {image.height} pixels"
+            raise InputError(
+                f"image {name_of(picture)}: {size} cannot be resized for the model ({first_line(error)})"
+            ) from None
+        return pixels.round().clip(0, 255).astype(np.uint8)

@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 
 from PIL import Image
 
-from ..core.errors import InputError
+from ..core.errors import InputError, first_line
+from .eight_bits import to_rgb
+from .picture_files import open_picture, refuse_large
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,13 @@ class Stored:
 
 #: The image of a record. Bytes and Pillow images are decoded at every use and not cached.
 Picture: TypeAlias = Path | Stored | bytes | Image.Image
+#: Inode, size, and times of the last changes of content and of attributes.
+FileVersion: TypeAlias = tuple[int, int, int, int]
 
 
-@lru_cache(maxsize=16)
 def open_table(path: str) -> Any:
-    """An Arrow file (or stream, as Hugging Face writes it) as a table, memory-mapped, opened once per process.
+    """An Arrow file (or stream, as Hugging Face writes it) as a table, memory-mapped, opened once per process and again
+    when the file has changed.
 
     Raises:
         InputError: no such file, or it is not Arrow or is cut off.
@@ -63,33 +67,61 @@ def open_table(path: str) -> Any:
     import pyarrow as pa
 
     try:
-        with pa.memory_map(path) as source:
-            whole = source.size() >= 6 and source.read(6) == b"ARROW1"
-        source = pa.memory_map(path)
-        return (pa.ipc.open_file if whole else pa.ipc.open_stream)(source).read_all()
+        return _open_table(path, file_version(Path(path)))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{path}: not an Arrow file, or cut off ({error})") from None
 
 
-def decode(picture: Picture) -> Image.Image:
-    """The RGB image.
+@lru_cache(maxsize=16)
+def _open_table(path: str, version: FileVersion) -> Any:
+    import pyarrow as pa
+
+    with pa.memory_map(path) as source:
+        whole = source.size() >= 6 and source.read(6) == b"ARROW1"
+    source = pa.memory_map(path)
+    return (pa.ipc.open_file if whole else pa.ipc.open_stream)(source).read_all()
+
+
+def file_version(path: Path) -> FileVersion:
+    """What tells a file from the one that had its name before.
 
     Raises:
-        InputError: missing, or not an image; the message names it.
+        OSError: it cannot be accessed.
     """
-    if isinstance(picture, Image.Image):
-        return picture.convert("RGB")
-    name = "in memory" if isinstance(picture, bytes) else str(picture)
-    source = io.BytesIO(picture.read()) if isinstance(picture, Stored) else picture
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def decode(picture: Picture, upright: bool = True) -> Image.Image:
+    """The picture as RGB of 8 bits, its transparent parts on white, see :func:`~skiptune.data.eight_bits.to_rgb`.
+
+    Args:
+        picture: a file, stored, encoded bytes, or in memory. Of several frames the first counts.
+        upright: turn it as its EXIF orientation says.
+
+    Raises:
+        InputError: missing, not of a known format, damaged, or with more than
+            :data:`~skiptune.data.picture_files.MOST_PIXELS`; the message names it.
+    """
     try:
-        with Image.open(io.BytesIO(source) if isinstance(source, bytes) else source) as opened:
-            return opened.convert("RGB")
+        if isinstance(picture, Image.Image):
+            refuse_large(picture.size)
+            return to_rgb(picture, upright)
+        with open_picture(picture.read() if isinstance(picture, Stored) else picture) as opened:
+            return to_rgb(opened, upright)
+    except InputError:
+        raise
     except FileNotFoundError:
-        raise InputError(f"image {name}: no such file") from None
+        raise InputError(f"image {name_of(picture)}: no such file") from None
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
-        raise InputError(f"image {name}: cannot be read ({error})") from None
+        raise InputError(f"image {name_of(picture)}: cannot be read ({first_line(error)})") from None
+
+
+def name_of(picture: Picture) -> str:
+    """What messages call a picture."""
+    return str(picture) if isinstance(picture, Path | Stored) else "in memory"
 
 
 def image_problem(path: Path, open_it: bool = True) -> str:
@@ -105,12 +137,12 @@ def image_problem(path: Path, open_it: bool = True) -> str:
         if not status.st_size:
             return f"image {path}: empty file"
         if open_it:
-            with Image.open(path) as image:
+            with open_picture(path) as image:
                 image.verify()
     except FileNotFoundError:
         return f"image {path}: no such file"
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
-        return f"image {path}: cannot be read ({error})"
+        return f"image {path}: cannot be read ({first_line(error)})"
     return ""
 
 

@@ -23,7 +23,7 @@ from ..families.family import Family
 from ..models.construction import unsaid
 from ..models.loading import load_family, load_model
 from ..tasks.answer import Answer
-from ..tasks.evaluation import predict
+from ..tasks.evaluation import Asked, predict
 from ..tasks.task import Task
 from .hub import local_folder
 from .load import open_export
@@ -153,7 +153,7 @@ class SharedBase:
         return load_task(attached.folder, attached.model) if attached.task is None else attached.task
 
     def answer(
-        self, name: str, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
+        self, name: str, image: Asked, text: str, top: int = 5, image2: Asked | None = None
     ) -> list[Answer]:
         """Answer a question with one task, as :func:`skiptune.predict`. May be called from several threads at once.
 

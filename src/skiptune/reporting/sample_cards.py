@@ -6,10 +6,11 @@ import base64
 import io
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
-from PIL import Image
-
+from ..core.errors import InputError
 from ..core.formatting import file_name
+from ..data.pictures import decode
 from .result_sections import Sample
 
 _THUMBNAIL = 240  # pixels a side at most
@@ -60,11 +61,11 @@ def _verdict(sample: Sample) -> tuple[str, str, str]:
 
 
 def _thumbnail(path: str) -> str | None:
-    buffer = io.BytesIO()
     try:
-        with Image.open(path) as opened:
-            opened.thumbnail((_THUMBNAIL, _THUMBNAIL))
-            opened.convert("RGB").save(buffer, "JPEG", quality=90, subsampling=0)
-    except Exception:  # moved, deleted or damaged since; Pillow's decoders raise many kinds of exceptions
+        image = decode(Path(path))
+    except InputError:  # moved, deleted or damaged since
         return None
+    buffer = io.BytesIO()
+    image.thumbnail((_THUMBNAIL, _THUMBNAIL))
+    image.save(buffer, "JPEG", quality=90, subsampling=0)
     return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

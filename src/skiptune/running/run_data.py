@@ -8,7 +8,9 @@ from pathlib import Path
 from ..core.distributed import rank
 from ..core.progress import console, say_once
 from ..data.damaged import Damaged
+from ..data.images import EXIF_SWITCH
 from ..data.parts import Data, read_parts
+from ..data.records import Records
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_processor
 from ..tasks.registry import TASKS
@@ -30,8 +32,10 @@ def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     task = TASKS[recipe.task].from_data(load_processor(recipe.model), data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
         say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
-    most = {} if recipe.data.most_bad is None else {"most_bad": recipe.data.most_bad}
-    task.images.damaged = Damaged(folder / "logs" / "bad-images.log", **most)
+    images = sum(len(Records.of(part).pictures()) for part in (data.train, data.validation, data.test))
+    task.images.damaged = Damaged(images, recipe.data.most_bad, folder / "logs" / "bad-images.log")
+    if not recipe.data.exif_orientation:
+        setattr(task.images.image_processor, EXIF_SWITCH, False)
     return task
 
 

@@ -3,50 +3,106 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import torch
+from PIL import Image
 from torch import nn
 
 from ..core.errors import InputError
+from ..data.damaged import Damaged
+from ..data.pictures import Picture, Stored
 from ..data.record import Record
+from ..data.records import Records
 from .answer import Answer
 from .task import Evaluation, Task
+
+#: An image to ask about.
+Asked: TypeAlias = str | Path | bytes | Image.Image
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, task: Task, records: Sequence[Record], batch_size: int = 64, title: str = "evaluating"
+    model: nn.Module,
+    task: Task,
+    records: Sequence[Record],
+    batch_size: int = 64,
+    title: str = "evaluating",
+    most_bad: float | None = None,
 ) -> Evaluation:
     """Measure ``model`` as it stands (with the blocks skipped that are skipped now).
 
+    An image that cannot be read is replaced by one of the mean colour and named in the result's ``damaged``.
+
+    Args:
+        model: for the task.
+        task: what is measured.
+        records: of the task.
+        batch_size: records in a batch.
+        title: of the progress bar.
+        most_bad: the share of images that cannot be read above which to stop; ``None``: 1 %, but up to ten where there
+            are few, and never more than a fifth.
+
     Raises:
-        InputError: there are no records, they are not of the task, or an image cannot be read.
+        InputError: there are no records, they are not of the task, too many images cannot be read, or ``batch_size`` or
+            ``most_bad`` is out of range.
     """
     if not records:
         raise InputError("there are no records to evaluate")
+    if batch_size < 1:
+        raise InputError(f"batch_size: {batch_size}; a batch has at least 1 record")
+    if most_bad is not None and not 0 <= most_bad <= 1:
+        raise InputError(f"most_bad: {most_bad} is not a share between 0 and 1")
     task.check(records)
+    damaged = None
+    if task.images.damaged is None:
+        damaged = Damaged(_count_images(records), most_bad)
+        task = task.reporting(damaged)
     training = model.training
     model.eval()
     try:
-        return task.measure(model, records, batch_size, title)
+        found = task.measure(model, records, batch_size, title)
     finally:
         model.train(training)
+    return found if damaged is None else replace(found, damaged=tuple(damaged.problems()))
 
 
 @torch.inference_mode()
 def predict(
-    model: nn.Module, task: Task, image: str | Path, text: str, top: int = 5, image2: str | Path | None = None
+    model: nn.Module, task: Task, image: Asked, text: str, top: int = 5, image2: Asked | None = None
 ) -> list[Answer]:
     """The ``top`` most likely answers, each ``{"answer", "probability"}``, best first.
 
     Retrieval gives one entry, ``{"answer", "score"}``: how well image and text go together, to compare with others.
 
+    Images are files, encoded bytes, or Pillow images.
+
     Raises:
-        InputError: an image cannot be read, the text is empty, or the task is about another number of images.
+        InputError: an image cannot be read, the text is empty, ``top`` is less than 1, or the task is about another
+            number of images.
     """
-    if not text.strip():
+    if not isinstance(text, str) or not text.strip():
         raise InputError("the question is empty")
-    second = None if image2 is None else Path(image2)
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise InputError(f"top: {top!r}; expected how many answers to give, at least 1")
+    second = None if image2 is None else _picture(image2)
     model.eval()
-    return task.answer(model, Record(Path(image), text, image2=second), top)
+    return task.reporting(None).answer(model, Record(_picture(image), text, image2=second), top)
+
+
+def _picture(image: Asked) -> Picture:
+    if isinstance(image, bytes | Image.Image):
+        return image
+    if isinstance(image, str | Path):
+        return Path(image)
+    raise InputError(f"image: {type(image).__name__}; expected a path, encoded bytes or a Pillow image")
+
+
+def _count_images(records: Sequence[Record]) -> int:
+    """The number of different images."""
+    if isinstance(records, Records):
+        return len(records.pictures())
+    pictures = (picture for record in records for picture in record.images)
+    return len({picture if isinstance(picture, Path | Stored) else id(picture) for picture in pictures})

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..data.damaged import Damaged
 from ..data.images import ImageStore
 from ..data.record import Record
 from ..families.registry import family_of_processor
@@ -39,6 +40,7 @@ class Evaluation:
         unknown: records whose answers are not among the model's, so that no prediction is right.
         predictions: one per record.
         scores: of the predictions, each in [0, 1].
+        damaged: problems of images that could not be read and were replaced by the mean colour.
     """
 
     metrics: dict[str, float]
@@ -47,6 +49,7 @@ class Evaluation:
     unknown: int
     predictions: tuple[str, ...]
     scores: tuple[float, ...]
+    damaged: tuple[str, ...] = ()
 
     @property
     def headline(self) -> float:
@@ -103,6 +106,12 @@ class Task(ABC):
         """The same task with another processor."""
         other = copy.copy(self)
         Task.__init__(other, processor)
+        return other
+
+    def reporting(self, damaged: Damaged | None) -> Self:
+        """The same task, which reports images that cannot be read to ``damaged``; with ``None`` they raise."""
+        other = copy.copy(self)
+        other.images = self.images.reporting(damaged)
         return other
 
     @property

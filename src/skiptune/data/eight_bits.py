@@ -1,0 +1,81 @@
+"""Pictures of every kind as red, green and blue of 8 bits, upright, on white."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+#: The EXIF tag, and what makes a picture upright again, by its value.
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
+_WHITE = 255
+#: By how much greys may lie outside their range and are cut off, as a share of it: filters overshoot by less.
+_OVERSHOOT = 0.1
+
+
+def to_rgb(image: Image.Image, upright: bool = True) -> Image.Image:
+    """The picture as RGB.
+
+    Transparent parts show white. Of 16 bits the upper 8 are kept. Greys of 32 bits do not tell their range: floats are
+    taken as 0 to 1 or 0 to 255, whole numbers as 0 to 255 or 0 to 65,535, the smaller range that holds them all.
+
+    Args:
+        image: of any of Pillow's modes; its pixels may still have to be decoded.
+        upright: turn it as its EXIF orientation says. TIFF files are always turned.
+
+    Raises:
+        ValueError: greys outside these ranges, or a mode that has no colours to show.
+        Exception: what Pillow raises about damaged pixels, of many kinds.
+    """
+    image.load()
+    turn = _TURNS.get(_orientation(image)) if upright else None
+    if image.mode in ("I", "F") or image.mode.startswith("I;"):
+        found = Image.fromarray(_greys(image)).convert("RGB")
+    elif image.mode in _WITH_ALPHA or "transparency" in image.info:
+        whole = image.convert("LA") if image.mode == "La" else image
+        whole = whole.convert("RGBA")
+        found = Image.new("RGB", image.size, "white")
+        found.paste(whole.convert("RGB"), mask=whole.getchannel("A"))
+    else:
+        found = image.convert("RGB")
+    return found if turn is None else found.transpose(turn)
+
+
+def _orientation(image: Image.Image) -> int:
+    """The EXIF orientation; 1, upright, where EXIF is missing or damaged."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:  # Pillow's readers of metadata raise many kinds of exceptions; the pixels are good
+        return 1
+
+
+def _greys(image: Image.Image) -> np.ndarray:
+    """Greys of more than 8 bits as ``(height, width)`` uint8; a PNG's transparent grey is white."""
+    values = np.asarray(image)
+    if image.mode.startswith("I;"):
+        found = (values >> 8).astype(np.uint8)
+    else:
+        found = _in_range(values, (1, 255) if image.mode == "F" else (255, 65_535))
+    transparent = image.info.get("transparency")
+    return np.where(values == transparent, np.uint8(_WHITE), found) if isinstance(transparent, int) else found
+
+
+def _in_range(values: np.ndarray, largest: tuple[int, int]) -> np.ndarray:
+    """Values of the first range that holds them, as 0 to 255."""
+    low, high = float(values.min()), float(values.max())
+    for top in largest:
+        if -_OVERSHOOT * top <= low and high <= (1 + _OVERSHOOT) * top:
+            if top > _WHITE:
+                return (values.clip(0, top).astype(np.int32) >> 8).astype(np.uint8)
+            scale = np.float32(_WHITE / top)
+            return (values.clip(0, top) * scale).round().astype(np.uint8)
+    raise ValueError(f"greys from {low:g} to {high:g}; expected 0 to {largest[0]:,} or 0 to {largest[1]:,}")
