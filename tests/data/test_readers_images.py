@@ -65,7 +65,7 @@ def test_damaged_images_are_replaced_counted_and_named(tmp_path: Path, image: Pa
     broken.write_bytes(content)
     with pytest.raises(InputError, match=r"broken\.jpg: cannot be read"):
         ImageStore(processor).batch([image, broken])
-    damaged = Damaged(tmp_path / "logs" / "damaged.txt")
+    damaged = Damaged(5, log=tmp_path / "logs" / "damaged.txt")
     store = ImageStore(processor, damaged=damaged)
     values = store.batch([image, broken, broken])["pixel_values"]
     assert values[1].abs().max() < 0.01
@@ -83,12 +83,37 @@ def test_a_cut_off_jpeg_passes_the_index_and_is_caught_later(tmp_path: Path, ima
 
 
 def test_too_many_damaged_images_end_the_run(tmp_path: Path, processor) -> None:
-    store = ImageStore(processor, damaged=Damaged(tmp_path / "log.txt", most_bad=0.002))
+    store = ImageStore(processor, damaged=Damaged(1000, 0.002, tmp_path / "log.txt"))
     for number in range(2):
-        store.pixels(tmp_path / f"{number}.png")
-    with pytest.raises(InputError, match=r"3 of 3 images cannot be read, more than 0\.2%.*log\.txt.*2\.png"):
+        store.pixels(tmp_path / f"{number}.png", place="train.jsonl, line 7")
+        store.pixels(tmp_path / f"{number}.png", place="train.jsonl, line 8")
+    said = r"3 of 1000 images cannot be read \(all are named in .*log\.txt\); at most 2 may be .*2\.png: no such file"
+    with pytest.raises(InputError, match=said):
         store.pixels(tmp_path / "2.png")
-    assert len(store.damaged.problems()) == 3
+    assert [line.endswith("; needed by train.jsonl, line 7") for line in store.damaged.problems()] == [
+        True,
+        True,
+        False,
+    ]
+
+
+def test_damaged_images_of_all_processes_count_together_and_those_of_an_earlier_start_do_not(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    log.write_text("image old.png: no such file\n")
+    first = Damaged(10, 0.2, log)
+    second = pickle.loads(pickle.dumps(first))
+    first.add("image a.png: no such file")
+    second.add("image a.png: no such file", "line 3")
+    second.add("image b.png: no such file")
+    with pytest.raises(InputError, match=r"3 of 10 images .* at most 2 may be damaged"):
+        first.add("image c.png: no such file")
+    assert len(first.problems()) == 4
+
+
+@pytest.mark.parametrize(("images", "share", "most"), [(1, None, 0), (13, None, 2), (300, None, 10), (5000, None, 50)])
+def test_how_many_may_be_damaged(images: int, share: float | None, most: int) -> None:
+    assert Damaged(images, share).most == most
+    assert Damaged(100, 0.07).most == 7
 
 
 class Collate:
@@ -106,7 +131,7 @@ def test_workers_read_the_same_pixels(tmp_path: Path, image: Path, processor) ->
     with pa.OSFile(str(tmp_path / "t.arrow"), "wb") as sink, pa.ipc.new_file(sink, content.schema) as writer:
         writer.write_table(content)
     pictures = [image, Stored(str(tmp_path / "t.arrow"), "image", 0), tmp_path / "missing.png"]
-    damaged = Damaged(tmp_path / "damaged.txt")
+    damaged = Damaged(5, log=tmp_path / "damaged.txt")
     collate = Collate(ImageStore(processor, damaged=damaged))
     records = Records.of([Record(picture, "q?") for picture in pictures])
     collate.store.pixels(image)

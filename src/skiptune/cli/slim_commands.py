@@ -44,7 +44,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
-    from ..running.run_data import report_bad_rows
+    from ..running.run_data import report_bad_rows, report_damaged
     from ..tasks.evaluation import evaluate as measure
     from ..tasks.predictions import write_predictions, write_submission
     from ..tasks.retrieval import Retrieval, comparable
@@ -63,6 +63,7 @@ def evaluate(options: EvaluateOptions) -> None:
             raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
         task.shortlist = None
     found = measure(slim, task, records, options.batch_size)
+    report_damaged(found.damaged)
     if options.predictions is not None:
         write_predictions(options.predictions, records, found)
     if options.submission is not None:
@@ -73,9 +74,6 @@ def evaluate(options: EvaluateOptions) -> None:
         return
     for metric, value in found.metrics.items():
         typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
-    if found.damaged:
-        typer.echo(f"{len(found.damaged)} images cannot be read; grey ones stood in for them:")
-        typer.echo("\n".join(found.damaged))
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(slim):
         typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
     if found.unknown:

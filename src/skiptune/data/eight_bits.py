@@ -18,7 +18,8 @@ _TURNS = {
 }
 _WITH_ALPHA = ("LA", "La", "PA", "RGBA", "RGBa")
 _WHITE = 255
-#: By how much greys may lie outside their range and are cut off, as a share of it: filters overshoot by less.
+_LARGEST = 65_535
+#: By how much floats may lie outside their range and are cut off, as a share of it: filters overshoot by less.
 _OVERSHOOT = 0.1
 
 
@@ -63,19 +64,26 @@ def _greys(image: Image.Image) -> np.ndarray:
     values = np.asarray(image)
     if image.mode.startswith("I;"):
         found = (values >> 8).astype(np.uint8)
+    elif image.mode == "F":
+        found = _of_floats(values)
     else:
-        found = _in_range(values, (1, 255) if image.mode == "F" else (255, 65_535))
+        found = _of_integers(values)
     transparent = image.info.get("transparency")
     return np.where(values == transparent, np.uint8(_WHITE), found) if isinstance(transparent, int) else found
 
 
-def _in_range(values: np.ndarray, largest: tuple[int, int]) -> np.ndarray:
-    """Values of the first range that holds them, as 0 to 255."""
+def _of_floats(values: np.ndarray) -> np.ndarray:
+    """0 to 1, or 0 to 255, as uint8."""
     low, high = float(values.min()), float(values.max())
-    for top in largest:
+    for top in (1, _WHITE):
         if -_OVERSHOOT * top <= low and high <= (1 + _OVERSHOOT) * top:
-            if top > _WHITE:
-                return (values.clip(0, top).astype(np.int32) >> 8).astype(np.uint8)
-            scale = np.float32(_WHITE / top)
-            return (values.clip(0, top) * scale).round().astype(np.uint8)
-    raise ValueError(f"greys from {low:g} to {high:g}; expected 0 to {largest[0]:,} or 0 to {largest[1]:,}")
+            return (values.clip(0, top) * np.float32(_WHITE / top)).round().astype(np.uint8)
+    raise ValueError(f"greys from {low:g} to {high:g}; expected 0 to 1 or 0 to 255")
+
+
+def _of_integers(values: np.ndarray) -> np.ndarray:
+    """0 to 255, or 0 to 65,535, as uint8."""
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > _LARGEST:
+        raise ValueError(f"greys from {low} to {high}; expected 0 to 255 or 0 to 65535")
+    return (values if high <= _WHITE else values >> 8).astype(np.uint8)

@@ -90,11 +90,15 @@ class ImageStore:
             return np.array(picture.policy(image, picture.draw)).transpose(2, 0, 1)  # a copy: Pillow's is read-only
         key, version = picture if isinstance(picture, Path | Stored) else None, self._version(picture)
         pixels = None if key is None else self._kept.find(key, version)
-        if pixels is None:
-            pixels = self._prepared(picture, version[1], place)
+        if pixels is not None:
+            return pixels
+        try:
+            pixels = self._resized(decode(picture, version[1]), picture)
+        except InputError as error:
+            return self._replacement(picture, error, place)
+        if key is not None:
             worker = get_worker_info()
-            if key is not None:
-                self._kept.add(key, version, pixels, self.memory_limit // (worker.num_workers if worker else 1))
+            self._kept.add(key, version, pixels, self.memory_limit // (worker.num_workers if worker else 1))
         return pixels
 
     def batch(self, pictures: Sequence[Picture | Varied], places: Sequence[str] = ()) -> dict[str, Tensor]:
@@ -126,17 +130,14 @@ class ImageStore:
         except OSError:  # reading it says what is wrong
             return None, upright
 
-    def _prepared(self, picture: Picture, upright: bool, place: str) -> np.ndarray:
-        """The resized image; if it cannot be read and that is to be reported, one of the mean colour."""
-        try:
-            image = decode(picture, upright)
-            return self._resized(image, picture)
-        except InputError as error:
-            if self.damaged is None:
-                raise InputError(f"{place}: {error}" if place else str(error)) from None
-            self.damaged.add(str(error), place)
-            mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
-            return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), picture)
+    def _replacement(self, picture: Picture, error: InputError, place: str) -> np.ndarray:
+        """An image of the mean colour for one that cannot be read, which is reported. It is not kept, so that the next
+        evaluation reports it again."""
+        if self.damaged is None:
+            raise InputError(f"{place}: {error}" if place else str(error)) from None
+        self.damaged.add(str(error), place)
+        mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
+        return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), picture)
 
     def _resized(self, image: Image.Image, picture: Picture) -> np.ndarray:
         try:

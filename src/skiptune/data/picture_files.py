@@ -61,7 +61,7 @@ def open_picture(source: Path | bytes) -> Iterator[ImageFile]:
         with image_class(file) as image:
             refuse_large(image.size)
             if isinstance(image, TiffImageFile):
-                refuse_large((int(image.tag_v2.get(tag, 1)) for tag in (_TILE_WIDTH, _TILE_HEIGHT)))
+                refuse_large(int(image.tag_v2.get(tag, 1)) for tag in (_TILE_WIDTH, _TILE_HEIGHT))
             if isinstance(image, PngImageFile):
                 _stretch_transparent(image)
             yield image

@@ -102,9 +102,11 @@ def decode(picture: Picture, upright: bool = True) -> Image.Image:
         upright: turn it as its EXIF orientation says.
 
     Raises:
-        InputError: missing, not of a known format, damaged, or with more than
+        InputError: missing, no picture, not of a known format, damaged, or with more than
             :data:`~skiptune.data.picture_files.MOST_PIXELS`; the message names it.
     """
+    if not isinstance(picture, Path | Stored | bytes | Image.Image):
+        raise InputError(f"image: {type(picture).__name__}; expected a path, encoded bytes or a Pillow image")
     try:
         if isinstance(picture, Image.Image):
             refuse_large(picture.size)

@@ -152,9 +152,7 @@ class SharedBase:
         attached = self._find(name)
         return load_task(attached.folder, attached.model) if attached.task is None else attached.task
 
-    def answer(
-        self, name: str, image: Asked, text: str, top: int = 5, image2: Asked | None = None
-    ) -> list[Answer]:
+    def answer(self, name: str, image: Asked, text: str, top: int = 5, image2: Asked | None = None) -> list[Answer]:
         """Answer a question with one task, as :func:`skiptune.predict`. May be called from several threads at once.
 
         Raises:

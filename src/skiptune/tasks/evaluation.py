@@ -93,11 +93,7 @@ def predict(
 
 
 def _picture(image: Asked) -> Picture:
-    if isinstance(image, bytes | Image.Image):
-        return image
-    if isinstance(image, str | Path):
-        return Path(image)
-    raise InputError(f"image: {type(image).__name__}; expected a path, encoded bytes or a Pillow image")
+    return Path(image) if isinstance(image, str) else image
 
 
 def _count_images(records: Sequence[Record]) -> int:
