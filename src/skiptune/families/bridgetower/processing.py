@@ -27,9 +27,13 @@ def sizes(config: BridgeTowerConfig) -> InputSizes:
 
 
 def image_processor(config: BridgeTowerConfig, side: int) -> BridgeTowerImageProcessorPil:
-    """Images keep their shape, the shorter side gets ``side`` pixels, and the middle square is kept."""
-    edge = {"shortest_edge": side}
-    return BridgeTowerImageProcessorPil(size=edge, crop_size=edge, size_divisor=config.vision_config.patch_size)
+    """Images keep their shape, the shorter side gets ``side`` pixels, and the middle square is kept.
+
+    Before, sides are rounded down to multiples of transformers' 32; of a patch, where 32 do not divide ``side``.
+    """
+    edge, usual = {"shortest_edge": side}, BridgeTowerImageProcessorPil.size_divisor
+    divisor = config.vision_config.patch_size if side % usual else usual
+    return BridgeTowerImageProcessorPil(size=edge, crop_size=edge, size_divisor=divisor)
 
 
 def fresh_processor(config: BridgeTowerConfig) -> BridgeTowerProcessor:

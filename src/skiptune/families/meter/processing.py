@@ -1,15 +1,46 @@
-"""METER's inputs: RoBERTa's tokenizer, and square images with CLIP's mean and spread, resized by Pillow."""
+"""METER's inputs: RoBERTa's tokenizer, and the middle of images with CLIP's mean and spread, resized by Pillow."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from transformers import ProcessorMixin
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from ..byte_tokenizer import byte_tokenizer
 from ..family import InputSizes
 from .configuration import MeterConfig
+
+#: Longer images lose their ends before they are resized, which would take memory for what is cropped later.
+_LONGEST = 16
+
+
+class MeterImageProcessor(CLIPImageProcessorPil):
+    """As the released code has it, in training and in tests: the shorter side is resized (bicubic) and the middle kept.
+
+    Settings saved with a model go before that: models of earlier versions squash the whole image to a square.
+    """
+
+    def resize(self, image: np.ndarray, size: Any, resample: Any = None, **given: Any) -> np.ndarray:
+        """Resize ``(channels, height, width)``; ``size`` names the shorter side, or height and width."""
+        if size.shortest_edge:
+            most = _LONGEST * min(image.shape[1:])
+            image = _middle(image, min(image.shape[1], most), min(image.shape[2], most))
+        resized: np.ndarray = super().resize(image, size, resample, **given)
+        return resized
+
+    def center_crop(self, image: np.ndarray, size: Any, **given: Any) -> np.ndarray:
+        """The middle of ``(channels, height, width)``, at the pixel that torchvision's ``CenterCrop`` begins at."""
+        if min(image.shape[1] - size.height, image.shape[2] - size.width) < 0:  # is filled up
+            filled: np.ndarray = super().center_crop(image, size, **given)
+            return filled
+        return _middle(image, size.height, size.width)
+
+
+def _middle(image: np.ndarray, height: int, width: int) -> np.ndarray:
+    top, left = (round((whole - part) / 2) for whole, part in zip(image.shape[1:], (height, width), strict=True))
+    return image[:, top : top + height, left : left + width]
 
 
 class MeterProcessor(ProcessorMixin):
@@ -21,12 +52,12 @@ class MeterProcessor(ProcessorMixin):
     @classmethod
     def square(cls, side: int, tokenizer: Any) -> MeterProcessor:
         """Images are resized to ``side`` × ``side`` pixels (bicubic), whatever their aspect ratio, and not cropped."""
-        return cls(square_images(side), tokenizer)
+        return cls(MeterImageProcessor(size={"height": side, "width": side}, do_center_crop=False), tokenizer)
 
 
-def square_images(side: int) -> CLIPImageProcessorPil:
-    """What :meth:`MeterProcessor.square` does to images."""
-    return CLIPImageProcessorPil(size={"height": side, "width": side}, do_center_crop=False)
+def image_processor(config: MeterConfig, side: int) -> MeterImageProcessor:
+    """The shorter side gets ``side`` pixels, and the middle square is kept."""
+    return MeterImageProcessor(size={"shortest_edge": side}, crop_size={"height": side, "width": side})
 
 
 def sizes(config: MeterConfig) -> InputSizes:
@@ -43,4 +74,4 @@ def sizes(config: MeterConfig) -> InputSizes:
 
 def fresh_processor(config: MeterConfig) -> MeterProcessor:
     """For a model with random weights: a byte tokenizer, images of the configuration's size."""
-    return MeterProcessor.square(config.image_size, byte_tokenizer(config.max_text_length))
+    return MeterProcessor(image_processor(config, config.image_size), byte_tokenizer(config.max_text_length))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
-
 from .. import released_settings
 from ..family import Family, encoder_kind, fusion_kind
 from . import processing, skipping
@@ -15,7 +13,7 @@ from .heads import (
     MeterForVisualReasoning,
 )
 from .modeling import MeterFusionLayer
-from .processing import MeterProcessor
+from .processing import MeterImageProcessor, MeterProcessor
 from .skipping import SkippableClipLayer, SkippableRobertaLayer
 
 FAMILY = Family(
@@ -50,7 +48,7 @@ FAMILY = Family(
     pads_images=False,
     matching=True,
     released=released_settings.METER,
-    processor_classes=(MeterProcessor, CLIPImageProcessorPil),
-    image_processor=lambda config, side: processing.square_images(side),
+    processor_classes=(MeterProcessor, MeterImageProcessor),
+    image_processor=processing.image_processor,
     fresh_processor=processing.fresh_processor,
 )
