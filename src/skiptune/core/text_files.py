@@ -62,7 +62,7 @@ def parse_json(text: str, subject: str) -> Any:
         InputError: not JSON, a key twice, or what :func:`~skiptune.core.plain_values.refuse_unusable` refuses.
     """
     try:
-        value = json.loads(text, object_pairs_hook=_each_key_once, parse_int=whole_number)
+        value = json.loads(text, object_pairs_hook=each_key_once, parse_int=whole_number)
     except json.JSONDecodeError as error:
         raise InputError(
             f"{subject}: not valid JSON at line {error.lineno}: {error.msg}; truncated or edited?"
@@ -75,7 +75,12 @@ def parse_json(text: str, subject: str) -> Any:
     return value
 
 
-def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """The mapping of a JSON object's members, for ``object_pairs_hook``.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

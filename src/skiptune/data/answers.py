@@ -6,15 +6,21 @@ https://visualqa.org/evaluation.html), including behaviour that is not in its de
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from ..core.errors import InputError
+from ..core.shown import shown
 
 #: An answer is in the vocabulary if it is the most common one of at least this many questions.
 LEAST_COUNT = 9
 _LEFT_OUT_ANNOTATORS = 3
+
+#: From here on floats leave out whole numbers.
+_EXACT = 2.0**53
 
 _PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 _COMMA_IN_NUMBER = re.compile(r"\d,\d")
@@ -51,6 +57,24 @@ def _apostrophes() -> dict[str, str]:
 
 
 _APOSTROPHES = _apostrophes()
+
+
+def answer_text(value: Any, name: str = "answer") -> str:
+    """An answer as it is kept: a text without white space around it; a number in its shortest form, 2.0 as ``"2"``.
+
+    Raises:
+        InputError: blank, no finite number, or neither text nor number.
+    """
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    try:
+        if isinstance(value, int) and not isinstance(value, bool):
+            return str(value)
+        if isinstance(value, float) and math.isfinite(value):
+            return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    except ValueError:  # Python refuses to write thousands of digits
+        pass
+    raise InputError(f"{name}: {shown(value)} is neither a text nor a finite number")
 
 
 def normalise_answer(answer: str) -> str:
@@ -97,11 +121,13 @@ def official_accuracy(answer: str, given: Sequence[str]) -> float:
 def soft_scores(given: Iterable[str]) -> dict[str, float]:
     """Training targets: 0.3, 0.6, 0.9 for an answer given once, twice, three times, and 1 for more.
 
-    Answers are counted as they were written, as in the released preprocessing of ViLT and METER; the vocabulary, which
-    is normalised, decides which of them count.
+    Answers are counted as they were written, as in the released preprocessing of ViLT and METER, but without white
+    space around them, as in the official evaluation, and without blank ones. The vocabulary, which is normalised,
+    decides which of them count.
     """
     scores = (0.0, 0.3, 0.6, 0.9, 1.0)
-    return {answer: scores[min(count, 4)] for answer, count in Counter(given).items()}
+    counts = Counter(answer.strip() for answer in given)
+    return {answer: scores[min(count, 4)] for answer, count in counts.items() if answer}
 
 
 def answer_vocabulary(majorities: Iterable[str], least: int = LEAST_COUNT) -> list[str]:

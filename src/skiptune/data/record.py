@@ -4,7 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from . import record_fields as fields
 from .pictures import Picture
+
+#: Field → the function that checks it.
+_CHECKS = {
+    "image": fields.picture,
+    "text": fields.text,
+    "answers": fields.scores,
+    "image2": fields.picture,
+    "label": fields.label,
+    "captions": fields.captions,
+    "given": fields.texts,
+    "majority": fields.text,
+    "id": fields.identifier,
+    "group": fields.identifier,
+}
 
 
 @dataclass(frozen=True)
@@ -13,6 +28,8 @@ class Record:
 
     Visual question answering uses ``image``, ``text`` and ``answers``; reasoning over pairs ``image``, ``image2``,
     ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``.
+
+    Every field is checked. A text for an image is the path of a file, and a whole number for ``id`` its digits.
 
     Attributes:
         image: where the image is.
@@ -27,6 +44,9 @@ class Record:
         group: examples of one group stay in one part of a split; empty: only shared images count.
         epoch: the pass over the data that the record is taken in: what a task draws for it depends on this, and is the
             same in every batch. A training sets it.
+
+    Raises:
+        InputError: a field holds what it cannot; the message names it.
     """
 
     image: Picture
@@ -40,6 +60,13 @@ class Record:
     id: str = ""
     group: str = ""
     epoch: int = 0
+
+    def __post_init__(self) -> None:
+        for name, checked in _CHECKS.items():
+            given = getattr(self, name)
+            found = checked(given, name)
+            if found is not given:
+                object.__setattr__(self, name, found)
 
     @property
     def question(self) -> str:

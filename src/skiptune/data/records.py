@@ -9,6 +9,7 @@ from typing import Any, overload
 import numpy as np
 
 from ..core.errors import InputError
+from . import record_fields as fields
 from .pictures import Stored
 from .record import Record
 from .record_table import BATCH, Table, TableWriter
@@ -102,12 +103,13 @@ def add_record(writer: TableWriter, record: Record) -> None:
     """Append a record to a table.
 
     Raises:
-        InputError: an image of it is in memory, not a file or stored.
+        InputError: an image of it is in memory, not a file or stored, or its name is not UTF-8.
     """
     numbers = []
     for picture in record.images:
         if not isinstance(picture, Path | Stored):
             raise InputError(f"image: {type(picture).__name__} in memory; a table holds images by file only")
+        fields.text(str(picture), "image")
         numbers.append(writer.number(picture))
     writer.add(
         (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from ..core.progress import track
 from ..data.record import Record
 from .answer import Answer
-from .task import ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_without
+from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_unless
 
 
 class Classification(Task):
@@ -99,18 +99,19 @@ class Classification(Task):
 class Labelled(Classification):
     """One right choice per record, its ``label``; cross-entropy."""
 
-    #: Names of the labels, in order.
-    choices: ClassVar[tuple[str, ...]]
-
     def __init__(self, processor: Any) -> None:
         super().__init__(processor, self.choices)
 
     @classmethod
-    def check(cls, records: Sequence[Record]) -> None:
+    def checker(cls) -> Check:
         numbers = range(len(cls.choices))
         allowed = ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
-        refuse_without(records, cls.name, "a text", lambda record: record.text)
-        refuse_without(records, cls.name, f"label {allowed}", lambda record: record.label in numbers)
+
+        def check(record: Record) -> None:
+            refuse_unless(record.text.strip(), cls.name, "a text")
+            refuse_unless(record.label in numbers, cls.name, f"label {allowed}")
+
+        return check
 
     def labels(self, records: Sequence[Record]) -> Tensor:
         """Class numbers ``(batch,)``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..data.record import Record
 from .classification import Labelled
-from .task import TaskSettings
+from .task import Check, TaskSettings, refuse_unless
 
 
 class Entailment(Labelled):
@@ -21,6 +21,16 @@ class Entailment(Labelled):
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Entailment:
         """Nothing is learnt from the records."""
         return cls(processor)
+
+    @classmethod
+    def checker(cls) -> Check:
+        labelled = super().checker()
+
+        def check(record: Record) -> None:
+            labelled(record)
+            refuse_unless(record.image2 is None, cls.name, "one image")
+
+        return check
 
     def settings(self) -> TaskSettings:
         return {}

@@ -13,7 +13,7 @@ from ..core.errors import InputError
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
-from .task import ConfigFields, TaskSettings
+from .task import Check, ConfigFields, TaskSettings, as_records, refuse_unless
 
 #: NLVR2's split-set-pair-sentence, and NLVR's split-set-sample-drawing.
 _IDENTIFIER = re.compile(r"([a-z]+\d?-\d+)-\d+-(\d+)")
@@ -38,8 +38,27 @@ class Reasoning(Labelled):
 
     @classmethod
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Reasoning:
-        """As many images as the first record has."""
-        return cls(processor, len(records[0].images))
+        """As many images as the first record has.
+
+        Raises:
+            InputError: there is none.
+        """
+        if not (found := as_records(records)):
+            raise InputError("records: there are none to tell the number of images")
+        return cls(processor, len(found[0].images))
+
+    @classmethod
+    def checker(cls) -> Check:
+        """Every record has as many images as the first one."""
+        labelled = super().checker()
+        first: list[int] = []
+
+        def check(record: Record) -> None:
+            labelled(record)
+            first.extend([len(record.images)][len(first) :])
+            refuse_unless(len(record.images) == first[0], cls.name, f"{first[0]} image(s), as the first one has")
+
+        return check
 
     @property
     def head(self) -> str:

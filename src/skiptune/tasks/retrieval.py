@@ -28,7 +28,7 @@ from .answer import Answer
 from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .shortlist import Shortlist
-from .task import ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_without
+from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, as_records, on_device, refuse_unless
 
 #: Bytes of encoded texts that an evaluation holds at a time.
 _KEPT = 2**30
@@ -76,7 +76,7 @@ class Retrieval(Task):
     @classmethod
     def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Retrieval:
         """The false texts are captions of other images in ``records``; ``options`` as in :class:`RetrievalConfig`."""
-        return cls(processor, records, **options)
+        return cls(processor, as_records(records), **options)
 
     def settings(self) -> TaskSettings:
         return {"false_texts": self.false_texts, "matching_loss": self.matching_loss, "shortlist": self.shortlist}
@@ -86,8 +86,12 @@ class Retrieval(Task):
         return {"matching_loss": self.matching_loss} if family.matching else {}
 
     @classmethod
-    def check(cls, records: Sequence[Record]) -> None:
-        refuse_without(records, cls.name, "captions", lambda record: record.captions)
+    def checker(cls) -> Check:
+        def check(record: Record) -> None:
+            refuse_unless(record.captions, cls.name, "captions")
+            refuse_unless(record.image2 is None, cls.name, "one image")
+
+        return check
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``input_ids``, ``attention_mask`` (batch, 1 + false texts, tokens), pixels, and ``labels``, all 0: the true

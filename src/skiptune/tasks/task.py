@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..core.shown import shown
 from ..data.damaged import Damaged
 from ..data.images import ImageStore
 from ..data.record import Record
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _LONGEST_TEXT = 512
 #: Fields of a transformers configuration, whose values are of any type.
 ConfigFields: TypeAlias = dict[str, Any]
+#: Refuses a record that is not of a task, by an :class:`InputError`.
+Check: TypeAlias = Callable[[Record], None]
 
 
 @dataclass(frozen=True)
@@ -92,8 +95,14 @@ class Task(ABC):
     unit: ClassVar[str]
     #: The power of the number of records by which the time of an evaluation grows.
     growth: ClassVar[int] = 1
+    #: Names of the labels that records have, in order; none for tasks without labels.
+    choices: ClassVar[tuple[str, ...]] = ()
+    #: Number of images that a record is about.
+    number: int = 1
 
     def __init__(self, processor: Any) -> None:
+        if not hasattr(getattr(processor, "image_processor", processor), "image_mean"):
+            raise InputError(f"processor: {shown(processor)} is none; give that of load_processor(model)")
         self.processor = processor
         self.images = ImageStore(getattr(processor, "image_processor", processor))
 
@@ -140,12 +149,22 @@ class Task(ABC):
 
     @classmethod
     @abstractmethod
-    def check(cls, records: Sequence[Record]) -> None:
-        """Refuse records that are not of this task.
+    def checker(cls) -> Check:
+        """A function for the records of one part of the data; it may compare each with those before it."""
+
+    @classmethod
+    def check(cls, records: Iterable[Record]) -> None:
+        """Refuse records of which any is not of this task.
 
         Raises:
-            InputError: names the field that is missing.
+            InputError: names the record, by its place from 1 on, and the field that is missing.
         """
+        check = cls.checker()
+        for number, record in enumerate(as_records(records), start=1):
+            try:
+                check(record)
+            except InputError as error:
+                raise InputError(f"record {number}: {error}") from None
 
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well
         """Initialise an untrained head from the training ``records``. In place."""
@@ -184,12 +203,27 @@ def on_device(batch: dict[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
     return {name: value.to(device) for name, value in batch.items()}
 
 
-def refuse_without(records: Sequence[Record], task: str, what: str, has: Any) -> None:
-    """Refuse records that lack something a task needs; checks the first ones.
+def refuse_unless(fine: object, task: str, what: str) -> None:
+    """Refuse a record that lacks what a task needs, or has what it does not use.
 
     Raises:
         InputError: names the task and the field.
     """
-    for number in range(min(len(records), 100)):
-        if not has(records[number]):
-            raise InputError(f"task {task!r} needs records with {what}; record {number + 1} has none")
+    if not fine:
+        raise InputError(f"task {task!r} needs records with {what}; this one is of another kind")
+
+
+def as_records(records: object) -> Sequence[Record]:
+    """Records that a user gives, as a sequence.
+
+    Raises:
+        InputError: they are something else.
+    """
+    if isinstance(records, Sequence) and len(records) and isinstance(records[0], Record):
+        found: Sequence[Record] = records
+    else:
+        found = list(records) if isinstance(records, Iterable) and not isinstance(records, str) else [records]  # type: ignore[list-item]
+    for record in found if isinstance(found, list) else ():  # tables hold nothing else
+        if not isinstance(record, Record):
+            raise InputError(f"records: {shown(record)} is not a Record; skiptune.read_jsonl gives them")
+    return found

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.record import Record
 from .classification import Classification
-from .task import refuse_without
+from .task import Check, as_records, refuse_unless
 
 if TYPE_CHECKING:
     from ..data.parts import Data
@@ -39,7 +39,7 @@ class Vqa(Classification):
         Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
         released heads' labels.
         """
-        return cls(processor, _vocabulary([records], least))
+        return cls(processor, _vocabulary([as_records(records)], least))
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Vqa:
@@ -70,8 +70,13 @@ class Vqa(Classification):
         last.bias.copy_(torch.logit(share.clamp(1 / (2 * len(rows)), 0.5)))
 
     @classmethod
-    def check(cls, records: Sequence[Record]) -> None:
-        refuse_without(records, cls.name, "a text", lambda record: record.text)
+    def checker(cls) -> Check:
+        def check(record: Record) -> None:
+            refuse_unless(record.text.strip(), cls.name, "a question")
+            refuse_unless(record.label is None, cls.name, "answers, not a label")
+            refuse_unless(record.image2 is None, cls.name, "one image")
+
+        return check
 
     def labels(self, records: Sequence[Record]) -> Tensor:
         """Soft scores ``(batch, answers)``."""

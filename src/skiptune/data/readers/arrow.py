@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...core.errors import InputError
+from ...core.shown import shown
+from ..answers import answer_text
 from ..pictures import Stored, open_table
 from ..record import Record
 from ..records import Records
-from .collecting import Entry, Row, RowChecks, collect, label_of
+from .collecting import Entry, Row, RowChecks, collect
+from .columns import rows_of
+from .values import id_of, label_of, text_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -52,10 +56,10 @@ def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
     for path in map(str, paths):
         if not set(columns) <= set(open_table(path).column_names):
             return []
-        for row in (row for rows in _slices(path, columns) for row in rows):
+        for row in (row for rows in _slices(path, columns) for row in rows if isinstance(row, dict)):
             for answers, labels in zip(row["answers"] or (), row["answer_labels"] or (), strict=False):
                 for answer, label in zip(answers or (), labels or (), strict=False):
-                    if names.setdefault(int(label), answer) != answer:
+                    if label is not None and names.setdefault(int(label), answer) != answer:
                         raise InputError(f"{path}: label {label} is both {names[label]!r} and {answer!r}")
     return [names[label] for label in sorted(names)]
 
@@ -75,19 +79,22 @@ def _entries(files: list[str]) -> Iterator[Entry]:
         for rows in _slices(file, texts):
             for row in rows:
                 pictures = [Stored(file, image, number) for image in images]
-                for place, part in _parts(row, task):
-                    yield f"row {number}{place}", _Maker(task, pictures, part)
+                if isinstance(row, InputError):
+                    yield f"row {number}", row
+                else:
+                    for place, part in _parts(row, task):
+                        yield f"row {number}{place}", _Maker(task, pictures, part)
                 number += 1
 
 
-def _slices(file: str, columns: Sequence[str]) -> Iterator[list[Row]]:
+def _slices(file: str, columns: Sequence[str]) -> Iterator[list[Row | InputError]]:
     """The rows of some columns, a few at a time; images are not touched."""
     table = open_table(file)
     if not set(columns) <= set(table.column_names):
         raise InputError(f"{file}: no column {' or '.join(sorted(set(columns) - set(table.column_names)))}")
     table = table.select(list(columns))
     for start in range(0, table.num_rows, _ROWS):
-        yield table.slice(start, _ROWS).to_pylist()
+        yield rows_of(table.slice(start, _ROWS))
 
 
 def _parts(row: Row, task: str) -> Iterator[tuple[str, Row]]:
@@ -95,9 +102,12 @@ def _parts(row: Row, task: str) -> Iterator[tuple[str, Row]]:
     if task == "captions":
         yield "", row
         return
-    texts = row[_TASKS[task][0]] or []
+    texts = row[_TASKS[task][0]]
+    if texts is not None and not isinstance(texts, list):
+        yield "", row
+        return
     lists = {name: value for name, value in row.items() if isinstance(value, list) and value}
-    for number in range(len(texts)):
+    for number in range(len(texts or ())):
         part = {name: value[number] if number < len(value) else None for name, value in lists.items()}
         yield f", element {number}", {**part, "identifier": row.get("identifier")}
 
@@ -118,29 +128,25 @@ class _Maker:
         answers, scores = part.get("answers") or [], part.get("answer_scores") or []
         if len(answers) != len(scores):
             raise InputError(f"answers: {len(answers)} with {len(scores)} answer_scores")
-        text, number = _text(part["questions"], "questions"), part.get("question_id")
-        known = dict(zip(map(str, answers), map(float, scores), strict=True))
-        return Record(self.pictures[0], text, known, id="" if number is None else str(number))
+        pairs = ((answer_text(answer, "answers"), score) for answer, score in zip(answers, scores, strict=True))
+        known = {answer: score for answer, score in pairs if score != 0}
+        return Record(self.pictures[0], text_of(part, "questions"), known, id=id_of(part, "question_id"))
 
     def _pairs(self, part: Row) -> Record:
-        pair = str(part["identifier"])
-        text, label = _text(part["questions"], "questions"), label_of(part.get("answers"))
+        pair, label = id_of(part, "identifier"), label_of(part.get("answers"), ("false", "true"))
         group = "-".join(pair.split("-")[:2])
-        return Record(self.pictures[0], text, image2=self.pictures[1], label=label, id=pair, group=group)
+        first, second = self.pictures
+        return Record(first, text_of(part, "questions"), image2=second, label=label, id=pair, group=group)
 
     def _captions(self, part: Row) -> Record:
-        captions = tuple(_text(caption, "caption") for caption in part["caption"] or ())
-        if not captions:
-            raise InputError("caption: empty")
-        return Record(self.pictures[0], captions=captions, id=str(part.get("image_id", "")))
+        captions = part["caption"]
+        if not isinstance(captions, list) or not captions:
+            raise InputError(f"caption: {shown(captions)} is not a list of texts")
+        found = tuple(text_of({"caption": caption}, "caption") for caption in captions)
+        return Record(self.pictures[0], captions=found, id=id_of(part, "image_id"))
 
     def _entailment(self, part: Row) -> Record:
         sentences = part["sentences"]  # premise, which is the photograph's caption and not used, and hypothesis
         text = sentences[-1] if isinstance(sentences, list) and sentences else sentences
-        return Record(self.pictures[0], _text(text, "sentences"), label=label_of(part.get("labels")))
-
-
-def _text(value: Any, name: str) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{name}: {value!r} is not a text")
-    return value.strip()
+        label = label_of(part.get("labels"), ("contradiction", "neutral", "entailment"))
+        return Record(self.pictures[0], text_of({"sentences": text}, "sentences"), label=label)

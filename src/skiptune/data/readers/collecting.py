@@ -3,8 +3,7 @@ refused."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypedDict
 
@@ -31,11 +30,15 @@ class RowChecks(TypedDict, total=False):
         most_bad: the share of bad rows above which the file is refused; by default 0.01.
         log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
         check_images: open every image file once; otherwise only check that it exists and is not empty, as by default.
+        accept: refuses a record that is not of the task, by an :class:`InputError`; its row is bad then.
+        labels: names of the task's classes, in order, where the rows may be of several tasks; none: of all tasks.
     """
 
     most_bad: float
     log: str | Path | None
     check_images: bool
+    accept: Callable[[Record], None]
+    labels: Sequence[str]
 
 
 def collect(
@@ -52,7 +55,8 @@ def collect(
     Raises:
         InputError: no usable row, or too many of them bad; the message names the first ones.
     """
-    writer, checked = TableWriter(), _Checked(checks.get("check_images", False))
+    writer, images = TableWriter(), _Checked(checks.get("check_images", False))
+    accept = checks.get("accept")
     rows, bad = 0, _Bad(source, checks.get("log"))
     try:
         for place, row in entries:
@@ -62,7 +66,9 @@ def collect(
                     raise row
                 found = list(make(row))
                 for record in found:
-                    checked.check(record)
+                    if accept is not None:
+                        accept(record)
+                    images.check(record)
             except InputError as error:
                 bad.add(f"{place}: {error}")
                 continue
@@ -94,7 +100,7 @@ class _Bad:
         if self._path is not None:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
-                self._file = self._path.open("w", encoding="utf-8")
+                self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
             self._file.write(f"{self.source}: {text}\n")
 
     def close(self) -> None:
@@ -124,29 +130,6 @@ class _Checked:
             raise InputError(self._problems[name])
 
 
-def read_lines(path: str | Path) -> Iterator[Entry]:
-    """The rows of a JSON-lines file, read line by line; empty lines are passed over.
-
-    Raises:
-        InputError: no such file, or it is not UTF-8 text.
-    """
-    try:
-        with Path(path).open(encoding="utf-8-sig") as file:  # some editors put a byte-order mark in front
-            for number, line in enumerate(file, start=1):
-                if not line.strip():
-                    continue
-                try:
-                    yield f"line {number}", json.loads(line)
-                except json.JSONDecodeError as error:
-                    yield f"line {number}", InputError(f"not valid JSON ({error.msg})")
-                except RecursionError:
-                    yield f"line {number}", InputError("not valid JSON (nested too deep)")
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read as UTF-8 text ({error})") from None
-
-
 def image_folder(path: str | Path) -> Path:
     """The folder.
 
@@ -157,33 +140,3 @@ def image_folder(path: str | Path) -> Path:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such image folder")
     return folder
-
-
-def text_of(row: Any, name: str) -> str:
-    """A text of a row, without surrounding white space.
-
-    Raises:
-        InputError: the row is not an object, or has no such text.
-    """
-    if not isinstance(row, dict):
-        raise InputError(f"expected an object with {name}; found {type(row).__name__}")
-    value = row.get(name)
-    if not isinstance(value, str) or not value.strip():
-        raise InputError(f"{name}: {value!r} is not a text")
-    return value.strip()
-
-
-_LABELS = {"false": 0, "true": 1, "contradiction": 0, "neutral": 1, "entailment": 2}
-
-
-def label_of(value: Any) -> int:
-    """0 or 1 for false and true; 0, 1, 2 for contradiction, neutral, entailment; by name or number.
-
-    Raises:
-        InputError: it is none of them.
-    """
-    if isinstance(value, str) and value.strip().lower() in _LABELS:
-        return _LABELS[value.strip().lower()]
-    if isinstance(value, int) and 0 <= value <= 2:
-        return int(value)
-    raise InputError(f"label: {value!r} is none of true, false, {', '.join(list(_LABELS)[2:])}, 0, 1, 2")

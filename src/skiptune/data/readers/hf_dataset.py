@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ...core.extras import require_extra
+from ...core.shown import shown
 from ...core.validation import nearest
 from ..pictures import Picture, Stored, open_table
 from ..record import Record
 from ..records import Records
 from .collecting import Entry, Row, RowChecks, collect
+from .columns import row_of, values_of
 from .row_to_record import row_record
 
 if TYPE_CHECKING:
@@ -52,18 +54,18 @@ def read_dataset(
     """
     dataset = _load(Path(path), split)
     names = _columns(dataset, columns or {}, str(path))
-    folder = Path(images) if images is not None else Path(path)
+    folder, labels = Path(images) if images is not None else Path(path), checks.get("labels", ())
 
     def picture(row: Row, name: str) -> Picture:
         value = row[name]
         if isinstance(value, Stored):
             return value
-        if not isinstance(value, str) or not value:
-            raise InputError(f"{name}: {value!r} is neither an image nor a path")
+        if not isinstance(value, str) or not value.strip():
+            raise InputError(f"{name}: {shown(value)} is neither an image nor a path")
         return folder / value
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, require_answers)]
+        return [row_record(row, picture, require_answers, labels)]
 
     return collect(str(path), _entries(dataset, names), make, **checks)
 
@@ -119,9 +121,11 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
             for place in range(chunk.num_rows):
                 row = {name: column[place] for name, column in values.items()}
                 for name, classes in labels.items():
-                    if isinstance(row[name], int) and 0 <= row[name] < len(classes):
-                        row[name] = classes[row[name]]
-                yield f"row {number}", row
+                    if isinstance(row[name], int):  # datasets writes -1 where there is no label
+                        row[name] = classes[row[name]] if 0 <= row[name] < len(classes) else None
+                if isinstance(row.get("answers"), dict):  # a struct has every answer of the table as a field
+                    row["answers"] = {answer: count for answer, count in row["answers"].items() if count is not None}
+                yield f"row {number}", row_of(row)
                 number += 1
 
 
@@ -132,9 +136,9 @@ def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[A
 
     values = chunk.column(name)
     if not pa.types.is_struct(values.type):
-        return list(values.to_pylist())
+        return values_of(values)
     held = pc.is_valid(pc.struct_field(values, "bytes")).to_pylist()
-    paths = pc.struct_field(values, "path").to_pylist()
+    paths = values_of(pc.struct_field(values, "path"))
     return [
         Stored(file, column, start + place) if inside else path
         for place, (inside, path) in enumerate(zip(held, paths, strict=True))

@@ -1,6 +1,6 @@
 """A JSON-lines file beside a folder of images: questions, sentences about one or two images, or captions.
 
-``answers`` is a list of strings as annotators gave them, or a mapping from answer to count. Counts become the usual
+``answers`` is a list of answers as annotators gave them, or a mapping from answer to count. Counts become the usual
 soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
 :func:`skiptune.data.readers.row_to_record.row_record`.
 """
@@ -8,24 +8,24 @@ soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..record import Record
 from ..records import Records
-from .collecting import Row, collect, image_folder, read_lines, text_of
+from .collecting import Row, RowChecks, collect, image_folder
+from .json_lines import read_lines
 from .row_to_record import row_record
+from .values import name_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 #: Your own files may have more bad rows than published ones.
 MOST_BAD_ROWS = 0.2
 
 
 def read_jsonl(
-    path: str | Path,
-    images: str | Path,
-    require_answers: bool = True,
-    most_bad: float = MOST_BAD_ROWS,
-    log: str | Path | None = None,
-    check_images: bool = True,
+    path: str | Path, images: str | Path, require_answers: bool = True, **checks: Unpack[RowChecks]
 ) -> Records:
     """Read records line by line. A bad row is left out, counted, and reported in ``bad``.
 
@@ -33,19 +33,20 @@ def read_jsonl(
         path: the JSON-lines file.
         images: the folder that ``image`` and ``image2`` are relative to.
         require_answers: whether a row without an answer or label is bad.
-        most_bad: the share of bad rows above which the whole file is refused.
-        log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
-        check_images: open every image file once; otherwise only presence and size are checked.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`; here ``most_bad`` is 0.2 by default, and every
+            image file is opened once.
 
     Raises:
         InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.
     """
-    folder = image_folder(images)
+    folder, labels = image_folder(images), checks.get("labels", ())
 
     def picture(row: Row, name: str) -> Path:
-        return folder / text_of(row, name)
+        return folder / name_of(row, name)
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, require_answers)]
+        return [row_record(row, picture, require_answers, labels)]
 
-    return collect(str(path), read_lines(path), make, most_bad=most_bad, log=log, check_images=check_images)
+    checks.setdefault("most_bad", MOST_BAD_ROWS)
+    checks.setdefault("check_images", True)
+    return collect(str(path), read_lines(path), make, **checks)

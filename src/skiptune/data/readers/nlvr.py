@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InputError
 from ..record import Record
 from ..records import Records
-from .collecting import Row, RowChecks, collect, image_folder, label_of, read_lines, text_of
+from .collecting import RowChecks, collect, image_folder
+from .json_lines import read_lines
+from .values import label_of, name_of, text_of, value_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+_LABELS = ("false", "true")
 
 
 def read_nlvr2(
@@ -43,7 +47,11 @@ def read_nlvr2(
         pair, where = "-".join(parts[:3]), _pair_folder(folder, parts[0], row.get("directory"), "-".join(parts[:3]))
         first, second = (where / f"{pair}-img{number}.png" for number in (0, 1))
         group = "-".join(parts[:2])
-        return [Record(first, text, image2=second, label=_truth(row), id=identifier, group=group)]
+        return [
+            Record(
+                first, text, image2=second, label=label_of(value_of(row, "label"), _LABELS), id=identifier, group=group
+            )
+        ]
 
     return collect(str(path), read_lines(path), make, **checks)
 
@@ -72,16 +80,13 @@ def read_nlvr(
     folder = image_folder(images)
 
     def make(row: Any) -> list[Record]:
-        name = text_of(row, "image")
+        name = name_of(row, "image")
         group = "-".join(Path(name).stem.split("-")[:2])
         text = text_of(row, "sentence")
-        return [Record(folder / name, text, label=_truth(row), id=Path(name).stem, group=group)]
+        return [
+            Record(
+                folder / name, text, label=label_of(value_of(row, "label"), _LABELS), id=Path(name).stem, group=group
+            )
+        ]
 
     return collect(str(path), read_lines(path), make, **checks)
-
-
-def _truth(row: Row) -> int:
-    value = row.get("label")
-    if str(value).lower() not in ("true", "false"):
-        raise InputError(f"label: {value!r} is not true or false")
-    return label_of(value)

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ...core.errors import InputError
+from ...core.shown import shown
+from ..answers import answer_text
 from ..pictures import Picture
 from ..record import Record
-from .collecting import Row, label_of, text_of
+from .collecting import Row
+from .values import id_of, label_of, text_of
 
 _SOFT_SCORE = 0.3
+#: From this count on an answer scores 1.
+_MOST = 4
 
 
-def row_record(row: Any, picture: Callable[[Row, str], Picture], require_answers: bool = True) -> Record:
+def row_record(
+    row: Any, picture: Callable[[Row, str], Picture], require_answers: bool = True, labels: Sequence[str] = ()
+) -> Record:
     """The record of a row with ``image`` and
 
-    - ``question`` and ``answer`` or ``answers`` (a list of texts, or a mapping from answer to count), or
+    - ``question`` and ``answer`` or ``answers`` (a list of answers, or a mapping from answer to count), or
     - ``sentence`` and ``label``, and ``image2`` when it is about a pair, or
     - ``captions`` (or one ``caption``).
 
@@ -25,6 +32,7 @@ def row_record(row: Any, picture: Callable[[Row, str], Picture], require_answers
         row: the values.
         picture: gives the image that a field of the row names.
         require_answers: whether a question or sentence without answer or label is bad.
+        labels: names of the task's classes, in order; none: of all tasks.
 
     Raises:
         InputError: the row is none of these.
@@ -33,34 +41,48 @@ def row_record(row: Any, picture: Callable[[Row, str], Picture], require_answers
         raise InputError("expected an object with image, question and answer")
     image = picture(row, "image")
     rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
-    rest["id"], rest["group"] = (str(row[name]) if row.get(name) is not None else "" for name in ("id", "group"))
+    rest["id"], rest["group"] = id_of(row, "id"), id_of(row, "group")
     if row.get("captions") is not None or row.get("caption") is not None:
         captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
         if not isinstance(captions, list) or not captions:
-            raise InputError(f"captions: {captions!r} is not a list of texts")
+            raise InputError(f"captions: {shown(captions)} is not a list of texts")
         return Record(image, captions=tuple(text_of({"captions": text}, "captions") for text in captions), **rest)
-    if "sentence" in row:
+    if row.get("sentence") is not None:
         known = require_answers or row.get("label") is not None
-        label = label_of(row.get("label")) if known else None
+        label = label_of(row.get("label"), labels) if known else None
         return Record(image, text_of(row, "sentence"), label=label, **rest)
-    question, answers = text_of(row, "question"), _answers(row)
+    question = text_of(row, "question")
+    answers, given = _answers(row)
     if require_answers and not answers:
         raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
-    given = row.get("answers")
-    return Record(image, question, answers, given=tuple(given) if isinstance(given, list) else (), **rest)
+    return Record(image, question, answers, given=given, **rest)
 
 
-def _answers(row: Row) -> dict[str, float]:
-    """Accepted answers of a row with their scores: ``min(1, 0.3 · count)``, and 1 for a single answer."""
-    if isinstance(row.get("answer"), str | int | float) and not isinstance(row["answer"], bool):
-        return {str(row["answer"]).strip(): 1.0}
-    given = row.get("answers")
-    if isinstance(given, list) and all(isinstance(answer, str) for answer in given):
-        given = Counter(given)
-    if given is None and row.get("answer") is None:
-        return {}
-    if not isinstance(given, dict) or not all(
-        isinstance(count, int | float) and not isinstance(count, bool) and count > 0 for count in given.values()
-    ):
-        raise InputError("answer is not a text, and answers is neither a list of texts nor a mapping to counts above 0")
-    return {str(answer).strip(): min(1.0, _SOFT_SCORE * count) for answer, count in given.items()}
+def _answers(row: Row) -> tuple[dict[str, float], tuple[str, ...]]:
+    """Accepted answers of a row with their scores, ``min(1, 0.3 · count)`` and 1 for a single answer; and the list that
+    annotators gave, if it is one."""
+    several = row.get("answers")
+    if isinstance(several, list):
+        given = tuple(answer_text(answer, "answers") for answer in several)
+        counts: Counter[str] = Counter(given)
+    elif several is None or isinstance(several, dict):
+        given, counts = (), _added((several or {}).items())
+    else:
+        raise InputError(f"answers: {shown(several)} is neither a list nor a mapping from answer to count")
+    scores = {answer: min(1.0, _SOFT_SCORE * min(count, _MOST)) for answer, count in counts.items()}
+    if row.get("answer") is None:
+        return scores, given
+    single = answer_text(row["answer"])
+    if scores and single not in scores:
+        raise InputError(f"answer: {shown(single)} is not among answers, {shown(list(scores))}; which is right?")
+    return {**scores, single: 1.0}, given
+
+
+def _added(counts: Iterable[tuple[str, Any]]) -> Counter[str]:
+    """Counts by answer; those of answers that differ in white space around them add up."""
+    found: Counter[str] = Counter()
+    for answer, count in counts:
+        if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < float("inf"):
+            raise InputError(f"answers: {shown(answer)}: {shown(count)} is not one of counts above 0")
+        found[answer_text(answer, "answers")] += min(count, _MOST)  # type: ignore[assignment]
+    return found

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from ..record import Record
 from ..records import Records
-from .collecting import Entry, RowChecks, collect, image_folder, label_of, read_lines, text_of
+from .collecting import Entry, RowChecks, collect, image_folder
+from .json_lines import read_lines
+from .values import id_of, label_of, name_of, text_of, value_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 _NO_AGREEMENT = "-"
+_LABELS = ("contradiction", "neutral", "entailment")
 
 
 def read_snli_ve(
@@ -45,10 +48,9 @@ def read_snli_ve(
                 yield place, row
 
     def make(row: Any) -> list[Record]:
-        text, name = text_of(row, "sentence2"), text_of(row, "Flickr30K_ID")
-        return [
-            Record(folder / f"{name}.jpg", text, label=label_of(row.get("gold_label")), id=str(row.get("pairID", "")))
-        ]
+        label = label_of(value_of(row, "gold_label"), _LABELS)
+        image = folder / f"{name_of(row, 'Flickr30K_ID')}.jpg"
+        return [Record(image, text_of(row, "sentence2"), label=label, id=id_of(row, "pairID"))]
 
     found = collect(str(path), entries(), make, **checks)
     found.unlabelled = unlabelled

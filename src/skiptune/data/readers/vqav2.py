@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
-from ..answers import soft_scores
+from ..answers import answer_text, soft_scores
 from ..record import Record
 from ..records import Records
-from .collecting import Entry, Row, RowChecks, collect, image_folder, text_of
+from .collecting import Entry, RowChecks, collect, image_folder
 from .json_array import read_array
+from .values import number_of, text_of, value_of
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,7 +33,7 @@ def read_vqav2(
     """The questions with soft scores, all annotators' answers and the most common one.
 
     Args:
-        questions: e.g. ``v2_OpenEnded_mscoco_train2014_questions.json``.
+        questions: e.g. ``v2_OpenEnded_mscoco_train2014_questions.json``, or OK-VQA's without ``v2_``.
         annotations: e.g. ``v2_mscoco_train2014_annotations.json``; ``None`` for test questions.
         images: folder with ``COCO_train2014_000000000009.jpg``, … in it or in its folder ``train2014``, or with the
             names of 2017, ``000000000009.jpg``, … in it or in its folders ``train2017`` and ``val2017`` (``test2017``).
@@ -58,23 +60,20 @@ def read_vqav2(
 
     def make(row: tuple[Any, Any]) -> list[Record]:
         question, annotation = row
-        text, image, number = text_of(question, "question"), question.get("image_id"), question.get("question_id")
-        for name, value in (("image_id", image), ("question_id", number)):
-            if not isinstance(value, int):
-                raise InputError(f"{name}: {value!r} is not a whole number")
-        path = path_of(image)
+        if isinstance(question, InputError):
+            raise question
+        text, number = text_of(question, "question"), str(number_of(question, "question_id"))
+        path = path_of(number_of(question, "image_id"))
         if annotations is None:
-            return [Record(path, text, id=str(number))]
-        if annotation is None:
-            raise InputError(f"no annotation for it in {annotations}")
-        given = _given(annotation)
-        majority = text_of(annotation, "multiple_choice_answer")
-        return [Record(path, text, soft_scores(given), given=given, majority=majority, id=str(number))]
+            return [Record(path, text, id=number)]
+        given, majority = _given(annotation, annotations)
+        return [Record(path, text, soft_scores(given), given=given, majority=majority, id=number)]
 
+    rows = read_array(questions, "questions")
     if annotations is None:
-        entries: Iterator[Entry] = ((_place(row), (row, None)) for row in read_array(questions, "questions"))
+        entries: Iterator[Entry] = ((_place(entry), (entry[1], None)) for entry in rows)
     else:
-        entries = _joined(read_array(questions, "questions"), read_array(annotations, "annotations"))
+        entries = _joined(rows, read_array(annotations, "annotations"))
     return collect(str(questions), entries, make, **checks)
 
 
@@ -89,48 +88,71 @@ def _folders(images: Path, part: str) -> tuple[Path, list[Path]]:
     return old, new or [old]
 
 
-def _joined(questions: Iterator[Any], annotations: Iterator[Any]) -> Iterator[Entry]:
-    """Questions with their annotations. Published files have the same order; other orders need more memory."""
+def _joined(questions: Iterator[Entry], annotations: Iterator[Entry]) -> Iterator[Entry]:
+    """Questions with their annotations. Published files have the same order; other orders need more memory.
+
+    A bad annotation does not tell whose it is. It goes to the first question that is left without one.
+    """
     early: dict[Any, Any] = {}
-    waiting: dict[Any, Any] = {}
+    waiting: dict[Any, Entry] = {}
+    bad: list[InputError] = []
+
+    def take(entry: Entry) -> Iterator[Entry]:
+        """Keep an annotation, or give it to the question that waits for it."""
+        number, annotation = _number(entry[1]), entry[1]
+        if isinstance(annotation, InputError):
+            bad.append(InputError(f"annotation: {entry[0]}: {annotation}"))
+        elif number in waiting:
+            other = waiting.pop(number)
+            yield _place(other), (other[1], annotation)
+        else:
+            early[number] = annotation
+
     for question in questions:
-        number, annotation = _number(question), next(annotations, None)
-        if annotation is not None and _number(annotation) != number:
-            other = waiting.pop(_number(annotation), None)
-            if other is not None:
-                yield _place(other), (other, annotation)
-            else:
-                early[_number(annotation)] = annotation
-            annotation = None
-        annotation = annotation or early.pop(number, None)
-        if annotation is not None:
-            yield _place(question), (question, annotation)
+        if (entry := next(annotations, None)) is not None:
+            yield from take(entry)
+        number = _number(question[1])
+        if number is not None and number in early:
+            yield _place(question), (question[1], early.pop(number))
         elif number is None or number in waiting:
-            yield _place(question), (question, None)
+            yield _place(question), (question[1], None)
         else:
             waiting[number] = question
-    for annotation in annotations:
-        other = waiting.pop(_number(annotation), None)
-        if other is not None:
-            yield _place(other), (other, annotation)
-    for other in waiting.values():
-        yield _place(other), (other, None)
+    for entry in annotations:
+        yield from take(entry)
+    for question in waiting.values():
+        yield _place(question), (question[1], bad.pop(0) if bad else None)
 
 
 def _number(row: Any) -> Any:
     number = row.get("question_id") if isinstance(row, dict) else None
-    return number if isinstance(number, int | str) else None
+    return number if isinstance(number, int | float | str) and number == number else None
 
 
-def _place(row: Any) -> str:
-    return f"question {_number(row)}"
+def _place(entry: Entry) -> str:
+    """The question's number; in the file, if it has none."""
+    number = _number(entry[1])
+    return entry[0] if number is None else f"question {number}"
 
 
-def _given(annotation: Row) -> tuple[str, ...]:
-    try:
-        given = tuple(answer["answer"] for answer in annotation["answers"])
-    except (KeyError, TypeError):
-        given = ()
-    if set(map(type, given)) != {str}:
+def _given(annotation: Any, source: str | Path) -> tuple[tuple[str, ...], str]:
+    """The answers of all annotators, and the most common one: OK-VQA's annotations do not name it.
+
+    Raises:
+        InputError: there is no annotation, or no answer that could be right.
+    """
+    if annotation is None:
+        raise InputError(f"no annotation for it in {source}")
+    if isinstance(annotation, InputError):
+        raise annotation
+    answers = value_of(annotation, "answers")
+    if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
         raise InputError("answers: expected a list of objects with a text answer")
-    return given
+    # annotators may have left their answer blank; the official accuracy counts them all the same
+    found = [answer.get("answer") for answer in answers]
+    given = tuple(answer if answer == "" else answer_text(answer, "answers") for answer in found)
+    counts = Counter(filter(None, given))
+    if not counts:
+        raise InputError("answers: none of them has a text")
+    named = annotation.get("multiple_choice_answer")
+    return given, counts.most_common(1)[0][0] if named in (None, "") else answer_text(named, "multiple_choice_answer")

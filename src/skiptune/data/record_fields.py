@@ -1,0 +1,120 @@
+"""What the fields of a record may hold. Each function returns the value as a record keeps it, or refuses it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from ..core.errors import InputError
+from ..core.shown import shown
+from .answers import answer_text
+from .pictures import Stored
+
+#: Classes of the task that has most of them.
+_LABELS = 3
+
+
+def picture(value: Any, name: str) -> Any:
+    """An image; a text is the path of one.
+
+    Raises:
+        InputError: it is nothing that holds an image.
+    """
+    if isinstance(value, Path | Stored | bytes | Image.Image) or (value is None and name == "image2"):
+        return value
+    if isinstance(value, str) and value.strip():
+        return Path(value)
+    from .augment import Varied  # it knows records, so it cannot be imported with this file
+
+    if not isinstance(value, Varied):
+        raise InputError(f"{name}: {shown(value)} is no image; give a path, encoded bytes or a Pillow image")
+    return value
+
+
+def text(value: Any, name: str) -> str:
+    """A text, perhaps empty.
+
+    Raises:
+        InputError: it is none, or holds half a character, as files do that are not UTF-8.
+    """
+    if not isinstance(value, str):
+        raise InputError(f"{name}: {shown(value)} is not a text")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            wrong = value[error.start]
+            raise InputError(f"{name}: {shown(value)} holds {wrong!r}, which is no character; is it UTF-8?") from None
+    return value
+
+
+def identifier(value: Any, name: str) -> str:
+    """A text; a whole number as its digits.
+
+    Raises:
+        InputError: it is neither.
+    """
+    return answer_text(value, name) if isinstance(value, int) else text(value, name)
+
+
+def texts(value: Any, name: str) -> tuple[str, ...]:
+    """Several texts.
+
+    Raises:
+        InputError: a single text, or something in it is no text.
+    """
+    if not isinstance(value, tuple | list):
+        raise InputError(f"{name}: {shown(value)} is not a list of texts")
+    for entry in value:
+        text(entry, name)
+    return value if isinstance(value, tuple) else tuple(value)
+
+
+def captions(value: Any, name: str) -> tuple[str, ...]:
+    """Several texts, none of them blank.
+
+    Raises:
+        InputError: as :func:`texts`, or one is blank.
+    """
+    found = texts(value, name)
+    if not all(entry.strip() for entry in found):
+        raise InputError(f"{name}: {shown(value)} holds a blank text")
+    return found
+
+
+def label(value: Any, name: str) -> int | None:
+    """A class number, or ``None``.
+
+    Raises:
+        InputError: it is no class of any task.
+    """
+    if value is None:
+        return None
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = -1
+    if number not in range(_LABELS):
+        raise InputError(f"{name}: {shown(value)} is not 0, 1 or 2")
+    return number
+
+
+def scores(value: Any, name: str) -> dict[str, float]:
+    """Answers with their scores. White space around answers does not count: scores of equal ones add up, to 1 at most.
+
+    Raises:
+        InputError: no mapping, a blank answer, or a score that is not in (0, 1].
+    """
+    if not isinstance(value, Mapping):
+        raise InputError(f"{name}: {shown(value)} is not a mapping from answers to scores")
+    found: dict[str, float] = {}
+    for answer, score in value.items():
+        if not isinstance(score, int | float) or isinstance(score, bool) or not 0 < score <= 1:
+            raise InputError(f"{name}: the score {shown(score)} of {shown(answer)} is not in (0, 1]")
+        key = text(answer_text(answer, name), name)
+        found[key] = min(1.0, found.get(key, 0.0) + float(score))
+    return found
