@@ -15,7 +15,6 @@ from ..core.errors import InputError
 from ..data.damaged import Damaged
 from ..data.pictures import Picture, Stored
 from ..data.record import Record
-from ..data.records import Records
 from .answer import Answer
 from .task import Evaluation, Task
 
@@ -98,6 +97,8 @@ def _picture(image: Asked) -> Picture:
 
 def _count_images(records: Sequence[Record]) -> int:
     """The number of different images."""
+    from ..data.records import Records  # imports Arrow, which a prediction does without
+
     if isinstance(records, Records):
         return len(records.pictures())
     pictures = (picture for record in records for picture in record.images)
