@@ -19,6 +19,8 @@ Scope = Literal["fusion", "global"]
 Start = Literal["zero", "paper", "fit"]
 #: Parameter groups, in the order they are reported.
 GROUPS = ("block_adapters", "skip_adapters", "small_parts", "head", "body")
+#: Those that can have a learning rate of their own; poolers are a part of the small parts.
+RATES = (*GROUPS, "poolers")
 Width = Annotated[int, Field(ge=1, le=65536)]
 Reduction = Annotated[Number, Field(gt=-1, lt=0, description="between -1 and 0 (a reduction is negative, e.g. -0.25)")]
 
@@ -155,15 +157,19 @@ class TrainConfig(Validated):
         gradient_accumulation: micro-batches per optimizer step.
         learning_rate: peak learning rate of the schedule.
         learning_rate_factors: factors of it by parameter group (``head``, ``block_adapters``, ``skip_adapters``,
-            ``small_parts``, ``body``).
-        weight_decay: AdamW's; biases and LayerNorms are exempt.
+            ``small_parts``, ``body``). ``poolers`` are among the small parts unless they have a factor of their own.
+        weight_decay: AdamW's.
         warmup_ratio: share of the steps with a rising learning rate; then it falls linearly to zero.
-        max_grad_norm: gradient clipping.
+        max_grad_norm: gradient clipping; 0: none.
         save_steps: optimizer steps between checkpoints; ``None``: ten checkpoints per training.
         workers: processes that decode images; 0 decodes in the main process.
         augment: RandAugment of training images: ``n`` operations of strength ``m`` (0 to 30), e.g. ``{n: 2, m: 9}``;
             empty: none.
         seed: seed of data order, adapter weights, subnetworks and held-out batches.
+        decayed: what ``weight_decay`` applies to. ``matrices``: not to biases, LayerNorms and other vectors. ``paper``:
+            as in the released code, to all but biases and parameters that it names ``LayerNorm``, ``norm``, ``norm1``
+            or ``norm2``: so also to the LayerNorms of adapters and heads and, if they are trained, of METER's and
+            BridgeTower's image encoders.
     """
 
     epochs: Number = Field(default=10, ge=1e-6, le=1e6)
@@ -171,7 +177,7 @@ class TrainConfig(Validated):
     batch_size: Count = 32
     gradient_accumulation: Count = 1
     learning_rate: Number = Field(default=1e-3, ge=0, le=1e3)
-    learning_rate_factors: dict[Annotated[str, one_of(GROUPS)], NonNegative] = Field(default={})
+    learning_rate_factors: dict[Annotated[str, one_of(RATES)], NonNegative] = Field(default={})
     weight_decay: Number = Field(default=0.01, ge=0, le=1e3)
     warmup_ratio: Number = Field(default=0.1, ge=0, le=1)
     max_grad_norm: NonNegative = 1.0
@@ -179,6 +185,7 @@ class TrainConfig(Validated):
     workers: int = Field(default=0, ge=0, le=256)
     augment: dict[Annotated[str, one_of(("n", "m"))], Number] = Field(default={})
     seed: Seed = 0
+    decayed: Literal["matrices", "paper"] = "matrices"
 
     @field_validator("augment")
     @classmethod

@@ -17,15 +17,15 @@ from skiptune.running.run import Run
 
 RECIPES = Path(__file__).parents[2] / "recipes"
 FAMILY = {family.name: family for family in families()}
-ADAPTERS = {"block_adapters": 5, "skip_adapters": 5}
-#: Recipe → learning rate, its factors, and examples of an optimizer step (METHOD: "Released learning rates").
+ADAPTERS = {"block_adapters": 5, "poolers": 5}
+#: Recipe → learning rate, its factors, and examples of an optimizer step (METHOD: "Released settings").
 RELEASED: dict[str, tuple[float, dict[str, float], int]] = {
     "vilt-vqav2": (1e-4, {"head": 10}, 256),
     "vilt-nlvr2": (5e-4, {}, 128),
     "vilt-flickr30k": (5e-4, {}, 256),
-    "meter-vqav2": (2.5e-5, {"block_adapters": 5, "head": 50}, 512),
+    "meter-vqav2": (2.5e-5, {**ADAPTERS, "head": 50}, 512),
     "meter-nlvr2": (5e-5, {**ADAPTERS, "head": 10}, 256),
-    "meter-flickr30k": (5e-5, {**ADAPTERS, "head": 10}, 512),
+    "meter-flickr30k": (5e-5, ADAPTERS, 512),
 }
 
 
@@ -63,7 +63,7 @@ def test_what_a_recipe_says_goes_before_the_preset(tmp_path: Path) -> None:
     path = write(tmp_path / "r.yaml", preset="paper", train={"learning_rate": 0.5, "learning_rate_factors": {}})
     training = with_preset(read_recipe(path, ["train.batch_size=3"]), FAMILY["meter"]).train
     assert (training.learning_rate, training.learning_rate_factors) == (0.5, {})
-    assert (training.batch_size, training.gradient_accumulation) == (3, 32)
+    assert (training.batch_size, training.gradient_accumulation) == (3, 170)  # 510 examples a step, of 512
     plain = read_recipe(write(tmp_path / "default.yaml"))
     assert with_preset(plain) == plain
 
@@ -80,7 +80,7 @@ def test_a_run_keeps_the_complete_recipe(tmp_path: Path) -> None:
     run.check()
     kept = json.loads((tmp_path / "out" / "recipe.json").read_text())
     assert kept["train"]["learning_rate"] == 5e-5
-    assert kept["train"]["learning_rate_factors"] == {**ADAPTERS, "head": 10}
+    assert kept["train"]["learning_rate_factors"] == ADAPTERS
     assert kept["retrieval"] == changes["retrieval"]
     assert run.task.collate(run.data.train[:1])["input_ids"].shape[1] == 3
     assert run.fresh_model().matching is not None

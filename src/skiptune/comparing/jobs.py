@@ -11,6 +11,7 @@ from ..core.text_files import read_json
 from ..core.validation import Problems
 from ..methods.compare_config import CompareConfig
 from ..methods.registry import METHODS
+from ..running.begun_run import filled_in
 from ..running.method_recipe import method_recipe
 from ..running.recipe import Recipe
 from .job_files import JobResult
@@ -113,7 +114,7 @@ def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, JobResult]:
         if not path.is_file():
             continue
         content, wanted = read_json(path), job_recipe(recipe, job).to_dict()
-        kept = content.get("recipe") if isinstance(content, dict) else None
+        kept = filled_in(content.get("recipe")) if isinstance(content, dict) else None
         if not isinstance(kept, dict):
             problems.add(f"{path}: not the result of a job; edited?")
             continue

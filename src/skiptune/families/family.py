@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
 from ..core.validation import nearest
-from .released_settings import ReleasedTraining
+from .released_settings import Released
 
 if TYPE_CHECKING:
     from torch import nn
@@ -135,6 +135,9 @@ class Family:
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
             ``None``: its blocks' streams must keep their length.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
+        poolers: those of them that are poolers'.
+        decayed_norms: prefixes of LayerNorms whose weights the released code decays, because their names there are
+            others than those it exempts.
         base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
         config_class: transformers' configuration.
         sizes: of the inputs, from the model's configuration.
@@ -144,7 +147,7 @@ class Family:
             images have one size.
         matching: whether its retrieval model can have a head for image-text matching (``matching_loss`` in its
             configuration).
-        released: task name → fields of ``TrainConfig`` in the released runs.
+        released: task name → settings of the released run.
         processor_classes: of the processor and, with Pillow, its images.
         image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
             where images keep their shape).
@@ -160,6 +163,8 @@ class Family:
     encoders: Callable[[nn.Module], list[Encoder]] | None
     add_prompts: Callable[[nn.Module, int], None] | None
     small_parts: tuple[str, ...]
+    poolers: tuple[str, ...]
+    decayed_norms: tuple[str, ...]
     base_prefix: str
     config_class: type[Any]
     sizes: Callable[[Any], InputSizes]
@@ -167,7 +172,7 @@ class Family:
     pair_config: dict[str, int]
     pads_images: bool
     matching: bool
-    released: dict[str, ReleasedTraining]
+    released: dict[str, Released]
     processor_classes: tuple[type[Any], type[Any]]
     image_processor: Callable[[Any, int], Any]
     fresh_processor: Callable[[Any], Any]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from torch import nn
 
 from ..config import GROUPS
@@ -23,7 +25,7 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
 
     Membership is declared by the adapter modules and by the family's table, not guessed from names.
     """
-    family = family_of(model)
+    family, full = family_of(model), full_name(model)
     owner: dict[int, str] = {}
     for block in family.blocks(model).values():
         for group, module in (
@@ -36,19 +38,29 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
         if isinstance(module, ParallelAdapter | Prompts):
             owner.update({id(parameter): "block_adapters" for parameter in module.parameters()})
     groups: dict[str, dict[str, nn.Parameter]] = {group: {} for group in GROUPS}
-    bare = not hasattr(model, family.base_prefix.rstrip("."))
     for name, parameter in model.named_parameters():
-        full = family.base_prefix + name if bare else name
         if id(parameter) in owner:
             group = owner[id(parameter)]
-        elif is_of_peft(full):
+        elif is_of_peft(name):
             group = "block_adapters"
-        elif full.startswith(family.small_parts):
+        elif full(name).startswith(family.small_parts):
             group = "small_parts"
         else:
-            group = "body" if full.startswith(family.base_prefix) else "head"
+            group = "body" if full(name).startswith(family.base_prefix) else "head"
         groups[group][name] = parameter
     return groups
+
+
+def full_name(model: nn.Module) -> Callable[[str], str]:
+    """From a name in ``model`` to that in a model with a head, as the family's table has names."""
+    prefix = family_of(model).base_prefix
+    return (lambda name: name) if hasattr(model, prefix.rstrip(".")) else (lambda name: prefix + name)
+
+
+def poolers(model: nn.Module) -> set[str]:
+    """Names of the poolers' parameters, a part of the ``small_parts``."""
+    family, full = family_of(model), full_name(model)
+    return {name for name in parameter_groups(model)["small_parts"] if full(name).startswith(family.poolers)}
 
 
 def unfreeze(model: nn.Module) -> None:

@@ -119,9 +119,12 @@ class Method:
         return prune(model, plan)
 
     def learning_rate_factors(self, recipe: Mapping[str, float], given: float | None = None) -> dict[str, float]:
-        """Of all parameter groups: ``given`` or the method's for its own groups, else those of the ``recipe``."""
+        """Of all parameter groups: ``given`` or the method's for its own groups, else those of the ``recipe``. Poolers
+        go with the small parts."""
         rate = self.rate if given is None else given
-        return {**recipe, **({} if rate is None else dict.fromkeys(self.own, rate))}
+        own = {} if rate is None else dict.fromkeys(self.own, rate)
+        replaced = {"poolers"} if "small_parts" in own else set()
+        return {**{group: factor for group, factor in recipe.items() if group not in replaced}, **own}
 
 
 def nothing_skipped(model: nn.Module) -> Plan:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
+from ..core.distributed import processes
 from ..core.validated import Count, Number, Several, Text, Validated, one_of
 from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
@@ -139,5 +140,5 @@ def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:
         return recipe
     released = (family or load_family(recipe.model)).released[recipe.task]
     own = {name: getattr(recipe.train, name) for name in given}
-    complete = TrainConfig.from_dict({**TrainConfig().to_dict(), **released, **own})
-    return recipe.replace(train=complete)
+    training = released.training(own.get("batch_size"), processes())
+    return recipe.replace(train=TrainConfig.from_dict({**TrainConfig().to_dict(), **training, **own}))

@@ -37,6 +37,7 @@ from ..tasks.task import Task
 from ..training.encoder_cache import EncoderCache
 from ..training.fit import fit
 from ..training.trained_state import load_trained, read_trained, trained_state
+from .begun_run import as_begun
 from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
 from .recipe import Recipe, with_preset
@@ -53,7 +54,7 @@ class Run:
     """A run of a recipe in its output directory."""
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = on_main(lambda: with_preset(recipe))
+        self.recipe = on_main(lambda: with_preset(as_begun(recipe)))
         self.folder = Path(recipe.output)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from ..core.distributed import rank
 from ..core.progress import console, say_once
@@ -12,7 +13,7 @@ from ..data.images import EXIF_SWITCH
 from ..data.parts import Data, read_parts
 from ..data.records import Records
 from ..models.head_transfer import label_names
-from ..models.loading import load_config, load_processor
+from ..models.loading import load_config, load_family, load_processor
 from ..tasks.registry import TASKS
 from ..tasks.task import Task
 from .recipe import Recipe
@@ -27,9 +28,11 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
 
 def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``."""
-    known = label_names(load_config(recipe.model))
+    known, processor = label_names(load_config(recipe.model)), load_processor(recipe.model)
+    if recipe.preset == "paper" and recipe.train.decayed == "paper":  # runs of 0.3 go on without
+        as_released(recipe, processor)
     least = recipe.data.least_answer_count
-    task = TASKS[recipe.task].from_data(load_processor(recipe.model), data, least, known, **recipe.task_options)
+    task = TASKS[recipe.task].from_data(processor, data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
         say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
     images = sum(len(Records.of(part).pictures()) for part in (data.train, data.validation, data.test))
@@ -37,6 +40,19 @@ def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     if not recipe.data.exif_orientation:
         setattr(task.images.image_processor, EXIF_SWITCH, False)
     return task
+
+
+def as_released(recipe: Recipe, processor: Any) -> None:
+    """Cut texts where the released run did, in place, and say if its images had another size than the model's."""
+    released = load_family(recipe.model).released[recipe.task]
+    processor.tokenizer.model_max_length = min(processor.tokenizer.model_max_length, released.text_length)
+    size = processor.image_processor.size
+    side = size.get("shortest_edge") or size.get("height")
+    if side != released.image_size:
+        say_once(
+            f"preset: paper: {recipe.model} has images of {side} pixels, the released run {released.image_size}; "
+            f"convert it with --image-size {released.image_size} for the same"
+        )
 
 
 def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:

@@ -12,6 +12,7 @@ from ..core.text_files import read_json
 from ..core.validated import Count, Validated
 from ..searching.search_schedule import reward_batch_size
 from ..training.checkpoints import examples_a_step, refuse_other_batch
+from .begun_run import kept_recipe
 from .recipe import Recipe
 
 _BATCH = "batch.json"
@@ -38,7 +39,7 @@ def claim(folder: Path, recipe: Recipe) -> None:
     path = folder / "recipe.json"
     occupied = is_occupied(folder, "output")
     if path.is_file():
-        _refuse_other(folder, recipe, _kept_recipe(path))
+        _refuse_other(folder, recipe, kept_recipe(path))
         return
     if occupied:
         raise InputError(f"output: {folder} is not empty and not a run; name another directory")
@@ -48,17 +49,6 @@ def claim(folder: Path, recipe: Recipe) -> None:
         examples_a_step=examples_a_step(recipe.train), reward_batch_size=reward_batch_size(recipe.search, recipe.train)
     )
     write_json(folder / _BATCH, batch.to_dict())
-
-
-def _kept_recipe(path: Path) -> Recipe:
-    """The recipe of a run, ``recipe.json``.
-
-    Raises:
-        InputError: truncated or edited.
-    """
-    return Recipe.from_dict(
-        read_json(path), f"{path}: not the recipe of a run; edited? Remove it to go on with this one"
-    )
 
 
 def _refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:

@@ -19,13 +19,11 @@ from ..config import TrainConfig
 from ..core.distributed import add_up, alike, processes
 from ..core.errors import RunError
 from ..data.record import Record
-from ..inserting.parameter_groups import parameter_groups
 from .checkpoints import TRAINED, save_checkpoint
 from .dataset import SharedBatches, SharedCollator, counted_rows, model_inputs
+from .optimizer import adamw
 from .schedule import Stretch
 from .trained_state import load_trained, trained_state
-
-_BETAS = (0.9, 0.98)
 
 
 class SkipTrainer(Trainer):
@@ -52,10 +50,9 @@ class SkipTrainer(Trainer):
         return self.lr_scheduler
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW (0.9, 0.98); a group's learning rate is the base one times its factor."""
+        """AdamW, see :mod:`skiptune.training.optimizer`."""
         if self.optimizer is None:
-            groups = optimizer_groups(self.model, self.skiptune_config)
-            self.optimizer = torch.optim.AdamW(groups, lr=self.args.learning_rate, betas=_BETAS)
+            self.optimizer = adamw(self.model, self.skiptune_config)
         return self.optimizer
 
     def get_train_dataloader(self) -> DataLoader[Record]:
@@ -113,21 +110,6 @@ class SkipTrainer(Trainer):
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         load_trained(model or self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
-
-
-def optimizer_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Trainable parameters with their learning rate and weight decay (none on biases and LayerNorms)."""
-    groups = []
-    for group, parameters in parameter_groups(model).items():
-        rate = config.learning_rate * config.learning_rate_factors.get(group, 1.0)
-        trained = [parameter for parameter in parameters.values() if parameter.requires_grad]
-        for decay in (config.weight_decay, 0.0):
-            chosen = [parameter for parameter in trained if (parameter.ndim > 1) == (decay > 0)]
-            if chosen and (decay > 0 or config.weight_decay > 0):
-                groups.append({"params": chosen, "lr": rate, "weight_decay": decay})
-        if config.weight_decay == 0 and trained:
-            groups.append({"params": trained, "lr": rate, "weight_decay": 0.0})
-    return groups
 
 
 def training_arguments(config: TrainConfig, folder: Path, stretch: Stretch) -> Any:

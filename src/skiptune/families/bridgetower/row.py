@@ -40,6 +40,8 @@ FAMILY = Family(
         "bridgetower.token_type_embeddings.",
         "second_image_type",
     ),
+    poolers=("bridgetower.cross_modal_text_pooler.", "bridgetower.cross_modal_image_pooler."),
+    decayed_norms=("bridgetower.vision_model.",),
     base_prefix="bridgetower.",
     config_class=BridgeTowerConfig,
     sizes=processing.sizes,

@@ -35,6 +35,8 @@ FAMILY = Family(
         "meter.token_type_embeddings.",
         "meter.token4classifier",
     ),
+    poolers=("meter.text_pooler.", "meter.image_pooler."),
+    decayed_norms=("meter.clip.",),
     base_prefix="meter.",
     config_class=MeterConfig,
     sizes=processing.sizes,

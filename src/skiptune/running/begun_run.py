@@ -1,0 +1,52 @@
+"""What a run began with stays: defaults that are others now do not change a run that goes on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from ..config import TrainConfig
+from ..core.errors import InputError
+from ..core.text_files import read_json
+from ..data.data_config import DataConfig
+from .recipe import Recipe
+
+#: Section → its fields as a run has them whose recipe, of version 0.3, does not name them.
+_BEFORE = {"data": DataConfig().to_dict(), "train": TrainConfig().to_dict()}
+
+
+def kept_recipe(path: Path) -> Recipe:
+    """The recipe of a run, ``recipe.json``.
+
+    Raises:
+        InputError: truncated or edited.
+    """
+    return Recipe.from_dict(
+        filled_in(read_json(path)), f"{path}: not the recipe of a run; edited? Remove it to go on with this one"
+    )
+
+
+def filled_in(recipe: Any) -> Any:
+    """The content of a ``recipe.json``, with the fields that an older version did not write."""
+    if not isinstance(recipe, dict):
+        return recipe
+    given = {name: recipe[name] for name in _BEFORE if isinstance(recipe.get(name), dict)}
+    return {**recipe, **{name: {**_BEFORE[name], **values} for name, values in given.items()}}
+
+
+def as_begun(recipe: Recipe) -> Recipe:
+    """``recipe``, with what it leaves open as the run in its output has it: of a run with ``preset: paper``, what the
+    preset gave then, or with the number of processes of then.
+    """
+    path = Path(recipe.output) / "recipe.json"
+    if not path.is_file():
+        return recipe
+    try:
+        kept, older = kept_recipe(path), "decayed" not in read_json(path).get("train", {})
+    except InputError:
+        return recipe  # whoever claims the directory says what is wrong with it
+    if recipe.preset != "paper":
+        return recipe
+    wanted = kept.train.to_dict() if older else {"gradient_accumulation": kept.train.gradient_accumulation}
+    given = {name: getattr(recipe.train, name) for name in recipe.train.model_fields_set}
+    return recipe.replace(train=TrainConfig.from_dict({**wanted, **given}))
