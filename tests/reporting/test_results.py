@@ -88,7 +88,7 @@ def test_names_of_files_may_hold_any_bytes(content: dict[str, Any], tmp_path: Pa
 def test_printing_results_says_what_a_run_ends_with() -> None:
     assert str(Results.load(WRITTEN)).splitlines() == [
         "skipped blocks:  2, 3 of 4",
-        "validation accuracy:     0.00% of 12 questions",
+        "validation accuracy:     0.00% of 12 questions (the plan was chosen on them)",
         "test accuracy:           25.00% of 12 questions",
         "  unskipped:     25.00%",
         "  random:        25.00%",

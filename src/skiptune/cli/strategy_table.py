@@ -43,4 +43,5 @@ def compare_strategies(
         numbers = f"{row.loss:.4f}", f"{row.regret:.4f}", str(row.subnetworks), f"+{row.cost:.1%}"
         table.add_row(row.strategy, skipped, *numbers)
     console.print(table)
+    typer.echo("held-out losses are of the validation part, on which the strategies chose; they are likely too good")
     typer.echo(f"plot: {runner.folder / 'compare' / 'compare.png'}")

@@ -44,6 +44,12 @@ _NOTES = (
     "Rows of one form and cost share one timing.",
 )
 
+#: About the part that was measured, where its name does not say it.
+_PART_NOTES = {
+    "reserved": ("The reserved part is a share of the validation images that no search saw.",),
+    "validation": ("Searched plans were chosen on the validation part: what they have there is likely too good.",),
+}
+
 
 class MethodComparison:
     """The methods of a recipe's ``compare`` section side by side.
@@ -134,13 +140,17 @@ class MethodComparison:
             "task": recipe.task,
             "blocks": any_result.blocks,
             "input": {"image_size": list(self.size), "text_length": self.length},
-            "records": {part: len(getattr(self.run.data, part)) for part in ("train", "validation", "test")},
+            "records": {
+                "train": len(self.run.data.train),
+                "test": 0,
+                **{part: len(records) for part, records in self.run.data.held_out.items()},
+            },
             "training": {**recipe.train.to_dict(), "steps": steps, "seed": "see rows"},
             "adapters": recipe.adapters.to_dict(),
             "compare": recipe.to_dict()["compare"],
             "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result.threads},
             "batch_sizes": list(recipe.bench.batch_sizes),
-            "notes": list(_NOTES),
+            "notes": [*_NOTES, *_PART_NOTES.get(any_result.part, ())],
             "command": self.command,
             "versions": versions(),
         }

@@ -55,7 +55,7 @@ class Estimate:
         run = self.run
         model: Any = run.fresh_model(fitted=False)
         step = self._step(model)
-        part: Any = run.data.test or run.data.validation
+        part: Any = run.data.held_out[run.data.reported]
         few = [part[row] for row in range(min(_RECORDS, len(part)))]
         began = time.perf_counter()
         evaluate(model, run.task, few, title="measuring")

@@ -67,10 +67,10 @@ def work(folder: Path) -> JobResult:
     counts = count_parameters(remove_dead_blocks(model, plan))
     head = sum(parameter.numel() for parameter in _head(model) if parameter.requires_grad)
     slim = method.slim(model, plan).to(best_device())
-    part = "test" if data.test else "validation"
+    part = data.reported
     started = time.perf_counter()
     with cached(slim):
-        found = evaluate(slim, task, data.test or data.validation, title=part)
+        found = evaluate(slim, task, data.held_out[part], title=part)
     evaluate_s = time.perf_counter() - started
     macs = count_macs(slim, example_inputs(slim, job.image_size, job.text_length))
     factors = recipe.train.learning_rate_factors

@@ -9,7 +9,7 @@ from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_ser
 from .validated import Number, Validated
 
 #: Parts of the data that models are measured on, the one to show first.
-PARTS = ("test", "validation")
+PARTS = ("test", "reserved", "validation")
 BatchSize = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", description="a batch size")]
 
 
@@ -41,9 +41,10 @@ class Measured(Validated):
 
 
 class MeasuredParts(Validated):
-    """Measures by part of the data."""
+    """Measures by part of the data. ``reserved`` is a share of validation that the search of a plan never saw."""
 
     validation: Measured | None = None
+    reserved: Measured | None = None
     test: Measured | None = None
 
     @property

@@ -48,6 +48,9 @@ class DataConfig(Validated):
             without ``validation``, ``validation_share`` of the training images is cut off.
         validation_share: share of the *images* held out.
         test, test_images, test_annotations, test_split: the same for the test part, which is used once, at the end.
+        reserved_share: without a test part, this share of the validation *images* is kept from the search as a part
+            ``reserved``, because the plan is chosen on validation; the number to report is measured on it. Nothing is
+            kept where fewer than 10 images would be left on either side. ``None``: no such part.
         test_share: without ``test``, such a share of the training images is cut off for it, before validation's and
             the same whatever the seed; ``None``: there is no test part.
         columns: our field → the ``dataset``'s column, only for fields whose column has another name.
@@ -71,6 +74,7 @@ class DataConfig(Validated):
     validation_annotations: Text | None = None
     validation_split: Text | None = None
     validation_share: Share = 0.1
+    reserved_share: Share | None = 0.5
     test: Paths | None = None
     test_images: Text | None = None
     test_annotations: Text | None = None

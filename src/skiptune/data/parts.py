@@ -16,21 +16,25 @@ from .readers.easy_vqa import read_easy_vqa
 from .readers.formats import SOURCES
 from .record import Record
 from .records import Records
-from .splits import split_by_image
+from .splits import count_images, split_by_image
 
+#: Fewest images of the reserved part, and of what it leaves of validation.
+LEAST_RESERVED = 10
 #: The test part does not depend on the run's seed, so that runs with different seeds can be compared.
 _TEST_SEED = 0
 
 
 @dataclass
 class Data:
-    """The three parts, the problems of rows that were left out, and where the answer vocabulary comes from.
+    """The parts, the problems of rows that were left out, and where the answer vocabulary comes from.
 
     Attributes:
         train, validation, test: the parts; ``test`` may be empty.
         bad_rows: problems of bad rows, by part.
         counted: the parts whose answers are counted for a vocabulary.
         answers: the answers in the order of the labels that the files carry; empty if they carry none.
+        reserved: without a test part, what of validation the search never sees, see
+            :attr:`DataConfig.reserved_share`; may be empty.
     """
 
     train: Sequence[Record]
@@ -39,6 +43,18 @@ class Data:
     bad_rows: dict[str, list[str]]
     counted: tuple[Sequence[Record], ...]
     answers: tuple[str, ...] = ()
+    reserved: Sequence[Record] = ()
+
+    @property
+    def held_out(self) -> dict[str, Sequence[Record]]:
+        """The parts that are not trained on and have records, by name; the one to report is the last."""
+        parts = {"validation": self.validation, "reserved": self.reserved, "test": self.test}
+        return {name: records for name, records in parts.items() if records}
+
+    @property
+    def reported(self) -> str:
+        """The name of the part whose number is to be reported."""
+        return list(self.held_out)[-1]
 
 
 def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
@@ -46,8 +62,8 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
 
     Args:
         config: what to read.
-        seed: of the validation part and of what ``max_train`` and ``max_validation`` draw; the test part does not
-            depend on it.
+        seed: of the validation part and of what ``max_train`` and ``max_validation`` draw; the test part, and what of
+            validation is reserved, do not depend on it.
         log: folder for files that name every bad row.
 
     Raises:
@@ -70,16 +86,29 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
         if most is not None and most < len(records):
             draw = np.random.default_rng(_TEST_SEED if part == "test" else seed)
             parts[part] = records.select(np.sort(draw.permutation(len(records))[:most]))
+    both = config.name == "vqav2" and "validation" in found
+    counted = (parts["train"], parts["validation"]) if both else (parts["train"],)
+    if "test" not in parts and config.reserved_share is not None:
+        parts["validation"], parts["reserved"] = _reserved(parts["validation"], config.reserved_share)
     bad = {part: records.bad for part, records in found.items()}
-    counted = ("train", "validation") if config.name == "vqav2" and "validation" in found else ("train",)
     return Data(
         parts["train"],
         parts["validation"],
         parts.get("test", []),
         bad,
-        tuple(parts[part] for part in counted),
+        counted,
         tuple(_released_answers(config)),
+        parts.get("reserved", ()),
     )
+
+
+def _reserved(validation: Records, share: float) -> tuple[Records, Records]:
+    """Validation without the reserved part, and that part; it is empty where there are too few images."""
+    images = count_images(validation)
+    kept = round(share * images)
+    if min(kept, images - kept) < LEAST_RESERVED:
+        return validation, validation.select(np.arange(0))
+    return split_by_image(validation, share, _TEST_SEED, "reserved")
 
 
 def _released_answers(config: DataConfig) -> list[str]:

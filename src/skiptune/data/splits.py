@@ -47,6 +47,11 @@ def split_by_image(
     return whole.select(np.flatnonzero(~heldout)), whole.select(np.flatnonzero(heldout))
 
 
+def count_images(records: Sequence[Record]) -> int:
+    """The images of ``records``; those that :func:`split_by_image` keeps together count as one."""
+    return len(np.unique(_units(Records.of(records))))
+
+
 def _units(records: Records) -> np.ndarray:
     """For every record, the number of the image that represents its group of tied images."""
     table, rows = records.table, records.numbers

@@ -57,6 +57,8 @@ def model_card(manifest: Manifest, name: str) -> str:
         adapters=manifest.skip_config.block_adapter,
         quality_rows=list(_quality_rows(measures)),
         unskipped_known="unskipped" in measures.baselines,
+        too_good=measures.compared_on if measures.compared_on in measures.accuracy.parts else None,
+        reserved="reserved" in measures.accuracy.parts,
         latency=measures.latency,
         image_size=measures.image_size,
         latency_rows=list(_latency_rows(measures)),

@@ -17,6 +17,8 @@ class Measures(Validated):
         data: the training data, a recipe's ``data.name``.
         seed: of the training.
         accuracy: measures on the parts of the data.
+        compared_on: the part on which the search compared subnetworks, so that its measures are likely too good;
+            ``None``: it compared none.
         baselines: the same of models trained beside it with the same settings, by name.
         latency: the content of a run's ``latency.json``.
         image_size: (height, width) in pixels that the latency was taken at.
@@ -27,6 +29,7 @@ class Measures(Validated):
     data: str | None = None
     seed: int | None = None
     accuracy: MeasuredParts = MeasuredParts()
+    compared_on: str | None = None
     baselines: dict[str, MeasuredParts] = Field(default={})
     latency: Latency | None = None
     image_size: Pair[int] | None = None

@@ -6,7 +6,7 @@ from ..core.formatting import change, count, duration
 from .result_sections import Baseline
 from .results import Results
 from .tables import Table
-from .wording import BASELINES, measure_name, or_dash, with_margin
+from .wording import BASELINES, TOO_GOOD, measure_name, or_dash, with_margin
 
 
 def baseline_tables(results: Results) -> list[Table]:
@@ -30,6 +30,8 @@ def baseline_tables(results: Results) -> list[Table]:
         f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
         f"{results.metric.unit}; operations are against the original model."
     )
+    if results.too_good(part):
+        note += f" {TOO_GOOD}"
     if results.recipe is not None and results.recipe.start == "search":
         note += " The search is the first part of the plan's training; the others take as many steps in all."
     return [Table("Beside the baselines", header, rows, note)]

@@ -43,6 +43,10 @@ def _quality(results: Results) -> Iterator[Headline]:
         beside = results.baselines["unskipped"].parts.get(part) if "unskipped" in results.baselines else None
         if beside is not None and (unskipped := beside.metrics.get(metric.measure)):
             note += f"; {unskipped:.1%} with nothing skipped"
+        if results.too_good(part):
+            note += "; the plan was chosen on them, so it is likely too good"
+        if part == "reserved":
+            note += " that the search never saw"
         yield Headline(f"{part.capitalize()} {measure_name(results)}", f"{found.metrics[metric.measure]:.1%}", note)
 
 

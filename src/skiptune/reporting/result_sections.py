@@ -177,6 +177,7 @@ class Records(Validated):
 
     train: int
     validation: int
+    reserved: int = 0
     test: int = 0
     bad_rows: dict[str, int] = Field(default={})
     bad_images: int = 0

@@ -29,6 +29,8 @@ from .result_sections import (
     Sample,
 )
 
+_RESERVED = " (validation that the search never saw)"
+
 
 class Results(Validated):
     """All results of a run. Missing parts are left out of reports.
@@ -89,6 +91,11 @@ class Results(Validated):
         """The content of ``results.json``."""
         return self.model_dump(exclude_unset=True)
 
+    def too_good(self, part: str) -> bool:
+        """Whether the search compared subnetworks on this part of the data: then its measures are likely too good."""
+        compared = self.plan.comparisons if self.plan else None
+        return part == "validation" and compared is not None and compared.subnetworks > 0
+
     def __str__(self) -> str:
         """The lines that ``skiptune run`` ends with."""
         return "\n".join(self._summary())
@@ -99,7 +106,8 @@ class Results(Validated):
         measure = self.metric.measure
         for part, found in reversed(self.metric.parts.items()):
             label = f"{part} {measure}:"
-            yield f"{label:<24} {found.metrics[measure]:.2%} of {found.count} {self.metric.unit}"
+            told = " (the plan was chosen on them)" if self.too_good(part) else _RESERVED if part == "reserved" else ""
+            yield f"{label:<24} {found.metrics[measure]:.2%} of {found.count} {self.metric.unit}{told}"
         for name, entry in self.baselines.items():
             for measured in list(entry.parts.values())[:1]:
                 yield f"  {name + ':':<15}{measured.metrics[measure]:.2%}"

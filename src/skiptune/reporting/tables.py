@@ -8,7 +8,16 @@ from dataclasses import dataclass
 from ..core.formatting import change, duration, milliseconds
 from .result_sections import ChosenPlan
 from .results import Results
-from .wording import BASELINES, MODELS, measure_name, or_dash, readable, with_margin
+from .wording import (
+    BASELINES,
+    MODELS,
+    RESERVED,
+    TOO_GOOD,
+    measure_name,
+    or_dash,
+    readable,
+    with_margin,
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,8 @@ def _quality(results: Results) -> Table:
         for part, found in metric.parts.items()
     ]
     header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, "answer not in vocabulary")
-    return Table("Measured", header, rows)
+    told = [TOO_GOOD for part in metric.parts if results.too_good(part)] + [RESERVED] * ("reserved" in metric.parts)
+    return Table("Measured", header, rows, " ".join(told))
 
 
 def _search(results: Results) -> Table:
@@ -134,7 +144,8 @@ def _data(results: Results) -> Table:
     records = results.records
     if records is None:
         return Table("Data", (), [])
-    parts = {"train": records.train, "validation": records.validation, "test": records.test}
+    reserved = {"reserved": records.reserved} if records.reserved else {}
+    parts = {"train": records.train, "validation": records.validation, **reserved, "test": records.test}
     rows = [(part, f"{number:,}", f"{records.bad_rows.get(part, 0):,}") for part, number in parts.items()]
     note = f"{results.answers:,} different answers." if results.answers else ""
     return Table("Data", ("", results.metric.unit, "rows left out"), rows, note)

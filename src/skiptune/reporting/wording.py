@@ -13,6 +13,11 @@ MODELS = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"
 BASELINES = {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}
 
 
+#: What a part is, where its name does not say it.
+RESERVED = "The reserved part is a share of the validation images that the search never saw."
+TOO_GOOD = "The plan was chosen on the validation part, so what is measured there is likely too good."
+
+
 def readable(name: str) -> str:
     """A name of a file's field as words."""
     return name.replace("_", " ")

@@ -12,7 +12,7 @@ from ..data.data_config import DataConfig
 from .recipe import Recipe
 
 #: Section → its fields as a run has them whose recipe, of version 0.3, does not name them.
-_BEFORE = {"data": DataConfig().to_dict(), "train": TrainConfig().to_dict()}
+_BEFORE = {"data": {**DataConfig().to_dict(), "reserved_share": None}, "train": TrainConfig().to_dict()}
 
 
 def kept_recipe(path: Path) -> Recipe:
@@ -35,18 +35,23 @@ def filled_in(recipe: Any) -> Any:
 
 
 def as_begun(recipe: Recipe) -> Recipe:
-    """``recipe``, with what it leaves open as the run in its output has it: of a run with ``preset: paper``, what the
-    preset gave then, or with the number of processes of then.
+    """``recipe``, with what it leaves open as the run in its output has it.
+
+    A run of version 0.3 reserves nothing of validation. With ``preset: paper`` it keeps what the preset gave then, and
+    any run the micro-batches of its number of processes.
     """
     path = Path(recipe.output) / "recipe.json"
     if not path.is_file():
         return recipe
     try:
-        kept, older = kept_recipe(path), "decayed" not in read_json(path).get("train", {})
+        kept, content = kept_recipe(path), read_json(path)
     except InputError:
         return recipe  # whoever claims the directory says what is wrong with it
+    if "reserved_share" not in content.get("data", {}) and "reserved_share" not in recipe.data.model_fields_set:
+        recipe = recipe.replace(data=recipe.data.replace(reserved_share=None))
     if recipe.preset != "paper":
         return recipe
+    older = "decayed" not in content.get("train", {})
     wanted = kept.train.to_dict() if older else {"gradient_accumulation": kept.train.gradient_accumulation}
     given = {name: getattr(recipe.train, name) for name in recipe.train.model_fields_set}
     return recipe.replace(train=TrainConfig.from_dict({**wanted, **given}))

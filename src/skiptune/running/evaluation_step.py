@@ -25,11 +25,9 @@ class RunEvaluation(MeasuredParts):
 
 
 def measure(model: nn.Module, task: Task, data: Data, seed: int) -> RunEvaluation:
-    """Metrics on validation and test records, and samples of the test part, or of validation if there is none."""
-    parts = {"validation": data.validation, "test": data.test}
-    found = {name: evaluate(model, task, records, title=name) for name, records in parts.items() if records}
-    shown = "test" if "test" in found else "validation"
-    samples = sample_answers(found[shown], task, parts[shown], seed)
+    """Metrics on all parts that were not trained on, and samples of the one to report."""
+    found = {name: evaluate(model, task, records, title=name) for name, records in data.held_out.items()}
+    samples = sample_answers(found[data.reported], task, data.held_out[data.reported], seed)
     measured = {name: Measured.from_dict(evaluation.summary()) for name, evaluation in found.items()}
     return RunEvaluation(**measured, samples=samples)
 

@@ -23,7 +23,7 @@ def check_records(recipe: Recipe, data: Data) -> None:
     Raises:
         InputError: names them.
     """
-    parts = {"train": data.train, "validation": data.validation, "test": data.test}
+    parts = {"train": data.train, **data.held_out}
     for records in parts.values():
         TASKS[recipe.task].check(records)
     check_disjoint(parts)

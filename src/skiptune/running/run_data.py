@@ -10,8 +10,9 @@ from ..core.distributed import rank
 from ..core.progress import console, say_once
 from ..data.damaged import Damaged
 from ..data.images import EXIF_SWITCH
-from ..data.parts import Data, read_parts
+from ..data.parts import LEAST_RESERVED, Data, read_parts
 from ..data.records import Records
+from ..data.splits import count_images
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
 from ..tasks.registry import TASKS
@@ -23,6 +24,12 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed."""
     found = read_parts(recipe.data, recipe.train.seed, folder / "logs" if rank() == 0 else None)
     report_bad_rows(found.bad_rows)
+    if found.reported == "validation" and recipe.data.reserved_share is not None:
+        say_once(
+            f"validation: {count_images(found.validation)} images are too few to keep some of them from the search "
+            f"({LEAST_RESERVED} on either side); the plan is chosen on all of them, so their number will be too good: "
+            "name a data.test"
+        )
     return found
 
 
@@ -35,7 +42,7 @@ def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     task = TASKS[recipe.task].from_data(processor, data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
         say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
-    images = sum(len(Records.of(part).pictures()) for part in (data.train, data.validation, data.test))
+    images = sum(len(Records.of(part).pictures()) for part in (data.train, *data.held_out.values()))
     task.images.damaged = Damaged(images, recipe.data.most_bad, folder / "logs" / "bad-images.log")
     if not recipe.data.exif_orientation:
         setattr(task.images.image_processor, EXIF_SWITCH, False)

@@ -78,8 +78,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         history=History(search=() if plan.report is None else plan.report.history, train=_history(folder)),
         records=Records(
             train=len(data.train),
-            validation=len(data.validation),
-            test=len(data.test),
+            **{"validation": 0, "test": 0, **{name: len(records) for name, records in data.held_out.items()}},
             bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
             bad_images=len(damaged.problems()) if damaged else 0,
         ),
@@ -133,11 +132,19 @@ def slim_measures(models: RunModels) -> Measures:
         seed=recipe.train.seed,
         accuracy=MeasuredParts() if evaluation is None else MeasuredParts(**evaluation.parts),
         baselines={name: MeasuredParts(**row.parts) for name, row in baselines.items() if row is not None},
+        compared_on=_compared_on(folder),
     )
     latency = _if_done(folder / "latency.json", Latency)
     if latency is None:
         return found
     return found.replace(latency=latency, image_size=input_size(models.task, models.data)[0])
+
+
+def _compared_on(folder: Path) -> str | None:
+    """The part on which the search compared subnetworks, if it compared any."""
+    path = folder / "plan.json"
+    report = Plan.load(path).report if path.is_file() else None
+    return "validation" if report and report.comparisons and report.comparisons.subnetworks else None
 
 
 def _if_done(path: Path, kind: type[V]) -> V | None:

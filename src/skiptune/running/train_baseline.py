@@ -72,17 +72,17 @@ def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Base
     def measure(trained: TrainedMethod) -> Baseline:
         task, data, model = models.task, models.data, trained.model.to(best_device())
         slim = remove_dead_blocks(copy.deepcopy(model), trained.plan)
-        parts = {"validation": data.validation, "test": data.test}
         found = {
-            part: Measured.from_dict(evaluate(model, task, records, title=name).summary()) if records else None
-            for part, records in parts.items()
+            part: Measured.from_dict(evaluate(model, task, records, title=name).summary())
+            for part, records in data.held_out.items()
         }
         return Baseline(
             skipped=trained.plan.skipped,
             trainable=count_parameters(slim)["trainable"],
             seconds=trained.seconds,
-            validation=found["validation"],
-            test=found["test"],
+            validation=found.get("validation"),
+            reserved=found.get("reserved"),
+            test=found.get("test"),
         )
 
     return step(folder / "baselines" / f"{name}.json", Baseline, train, measure)
