@@ -65,8 +65,9 @@ def _parts(path: str, value: dict[object, object] | list[object]) -> Iterator[tu
 
 
 def _is_unicode(text: str) -> bool:
+    """Whether a text has whole characters only. What Python makes of a file name's bytes that are not UTF-8 passes."""
     try:
-        text.encode()
+        text.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         return False
     return True
