@@ -1,4 +1,4 @@
-"""Every task with every family, searched on eleven records: with which batches decides the caller.
+"""Every task with every family, searched on thirteen records: with which batches decides the caller.
 
 As a program, it does so for each of several processes: ``python every_task.py FOLDER``.
 """
@@ -40,16 +40,16 @@ OPTIONS: dict[str, dict[str, Any]] = {"retrieval": {"false_texts": 2}}
 
 
 def write_images(folder: Path) -> None:
-    """Fifteen pictures, each unlike any other."""
+    """Seventeen pictures, each unlike any other."""
     from conftest import draw_square
 
-    for number in range(15):
+    for number in range(17):
         draw_square(folder / f"{number}.png", number)
 
 
 def records_of(task: str, folder: Path) -> list[Record]:
-    """Fifteen records of a task; the last four share no picture with the others."""
-    paths, answers = [folder / f"{number}.png" for number in range(15)], ("red", "green", "blue")
+    """Seventeen records of a task; the last four share no picture with the others."""
+    paths, answers = [folder / f"{number}.png" for number in range(17)], ("red", "green", "blue")
     if task == "vqa":
         return [Record(path, f"which colour{'?' * k}", {answers[k % 3]: 1.0}) for k, path in enumerate(paths)]
     if task == "reasoning":
@@ -71,13 +71,13 @@ def made(task: str, family: str, records: list[Record]) -> tuple[Task, nn.Module
 
 
 def searched(task: str, family: str, folder: Path, **batches: int) -> tuple[Plan, dict[str, Tensor]]:
-    """The plan, and how far the search moved each weight in its two passes over eleven records."""
+    """The plan, and how far the search moved each weight in its two passes over thirteen records."""
     records = records_of(task, folder)
-    own, model = made(task, family, records[:11])
+    own, model = made(task, family, records[:13])
     start = {name: value.detach().clone() for name, value in trained_state(model).items()}
     training = TrainConfig(epochs=2, learning_rate=1e-3, warmup_ratio=0, save_steps=9, **batches)
     config = SearchConfig(epochs=2, candidates=2, strategy="policy", interval=1, warmup_epochs=1)
-    plan = search(model, Experiment(own, records[:11], records[11:], Budget(num_skip=1), config, training))
+    plan = search(model, Experiment(own, records[:13], records[13:], Budget(num_skip=1), config, training))
     return plan, {name: value.detach() - start[name] for name, value in trained_state(model).items()}
 
 
@@ -91,7 +91,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     gc.freeze()  # every Trainer collects garbage, which takes longer than these trainings do
     where = Path(sys.argv[1])
-    for name, plan, weights in every_pair(where, batch_size=1, gradient_accumulation=4):
+    for name, plan, weights in every_pair(where, batch_size=2, gradient_accumulation=2):
         if rank() == 0:
             (where / f"{name}.json").write_text(json.dumps(plan.preferences), encoding="utf-8")
             save_file(weights, where / f"{name}.safetensors")

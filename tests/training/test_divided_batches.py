@@ -39,8 +39,8 @@ def as_far(moves: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
     return moves.keys() == expected.keys() and apart < 2e-3 * far
 
 
-def test_two_processes_of_four_micro_batches_are_one_batch(folder: Path) -> None:
-    """Eleven records in steps of eight: the last micro-batch of a pass has a row for one of the processes only."""
+def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
+    """Thirteen records in steps of eight: the last micro-batch of a pass has a row for one of the processes only."""
     program = [sys.executable, every_task.__file__, str(folder)]
     both = [subprocess.Popen(program, env=own, stdout=subprocess.DEVNULL) for own in environments(2)]
     gc.freeze()  # as there

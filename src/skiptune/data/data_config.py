@@ -74,7 +74,6 @@ class DataConfig(Validated):
     validation_annotations: Text | None = None
     validation_split: Text | None = None
     validation_share: Share = 0.1
-    reserved_share: Share | None = 0.5
     test: Paths | None = None
     test_images: Text | None = None
     test_annotations: Text | None = None
@@ -83,6 +82,7 @@ class DataConfig(Validated):
     columns: dict[str, str] = Field(default={}, description="a mapping from our field to a column")
     most_bad: Number | None = Field(default=None, ge=0, le=1, description="a share between 0 and 1")
     exif_orientation: bool = True
+    reserved_share: Share | None = 0.5
     max_train: Count | None = None
     max_validation: Count | None = None
     max_test: Count | None = None
