@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from .config import Budget, SearchConfig, TrainConfig
 from .core.errors import InputError
 from .core.validation import Problems
-from .data.record import Record
+from .data.record import Record, check_kind
 from .tasks.task import Task
 
 
@@ -43,11 +43,10 @@ class Experiment:
             fine = isinstance(value, kind) or (name == "budget" and value is None)
             problems.check(fine, f"{name}: {value!r} is not a {kind.__name__}")
         for name in ("train", "valid"):
-            value = getattr(self, name)
-            fine = isinstance(value, Sequence) and (not value or isinstance(value[0], Record))
-            problems.check(
-                fine, f"{name}: {type(value).__name__} given; expected records, as skiptune.read_jsonl gives them"
-            )
+            try:
+                check_kind(getattr(self, name), name)
+            except InputError as error:
+                problems.add(str(error))
         problems.raise_any()
 
     def __repr__(self) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..core.errors import InputError
 from . import record_fields as fields
 from .pictures import Picture
 
@@ -77,3 +79,18 @@ class Record:
     def images(self) -> tuple[Picture, ...]:
         """The one or two images."""
         return (self.image,) if self.image2 is None else (self.image, self.image2)
+
+
+def check_kind(records: object, name: str = "records") -> None:
+    """Refuse what is no sequence of records. Of a table, whose records are made on access, the first one is looked at.
+
+    Raises:
+        InputError: says what was given as ``name``.
+    """
+    fine = isinstance(records, Sequence) and not isinstance(records, str)
+    if isinstance(records, list | tuple):
+        fine = all(isinstance(record, Record) for record in records)
+    elif isinstance(records, Sequence) and fine and records:
+        fine = isinstance(records[0], Record)
+    if not fine:
+        raise InputError(f"{name}: {type(records).__name__} given; expected records, as skiptune.read_jsonl gives them")

@@ -103,8 +103,10 @@ def add_record(writer: TableWriter, record: Record) -> None:
     """Append a record to a table.
 
     Raises:
-        InputError: an image of it is in memory, not a file or stored, or its name is not UTF-8.
+        InputError: it is no record, an image of it is in memory, not a file or stored, or its name is not UTF-8.
     """
+    if not isinstance(record, Record):
+        raise InputError(f"records: {type(record).__name__} among them; skiptune.read_jsonl gives records")
     numbers = []
     for picture in record.images:
         if not isinstance(picture, Path | Stored):

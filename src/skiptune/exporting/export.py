@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from torch import nn
 from transformers import PreTrainedModel
 
 from ..config import SkipConfig
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.files import write_atomically, write_text
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
@@ -24,6 +26,7 @@ from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.fingerprint import fingerprint
 from ..plan import Plan
+from ..tasks.task import Task
 from ..version import __version__
 from .base_license import base_license
 from .manifest import (
@@ -39,9 +42,6 @@ from .manifest import (
     read_manifest,
 )
 from .tensor_file import write_tensors
-
-if TYPE_CHECKING:
-    from ..tasks.task import Task
 
 _CARD = "README.md"
 
@@ -69,11 +69,12 @@ def export(
         extra: JSON values for the configuration; the card shows those of :class:`skiptune.exporting.measures.Measures`.
 
     Raises:
-        InputError: adapters were never inserted, or ``adapters`` without a base.
+        InputError: an argument of another type, adapters were never inserted, or ``adapters`` without a base.
         RunError: the disk is full.
     """
     from .card import model_card
 
+    expect("export", model=(model, nn.Module), task=(task, (Task, type(None))))
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import nn
 
 from ..config import SkipConfig
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.seeding import drawn_from
 from ..families.family import BlockKind, Family
@@ -27,6 +28,7 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
         InputError: the model's family is not supported or has no encoders for ``scope="global"``, or adapters were
             inserted before.
     """
+    expect("insert", model=(model, nn.Module), config=(config, (SkipConfig, type(None))))
     config = config or SkipConfig()
     family = family_of(model)
     if getattr(model, "skip_config", None) is not None:

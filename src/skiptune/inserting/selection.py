@@ -28,8 +28,10 @@ def choose(model: nn.Module, skipped: Iterable[str]) -> None:
     """Skip exactly the blocks named ``skipped`` from now on; nothing is removed.
 
     Raises:
-        InputError: an unknown block, all blocks at once, or a removed block that should run again.
+        InputError: not a list of names, an unknown block, all blocks at once, or a removed block that should run again.
     """
+    if isinstance(skipped, str) or not isinstance(skipped, Iterable):
+        raise InputError(f"skipped: {skipped!r} is not a list of block names, e.g. a plan's skipped")
     blocks = blocks_of(model)
     wanted = tuple(skipped)
     check_skipped(wanted, tuple(blocks))
@@ -46,7 +48,13 @@ def skipped_blocks(model: nn.Module) -> tuple[str, ...]:
 
 
 def check_plan(model: nn.Module, plan: Plan) -> None:
-    """Refuse a plan that was made for another model."""
+    """Refuse a plan that was made for another model.
+
+    Raises:
+        InputError: it is no plan, or that of another family or of a model with other blocks.
+    """
+    if not isinstance(plan, Plan):
+        raise InputError(f"plan: {plan!r} is not a Plan; skiptune.Plan.load reads one from a file")
     family, blocks = family_of(model).name, tuple(blocks_of(model))
     if plan.family != family or plan.blocks != blocks:
         raise InputError(

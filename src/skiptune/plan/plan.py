@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationInfo, field_validator
 
+from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
@@ -39,6 +40,9 @@ class Plan:
     source: str | None = None
 
     def __post_init__(self) -> None:
+        for name in ("blocks", "skipped"):
+            if isinstance(getattr(self, name), str):
+                raise InputError(f"plan: {name}: {getattr(self, name)!r} is a text; expected names of blocks")
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_skipped(self.skipped, self.blocks)
         object.__setattr__(self, "skipped", tuple(name for name in self.blocks if name in self.skipped))

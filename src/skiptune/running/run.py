@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
+from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.files import write_atomically
 from ..core.measurements import Latency
@@ -54,6 +55,7 @@ class Run:
     """A run of a recipe in its output directory."""
 
     def __init__(self, recipe: Recipe) -> None:
+        expect("Run", recipe=(recipe, Recipe))
         self.recipe = on_main(lambda: with_preset(as_begun(recipe)))
         self.folder = Path(recipe.output)
 

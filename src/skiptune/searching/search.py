@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from torch import nn
 
+from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..costs.example_inputs import example_inputs
@@ -51,6 +52,7 @@ def search(
             an image in both parts.
         RunError: a loss is not finite.
     """
+    expect("search", model=(model, nn.Module), experiment=(experiment, Experiment))
     config, training = experiment.search, experiment.training
     train, valid = experiment.train, experiment.valid
     names, family = tuple(blocks_of(model)), family_of(model).name

@@ -11,10 +11,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..data.damaged import Damaged
 from ..data.pictures import Picture, Stored
-from ..data.record import Record
+from ..data.record import Record, check_kind
 from .answer import Answer
 from .task import Evaluation, Task
 
@@ -45,9 +46,11 @@ def evaluate(
             are few, and never more than a fifth.
 
     Raises:
-        InputError: there are no records, they are not of the task, too many images cannot be read, or ``batch_size`` or
-            ``most_bad`` is out of range.
+        InputError: an argument of another type, there are no records, they are not of the task, too many images cannot
+            be read, or ``batch_size`` or ``most_bad`` is out of range.
     """
+    expect("evaluate", model=(model, nn.Module), task=(task, Task), batch_size=(batch_size, int))
+    check_kind(records)
     if not records:
         raise InputError("there are no records to evaluate")
     if batch_size < 1:
@@ -79,10 +82,11 @@ def predict(
     Images are files, encoded bytes, or Pillow images.
 
     Raises:
-        InputError: an image cannot be read, the text is empty, ``top`` is less than 1, or the task is about another
-            number of images.
+        InputError: an argument of another type, an image cannot be read, the text is empty, ``top`` is less than 1, or
+            the task is about another number of images.
     """
-    if not isinstance(text, str) or not text.strip():
+    expect("predict", model=(model, nn.Module), task=(task, Task), text=(text, str))
+    if not text.strip():
         raise InputError("the question is empty")
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"top: {top!r}; expected how many answers to give, at least 1")

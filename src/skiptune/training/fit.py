@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from torch import nn
 from transformers import TrainerCallback
 
+from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..core.seeding import preserved_random_state
@@ -95,6 +96,7 @@ def fit(
         InputError: the plan is for another model, there are no records, or no steps left.
         RunError: the loss is not finite.
     """
+    expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
     config = experiment.training
     if plan is not None:
         check_plan(model, plan)

@@ -1,0 +1,38 @@
+"""Arguments of public functions: another type is refused at once, with the name of the argument."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .validation import Problems, shortened
+
+
+def expect(function: str, **arguments: tuple[object, type | tuple[type, ...]]) -> None:
+    """Refuse arguments of another type, before they end as an ``AttributeError`` deep inside.
+
+    Args:
+        function: the name of the function that was called.
+        arguments: by name, the value that was given and the type or types that it may have.
+
+    Raises:
+        InputError: names every argument of another type.
+    """
+    problems = Problems(f"skiptune.{function}")
+    for name, (value, kinds) in arguments.items():
+        if not isinstance(value, kinds):
+            problems.add(f"{name}: {shortened(_quoted(value))} is not {_listed(kinds)}")
+    problems.raise_any()
+
+
+def _quoted(value: Any) -> str:
+    """What was given; of large objects the type only."""
+    return repr(value) if isinstance(value, str | int | float | bytes | None) else _with_article(type(value).__name__)
+
+
+def _listed(kinds: type | tuple[type, ...]) -> str:
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    return " or ".join("None" if kind is type(None) else _with_article(kind.__name__) for kind in kinds)
+
+
+def _with_article(name: str) -> str:
+    return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"
