@@ -91,7 +91,7 @@ def _metadata(manifest: Manifest, name: str, measures: Measures, license: BaseLi
 
 
 def _results(task: str, measures: Measures) -> Iterator[EvalResult]:
-    """Measures on the test part, else on validation, as the hub's model index has them."""
+    """Measures on the part to report, as the hub's model index has them: test, else reserved, else validation."""
     data = measures.data or "unknown"
     for part, found in list(measures.accuracy.parts.items())[:1]:
         for metric, value in found.metrics.items():

@@ -43,6 +43,8 @@ class Retrieval(Task):
         false_texts: how many of them go with every image.
         seed: of the choice of texts. It depends on the seed, the record and its epoch alone, so that a resumed training
             repeats it, and so does one that divides its batches among processes or micro-batches otherwise.
+            A loop of your own says which epoch it is in, by ``dataclasses.replace(record, epoch=1)``; otherwise a
+            record has the same false texts in every pass.
         matching_loss: whether the loss of image-text matching is added.
         shortlist: how many partners of a text or image an evaluation scores, see :class:`RetrievalConfig`.
 
