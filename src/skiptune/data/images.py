@@ -17,6 +17,7 @@ from .augment import Varied
 from .damaged import Damaged
 from .pictures import FileVersion, Picture, Stored, decode, file_version, name_of
 from .proportions import in_proportion
+from .record import Record
 
 _MEMORY_LIMIT = 2 * 2**30
 _REPLACEMENT_SIDE = 384
@@ -101,13 +102,17 @@ class ImageStore:
             self._kept.add(key, version, pixels, self.memory_limit // (worker.num_workers if worker else 1))
         return pixels
 
-    def batch(self, pictures: Sequence[Picture | Varied], places: Sequence[str] = ()) -> dict[str, Tensor]:
-        """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width).
+    def of(self, records: Sequence[Record], number: int = 1) -> dict[str, Tensor]:
+        """:meth:`batch` of the first ``number`` images of all records, those of a record behind each other."""
+        found = ((picture, record.place) for record in records for picture in record.images[:number])
+        return self._batch([self.pixels(picture, place) for picture, place in found])
 
-        ``places`` are those of the pictures' records, for messages.
-        """
-        where = places or [""] * len(pictures)
-        arrays = [self.pixels(picture, place) for picture, place in zip(pictures, where, strict=True)]
+    def batch(self, pictures: Sequence[Picture | Varied]) -> dict[str, Tensor]:
+        """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width)."""
+        return self._batch([self.pixels(picture) for picture in pictures])
+
+    def _batch(self, arrays: Sequence[np.ndarray]) -> dict[str, Tensor]:
+        """Scaled and padded, see :meth:`batch`."""
         height, width = (max(array.shape[axis] for array in arrays) for axis in (1, 2))
         mean, std = (
             torch.tensor(getattr(self.image_processor, name), dtype=torch.float32)[:, None, None]

@@ -44,6 +44,7 @@ class Record:
         majority: the answer most annotators gave, as published; vocabularies count it.
         id: the data set's own identifier, e.g. VQAv2's question id.
         group: examples of one group stay in one part of a split; empty: only shared images count.
+        place: the file and the row that it was read from, for messages; records that differ in it alone are equal.
         epoch: the pass over the data that the record is taken in: what a task draws for it depends on this, and is the
             same in every batch. A training sets it.
 
@@ -61,6 +62,7 @@ class Record:
     majority: str = ""
     id: str = ""
     group: str = ""
+    place: str = field(default="", compare=False)
     epoch: int = 0
 
     def __post_init__(self) -> None:

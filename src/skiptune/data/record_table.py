@@ -33,6 +33,7 @@ SCHEMA = pa.schema(
         "majority": pa.string(),
         "id": pa.string(),
         "group": pa.string(),
+        "place": pa.string(),
     }
 )
 _PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64()})

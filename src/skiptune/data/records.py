@@ -96,11 +96,12 @@ class Records(Sequence[Record]):
             row["majority"],
             row["id"],
             row["group"],
+            f"{self.source}, {row['place']}" if row["place"] else "",
         )
 
 
-def add_record(writer: TableWriter, record: Record) -> None:
-    """Append a record to a table.
+def add_record(writer: TableWriter, record: Record, place: str = "") -> None:
+    """Append a record to a table; ``place`` is the row of the table's source that it was read from.
 
     Raises:
         InputError: it is no record, an image of it is in memory, not a file or stored, or its name is not UTF-8.
@@ -126,6 +127,7 @@ def add_record(writer: TableWriter, record: Record) -> None:
             record.majority,
             record.id,
             record.group,
+            place,
         )
     )
 

@@ -46,7 +46,7 @@ class Classification(Task):
 
     def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width)."""
-        return self.images.batch([record.image for record in records])
+        return self.images.of(records)
 
     def inputs(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """The model's inputs, without labels."""

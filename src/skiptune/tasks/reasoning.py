@@ -75,7 +75,7 @@ class Reasoning(Labelled):
         """Pixels of one image as in other tasks, or of two, ``(batch, 2, …)``."""
         if any(len(record.images) != self.number for record in records):
             raise InputError(f"image2: this model judges statements about {self.number} image(s)")
-        found = self.images.batch([picture for record in records for picture in record.images])
+        found = self.images.of(records, self.number)
         if self.number == 1:
             return found
         return {name: value.view(len(records), self.number, *value.shape[1:]) for name, value in found.items()}

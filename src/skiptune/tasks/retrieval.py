@@ -104,7 +104,7 @@ class Retrieval(Task):
         """
         texts = [text for record in records for text in self._texts(record)]
         text = {name: value.view(len(records), -1, value.shape[-1]) for name, value in self.tokenize(texts).items()}
-        pixels = self.images.batch([record.image for record in records])
+        pixels = self.images.of(records)
         return {**text, **pixels, "labels": torch.zeros(len(records), dtype=torch.long)}
 
     def _texts(self, record: Record) -> list[str]:
@@ -188,7 +188,7 @@ class Retrieval(Task):
 
     def _encoded_images(self, model: Any, records: Sequence[Record], size: int) -> Encoded:
         parts = [records[start : start + size] for start in range(0, len(records), size)]
-        pixels = (self.images.batch([record.image for record in part]) for part in parts)
+        pixels = (self.images.of(part) for part in parts)
         return _joined([model.encode_images(**on_device(batch, model)) for batch in pixels])
 
     def _encoded(self, texts: Sequence[str], model: Any, batch_size: int) -> Iterator[list[tuple[slice, Encoded]]]:
@@ -212,7 +212,7 @@ class Retrieval(Task):
         """An image's row, the place of some texts, and their scores ``(texts,)``, for all images and texts."""
         for number, kept in enumerate(batches, start=1):
             for row in track(range(len(records)), title if number == 1 else f"{title}, part {number}"):
-                image = model.encode_images(**on_device(self.images.batch([records[row].image]), model))
+                image = model.encode_images(**on_device(self.images.of([records[row]]), model))
                 for place, encoded in kept:
                     yield row, place, model.score(encoded, image)[0].double().cpu().numpy()
 
@@ -220,7 +220,7 @@ class Retrieval(Task):
         return list(record.captions)
 
     def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
-        batch = {**self.tokenize([record.text]), **self.images.batch([record.image])}
+        batch = {**self.tokenize([record.text]), **self.images.of([record])}
         return [{"answer": record.text, "score": float(model(**on_device(batch, model)).logits)}]
 
     def _loss(self, model: nn.Module, records: Sequence[Record], batch_size: int) -> float:

@@ -12,6 +12,7 @@ from torch.utils.data import BatchSampler, Dataset, Sampler
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from ..core.distributed import processes, rank
+from ..core.errors import InputError
 from ..data.augment import RandAugment, vary
 from ..data.record import Record
 
@@ -92,3 +93,9 @@ def counted_rows(batch: dict[str, Tensor]) -> int:
 def model_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:
     """A batch without the count of its rows."""
     return {name: value for name, value in batch.items() if name != _ROWS}
+
+
+def without_worker(error: InputError) -> InputError:
+    """The error as a DataLoader's worker raised it, without the traceback that torch puts before its message."""
+    name = f"{InputError.__module__}.{InputError.__qualname__}: "
+    return InputError(str(error).rpartition(name)[2])

@@ -19,7 +19,7 @@ from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import LoggedLoss, Plan
 from .checkpoints import newest_checkpoint
-from .dataset import EpochOfDataset, RecordDataset
+from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .progress_bar import TrainingBar, silence
 from .schedule import Stretch, optimizer_steps
 from .skip_adapter_init import check_fitted
@@ -69,6 +69,8 @@ def train_loop(
         silence(trainer)
         try:
             trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder, config)))
+        except InputError as error:
+            raise without_worker(error) from None
         finally:
             bar.close()
     logged = (entry for entry in trainer.state.log_history if "loss" in entry)

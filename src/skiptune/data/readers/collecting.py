@@ -73,7 +73,7 @@ def collect(
                 bad.add(f"{place}: {error}")
                 continue
             for record in found:
-                add_record(writer, record)
+                add_record(writer, record, place)
         table = writer.finish()
         refuse_bad(source, len(table), rows, bad.found, checks.get("most_bad", MOST_BAD))
     except BaseException:
