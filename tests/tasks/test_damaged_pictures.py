@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import re
+import struct
+import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +16,24 @@ import torch
 from PIL import Image
 
 from skiptune import (
+    Budget,
     Entailment,
+    Experiment,
     InputError,
     Reasoning,
     Record,
     Retrieval,
+    SearchConfig,
+    SkipConfig,
+    TrainConfig,
     Vqa,
     evaluate,
+    fit,
     load_model,
     load_processor,
     predict,
     read_jsonl,
+    search,
 )
 from skiptune.data.damaged import Damaged
 from skiptune.tasks.task import Task
@@ -115,3 +126,39 @@ def test_a_set_of_records_counts_its_pictures(make_model, task: Vqa, data_folder
     with pytest.raises(InputError, match=r"1 of 4 images cannot be read; at most 0"):
         evaluate(make_model(), task, records)
     assert len(evaluate(make_model(), task, records, most_bad=0.25).damaged) == 1
+
+
+@pytest.fixture
+def damaged_records(data_folder: Path, tmp_path: Path) -> Sequence[Record]:
+    """The training questions; one of 16 pictures passes the reader and cannot be decoded."""
+    for path in (data_folder / "images").iterdir():
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    content = bytearray((tmp_path / "0.png").read_bytes())
+    place = content.index(b"IDAT") + 4
+    (length,) = struct.unpack_from(">I", content, place - 8)
+    content[place : place + length] = bytes(length)
+    struct.pack_into(">I", content, place + length, zlib.crc32(content[place - 4 : place + length]))
+    (tmp_path / "0.png").write_bytes(content)
+    return read_jsonl(data_folder / "train.jsonl", tmp_path)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_training_replaces_damaged_pictures_and_names_them(
+    make_model, task: Vqa, damaged_records: Sequence[Record], workers: int, tmp_path: Path, capsys: Any
+) -> None:
+    model = make_model(SkipConfig())
+    experiment = Experiment(task, damaged_records, training=TrainConfig(max_steps=6, batch_size=8, workers=workers))
+    fit(model, experiment)
+    told = capsys.readouterr().err
+    assert "images that cannot be read, replaced by the mean colour: 1\n" in told
+    assert re.search(r"0\.png: cannot be read \(.*\); needed by .*train\.jsonl, line [123]\n", told)
+    few = replace(experiment, train=damaged_records[:6])  # two pictures, of which none may be damaged
+    with pytest.raises(InputError, match=r"^1 of 2 images cannot be read .*bad-images\.log\); at most 0 .*line [123]$"):
+        fit(model, few)
+
+
+def test_a_search_replaces_damaged_pictures(make_model, task: Vqa, damaged_records, capsys: Any) -> None:
+    heldout = damaged_records[:9]  # with the damaged one
+    settings = SearchConfig(strategy="policy", max_steps=2, interval=1), TrainConfig(max_steps=4, batch_size=4)
+    search(make_model(SkipConfig()), Experiment(task, damaged_records[9:], heldout, Budget(num_skip=1), *settings))
+    assert re.search(r"^  image .*0\.png: cannot be read", capsys.readouterr().err, re.MULTILINE)

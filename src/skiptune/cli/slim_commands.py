@@ -44,7 +44,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
-    from ..running.run_data import report_bad_rows, report_damaged
+    from ..running.run_data import report_bad_rows
     from ..tasks.evaluation import evaluate as measure
     from ..tasks.predictions import write_predictions, write_submission
     from ..tasks.retrieval import Retrieval, comparable
@@ -63,7 +63,6 @@ def evaluate(options: EvaluateOptions) -> None:
             raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
         task.shortlist = None
     found = measure(slim, task, records, options.batch_size)
-    report_damaged(found.damaged)
     if options.predictions is not None:
         write_predictions(options.predictions, records, found)
     if options.submission is not None:

@@ -75,11 +75,3 @@ def report_bad_rows(parts: Mapping[str, Sequence[str]]) -> None:
     for name, bad in parts.items():
         if bad:
             console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")
-
-
-def report_damaged(problems: Sequence[str]) -> None:
-    """Print every image that could not be read."""
-    if problems:
-        console.print(f"{len(problems)} images cannot be read; images of the mean colour replaced them:")
-    for problem in problems:
-        console.print(f"  {problem}")

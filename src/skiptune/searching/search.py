@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,6 +17,7 @@ from ..experiment import Experiment
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan, SearchReport
+from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
 from ..training.fit import train_loop
 from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
@@ -48,11 +50,22 @@ def search(
         The plan, with preferences and the ``report`` of how it was found.
 
     Raises:
-        InputError: no budget or one that cannot be met, fewer distinct subnetworks than candidates, an empty part, or
-            an image in both parts.
+        InputError: no budget or one that cannot be met, fewer distinct subnetworks than candidates, an empty part, an
+            image in both parts, or too many images that cannot be read.
         RunError: a loss is not finite.
     """
     expect("search", model=(model, nn.Module), experiment=(experiment, Experiment))
+    with TemporaryDirectory() as scratch:
+        where = Path(folder) if folder is not None else Path(scratch)
+        parts = (experiment.train, experiment.valid)
+        with replacing_damaged(experiment.task, *parts, log=where / DAMAGED_LOG) as (task, _):
+            return _search(model, replace(experiment, task=task), folder, where, keep_adapters)
+
+
+def _search(
+    model: nn.Module, experiment: Experiment, folder: str | Path | None, where: Path, keep_adapters: bool
+) -> Plan:
+    """See :func:`search`; checkpoints go to ``where``."""
     config, training = experiment.search, experiment.training
     train, valid = experiment.train, experiment.valid
     names, family = tuple(blocks_of(model)), family_of(model).name
@@ -79,9 +92,7 @@ def search(
     before = trained_state(model)
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
     stretch = Stretch(0, times.steps, whole, training.warmup_ratio)
-    with TemporaryDirectory() as scratch:
-        where = Path(folder) if folder is not None else Path(scratch)
-        log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
+    log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
     # a resumed search keeps the size of its held-out batches, even if the batch is split otherwise now
     times = schedule(config, training, len(train), evaluator.batch_size)
     rounds = callback.rounds + strategy.decide(evaluator, times.rounds)

@@ -13,10 +13,10 @@ from torch import nn
 
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..data.damaged import Damaged
-from ..data.pictures import Picture, Stored
+from ..data.pictures import Picture
 from ..data.record import Record, check_kind
 from .answer import Answer
+from .replacing import replacing_damaged
 from .task import Evaluation, Task
 
 #: An image to ask about.
@@ -58,14 +58,11 @@ def evaluate(
     if most_bad is not None and not 0 <= most_bad <= 1:
         raise InputError(f"most_bad: {most_bad} is not a share between 0 and 1")
     task.check(records)
-    damaged = None
-    if task.images.damaged is None:
-        damaged = Damaged(_count_images(records), most_bad)
-        task = task.reporting(damaged)
     training = model.training
     model.eval()
     try:
-        found = task.measure(model, records, batch_size, title)
+        with replacing_damaged(task, records, most_bad=most_bad) as (reporting, damaged):
+            found = reporting.measure(model, records, batch_size, title)
     finally:
         model.train(training)
     return found if damaged is None else replace(found, damaged=tuple(damaged.problems()))
@@ -97,13 +94,3 @@ def predict(
 
 def _picture(image: Asked) -> Picture:
     return Path(image) if isinstance(image, str) else image
-
-
-def _count_images(records: Sequence[Record]) -> int:
-    """The number of different images."""
-    from ..data.records import Records  # imports Arrow, which a prediction does without
-
-    if isinstance(records, Records):
-        return len(records.pictures())
-    pictures = (picture for record in records for picture in record.images)
-    return len({picture if isinstance(picture, Path | Stored) else id(picture) for picture in pictures})

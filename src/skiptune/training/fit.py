@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -18,6 +19,7 @@ from ..data.augment import RandAugment
 from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import LoggedLoss, Plan
+from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
 from .checkpoints import newest_checkpoint
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .progress_bar import TrainingBar, silence
@@ -95,7 +97,8 @@ def fit(
         done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search.
 
     Raises:
-        InputError: the plan is for another model, there are no records, or no steps left.
+        InputError: the plan is for another model, there are no records, no steps left, or too many images cannot be
+            read.
         RunError: the loss is not finite.
     """
     expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
@@ -109,4 +112,5 @@ def fit(
     stretch = Stretch(done, whole - done, whole, config.warmup_ratio)
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
-        return train_loop(model, experiment, stretch, where, TrainingBar("training"))
+        with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
+            return train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"))
