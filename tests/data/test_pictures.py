@@ -21,6 +21,7 @@ from skiptune import InputError, load_processor
 from skiptune.data.images import ImageStore
 from skiptune.data.picture_files import MOST_PIXELS
 from skiptune.data.pictures import Stored, decode, image_problem
+from skiptune.running.recipe import Recipe
 
 SOURCE = Path(__file__).parents[2] / "src" / "skiptune"
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "1_images"
@@ -323,6 +324,13 @@ def test_the_switch_is_saved_with_the_processor_and_known_to_the_store(tmp_path:
     processor.save_pretrained(tmp_path)
     again = type(processor).from_pretrained(tmp_path)
     assert ImageStore(again).pixels(tmp_path / "a.jpg").shape == (3, 48, 64)
+
+
+def test_the_paper_does_not_look_at_exif_unless_told() -> None:
+    data = {"name": "jsonl", "train": "a.jsonl", "images": "b"}
+    for given, expected in (({}, False), ({"data": data}, False), ({"data": {**data, "exif_orientation": True}}, True)):
+        assert Recipe.from_dict({"output": "o", "preset": "paper", **given}).data.exif_orientation is expected
+    assert Recipe.from_dict({"output": "o", "data": data}).data.exif_orientation
 
 
 # Proportions ----------------------------------------------------------------------------------------------------------

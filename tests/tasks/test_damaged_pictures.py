@@ -159,6 +159,9 @@ def test_a_training_replaces_damaged_pictures_and_names_them(
 
 def test_a_search_replaces_damaged_pictures(make_model, task: Vqa, damaged_records, capsys: Any) -> None:
     heldout = damaged_records[:9]  # with the damaged one
-    settings = SearchConfig(strategy="policy", max_steps=2, interval=1), TrainConfig(max_steps=4, batch_size=4)
+    settings = (
+        SearchConfig(strategy="policy", max_steps=2, interval=1, candidates=2),
+        TrainConfig(max_steps=4, batch_size=4),
+    )
     search(make_model(SkipConfig()), Experiment(task, damaged_records[9:], heldout, Budget(num_skip=1), *settings))
     assert re.search(r"^  image .*0\.png: cannot be read", capsys.readouterr().err, re.MULTILINE)

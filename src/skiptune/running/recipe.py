@@ -87,6 +87,8 @@ class Recipe(Validated):
         found = {"start": "pretrained", **values} if name == "paper" else dict(values)
         if found.get("budget") in (None, {}):
             found["budget"] = BUDGET
+        if name == "paper" and isinstance(data := found.get("data") or {}, dict):
+            found["data"] = {"exif_orientation": False, **data}  # the released code did not look at it
         for section in _SECTIONS:
             if found.get(section) is None:
                 found.pop(section, None)
