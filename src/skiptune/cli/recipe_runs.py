@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..core.digests import check_recorded
 from ..core.distributed import on_main
 from ..core.errors import InputError
 
@@ -37,4 +38,5 @@ def finished_run(folder: Path) -> Run:
     path = folder / "recipe.json"
     if not path.is_file():
         raise InputError(f"{folder}: not the directory of a run (no recipe.json)")
+    check_recorded(path, "Put it back.")
     return run_of(str(path), str(folder), None)

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..core.digests import check_recorded
 from ..core.distributed import rank
 from ..core.errors import InputError
 from .options import JsonOption, OutputOption, RecipeArgument, SetOption
@@ -74,5 +75,7 @@ def report(run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Direc
     from ..reporting.report import write_report
     from ..reporting.results import Results
 
-    write_report(run_folder, Results.load(run_folder / "results.json"))
+    results = Results.load(run_folder / "results.json")
+    check_recorded(run_folder / "results.json", "Run its recipe again to write it anew.")
+    write_report(run_folder, results)
     typer.echo(run_folder / "report.html")

@@ -127,8 +127,8 @@ def _export_slim(options: ExportOptions) -> None:
 
     if not (options.run_folder / "trained.safetensors").is_file():
         raise InputError(f"{options.run_folder}: training is not finished; run its recipe first")
-    plan, extra = runner.search(), runner.measured().to_dict()
-    folder = write(runner.train(), options.output, plan, runner.task, options.form, options.base, extra)
+    model, plan, task = runner.trained()
+    folder = write(model, options.output, plan, task, options.form, options.base, runner.measured().to_dict())
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
 

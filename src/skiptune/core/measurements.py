@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from .validated import Number, Validated
+from .validated import Number, Pair, Validated
 
 #: Parts of the data that models are measured on, the one to show first.
 PARTS = ("test", "reserved", "validation")
@@ -77,9 +77,11 @@ class Latency(Validated):
         threads: of torch.
         device: ``cpu`` or ``cuda``.
         text_length: tokens of text.
+        image_size: (height, width) in pixels; ``None``: a version up to 0.3 did not record it.
     """
 
     batches: dict[BatchSize, dict[str, Timing]]
     threads: int
     device: str
     text_length: int
+    image_size: Pair[int] | None = None

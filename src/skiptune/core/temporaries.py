@@ -58,9 +58,10 @@ def remove(path: Path) -> None:
 def _is_abandoned(path: Path, found: re.Match[str]) -> bool:
     if found["machine"] in (None, _MACHINE) and sys.platform != "win32":  # there, asking would end the process
         process = int(found["process"])
-        return not _is_alive(process) if process != os.getpid() else bool(found["token"] != _TOKEN)
+        return not _is_alive(process) if process != os.getpid() else str(found["token"]) != _TOKEN
     entries = [path, *(path.rglob("*") if path.is_dir() else ())]
-    return bool(time.time() - max(entry.lstat().st_mtime for entry in entries) > _PATIENCE)
+    newest: float = max(entry.lstat().st_mtime for entry in entries)
+    return time.time() - newest > _PATIENCE
 
 
 def _is_alive(process: int) -> bool:

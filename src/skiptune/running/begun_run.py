@@ -22,7 +22,7 @@ def kept_recipe(path: Path) -> Recipe:
         InputError: truncated or edited.
     """
     return Recipe.from_dict(
-        filled_in(read_json(path)), f"{path}: not the recipe of a run; edited? Remove it to go on with this one"
+        filled_in(read_json(path)), f"{path}: not the recipe of a run; edited? Put it back, or name another output"
     )
 
 

@@ -43,5 +43,11 @@ def time_models(models: RunModels, slim_folder: Path, size: tuple[int, int], len
         for batch in bench.batch_sizes
     }
     device = str(next(slim.parameters()).device)
-    content = {"batches": batches, "threads": torch.get_num_threads(), "device": device, "text_length": length}
-    return Latency.from_dict(content)
+    content = {
+        "batches": batches,
+        "threads": torch.get_num_threads(),
+        "device": device,
+        "text_length": length,
+        "image_size": size,
+    }
+    return Latency.from_dict({**content, "image_size": size})

@@ -13,15 +13,17 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.files import write_atomically
+from ..core.folder_lock import FolderLock, drop, hold
 from ..core.measurements import Latency
+from ..core.output_folders import make_output_folder
 from ..core.process import best_device
+from ..core.progress import say_once
 from ..data.parts import Data
 from ..experiment import Experiment
 from ..exporting.export import annotate, export
@@ -32,19 +34,21 @@ from ..plan import Plan
 from ..reporting.report import write_report
 from ..reporting.result_sections import Baseline
 from ..reporting.results import Results
+from ..searching.plan_file import load_plan, save_plan
 from ..searching.search import search
 from ..searching.strategy_comparison import StrategyComparison, StrategyRow
 from ..tasks.task import Task
 from ..training.encoder_cache import EncoderCache
 from ..training.fit import fit
-from ..training.trained_state import load_trained, read_trained, trained_state
+from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
 from .begun_run import as_begun
 from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
 from .recipe import Recipe, with_preset
 from .run_checks import check_models, check_records, check_steps
-from .run_data import input_size, make_task, read_data
-from .run_folder import check_batch, claim, log_path
+from .run_data import input_size, kept_task, make_task, read_data
+from .run_folder import check_batch, claim, is_begun, save_log
+from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
 from .run_results import StepResults, build_results, slim_measures, step_seconds
 from .step_files import step
@@ -58,6 +62,7 @@ class Run:
         expect("Run", recipe=(recipe, Recipe))
         self.recipe = on_main(lambda: with_preset(as_begun(recipe)))
         self.folder = Path(recipe.output)
+        self._lock: FolderLock | None = None
 
     @cached_property
     def data(self) -> Data:
@@ -72,7 +77,7 @@ class Run:
     @property
     def models(self) -> RunModels:
         """Makes the models."""
-        return RunModels(self.recipe, self.folder, self.task, self.data)
+        return RunModels(self.recipe, self.folder, self.task, lambda: self.data)
 
     @property
     def experiment(self) -> Experiment:
@@ -85,20 +90,43 @@ class Run:
         return self.folder / "checkpoints"
 
     def check(self) -> None:
-        """Refuse everything that cannot work before any work starts.
+        """Refuse everything that cannot work before any work starts; then the directory belongs to this run.
 
         Raises:
-            InputError: data, model, budget or output directory are not usable.
+            InputError: data, model, budget or output directory are not usable, are not those that the run began with,
+                or another process works in the directory.
         """
 
         def check() -> None:
-            claim(self.folder, self.recipe)
-            check_records(self.recipe, self.data)
-            check_steps(self.recipe, len(self.data.train))
-            if not (self.folder / "plan.json").is_file():
-                check_models(self.models, self.experiment)
+            is_begun(self.folder, self.recipe)
+            make_output_folder(self.folder, "output")
+            self._lock = hold(self.folder, "output")
+            begun = is_begun(self.folder, self.recipe)  # another process may have begun one
+            try:
+                inputs = self._checked_inputs(begun)
+            except BaseException:
+                if not begun:
+                    drop(self.folder)
+                raise
+            if inputs is not None:
+                keep_inputs(self.folder, inputs)
+            if not begun:
+                claim(self.folder, self.recipe)
 
         on_main(check)
+
+    def _checked_inputs(self, begun: bool) -> RunInputs | None:
+        """What the run is given, checked; ``None`` if it is kept already."""
+        check_records(self.recipe, self.data)
+        check_steps(self.recipe, len(self.data.train))
+        inputs, kept = inputs_of(self.recipe, self.data, self.task), read_inputs(self.folder) if begun else None
+        if kept is not None:
+            kept.refuse_other(inputs, self.recipe)
+        elif begun:
+            say_once(f"{self.folder}: begun by a version that kept no digests; what it left is used unchecked")
+        if not (self.folder / "plan.json").is_file():
+            check_models(self.models, self.experiment)
+        return inputs if kept is None else None
 
     def all(self) -> Results:
         """Do all steps that are not done yet; returns the content of ``results.json``."""
@@ -113,6 +141,7 @@ class Run:
         results = self.results()
         on_main(lambda: write_report(self.folder, results))
         on_main(EncoderCache(self.folder / ENCODED).remove)
+        self._lock = None
         return results
 
     def fresh_model(self, fitted: bool = True) -> PreTrainedModel:
@@ -131,16 +160,16 @@ class Run:
 
     def search(self) -> Plan:
         """Step 1: the plan, in ``plan.json``."""
-        path = self.folder / "plan.json"
+        path, folder = self.folder / "plan.json", self._checkpoints / "search"
         if not on_main(path.is_file):
-            experiment, folder = self._search_experiment(), self._checkpoints / "search"
+            experiment = self._search_experiment()
             model = self.fresh_model()
             with self.cached_encoders(model):
                 plan = search(model, experiment, folder, keep_adapters=self.recipe.start == "search")
             self._save_tensors(self.folder / "searched.safetensors", model)
-            on_main(lambda: plan.save(path))
-            on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
-        return on_main(lambda: Plan.load(path))
+            on_main(lambda: save_plan(path, plan))
+        on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
+        return on_main(lambda: load_plan(path))
 
     def _search_experiment(self) -> Experiment:
         """The experiment with held-out batches of the size that the run began with."""
@@ -160,22 +189,35 @@ class Run:
 
     def train(self) -> PreTrainedModel:
         """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""
-        plan, path = self.search(), self.folder / "trained.safetensors"
+        plan, path, folder = self.search(), self.folder / "trained.safetensors", self._checkpoints / "train"
         model, going_on = self.fresh_model(), self.recipe.start == "search"
         check_plan(model, plan)
         if not on_main(path.is_file):
             on_main(lambda: check_batch(self.folder, self.recipe.train))
             if going_on:
                 self._load_tensors(self.folder / "searched.safetensors", model)
-            folder = self._checkpoints / "train"
             with self.cached_encoders(model):
                 log = fit(model, self.experiment, plan, folder, plan.steps if going_on else 0)
-            on_main(lambda: log.save(log_path(self.folder, "train")))
-            on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
+            on_main(lambda: save_log(self.folder, "train", log))
             self._save_tensors(path, model)
+        on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         self._load_tensors(path, model)
         choose(model, plan.skipped)
         return model.to(best_device())
+
+    def trained(self) -> tuple[PreTrainedModel, Plan, Task]:
+        """The model of a finished training, its plan, and the task as the run keeps it: the data are not needed.
+
+        Raises:
+            InputError: the pre-trained model is not the one that was trained on, or a file was edited or damaged.
+        """
+        task = kept_task(self.recipe, self.folder) or self.task
+        models = RunModels(self.recipe, self.folder, task, lambda: self.data)
+        model, plan = models.untrained(), load_plan(self.folder / "plan.json")
+        check_plan(model, plan)
+        self._load_tensors(self.folder / "trained.safetensors", model)
+        choose(model, plan.skipped)
+        return model.to(best_device()), plan, task
 
     def baseline(self, name: str) -> Baseline:
         """A method trained beside the plan with the same settings, in ``baselines/``."""
@@ -201,7 +243,7 @@ class Run:
 
     def measured(self) -> Measures:
         """Measurements of the slim model so far, for its configuration and its card."""
-        return slim_measures(self.models)
+        return slim_measures(self.recipe, self.folder, lambda: self.input_size()[0])
 
     def latency(self) -> Latency:
         """Step 5: original, unskipped with adapters, and slim model timed in turns, in ``latency.json``."""
@@ -240,7 +282,7 @@ class Run:
 
     def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
         state = trained_state(model)
-        on_main(lambda: write_atomically(path, lambda temporary: save_file(state, temporary)))
+        on_main(lambda: save_trained(path, state))
 
     def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
         load_trained(model, on_main(lambda: read_trained(path)), source=str(path))

@@ -13,11 +13,13 @@ from ..data.images import EXIF_SWITCH
 from ..data.parts import LEAST_RESERVED, Data, read_parts
 from ..data.records import Records
 from ..data.splits import count_images
+from ..exporting.manifest import SavedTask, is_slim, read_manifest
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
 from ..tasks.registry import TASKS
 from ..tasks.task import Task
 from .recipe import Recipe
+from .run_inputs import read_inputs
 
 
 def read_data(recipe: Recipe, folder: Path) -> Data:
@@ -35,18 +37,24 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
 
 def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``."""
-    known, processor = label_names(load_config(recipe.model)), load_processor(recipe.model)
-    if recipe.preset == "paper" and recipe.train.decayed == "paper":  # runs of 0.3 go on without
-        as_released(recipe, processor)
+    known, processor = label_names(load_config(recipe.model)), _processor_of(recipe)
     least = recipe.data.least_answer_count
     task = TASKS[recipe.task].from_data(processor, data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
         say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
     images = sum(len(Records.of(part).pictures()) for part in (data.train, *data.held_out.values()))
     task.images.damaged = Damaged(images, recipe.data.most_bad, folder / "logs" / "bad-images.log")
-    if not recipe.data.exif_orientation:
-        setattr(task.images.image_processor, EXIF_SWITCH, False)
     return task
+
+
+def _processor_of(recipe: Recipe) -> Any:
+    """The model's processor, as the recipe changes it."""
+    processor = load_processor(recipe.model)
+    if recipe.preset == "paper" and recipe.train.decayed == "paper":  # runs of 0.3 go on without
+        as_released(recipe, processor)
+    if not recipe.data.exif_orientation:
+        setattr(processor.image_processor, EXIF_SWITCH, False)
+    return processor
 
 
 def as_released(recipe: Recipe, processor: Any) -> None:
@@ -60,6 +68,23 @@ def as_released(recipe: Recipe, processor: Any) -> None:
             f"preset: paper: {recipe.model} has images of {side} pixels, the released run {released.image_size}; "
             f"convert it with --image-size {released.image_size} for the same"
         )
+
+
+def kept_task(recipe: Recipe, folder: Path) -> Task | None:
+    """The task that a run keeps, with its answers, or that stands beside its slim model; ``None``: neither is there.
+
+    Raises:
+        InputError: the pre-trained model is not the one that the run began with.
+    """
+    inputs = read_inputs(folder)
+    if inputs is not None:
+        inputs.refuse_other_model(recipe)
+    saved = inputs.task if inputs is not None else _beside_slim(folder / "slim")
+    return None if saved is None else TASKS[saved.name](_processor_of(recipe), **saved.settings)
+
+
+def _beside_slim(folder: Path) -> SavedTask | None:
+    return read_manifest(folder).task if is_slim(folder) else None
 
 
 def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:

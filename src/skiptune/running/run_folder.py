@@ -1,21 +1,31 @@
-"""Claim a run directory; refuse a changed recipe on resume."""
+"""Claim a run's directory; refuse a changed recipe on resume; the logs in it."""
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 
 from ..config import TrainConfig
+from ..core.digests import SUMS, check_recorded, write_recorded_json
 from ..core.errors import InputError
-from ..core.files import write_json
-from ..core.output_folders import is_occupied, make_output_folder
+from ..core.folder_lock import LOCK
+from ..core.output_folders import is_occupied
+from ..core.temporaries import is_temporary
 from ..core.text_files import read_json
 from ..core.validated import Count, Validated
 from ..searching.search_schedule import reward_batch_size
 from ..training.checkpoints import examples_a_step, refuse_other_batch
+from ..training.training_log import TrainingLog
 from .begun_run import kept_recipe
 from .recipe import Recipe
+from .run_inputs import INPUTS
 
+RECIPE, _LOGS = "recipe.json", "logs"
 _BATCH = "batch.json"
+#: Files of a run that are there before its recipe is.
+_UNCLAIMED = (
+    LOCK, SUMS, _BATCH, INPUTS, f"{_LOGS}/bad-*.log", "checkpoints/search/allowance.json", f"checkpoints/search/{SUMS}"
+)  # fmt: skip
 
 
 class Batch(Validated):
@@ -30,25 +40,36 @@ class Batch(Validated):
     reward_batch_size: Count
 
 
-def claim(folder: Path, recipe: Recipe) -> None:
-    """Start a run of ``recipe`` in ``folder``, or resume the same recipe; two recipes are never mixed.
+def is_begun(folder: Path, recipe: Recipe) -> bool:
+    """Whether ``folder`` holds a run of ``recipe``. What a start leaves that was refused or killed counts for nothing.
 
     Raises:
-        InputError: it is a file, holds something else, or cannot be made.
+        InputError: it is a file, holds something else or another recipe's run; two recipes are never mixed.
     """
-    path = folder / "recipe.json"
+    path = folder / RECIPE
     occupied = is_occupied(folder, "output")
     if path.is_file():
         _refuse_other(folder, recipe, kept_recipe(path))
-        return
-    if occupied:
+        return True
+    if occupied and any(_is_of_others(folder, entry) for entry in folder.rglob("*")):
         raise InputError(f"output: {folder} is not empty and not a run; name another directory")
-    make_output_folder(folder, "output")
-    write_json(path, recipe.to_dict())
+    return False
+
+
+def claim(folder: Path, recipe: Recipe) -> None:
+    """Begin a run of ``recipe`` in ``folder``, which is there."""
     batch = Batch(
         examples_a_step=examples_a_step(recipe.train), reward_batch_size=reward_batch_size(recipe.search, recipe.train)
     )
-    write_json(folder / _BATCH, batch.to_dict())
+    write_recorded_json(folder / _BATCH, batch.to_dict())
+    write_recorded_json(folder / RECIPE, recipe.to_dict())  # last: from now on it is a run
+
+
+def _is_of_others(folder: Path, entry: Path) -> bool:
+    """Whether a file is none that a run writes before it claims its directory."""
+    name = entry.relative_to(folder)
+    passing = any(is_temporary(Path(part)) for part in name.parts)
+    return not (entry.is_dir() or passing or any(fnmatch(name.as_posix(), own) for own in _UNCLAIMED))
 
 
 def _refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:
@@ -78,6 +99,7 @@ def check_batch(folder: Path, training: TrainConfig) -> int | None:
     batch = Batch.from_dict(
         read_json(path), f"{path}: not the batch of a run; edited? Remove it to go on with the recipe's own"
     )
+    check_recorded(path, "Remove it to go on with the recipe's own.")
     refuse_other_batch(str(folder), batch.examples_a_step, training)
     return batch.reward_batch_size
 
@@ -90,6 +112,27 @@ def _without_batch(recipe: Recipe) -> Recipe:
     return recipe.replace(train=train)
 
 
-def log_path(folder: Path, name: str) -> Path:
-    """Where the log of the training ``name`` is."""
-    return folder / "logs" / f"{name}.json"
+def save_log(folder: Path, name: str, log: TrainingLog) -> None:
+    """Keep the log of the training ``name``."""
+    write_recorded_json(_log_path(folder, name), log.to_dict())
+
+
+def load_log(folder: Path, name: str) -> TrainingLog:
+    """The log of the training ``name``.
+
+    Raises:
+        InputError: missing, truncated, edited or damaged file.
+    """
+    path = _log_path(folder, name)
+    log = TrainingLog.load(path)
+    check_recorded(path, "Remove it to go on without.")
+    return log
+
+
+def logs(folder: Path) -> list[str]:
+    """The names of the trainings that there are logs of."""
+    return [path.stem for path in sorted((folder / _LOGS).glob("*.json"))]
+
+
+def _log_path(folder: Path, name: str) -> Path:
+    return folder / _LOGS / f"{name}.json"

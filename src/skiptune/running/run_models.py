@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from safetensors.torch import save_file
 from torch import nn
 from transformers import PreTrainedModel
 
 from ..core.distributed import on_main
-from ..core.files import write_atomically
 from ..core.process import best_device
 from ..data.parts import Data
 from ..inserting.insert import insert
@@ -22,7 +21,7 @@ from ..reporting.result_sections import AdapterStart
 from ..tasks.task import Task
 from ..training.encoder_cache import EncoderCache
 from ..training.skip_adapter_init import fit_skip_adapters
-from ..training.trained_state import load_tensors, read_trained
+from ..training.trained_state import load_tensors, read_trained, save_trained
 from .recipe import Recipe
 from .step_files import step
 
@@ -39,13 +38,18 @@ class RunModels:
         recipe: complete.
         folder: for skip adapters that are fitted once, and for cached encoder outputs.
         task: whose head the models get.
-        data: records from which a head or skip adapters are initialised.
+        read: gives the data, from which a head or skip adapters are initialised.
     """
 
     recipe: Recipe
     folder: Path
     task: Task
-    data: Data
+    read: Callable[[], Data]
+
+    @property
+    def data(self) -> Data:
+        """The data of the run."""
+        return self.read()
 
     def original(self) -> PreTrainedModel:
         """The pre-trained model with the task's head, which may be new: for costs and timings."""
@@ -57,6 +61,13 @@ class RunModels:
         model = load_model(self.recipe.model, self.task.model_class, seed=seed, **changes)
         if self.recipe.preset != "paper":
             self.task.start_head(model, self.data.train)
+        return model
+
+    def untrained(self) -> PreTrainedModel:
+        """The structure of the trained model, for its weights; the data are not needed."""
+        seed = self.recipe.train.seed
+        model = load_model(self.recipe.model, self.task.model_class, seed=seed, quiet=True, **self.task.model_changes())
+        insert(model, self.recipe.adapters, seed=seed)
         return model
 
     def adapted(self, fitted: bool = True) -> PreTrainedModel:
@@ -87,7 +98,7 @@ class RunModels:
             errors = fit_skip_adapters(model.to(best_device()), self.task, self.data.train, seed=seed)
             fitted = parameter_groups(model)["skip_adapters"]
             state = {name: p.detach().cpu().contiguous() for name, p in fitted.items()}
-            write_atomically(self.folder / _FITTED, lambda temporary: save_file(state, temporary))
+            save_trained(self.folder / _FITTED, state)
             return AdapterStart(relative_error=errors)
 
         return step(self.folder / "adapter_start.json", AdapterStart, lambda: self.adapted(fitted=False), make)

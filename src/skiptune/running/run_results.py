@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from ..core.digests import check_recorded, write_recorded_json
 from ..core.measurements import Latency, MeasuredParts
 from ..core.process import versions
 from ..core.text_files import read_json
@@ -28,13 +29,13 @@ from ..reporting.result_sections import (
     Records,
 )
 from ..reporting.results import Results
-from ..training.training_log import TrainingLog
 from ..version import __version__
 from .evaluation_step import RunEvaluation
+from .recipe import Recipe
 from .run_data import input_size
-from .run_folder import log_path
+from .run_folder import load_log, logs
 from .run_models import RunModels
-from .step_files import STEP_SECONDS, read_step
+from .step_files import AGAIN, STEP_SECONDS, read_step
 
 V = TypeVar("V", bound=Validated)
 
@@ -87,7 +88,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         seed=recipe.train.seed,
         versions=versions(),
     )
-    results.save(folder / "results.json")
+    write_recorded_json(folder / "results.json", results.to_dict())
     return results
 
 
@@ -104,13 +105,12 @@ def _chosen(plan: Plan) -> ChosenPlan:
 
 def _history(folder: Path) -> tuple[LoggedLoss, ...]:
     """Losses of the training with the plan."""
-    path = log_path(folder, "train")
-    return TrainingLog.load(path).history if path.is_file() else ()
+    return load_log(folder, "train").history if "train" in logs(folder) else ()
 
 
 def step_seconds(folder: Path) -> dict[str, float]:
     """Wall time of the steps done so far, without the search, whose time is in its plan."""
-    found = {path.stem: TrainingLog.load(path).seconds for path in sorted((folder / "logs").glob("*.json"))}
+    found = {name: load_log(folder, name).seconds for name in logs(folder)}
     for name in ("evaluation", "latency"):
         path = folder / f"{name}.json"
         if path.is_file():
@@ -118,13 +118,17 @@ def step_seconds(folder: Path) -> dict[str, float]:
     return found
 
 
-def slim_measures(models: RunModels) -> Measures:
+def slim_measures(recipe: Recipe, folder: Path, size: Callable[[], tuple[int, int]]) -> Measures:
     """Measurements of the slim model so far, for its configuration and its card.
+
+    Args:
+        recipe: of the run.
+        folder: of the run.
+        size: gives the size of the images that latency was taken at, where no file of the run has it.
 
     Raises:
         InputError: a file of a step was edited.
     """
-    recipe, folder = models.recipe, models.folder
     evaluation = _if_done(folder / "evaluation.json", RunEvaluation)
     baselines = {name: _if_done(folder / "baselines" / f"{name}.json", Baseline) for name in recipe.baselines}
     found = Measures(
@@ -137,7 +141,13 @@ def slim_measures(models: RunModels) -> Measures:
     latency = _if_done(folder / "latency.json", Latency)
     if latency is None:
         return found
-    return found.replace(latency=latency, image_size=input_size(models.task, models.data)[0])
+    return found.replace(latency=latency, image_size=latency.image_size or _size_in_results(folder) or size())
+
+
+def _size_in_results(folder: Path) -> tuple[int, int] | None:
+    path = folder / "results.json"
+    known = Results.load(path).input if path.is_file() else None
+    return None if known is None else known.image_size
 
 
 def _compared_on(folder: Path) -> str | None:
@@ -149,4 +159,8 @@ def _compared_on(folder: Path) -> str | None:
 
 def _if_done(path: Path, kind: type[V]) -> V | None:
     """The result of a step that may not be done yet."""
-    return read_step(read_json(path), path, kind) if path.is_file() else None
+    if not path.is_file():
+        return None
+    found = read_step(read_json(path), path, kind)
+    check_recorded(path, AGAIN)
+    return found

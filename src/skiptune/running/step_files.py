@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from ..core.digests import check_recorded, write_recorded_json
 from ..core.distributed import alike, on_main
 from ..core.errors import InputError
-from ..core.files import write_json
 from ..core.text_files import read_json
 from ..core.validated import Validated
 
@@ -17,6 +17,8 @@ T = TypeVar("T")
 V = TypeVar("V", bound=Validated)
 #: Beside a step's own fields in its file: the wall time that it took.
 STEP_SECONDS = "step_seconds"
+#: What to do about a file of a step that is not as it was written.
+AGAIN = "Remove it to do this step again."
 
 
 def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T], V]) -> V:
@@ -37,13 +39,15 @@ def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T],
 
         def write() -> None:
             content = make(given).model_dump(mode="json", exclude_unset=True)
-            write_json(path, {**content, STEP_SECONDS: time.perf_counter() - started})
+            write_recorded_json(path, {**content, STEP_SECONDS: time.perf_counter() - started})
 
         on_main(write)
     try:
-        return read_step(on_main(lambda: read_json(path)), path, kind)
+        found = read_step(on_main(lambda: read_json(path)), path, kind)
     except InputError as error:
         raise alike(error) from None
+    on_main(lambda: check_recorded(path, AGAIN))
+    return found
 
 
 def read_step(content: object, path: Path, kind: type[V]) -> V:

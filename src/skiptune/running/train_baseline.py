@@ -21,7 +21,7 @@ from ..reporting.result_sections import Baseline
 from ..tasks.evaluation import evaluate
 from .method_recipe import method_recipe
 from .recipe import Recipe
-from .run_folder import check_batch, log_path
+from .run_folder import check_batch, save_log
 from .run_models import ENCODED, RunModels
 from .step_files import step
 
@@ -65,7 +65,7 @@ def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Base
         )
         trained = train_method(method, context.make(), context)
         log = replace(trained.log, seconds=trained.seconds)
-        on_main(lambda: log.save(log_path(folder, name)))
+        on_main(lambda: save_log(folder, name, log))
         on_main(lambda: shutil.rmtree(checkpoints, ignore_errors=True))
         return trained
 

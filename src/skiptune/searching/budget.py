@@ -9,8 +9,8 @@ from typing import Any
 from torch import Tensor, nn
 
 from ..config import Budget
+from ..core.digests import check_recorded, write_recorded_json
 from ..core.errors import InputError
-from ..core.files import write_json
 from ..core.text_files import read_json
 from ..core.validation import is_number
 from ..costs.latency import time_blocks
@@ -57,10 +57,11 @@ def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: dict
     names = list(blocks_of(model))
     if not path.is_file():
         found = savings_of(feasible_sets_of(model, budget, inputs), names)
-        write_json(path, {"budget": budget.to_dict(), **found.to_dict()})
+        write_recorded_json(path, {"budget": budget.to_dict(), **found.to_dict()})
     content = read_json(path)
     if not _is_timing(content, budget, names):
         raise InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
+    check_recorded(path, "Remove it to time the blocks again.")
     return FeasibleSets(tuple(content["savings"].values()), content["target"])
 
 

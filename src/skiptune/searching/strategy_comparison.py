@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
+from ..core.digests import check_recorded, write_recorded_json
 from ..core.distributed import on_main
-from ..core.files import write_atomically, write_json
 from ..core.progress import track
 from ..core.text_files import read_json
 from ..experiment import Experiment
 from ..families.registry import family_of
 from ..plan import Comparisons, Plan, SearchReport
 from ..tasks.task import on_device
-from ..training.trained_state import load_trained, read_trained, trained_state
+from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
 from .evaluator import Evaluator
+from .plan_file import load_plan, save_plan
 from .prefix_sharing import evaluate_each
 from .search import prepare_search, search
 from .search_schedule import reward_batch_size, schedule
@@ -93,13 +93,16 @@ class StrategyComparison:
         rows = [self._row(plan, loss, loss - least) for plan, loss in zip(plans.values(), losses, strict=True)]
         rows.sort(key=lambda row: row.loss)
         content = {"rows": [asdict(row) for row in rows], "budget": self.experiment.needed_budget.to_dict()}
-        on_main(lambda: write_json(self.folder / "compare.json", content))
+        on_main(lambda: write_recorded_json(self.folder / "compare.json", content))
         return rows
 
     @property
     def warm_up(self) -> SearchReport:
         """Time and steps of the shared warm-up, once it is done."""
-        return on_main(lambda: SearchReport.from_dict(read_json(self.folder / "warm.json")))
+        path = self.folder / "warm.json"
+        report = on_main(lambda: SearchReport.from_dict(read_json(path)))
+        on_main(lambda: check_recorded(path, "Remove it and warm.safetensors to warm up again."))
+        return report
 
     def _warm(self) -> nn.Module:
         """The model with adapters trained on evenly drawn subnetworks."""
@@ -110,8 +113,8 @@ class StrategyComparison:
             took = {"seconds": report.seconds, "steps": report.steps, "of": report.training_steps}
             state = trained_state(model)
             # first, because saved adapters mean that the warm-up is done
-            on_main(lambda: write_json(self.folder / "warm.json", took))
-            on_main(lambda: write_atomically(path, lambda partial: save_file(state, partial)))
+            on_main(lambda: write_recorded_json(self.folder / "warm.json", took))
+            on_main(lambda: save_trained(path, state))
         load_trained(model, on_main(lambda: read_trained(path)), str(path))
         return model
 
@@ -123,8 +126,8 @@ class StrategyComparison:
                 plan = self._search(self.make(), name, self.folder / name)
             else:
                 plan = self._decide(name, warm)
-            on_main(lambda: plan.save(path))
-        return on_main(lambda: Plan.load(path))
+            on_main(lambda: save_plan(path, plan))
+        return on_main(lambda: load_plan(path))
 
     def _search(self, model: nn.Module, name: str, folder: Path) -> Plan:
         with self.inside(model):

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..core.digests import check_recorded, write_recorded
 from ..core.errors import InputError
 from ..core.state_dicts import refuse_misfit, shapes_of
 
@@ -39,14 +40,20 @@ def load_tensors(own: dict[str, nn.Parameter], state: dict[str, Tensor], source:
         parameter.copy_(state[name])
 
 
+def save_trained(path: Path, state: dict[str, Tensor]) -> None:
+    """Write tensors as :func:`trained_state` gives them, with the file's digest in the directory's list."""
+    write_recorded(path, lambda temporary: save_file(state, temporary))
+
+
 def read_trained(path: Path) -> dict[str, Tensor]:
     """Tensors by name, as :func:`trained_state` gave them.
 
     Raises:
-        InputError: the file is missing, truncated or not a safetensors file.
+        InputError: the file is missing, truncated, not a safetensors file, or not as it was written.
     """
     try:
         state: dict[str, Tensor] = load_file(path)
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path}: cannot be read ({error}); truncated or edited? Remove it to train again") from None
+    check_recorded(path, "Remove it to train again.")
     return state

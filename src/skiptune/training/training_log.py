@@ -27,8 +27,12 @@ class TrainingLog:
 
     def save(self, path: Path) -> None:
         """Write JSON, whole or not at all."""
+        write_json(path, self.to_dict())
+
+    def to_dict(self) -> dict[str, object]:
+        """The content of that file."""
         history = [entry.to_dict() for entry in self.history]
-        write_json(path, {"seconds": self.seconds, "steps": self.steps, "history": history})
+        return {"seconds": self.seconds, "steps": self.steps, "history": history}
 
     @classmethod
     def load(cls, path: Path) -> TrainingLog:
