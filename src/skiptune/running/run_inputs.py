@@ -109,7 +109,7 @@ class RunInputs(Validated):
 
 def inputs_of(recipe: Recipe, data: Data, task: Task) -> RunInputs:
     """What a run of ``recipe`` is given now."""
-    parts = {part: getattr(data, part) for part in PARTS}
+    parts = {"train": data.train, **data.held_out}
     return RunInputs(
         model=model_digests(recipe.model),
         files={str(path): file_sha256(path) for path in _files(recipe.data)},

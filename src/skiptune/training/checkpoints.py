@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from safetensors import safe_open
@@ -11,8 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ..config import TrainConfig
-from ..core.distributed import processes
+from ..core.digests import SUMS, damaged_file, record_folder
+from ..core.distributed import add_up, processes, rank
 from ..core.errors import InputError
+from ..core.files import flush_file, telling_of
+from ..core.progress import say_once
+from ..core.temporaries import remove
 
 TRAINED = "trained.safetensors"
 
@@ -28,29 +34,87 @@ def save_checkpoint(folder: Path, state: dict[str, Tensor], config: TrainConfig)
     save_file(state, folder / TRAINED, metadata=written)
 
 
-def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
-    """The newest checkpoint that every process wrote completely. The Trainer's first process writes its state file
-    last, the others only the state of their random generators.
+@contextmanager
+def whole_checkpoint(folder: Path) -> Iterator[None]:
+    """Context in which all processes write their files of a checkpoint; ends with a digest of every file.
 
-    Another number of processes may resume from it, if the number of examples per step is the same.
+    Until then the list of digests is empty, which marks the checkpoint as not whole.
 
     Raises:
-        InputError: they do not.
+        RunError: the disk is full or not writable; names the file. The checkpoints before are still there.
+    """
+    first = rank() == 0
+    try:
+        if first:
+            remove(folder)
+            folder.mkdir(parents=True)
+            (folder / SUMS).touch()
+        add_up([1.0])  # nobody writes before the directory is new
+        yield
+        add_up([1.0])  # all have written
+        if first:
+            for path in folder.iterdir():
+                flush_file(path)
+            record_folder(folder)
+    except Exception as error:
+        files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+        written = max(files, key=lambda path: path.stat().st_mtime_ns, default=folder)
+        if first:
+            remove(folder)
+        with telling_of(written, "; the checkpoints before are unchanged"):
+            raise error
+
+
+def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
+    """The newest checkpoint that every process wrote completely and that is as it was written.
+
+    Another number of processes may resume from it, if the number of examples per step is the same. Damaged ones are
+    named, and the one before is taken.
+
+    Raises:
+        InputError: the number of examples per step is another, or all checkpoints are damaged.
     """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
+    damaged: list[Path] = []
     for path in found:
-        try:
-            step = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
-            load_file(path / TRAINED)
-            with safe_open(path / TRAINED, framework="pt") as opened:
-                written = {name: int(value) for name, value in opened.metadata().items()}
-            whole = all(zipfile.is_zipfile(path / name) for name in _generator_files(written["processes"]))
-        except Exception:  # an interrupted write can leave any content
-            continue
-        if whole and step == int(path.name.rpartition("-")[2]):
+        listed = (path / SUMS).is_file()
+        if listed and (path / SUMS).stat().st_size > 0 and (file := damaged_file(path)) is not None:
+            damaged.append(file)
+        elif (written := _metadata(path, listed)) is not None:
+            for file in damaged:
+                say_once(f"{file}: differs from what was written (SHA-256); going on from {path.name} instead")
             refuse_other_batch(str(path), written["examples_a_step"], config)
             return str(path)
+    if damaged:
+        raise InputError(
+            f"{damaged[0]}: differs from what was written (SHA-256); edited or damaged? "
+            f"Remove {folder} to start this training over."
+        )
     return None
+
+
+def processes_of(checkpoint: str) -> int:
+    """How many processes wrote a checkpoint."""
+    with safe_open(Path(checkpoint) / TRAINED, framework="pt") as opened:
+        return int(opened.metadata()["processes"])
+
+
+def _metadata(path: Path, listed: bool) -> dict[str, int] | None:
+    """The numbers beside the trained parameters of a whole checkpoint; ``None``: it is not whole.
+
+    One of a version up to 0.3 has no list of digests. The Trainer's first process writes its state file last, the
+    others only the state of their random generators.
+    """
+    try:
+        step = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
+        load_file(path / TRAINED)
+        with safe_open(path / TRAINED, framework="pt") as opened:
+            written = {name: int(value) for name, value in opened.metadata().items()}
+        whole = all(zipfile.is_zipfile(path / name) for name in _generator_files(written["processes"]))
+        unfinished = listed and (path / SUMS).stat().st_size == 0
+    except Exception:  # an interrupted write can leave any content
+        return None
+    return written if whole and not unfinished and step == int(path.name.rpartition("-")[2]) else None
 
 
 def refuse_other_batch(where: str, before: int, config: TrainConfig) -> None:

@@ -12,15 +12,16 @@ from torch import nn
 from transformers import TrainerCallback
 
 from ..core.arguments import expect
-from ..core.distributed import on_main
+from ..core.distributed import on_main, processes
 from ..core.errors import InputError
+from ..core.progress import say_once
 from ..core.seeding import preserved_random_state
 from ..data.augment import RandAugment
 from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import LoggedLoss, Plan
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
-from .checkpoints import newest_checkpoint
+from .checkpoints import newest_checkpoint, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .progress_bar import TrainingBar, silence
 from .schedule import Stretch, optimizer_steps
@@ -70,7 +71,9 @@ def train_loop(
         )
         silence(trainer)
         try:
-            trainer.train(resume_from_checkpoint=on_main(lambda: newest_checkpoint(folder, config)))
+            checkpoint = on_main(lambda: newest_checkpoint(folder, config))
+            _tell_of_other_masks(model, checkpoint)
+            trainer.train(resume_from_checkpoint=checkpoint)
         except InputError as error:
             raise without_worker(error) from None
         finally:
@@ -78,6 +81,16 @@ def train_loop(
     logged = (entry for entry in trainer.state.log_history if "loss" in entry)
     history = tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)
     return TrainingLog(time.perf_counter() - started, trainer.state.global_step, history)
+
+
+def _tell_of_other_masks(model: nn.Module, checkpoint: str | None) -> None:
+    """Say that dropout will not be what it would have been, where another number of processes goes on."""
+    draws = any(isinstance(module, nn.Dropout) and module.p > 0 for module in model.modules())
+    if checkpoint is not None and draws and (before := processes_of(checkpoint)) != processes():
+        say_once(
+            f"{checkpoint}: written by {before} processes, and {processes()} go on: dropout draws other masks, so the "
+            "result is not that of an uninterrupted run to the last digit"
+        )
 
 
 def fit(

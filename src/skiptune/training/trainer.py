@@ -19,7 +19,7 @@ from ..config import TrainConfig
 from ..core.distributed import add_up, alike, processes
 from ..core.errors import RunError
 from ..data.record import Record
-from .checkpoints import TRAINED, save_checkpoint
+from .checkpoints import TRAINED, save_checkpoint, whole_checkpoint
 from .dataset import SharedBatches, SharedCollator, counted_rows, model_inputs
 from .optimizer import adamw
 from .schedule import Stretch
@@ -102,6 +102,11 @@ class SkipTrainer(Trainer):
             )
             raise alike(error)
         return loss * (count * processes() * self._micro_batches / self._step_rows)
+
+    def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
+        """All files of a checkpoint, with their digests."""
+        with whole_checkpoint(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"):
+            super()._save_checkpoint(*args, **kwargs)
 
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)

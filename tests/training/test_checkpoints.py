@@ -1,0 +1,105 @@
+"""A training goes on from checkpoints that are as they were written; a full disk names the file."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from skiptune import Experiment, InputError, Record, RunError, SkipConfig, TrainConfig, Vqa, fit
+from skiptune.core.digests import SUMS
+from skiptune.training.checkpoints import newest_checkpoint
+from skiptune.training.trained_state import trained_state
+
+CONFIG = TrainConfig(max_steps=4, batch_size=4, save_steps=1)
+FILES = ("trained.safetensors", "optimizer.pt", "scheduler.pt", "rng_state.pth", "trainer_state.json", SUMS)
+
+
+def train(make_model: Callable[..., Any], task: Vqa, records: list[Record], folder: Path) -> nn.Module:
+    model: nn.Module = make_model(SkipConfig())
+    fit(model, Experiment(task, records[:16], training=CONFIG), folder=folder)
+    return model
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return {"folder": tmp_path_factory.mktemp("checkpoints") / "whole"}
+
+
+@pytest.fixture
+def trained(kept: dict[str, Any], make_model: Callable[..., Any], task: Vqa, records: list[Record]) -> dict[str, Any]:
+    """The folder of a whole training, with its last two checkpoints, and its weights; trained once."""
+    if "weights" not in kept:
+        kept["weights"] = trained_state(train(make_model, task, records, kept["folder"]))
+    return kept
+
+
+def flip(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_bit_is_missed_nowhere(
+    name: str, trained: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(trained["folder"], tmp_path / "copy")
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-4")
+    flip(folder / "checkpoint-4" / name)
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-3")
+    said = "".join(capsys.readouterr().err.split())
+    assert f"checkpoint-4/{name}:differsfromwhatwaswritten(SHA-256);goingonfromcheckpoint-3instead" in said
+    flip(folder / "checkpoint-3" / name)
+    with pytest.raises(InputError, match=rf"checkpoint-4/{name}: differs .* Remove {folder} to start this training ov"):
+        newest_checkpoint(folder, CONFIG)
+
+
+def test_from_an_earlier_checkpoint_a_training_ends_the_same(
+    trained: dict[str, Any], make_model: Callable[..., Any], task: Vqa, records: list[Record], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(trained["folder"], tmp_path / "copy")
+    flip(folder / "checkpoint-4" / "optimizer.pt")
+    found = trained_state(train(make_model, task, records, folder))
+    assert all(torch.equal(found[name], value) for name, value in trained["weights"].items())
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-4")
+
+
+def test_one_that_is_not_finished_is_passed_over(trained: dict[str, Any], tmp_path: Path) -> None:
+    folder = shutil.copytree(trained["folder"], tmp_path / "copy")
+    (folder / "checkpoint-4" / SUMS).write_bytes(b"")
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-3")
+    (folder / "checkpoint-4" / SUMS).unlink()  # as version 0.3 wrote them
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-4")
+    (folder / "checkpoint-4" / "trainer_state.json").write_text(json.dumps({"global_step": 3}))
+    assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-3")
+
+
+def test_a_full_disk_names_the_file(
+    make_model: Callable[..., Any],
+    task: Vqa,
+    records: list[Record],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    save, calls = torch.save, list[str]()
+
+    def full(content: object, path: str) -> None:
+        calls.append(path)
+        save(content, path)
+        if len(calls) == 5:  # the scheduler's state of the second checkpoint
+            raise RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/0: file write failed")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(RunError) as failure:
+        train(make_model, task, records, tmp_path)
+    assert str(failure.value).startswith(f"{tmp_path / 'checkpoint-2' / 'scheduler.pt'}: could not be written (")
+    assert str(failure.value).endswith("; the checkpoints before are unchanged")
+    assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1"]
+    assert newest_checkpoint(tmp_path, CONFIG) == str(tmp_path / "checkpoint-1")
