@@ -519,3 +519,17 @@ def test_wrong_arguments(arguments: tuple[str, ...], said: str, call: Call) -> N
     code, out, err = call(*arguments)
     assert (code, out) == (2, "")
     assert said in err
+
+
+def test_ctrl_c_says_that_the_same_command_goes_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(json, "dumps", interrupt)
+    monkeypatch.setattr(sys, "argv", ["skiptune", "models", "--json"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 130
+    assert capsys.readouterr().err == "stopped; run the same command again to go on\n"

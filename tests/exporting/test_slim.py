@@ -20,6 +20,7 @@ from transformers import PreTrainedModel, ViltForQuestionAnswering
 import two_streams
 from skiptune import InputError, Plan, RunError, SkipConfig, Vqa, blocks_of, choose, export, insert, load, load_model
 from skiptune.exporting import export as slim_module
+from skiptune.exporting.load_task import load_task
 from two_streams import make
 
 BOTTLENECK, LORA = SkipConfig(), SkipConfig(block_adapter="lora", lora_rank=4)
@@ -105,7 +106,7 @@ def test_a_byte_changed_in_the_base_is_found_with_verify(base_folder: Path, task
         load(tmp_path / "slim", base=str(tmp_path / "other"), verify=True)
     path = tmp_path / "slim" / "config.json"
     content = json.loads(path.read_text())
-    del content["base_sample"]
+    del content["base_sample"], content["sha256"]
     path.write_text(json.dumps(content))
     load(tmp_path / "slim")
     with pytest.raises(InputError, match=f"expected fingerprint {content['base_fingerprint']}"):
@@ -177,7 +178,7 @@ def test_directories_of_the_first_format_are_read_in_full(make_model, batch, tmp
     weights, config = folder / "slim.safetensors", folder / "config.json"
     save_file(load_file(weights), weights, metadata={"format": "pt"})
     content = json.loads(config.read_text())
-    del content["header_sha256"]
+    del content["header_sha256"], content["sha256"], content["files"]
     digest = hashlib.sha256(weights.read_bytes()).hexdigest()
     config.write_text(json.dumps({**content, "format": 1, "weights_sha256": digest}))
     assert torch.equal(logits(load(folder), batch), logits(model, batch))
@@ -265,3 +266,41 @@ def test_foreign_directory_is_not_replaced(make_model, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="something else"):
         export(adapted(make_model)[0], tmp_path)
     assert (tmp_path / "thesis.txt").read_text() == "important"
+
+
+BESIDE = ("processor_config.json", "tokenizer.json", "tokenizer_config.json", "config.json")
+
+
+@pytest.mark.parametrize("name", [*BESIDE, "added_tokens.json", "preprocessor_config.json"])
+def test_a_changed_file_beside_the_weights_is_not_obeyed(name: str, make_model, task: Vqa, tmp_path: Path) -> None:
+    model, plan = adapted(make_model)
+    folder = export(model, tmp_path / "slim", plan, task)
+    (folder / "README.md").write_text("notes")
+    (folder / "notes.json").write_text("{}")
+    found = load(folder, verify=True)
+    load_task(folder, found)
+    path = folder / name
+    if name in BESIDE:
+        text = path.read_text(encoding="utf-8")
+        changes = {"processor_config.json": ("0.5", "0.6"), "config.json": ('"skipped": [', '"skipped": [ "0",')}
+        old, new = changes.get(name, ("true", "false"))
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+    else:
+        path.write_text("{}")
+    with pytest.raises(InputError, match=rf"{name}: .*(differs from what was exported|would be obeyed; remove it)"):
+        load_task(folder, found)
+    with pytest.raises(InputError, match="slim"):
+        load(folder, verify=True)
+
+
+def test_the_order_of_answers_is_under_the_seal(make_model, task: Vqa, tmp_path: Path) -> None:
+    folder = export(adapted(make_model)[0], tmp_path / "slim", task=task)
+    content = json.loads((folder / "config.json").read_text())
+    content["task"]["answers"].reverse()
+    (folder / "config.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=r"config.json: differs from what was exported \(SHA-256\)"):
+        load(folder)
+    annotated = export(adapted(make_model)[0], tmp_path / "slim", task=task)
+    slim_module.annotate(annotated, {"note": 1})
+    assert load(annotated).manifest.extra["note"] == 1

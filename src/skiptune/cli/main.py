@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.distributed import alike, leave, processes
+from ..core.distributed import alike, leave, processes, rank
 from ..core.errors import InputError, PeerError, RunError
 from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from ..version import __version__
@@ -20,6 +20,8 @@ from .slim_commands import evaluate, export, predict
 
 #: Seconds to wait for the failing process to print its error: the launcher ends all processes as soon as one has ended.
 _COURTESY = 2.0
+#: The exit code after Ctrl-C, as shells have it.
+_STOPPED = 130
 #: Commands that several processes can share, as ``torchrun`` starts them.
 _OF_SEVERAL_PROCESSES = ("run", "search", "train")
 
@@ -58,6 +60,11 @@ for _command in (
     app.command()(_command)
 
 
+def _tell_of_the_stop() -> None:
+    if rank() == 0:
+        typer.echo("stopped; run the same command again to go on", err=True)
+
+
 def main() -> None:
     """Entry point of the ``skiptune`` command."""
     quiet_libraries()
@@ -80,8 +87,12 @@ def main() -> None:
         typer.echo(f"failed: {what}: {error}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
-        typer.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+        _tell_of_the_stop()
+        sys.exit(_STOPPED)
+    except SystemExit as end:
+        if end.code == _STOPPED:  # as typer ends after Ctrl-C, without a word
+            _tell_of_the_stop()
+        raise
     finally:
         leave()
 

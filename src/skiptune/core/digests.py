@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import InputError
 from .files import file_sha256, telling_of, write_atomically, write_text
 
-SUMS = "SHA256SUMS"
+SUMS, SEAL = "SHA256SUMS", "sha256"
 _HEAD = "# "
 _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
@@ -89,6 +89,29 @@ def damaged_file(folder: Path) -> Path | None:
         if not path.is_file() or _sha256(path) not in wanted:
             return path
     return None
+
+
+def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a JSON file with a digest of its other values, ``sha256``, at the end."""
+    values = {name: value for name, value in content.items() if name != SEAL}
+    return {**values, SEAL: _values_sha256(values)}
+
+
+def refuse_broken_seal(content: Mapping[str, Any], path: Path) -> None:
+    """Refuse the content of a JSON file that is not as :func:`sealed` gave it; one without a digest passes.
+
+    Raises:
+        InputError: names the file.
+    """
+    wanted = content.get(SEAL)
+    if wanted is not None and wanted != _values_sha256({k: value for k, value in content.items() if k != SEAL}):
+        raise InputError(f"{path}: differs from what was exported (SHA-256); edited or damaged? Export it again")
+
+
+def _values_sha256(values: Mapping[str, Any]) -> str:
+    """Of the values as JSON has them, in the order of their names."""
+    plain = json.loads(json.dumps(values, allow_nan=False))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
 def _files(folder: Path) -> Iterable[Path]:

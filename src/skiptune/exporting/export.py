@@ -18,13 +18,14 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..core.files import write_atomically, write_text
+from ..core.files import file_sha256, write_atomically, write_text
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
 from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.fingerprint import fingerprint
+from ..models.processor_files import processor_files
 from ..plan import Plan
 from ..tasks.task import Task
 from ..version import __version__
@@ -96,6 +97,8 @@ def export(
 
     def write(folder: Path) -> None:
         folder.mkdir()
+        if task is not None:
+            task.processor.save_pretrained(folder)
         manifest = Manifest(
             model_type=MODEL_TYPE,
             format=FORMAT,
@@ -114,11 +117,10 @@ def export(
             parameters=sum(value.numel() for value in slim.parameters()),
             extra=extra or {},
             header_sha256=write_tensors(folder / WEIGHTS, state),
+            files={path.name: file_sha256(path) for path in processor_files(folder)},
         )
         if license is not None:
             manifest = manifest.replace(license=license)
-        if task is not None:
-            task.processor.save_pretrained(folder)
         manifest.write(folder)
         write_text(folder / _CARD, model_card(manifest, name))
 

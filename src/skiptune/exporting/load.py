@@ -61,6 +61,8 @@ def open_export(folder: Path, verify: bool = False) -> tuple[Manifest, Path]:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; the export is not complete")
     _check_weights(weights, manifest, verify)
+    if verify:
+        manifest.check_files(folder)
     return manifest, weights
 
 

@@ -20,12 +20,14 @@ def load_task(directory: str | Path, model: PreTrainedModel) -> Task:
     """The task a slim model was trained for, with the processor saved beside it.
 
     Raises:
-        InputError: it was exported without a task, or its files are damaged.
+        InputError: it was exported without a task, or its files are edited or damaged.
     """
     folder = local_folder(directory)
-    saved = read_manifest(folder).task
+    manifest = read_manifest(folder)
+    saved = manifest.task
     if saved is None:
         raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
+    manifest.check_files(folder)
     processor = load_saved_processor(folder, family_of(model))
     try:
         return TASKS[saved.name](processor, **saved.settings)

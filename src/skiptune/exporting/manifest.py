@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from ..config import SkipConfig
+from ..core.digests import refuse_broken_seal, sealed
 from ..core.errors import InputError
-from ..core.files import write_json
+from ..core.files import file_sha256, write_json
 from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named
+from ..models.processor_files import processor_files
 from ..plan import Plan, check_skipped
 from ..tasks.task_names import TaskName
 from .base_license import BaseLicense
@@ -93,6 +95,8 @@ class Manifest(Validated):
         extra: what was measured, and other JSON values given at export.
         header_sha256: of the header of the file of weights (format 2).
         weights_sha256: of the whole file of weights (format 1).
+        files: SHA-256 of the files of the processor by name; ``None``: written by a version up to 0.3.
+        sha256: of all other values; ``None`` likewise.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -116,6 +120,8 @@ class Manifest(Validated):
     extra: dict[str, Any] = Field(default={})
     header_sha256: str | None = None
     weights_sha256: str | None = None
+    files: dict[str, str] | None = None
+    sha256: str | None = None
 
     @field_validator("format")
     @classmethod
@@ -153,7 +159,25 @@ class Manifest(Validated):
 
     def write(self, folder: Path) -> None:
         """Write ``config.json``, whole or not at all."""
-        write_json(folder / CONFIG, self.to_dict())
+        content = self.to_dict()
+        write_json(folder / CONFIG, content if self.files is None else sealed(content))
+
+    def check_files(self, folder: Path) -> None:
+        """Refuse files of the processor that are not those that were exported.
+
+        Raises:
+            InputError: names the first one.
+        """
+        if self.files is None:
+            return
+        present = {path.name: path for path in processor_files(folder)}
+        for name in sorted(self.files.keys() | present.keys()):
+            if name not in self.files:
+                raise InputError(f"{folder / name}: was not exported and would be obeyed; remove it")
+            if name not in present or file_sha256(present[name]) != self.files[name]:
+                raise InputError(
+                    f"{folder / name}: differs from what was exported (SHA-256); edited or damaged? Export it again"
+                )
 
 
 def is_slim(directory: str | Path) -> bool:
@@ -172,4 +196,6 @@ def read_manifest(folder: Path) -> Manifest:
     found = content.get("model_type") if isinstance(content, dict) else content
     if found != MODEL_TYPE:
         raise InputError(f"{folder}: not a slim model (model_type {found!r}, expected {MODEL_TYPE!r})")
-    return Manifest.from_dict(content, f"{folder / CONFIG} is not valid")
+    manifest = Manifest.from_dict(content, f"{folder / CONFIG} is not valid")
+    refuse_broken_seal(content, folder / CONFIG)
+    return manifest

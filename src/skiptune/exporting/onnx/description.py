@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import ConfigDict, Field, field_validator
 
+from ...core.digests import refuse_broken_seal, sealed
 from ...core.errors import InputError
 from ...core.files import write_json
 from ...core.text_files import read_json
@@ -80,7 +81,7 @@ class OnnxDescription(Validated):
 
     def write(self, folder: Path) -> None:
         """Write ``onnx.json``, whole or not at all."""
-        write_json(folder / DESCRIPTION, self.to_dict())
+        write_json(folder / DESCRIPTION, sealed(self.to_dict()))
 
 
 def read_description(folder: Path) -> OnnxDescription:
@@ -93,4 +94,6 @@ def read_description(folder: Path) -> OnnxDescription:
     content = read_json(path)
     if not isinstance(content, dict):
         raise InputError(f"{path}: not the description of an ONNX model; edited? Export it again")
-    return OnnxDescription.from_dict(content, f"{path} is not valid")
+    found = OnnxDescription.from_dict(content, f"{path} is not valid")
+    refuse_broken_seal(content, path)
+    return found
