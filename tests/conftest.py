@@ -29,6 +29,7 @@ from transformers import PreTrainedModel
 from skiptune import Record, SkipConfig, Vqa, insert, load_model, load_processor, read_jsonl, split_by_image
 
 torch.set_num_threads(1)
+os.fsync = lambda descriptor: None  # no test outlives a loss of power, and waiting for the disk takes time
 
 COLOURS = {"red": (220, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 220), "yellow": (220, 220, 20)}
 QUESTIONS = ("what colour is it?", "which colour is the square in the picture?", "colour?")

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ from skiptune import (
     InputError,
     Record,
     Run,
+    RunError,
     SearchConfig,
+    SkipConfig,
     TrainConfig,
     Vqa,
     block_savings,
+    choose,
     evaluate,
     fit,
     load_model,
@@ -210,3 +215,102 @@ def test_recipes_that_make_no_sense(changes: dict[str, Any], said: str, tiny_rec
 def test_a_run_of_another_family_is_refused_before_any_work(tiny_recipe: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match="encoder_cache: vilt has no encoders"):
         Run(read_recipe(tiny_recipe(encoder_cache=1))).check()
+
+
+def skip_in_the_text_encoder(model: Any, batch: Batch) -> Batch:
+    choose(model, ["roberta.0"])
+    return batch
+
+
+def skip_in_the_image_encoder(model: Any, batch: Batch) -> Batch:
+    choose(model, ["clip.0"])
+    return batch
+
+
+def another_epsilon(model: Any, batch: Batch) -> Batch:
+    for module in meter_of(model).modules():
+        if isinstance(module, torch.nn.LayerNorm):
+            module.eps = 0.1
+    return batch
+
+
+def another_configuration(model: Any, batch: Batch) -> Batch:
+    meter_of(model).roberta.config.hidden_act = "relu"
+    meter_of(model).clip.config.hidden_act = "relu"
+    return batch
+
+
+def another_type(model: Any, batch: Batch) -> Batch:
+    model.to(torch.bfloat16)
+    return {**batch, "pixel_values": batch["pixel_values"].bfloat16()}
+
+
+def another_preparation(model: Any, batch: Batch) -> Batch:
+    return {**batch, "pixel_values": batch["pixel_values"] * 0.5 + 0.1, "input_ids": batch["input_ids"].flip(1)}
+
+
+@pytest.mark.parametrize(
+    ("change", "hits"),
+    [
+        (skip_in_the_text_encoder, 3), (skip_in_the_image_encoder, 3), (another_epsilon, 0),
+        (another_configuration, 0), (another_type, 0), (another_preparation, 0),
+    ],
+)  # fmt: skip
+def test_what_an_output_depends_on_is_never_shared(
+    change: Callable[[Any, Batch], Batch], hits: int, cache: EncoderCache, batch: Batch
+) -> None:
+    """The encoder that stayed as it was is found again."""
+
+    def frozen() -> Any:
+        model = two_streams.make("meter", SkipConfig(scope="global"), NOISE)
+        return model.requires_grad_(False)
+
+    model = frozen()
+    with cache.attached(model):
+        logits(model, batch)
+    model = frozen()
+    given = change(model, batch)
+    expected = logits(model, given)
+    with EncoderCache(cache.path).attached(model) as second:
+        torch.testing.assert_close(logits(model, given), expected, rtol=1e-5, atol=1e-6)
+    assert (second.hits, second.misses) == (hits, 6 - hits)
+
+
+def test_blocks_chosen_while_it_is_attached(cache: EncoderCache, batch: Batch) -> None:
+    model = two_streams.make("meter", SkipConfig(scope="global"), NOISE).requires_grad_(False)
+    with cache.attached(model):
+        whole = logits(model, batch)
+        choose(model, ["clip.0"])
+        assert not torch.equal(logits(model, batch), whole)
+        choose(model, [])
+        assert torch.equal(logits(model, batch), whole)
+    assert (cache.hits, cache.misses) == (9, 9)
+
+
+def test_a_damaged_row_is_encoded_again(cache: EncoderCache, batch: Batch, capsys: pytest.CaptureFixture[str]) -> None:
+    model = make()
+    with cache.attached(model):
+        expected = logits(model, batch)
+    with closing(sqlite3.connect(cache.path)) as store:
+        key, rows = store.execute("SELECT key, rows FROM outputs").fetchone()
+        flipped = bytearray(rows)
+        flipped[-1] ^= 1
+        store.execute("UPDATE outputs SET rows = ? WHERE key = ?", (bytes(flipped), key))
+        store.commit()
+    for hits, misses in ((5, 1), (6, 0)):
+        with EncoderCache(cache.path).attached(model) as again:
+            assert torch.equal(logits(model, batch), expected)
+        assert (again.hits, again.misses) == (hits, misses)
+    assert "differfromwhatwaswritten" in "".join(capsys.readouterr().err.split())
+
+
+def test_a_full_disk_names_the_file(cache: EncoderCache, batch: Batch) -> None:
+    model = make()
+
+    def fill() -> None:
+        with cache.attached(model):
+            vars(meter_of(model))["encode_image"].store.execute("PRAGMA max_page_count = 4")
+            logits(model, batch)
+
+    with pytest.raises(RunError, match=r"encoded.sqlite: could not be written \(database or disk is full\)"):
+        fill()

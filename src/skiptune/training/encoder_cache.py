@@ -1,15 +1,16 @@
 """Cached outputs of frozen encoders, in a file: each image and text is encoded only once.
 
 METER's encoders are 58 % of its work. They do not depend on anything that is trained, so their output for an image or a
-text is the same in every epoch, in search, training and evaluation. Rows are identified by their content, wherever they
-come from. Each is encoded by itself, without padding and without dropout: cached outputs do not depend on the batch,
-and a killed run resumes to the same weights. The released code encodes everything anew, with dropout in the encoders
-during training.
+text is the same in every epoch, in search, training and evaluation. Rows are identified by their content, pixels and
+tokens as they are prepared, wherever they come from, and by all else that their output depends on. Each is encoded by
+itself, without padding and without dropout: cached outputs do not depend on the batch, and a killed run resumes to the
+same weights. The released code encodes everything anew, with dropout in the encoders during training.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
@@ -23,11 +24,17 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from ..core.errors import InputError
+from ..core.files import telling_of
+from ..core.process import is_disk_failure
+from ..core.progress import say_once
 from ..families.family import Encoder
 from ..families.registry import family_of
+from ..layers.blocks import SkippableBlock
 from ..models.fingerprint import fingerprint
 
 _WAIT = 300.0  # seconds to wait for another process that writes
+_DIGEST = 20  # bytes in front of every stored output: a digest of its key and of the rest
+_TABLE = "outputs"  # of version 0.3: ``encoded``, without digests and known by less
 
 
 class EncoderCache:
@@ -76,10 +83,16 @@ class EncoderCache:
             with closing(sqlite3.connect(self.path, timeout=_WAIT, isolation_level=None)) as store:
                 store.execute("PRAGMA journal_mode=WAL")  # readers do not wait for a writer
                 store.execute("PRAGMA synchronous=NORMAL")
-                store.execute("CREATE TABLE IF NOT EXISTS encoded (key BLOB PRIMARY KEY, rows BLOB NOT NULL)")
+                store.execute("DROP TABLE IF EXISTS encoded")
+                store.execute(f"CREATE TABLE IF NOT EXISTS {_TABLE} (key BLOB PRIMARY KEY, rows BLOB NOT NULL)")
                 yield store
         except sqlite3.Error as error:
-            raise InputError(f"{self.path}: cannot be used as a cache of encoder outputs ({error})") from None
+            with telling_of(self.path):
+                if is_disk_failure(error):
+                    raise
+            raise InputError(
+                f"{self.path}: cannot be used as a cache of encoder outputs ({error}); remove it, or name another file"
+            ) from None
 
 
 class _Lookup:
@@ -88,9 +101,8 @@ class _Lookup:
     def __init__(self, cache: EncoderCache, encoder: Encoder, store: sqlite3.Connection) -> None:
         self.cache, self.encoder, self.store = cache, encoder, store
         self.encode: Callable[..., Tensor] = getattr(encoder.owner, encoder.method)
-        weights = fingerprint(encoder.weights.state_dict().items())
-        versions = f"torch {torch.__version__} transformers {transformers.__version__}"
-        self.about = f"{encoder.method} {weights} {versions}"
+        self.blocks = [module for module in encoder.weights.modules() if isinstance(module, SkippableBlock)]
+        self.about = _about(encoder)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         """The plain method of the owner's copy, whose operations may be counted and whose weights may change."""
@@ -101,7 +113,8 @@ class _Lookup:
         """As the method: ``(batch, …)`` and the mask of tokens ``(batch, tokens)`` to ``(batch, rows, width)``; zeros
         where there is padding."""
         rows = list(inputs) if mask is None else [row[own.bool()] for row, own in zip(inputs, mask, strict=True)]
-        keys = [_key(self.about, row) for row in rows]
+        about = f"{self.about} {[block.skipped for block in self.blocks]} {_arithmetic(inputs.device.type)}"
+        keys = [_key(about, row) for row in rows]
         by_key = dict(zip(keys, rows, strict=True))
         found = {key: kept for key in by_key if (kept := self._read(key)) is not None}
         made = {key: self._alone(row) for key, row in by_key.items() if key not in found}
@@ -123,8 +136,15 @@ class _Lookup:
             weights.train(training)
 
     def _read(self, key: bytes) -> Tensor | None:
-        found = self.store.execute("SELECT rows FROM encoded WHERE key = ?", (key,)).fetchone()
-        return None if found is None else load(found[0])["rows"]
+        found = self.store.execute(f"SELECT rows FROM {_TABLE} WHERE key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        stored = bytes(found[0])
+        if stored[:_DIGEST] != _digest(key, stored[_DIGEST:]):
+            say_once(f"{self.cache.path}: rows differ from what was written; they are encoded again")
+            return None
+        rows: Tensor = load(stored[_DIGEST:])["rows"]
+        return rows
 
     def _write(self, made: Mapping[bytes, Tensor]) -> None:
         """Store new outputs, if there is room; another process may have stored the same."""
@@ -132,8 +152,9 @@ class _Lookup:
         if not made or used >= self.cache.limit:
             return
         self.store.execute("BEGIN IMMEDIATE")
-        values = ((key, save({"rows": rows})) for key, rows in made.items())
-        self.store.executemany("INSERT OR IGNORE INTO encoded VALUES (?, ?)", values)
+        contents = ((key, save({"rows": rows})) for key, rows in made.items())
+        values = ((key, _digest(key, content) + content) for key, content in contents)
+        self.store.executemany(f"INSERT OR REPLACE INTO {_TABLE} VALUES (?, ?)", values)
         self.store.execute("COMMIT")
 
 
@@ -147,6 +168,35 @@ def encoders_of(model: nn.Module) -> list[Encoder]:
     if family.encoders is None:
         raise InputError(f"encoder_cache: {family.name} has no encoders whose outputs can be cached; set it to null")
     return family.encoders(model)
+
+
+def _about(encoder: Encoder) -> str:
+    """What outputs of an encoder depend on beside its rows, as far as it stays the same while the cache is attached:
+    weights, structure, configuration, the strength of its adapters, and libraries."""
+    weights = encoder.weights
+    config: Any = getattr(weights, "config", None)
+    facts = {
+        "method": encoder.method,
+        "weights": fingerprint(weights.state_dict().items()),
+        "structure": hashlib.sha256(repr(weights).encode()).hexdigest(),
+        "configuration": None if config is None else config.to_dict(),
+        "attention": getattr(config, "_attn_implementation", None),
+        "scaling": [getattr(module, "scaling", None) for module in weights.modules()],
+        "merged": [getattr(module, "merged_adapters", None) for module in weights.modules()],
+        "torch": torch.__version__,
+        "transformers": transformers.__version__,
+    }
+    return json.dumps(facts, sort_keys=True, default=str)
+
+
+def _arithmetic(device: str) -> str:
+    """The device and, under autocast, its type of numbers: outputs are rounded by both."""
+    autocast = torch.is_autocast_enabled(device)
+    return f"{device} {torch.get_autocast_dtype(device) if autocast else ''}"
+
+
+def _digest(key: bytes, content: bytes) -> bytes:
+    return hashlib.blake2b(key + content, digest_size=_DIGEST).digest()
 
 
 def _key(about: str, row: Tensor) -> bytes:
