@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
@@ -104,6 +105,14 @@ def test_outputs_are_those_of_torch_at_other_sizes(slim: Path, exported: Path, b
                 torch.testing.assert_close(found.loss, expected.loss)
         square = {name: value for name, value in batch.items() if name != "pixel_mask"}
         assert relative(model(**square).logits, torch_model(**square).logits) < 1e-5
+
+
+def test_long_and_tiny_pictures_are_answered_as_by_torch(slim: Path, exported: Path, task: Vqa) -> None:
+    torch_model, model = load(slim), load_onnx(exported)
+    for size in ((1, 1), (300, 1), (1, 300), (1100, 100)):
+        batch = {**task.tokenize(["colour?"]), **task.images.batch([Image.new("RGB", size, "red")])}
+        with torch.no_grad():
+            assert relative(model(**batch).logits, torch_model(**batch).logits) < 1e-5
 
 
 def test_eight_bits_are_near_and_smaller(slim: Path, exported: Path, batch: dict[str, Tensor]) -> None:

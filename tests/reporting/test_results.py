@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from skiptune import InputError
+from skiptune.reporting.report import write_report
 from skiptune.reporting.results import Results
 
 WRITTEN = Path(__file__).parents[1] / "fixtures" / "0.3" / "run" / "results.json"
@@ -96,6 +97,15 @@ def test_printing_results_says_what_a_run_ends_with() -> None:
         "operations:      -35.9% against the original model",
         "latency ×1:      -22.0% (2.0 ms)",
     ]
+
+
+def test_damaged_images_are_told(content: dict[str, Any], tmp_path: Path) -> None:
+    assert "damaged images" not in str(Results.from_dict(content))
+    content["records"]["bad_images"] = 3
+    results = Results.from_dict(content)
+    assert "damaged images:  3, replaced by the mean colour" in str(results)
+    write_report(tmp_path, results)
+    assert "replaced by the mean colour: 3" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
 def test_what_writes_no_page_imports_no_template_engine_and_draws_nothing() -> None:

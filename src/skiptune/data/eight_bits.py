@@ -47,7 +47,7 @@ def to_rgb(image: Image.Image, upright: bool = True) -> Image.Image:
         found = Image.new("RGB", image.size, "white")
         found.paste(whole.convert("RGB"), mask=whole.getchannel("A"))
     else:
-        found = image.convert("RGB")
+        found = image if image.mode == "RGB" else image.convert("RGB")  # large ones are not copied
     return found if turn is None else found.transpose(turn)
 
 

@@ -111,6 +111,8 @@ class Results(Validated):
         for name, entry in self.baselines.items():
             for measured in list(entry.parts.values())[:1]:
                 yield f"  {name + ':':<15}{measured.metrics[measure]:.2%}"
+        if self.records is not None and self.records.bad_images:
+            yield f"damaged images:  {self.records.bad_images}, replaced by the mean colour (logs/bad-images.log)"
         if self.relative_macs is not None:
             yield f"operations:      {self.relative_macs:+.1%} against the original model"
         for batch, models in (self.latency.batches if self.latency else {}).items():

@@ -148,7 +148,9 @@ def _data(results: Results) -> Table:
     parts = {"train": records.train, "validation": records.validation, **reserved, "test": records.test}
     rows = [(part, f"{number:,}", f"{records.bad_rows.get(part, 0):,}") for part, number in parts.items()]
     note = f"{results.answers:,} different answers." if results.answers else ""
-    return Table("Data", ("", results.metric.unit, "rows left out"), rows, note)
+    if records.bad_images:
+        note += f" Images that cannot be read, replaced by the mean colour: {records.bad_images:,}."
+    return Table("Data", ("", results.metric.unit, "rows left out"), rows, note.strip())
 
 
 def _seconds(results: Results) -> Table:
