@@ -19,7 +19,7 @@ from skiptune.reporting.report import write_report
 from skiptune.reporting.result_sections import ChosenPlan, Metric
 from skiptune.reporting.results import Results
 from skiptune.running.begun_run import as_begun, filled_in
-from skiptune.running.run_data import read_data
+from skiptune.running.run_data import read_data, report_seen
 
 COLOURS = ("red", "green")
 
@@ -118,15 +118,25 @@ def test_a_run_reports_what_its_search_never_saw(run: Run) -> None:
     assert "The reserved part is a share" in card
 
 
+def test_an_evaluation_says_that_the_model_has_seen_the_file(run: Run, folder: Path, capsys: Any) -> None:
+    for name, told in (("all", True), ("few", False)):
+        report_seen(folder / f"{name}.jsonl", run.folder / "slim")
+        said = " ".join(capsys.readouterr().err.split())
+        assert ("the model was trained on records of this file, so what is measured on it is too good" in said) == told
+
+
 def test_a_run_goes_on_with_the_parts_it_began_with(run: Run, tmp_path: Path) -> None:
     recipe = run.recipe.replace(output=str(tmp_path))
     kept = recipe.to_dict()
     assert as_begun(recipe) == recipe
     del kept["data"]["reserved_share"]  # as version 0.3 wrote it
     (tmp_path / "recipe.json").write_text(json.dumps(kept))
+    del kept["data"]["exif_orientation"]
+    (tmp_path / "recipe.json").write_text(json.dumps(kept))
     assert filled_in(kept)["data"]["reserved_share"] is None
     older = read_recipe(tmp_path / "recipe.json")
     assert as_begun(older).data.reserved_share is None
+    assert as_begun(older).data.exif_orientation is False
     assert not Run(older).data.reserved
     asked = older.replace(data=older.data.replace(reserved_share=0.25))
     assert as_begun(asked).data.reserved_share == 0.25  # and is refused by the run

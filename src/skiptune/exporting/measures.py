@@ -19,6 +19,7 @@ class Measures(Validated):
         accuracy: measures on the parts of the data.
         compared_on: the part on which the search compared subnetworks, so that its measures are likely too good;
             ``None``: it compared none.
+        seen: SHA-256 of the files of training and validation, with the part, as far as known.
         baselines: the same of models trained beside it with the same settings, by name.
         latency: the content of a run's ``latency.json``.
         image_size: (height, width) in pixels that the latency was taken at.
@@ -30,6 +31,7 @@ class Measures(Validated):
     seed: int | None = None
     accuracy: MeasuredParts = MeasuredParts()
     compared_on: str | None = None
+    seen: dict[str, str] = Field(default={})
     baselines: dict[str, MeasuredParts] = Field(default={})
     latency: Latency | None = None
     image_size: Pair[int] | None = None

@@ -11,8 +11,10 @@ from ..core.text_files import read_json
 from ..data.data_config import DataConfig
 from .recipe import Recipe
 
-#: Section → its fields as a run has them whose recipe, of version 0.3, does not name them.
-_BEFORE = {"data": {**DataConfig().to_dict(), "reserved_share": None}, "train": TrainConfig().to_dict()}
+#: What version 0.3 did, which had no such fields of ``data``.
+_DATA_BEFORE = {"reserved_share": None, "exif_orientation": False}
+#: Section → its fields as a run has them whose recipe does not name them.
+_BEFORE = {"data": {**DataConfig().to_dict(), **_DATA_BEFORE}, "train": TrainConfig().to_dict()}
 
 
 def kept_recipe(path: Path) -> Recipe:
@@ -37,8 +39,8 @@ def filled_in(recipe: Any) -> Any:
 def as_begun(recipe: Recipe) -> Recipe:
     """``recipe``, with what it leaves open as the run in its output has it.
 
-    A run of version 0.3 reserves nothing of validation. With ``preset: paper`` it keeps what the preset gave then, and
-    any run the micro-batches of its number of processes.
+    A run of version 0.3 reserves nothing of validation and turns no images. With ``preset: paper`` it keeps what the
+    preset gave then, and any run the micro-batches of its number of processes.
     """
     path = Path(recipe.output) / "recipe.json"
     if not path.is_file():
@@ -47,8 +49,9 @@ def as_begun(recipe: Recipe) -> Recipe:
         kept, content = kept_recipe(path), read_json(path)
     except InputError:
         return recipe  # whoever claims the directory says what is wrong with it
-    if "reserved_share" not in content.get("data", {}) and "reserved_share" not in recipe.data.model_fields_set:
-        recipe = recipe.replace(data=recipe.data.replace(reserved_share=None))
+    named = content.get("data", {}).keys() | recipe.data.model_fields_set
+    before = {name: value for name, value in _DATA_BEFORE.items() if name not in named}
+    recipe = recipe.replace(data=recipe.data.replace(**before))
     if recipe.preset != "paper":
         return recipe
     older = "decayed" not in content.get("train", {})

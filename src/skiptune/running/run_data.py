@@ -14,6 +14,8 @@ from ..data.parts import LEAST_RESERVED, Data, read_parts
 from ..data.records import Records
 from ..data.splits import count_images
 from ..exporting.manifest import SavedTask, is_slim, read_manifest
+from ..exporting.measures import Measures
+from ..exporting.seen_files import told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
 from ..tasks.registry import TASKS
@@ -93,6 +95,13 @@ def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:
     batch = task.collate(data.validation[:32])
     height, width = batch["pixel_values"].shape[-2:]
     return (int(height), int(width)), int(batch["input_ids"].shape[-1])
+
+
+def report_seen(path: Path, slim: Path) -> None:
+    """Say if the model in the directory ``slim`` was trained or chosen on the file that it was measured on."""
+    said = told_of(path, Measures.from_dict(read_manifest(slim).extra))
+    if said is not None:
+        console.print(said)
 
 
 def report_bad_rows(parts: Mapping[str, Sequence[str]]) -> None:

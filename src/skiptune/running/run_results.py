@@ -34,6 +34,7 @@ from .evaluation_step import RunEvaluation
 from .recipe import Recipe
 from .run_data import input_size
 from .run_folder import load_log, logs
+from .run_inputs import read_inputs
 from .run_models import RunModels
 from .step_files import AGAIN, STEP_SECONDS, read_step
 
@@ -137,6 +138,7 @@ def slim_measures(recipe: Recipe, folder: Path, size: Callable[[], tuple[int, in
         accuracy=MeasuredParts() if evaluation is None else MeasuredParts(**evaluation.parts),
         baselines={name: MeasuredParts(**row.parts) for name, row in baselines.items() if row is not None},
         compared_on=_compared_on(folder),
+        seen=_seen(recipe, folder),
     )
     latency = _if_done(folder / "latency.json", Latency)
     if latency is None:
@@ -155,6 +157,18 @@ def _compared_on(folder: Path) -> str | None:
     path = folder / "plan.json"
     report = Plan.load(path).report if path.is_file() else None
     return "validation" if report and report.comparisons and report.comparisons.subnetworks else None
+
+
+def _seen(recipe: Recipe, folder: Path) -> dict[str, str]:
+    """Digests of the files of training and validation, with the part; a file of both is one that was trained on."""
+    inputs, found = read_inputs(folder), dict[str, str]()
+    if inputs is None or recipe.data.train is None:
+        return found
+    for part in ("validation", "train"):
+        files = recipe.data.files(part, None)
+        digests = [inputs.files.get(str(Path(path))) for path in (files.path if files else ())]
+        found.update({digest: part for digest in digests if digest is not None})
+    return found
 
 
 def _if_done(path: Path, kind: type[V]) -> V | None:
