@@ -41,8 +41,9 @@ class _Kept:
 
     def add(self, picture: Path | Stored, version: _Version, pixels: np.ndarray, limit: int) -> None:
         """Keep the pixels in place of those of an earlier version, if there is room within ``limit`` bytes."""
-        if picture in self.pixels:
-            self._used -= self.pixels.pop(picture)[1].nbytes
+        earlier = self.pixels.pop(picture, None)
+        if earlier is not None:
+            self._used -= earlier[1].nbytes
         if self._used + pixels.nbytes <= limit:
             self.pixels[picture] = version, pixels
             self._used += pixels.nbytes
