@@ -10,10 +10,13 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import nn
 
 from skiptune import Experiment, InputError, Record, RunError, SkipConfig, TrainConfig, Vqa, fit
 from skiptune.core.digests import SUMS
+from skiptune.training import checkpoints
 from skiptune.training.checkpoints import newest_checkpoint
 from skiptune.training.trained_state import trained_state
 
@@ -81,25 +84,35 @@ def test_one_that_is_not_finished_is_passed_over(trained: dict[str, Any], tmp_pa
     assert newest_checkpoint(folder, CONFIG) == str(folder / "checkpoint-3")
 
 
+@pytest.mark.parametrize(("call", "name"), [(5, "scheduler.pt"), (0, "trained.safetensors")])
 def test_a_full_disk_names_the_file(
+    call: int,
+    name: str,
     make_model: Callable[..., Any],
     task: Vqa,
     records: list[Record],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Of the second checkpoint; libraries raise exceptions of their own, which name no file."""
     save, calls = torch.save, list[str]()
 
     def full(content: object, path: str) -> None:
         calls.append(path)
         save(content, path)
-        if len(calls) == 5:  # the scheduler's state of the second checkpoint
+        if len(calls) == call:
             raise RuntimeError("[enforce fail] . PytorchStreamWriter failed writing file data/0: file write failed")
 
+    def full_of_tensors(state: Any, path: Path, metadata: dict[str, str]) -> None:
+        if not call and calls:
+            raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+        save_file(state, path, metadata)
+
     monkeypatch.setattr(torch, "save", full)
+    monkeypatch.setattr(checkpoints, "save_file", full_of_tensors)
     with pytest.raises(RunError) as failure:
         train(make_model, task, records, tmp_path)
-    assert str(failure.value).startswith(f"{tmp_path / 'checkpoint-2' / 'scheduler.pt'}: could not be written (")
+    assert str(failure.value).startswith(f"{tmp_path / 'checkpoint-2' / name}: could not be written (")
     assert str(failure.value).endswith("; the checkpoints before are unchanged")
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1"]
     assert newest_checkpoint(tmp_path, CONFIG) == str(tmp_path / "checkpoint-1")

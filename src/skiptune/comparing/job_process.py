@@ -12,8 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..core.digests import write_recorded_json
 from ..core.errors import InputError, RunError
-from ..core.files import write_json, write_text
+from ..core.files import write_text
 from ..core.measurements import Measured
 from ..core.process import (
     best_device,
@@ -139,7 +140,7 @@ def main() -> None:
     try:
         found = work(folder)
         recipe = read_json(folder / "recipe.json")
-        write_json(folder / RESULT, {**found.to_dict(), "recipe": recipe})
+        write_recorded_json(folder / RESULT, {**found.to_dict(), "recipe": recipe})
     except Exception as error:
         write_text(folder / FAILURE, f"{_reason(error)}\n")
         if isinstance(error, InputError | RunError | OSError | MemoryError):

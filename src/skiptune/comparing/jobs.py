@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..config import Budget
+from ..core.digests import check_recorded
 from ..core.text_files import read_json
 from ..core.validation import Problems
 from ..methods.compare_config import CompareConfig
@@ -121,5 +122,6 @@ def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, JobResult]:
         other = sorted(name for name in wanted if name not in _FREE and kept.get(name) != wanted[name])
         problems.check(not other, f"{folder}: another {', '.join(other)}")
         found[job] = JobResult.from_dict(content, f"{path}: not the result of a job; edited?")
+        check_recorded(path, "Remove it to train again.")
     problems.raise_any()
     return found

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ..core.errors import InputError
+from ..core.files import telling_of
 
 #: Largest share of bad rows. With more of them, the file is probably the wrong one.
 MOST_BAD = 0.01
@@ -76,9 +77,10 @@ def _line(problem: str, place: str) -> str:
 
 
 def _append(log: Path, line: str) -> None:
-    log.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-    try:
-        os.write(handle, f"{line}\n".encode("utf-8", "surrogateescape"))  # one write: lines of processes do not mix
-    finally:
-        os.close(handle)
+    with telling_of(log):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            os.write(handle, f"{line}\n".encode("utf-8", "surrogateescape"))  # one write: lines of processes do not mix
+        finally:
+            os.close(handle)

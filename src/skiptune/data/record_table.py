@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ..core.files import telling_of
 from .pictures import Stored
 from .temporary_folder import temporary_folder
 
@@ -138,8 +139,9 @@ class TableWriter:
             self._path = Path(name)
             self._file = pa.ipc.new_file(name, SCHEMA)
         if self._file is not None:
-            for written in self._batches:
-                self._file.write_batch(written)
+            with telling_of(self._path or Path(), "; TMPDIR names another place for such files"):
+                for written in self._batches:
+                    self._file.write_batch(written)
             self._batches.clear()
 
 

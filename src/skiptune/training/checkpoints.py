@@ -21,6 +21,7 @@ from ..core.progress import say_once
 from ..core.temporaries import remove
 
 TRAINED = "trained.safetensors"
+_BEFORE = "; the checkpoints before are unchanged"
 
 
 def examples_a_step(config: TrainConfig) -> int:
@@ -31,7 +32,8 @@ def examples_a_step(config: TrainConfig) -> int:
 def save_checkpoint(folder: Path, state: dict[str, Tensor], config: TrainConfig) -> None:
     """Write trained parameters, with the metadata that :func:`newest_checkpoint` checks."""
     written = {"processes": str(processes()), "examples_a_step": str(examples_a_step(config))}
-    save_file(state, folder / TRAINED, metadata=written)
+    with telling_of(folder / TRAINED, _BEFORE):
+        save_file(state, folder / TRAINED, metadata=written)
 
 
 @contextmanager
@@ -57,11 +59,11 @@ def whole_checkpoint(folder: Path) -> Iterator[None]:
                 flush_file(path)
             record_folder(folder)
     except Exception as error:
-        files = [path for path in folder.iterdir() if path.is_file()] if folder.is_dir() else []
+        files = [path for path in folder.iterdir() if path.name != SUMS] if folder.is_dir() else []
         written = max(files, key=lambda path: path.stat().st_mtime_ns, default=folder)
         if first:
             remove(folder)
-        with telling_of(written, "; the checkpoints before are unchanged"):
+        with telling_of(written, _BEFORE):
             raise error
 
 
