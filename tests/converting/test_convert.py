@@ -354,7 +354,8 @@ def test_callbacks_that_lightning_names_by_class_are_no_obstacle(
     [
         ("text.ckpt", b"once upon a time\n", "not a checkpoint that torch.save wrote"),
         ("picture.ckpt", b"\x89PNG\r\n\x1a\n" + bytes(64), "not a checkpoint that torch.save wrote"),
-        ("empty.ckpt", b"", "not a checkpoint that torch.save wrote"),
+        ("empty.ckpt", b"", "an empty file"),
+        ("pointer.ckpt", b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS"),
         ("short.safetensors", b"\x40\0\0\0\0\0\0\0{", "not a safetensors file, or truncated"),
         ("nowhere.ckpt", None, "no such file"),
     ],

@@ -6,26 +6,17 @@ of Lightning's callbacks, which are keys in its checkpoints, are read as names.
 
 from __future__ import annotations
 
-import re
-import warnings
-import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
-from torch.serialization import get_unsafe_globals_in_checkpoint, safe_globals
 
 from ..core.errors import InputError
-from ..models.construction import ONE_AT_A_TIME
-
-_ZIP = b"PK\x03\x04"
-_CALLBACK = re.compile(r"(pytorch_lightning|lightning\.pytorch)\.callbacks\.[\w.]+")
-
+from ..models.weight_files import read_pickle, refuse_pointer
 
 #: The configuration of a run of the original code, with any fields.
 Settings: TypeAlias = dict[str, Any]
@@ -44,10 +35,6 @@ class Checkpoint:
     settings: Settings
 
 
-class _Mention:
-    """Replaces a class that is a dictionary key in the pickle."""
-
-
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a Lightning checkpoint, a plain state dictionary or a ``.safetensors`` file, mapped into memory if possible.
 
@@ -58,7 +45,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: " + ("a directory; name the file inside it" if path.is_dir() else "no such file"))
-    content = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    content = _read_safetensors(path) if path.suffix == ".safetensors" else read_pickle(path)
     lightning = isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping)
     state = content["state_dict"] if lightning else content
     if not isinstance(state, Mapping) or not state:
@@ -78,38 +65,9 @@ def _settings(content: Mapping[str, object]) -> Settings:
 
 
 def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    refuse_pointer(path)
     try:
         state: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
         raise InputError(f"{path}: not a safetensors file, or truncated ({error})") from None
     return state
-
-
-def _read_pickle(path: Path) -> Any:
-    with path.open("rb") as file:
-        zipped = file.read(len(_ZIP)) == _ZIP
-    if zipped and not zipfile.is_zipfile(path):
-        raise InputError(f"{path}: truncated, its end is missing; copy or download it again")
-    try:
-        named = get_unsafe_globals_in_checkpoint(path) if zipped else []
-        mentions = [name for name in named if _CALLBACK.fullmatch(name)]
-        if foreign := sorted(set(named) - set(mentions)):
-            raise InputError(_refusal(path, foreign))
-        with ONE_AT_A_TIME, safe_globals([(_Mention, name) for name in mentions]), warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # warns about the pickle's version
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
-    except (InputError, OSError, MemoryError):
-        raise
-    except Exception as error:  # another kind of file can raise anything
-        if foreign := re.findall(r"GLOBAL ([\w.]+)", str(error)):
-            raise InputError(_refusal(path, foreign)) from None
-        reason = f" ({str(error).splitlines()[0]})" if isinstance(error, RuntimeError) and str(error) else ""
-        raise InputError(f"{path}: not a checkpoint that torch.save wrote, or truncated{reason}") from None
-
-
-def _refusal(path: Path, foreign: list[str]) -> str:
-    return (
-        f"{path}: holds more than tensors and plain containers: {', '.join(foreign)}. Reading these runs code that the "
-        "file chooses, so nothing was read. Where you trust the file, load it with the program that wrote it and save "
-        "its state dictionary alone"
-    )

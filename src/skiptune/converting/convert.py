@@ -6,7 +6,6 @@ blocks are gone, as after a run of ours, and ``plan.json`` says which they were.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from torch import Tensor
-from transformers import AutoTokenizer
 
 from ..config import SkipConfig
 from ..core.errors import InputError
@@ -25,6 +23,7 @@ from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
 from ..families.registry import family_of_type
+from ..models.processors import fit_tokenizer, read_tokenizer
 from ..plan import Plan
 from ..tasks.entailment import Entailment
 from ..tasks.reasoning import Reasoning
@@ -170,16 +169,8 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
         return images
     if not Path(tokenizer).is_dir():
         raise InputError(f"{tokenizer}: no such directory; --tokenizer names one with a tokenizer's files")
-    text_config = getattr(config, "text_config", config)
-    try:
-        words = AutoTokenizer.from_pretrained(
-            tokenizer, config=text_config, model_max_length=family.sizes(config).longest_text
-        )
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"{tokenizer}: no tokenizer could be read ({str(error).splitlines()[0]})") from None
-    known = family.sizes(config).vocab_size
-    if len(words) > known:
-        raise InputError(f"{tokenizer}: {len(words)} words, the checkpoint knows {known}; not its tokenizer")
+    words = read_tokenizer(tokenizer, getattr(config, "text_config", config))
+    fit_tokenizer(words, family.sizes(config), str(tokenizer))
     return family.processor_classes[0](images, words)
 
 

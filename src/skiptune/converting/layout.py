@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..core.validation import Problems
+from ..models.weight_files import problem_of
 from .shapes import Hints, Shapes, Sizes
 
 AFFINE = r"(?P<kind>weight|bias)"
@@ -88,16 +89,22 @@ class Layout:
         """Sort and rename.
 
         Raises:
-            InputError: keys that belong to nothing known, all in one message.
+            InputError: keys that belong to nothing known, or weights that are not dense, not of floating-point numbers
+                or not finite; all in one message.
         """
         found: dict[str, dict[str, Tensor]] = {"body": {}, "adapters": {}}
         problems = Problems(f"not a state dictionary of the original {self.title} or of the released DAS code")
+        unfit = Problems("weights that cannot be used")
         for key in sorted(state):
             if place := self._place(key):
+                if problem := problem_of(state[key]):
+                    unfit.add(f"{key}: {problem}")
+                    continue
                 found.setdefault(place[0], {}).update(_split(place[1], state[key]))
             elif self.reason_to_ignore(key) is None:
                 problems.add(f"{key}: unknown key")
         problems.raise_any()
+        unfit.raise_any()
         return OriginalWeights(found.pop("body"), found.pop("adapters"), found)
 
     def reason_to_ignore(self, key: str) -> str | None:

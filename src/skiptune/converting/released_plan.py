@@ -9,6 +9,7 @@ from ..core.errors import InputError
 from ..core.validation import is_number
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of
+from ..models.weight_files import dense_problem_of
 from ..plan import Plan
 from .build import released_blocks
 from .checkpoint_file import Checkpoint
@@ -40,6 +41,9 @@ def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | No
         return Plan(family, blocks, released_blocks(model, listed), source=source)
     if gate is None or number is None:
         raise InputError("it does not say which blocks are skipped; name them with --skip, or --skip none")
+    for name, value in (("das_gate", gate), ("skip_num", number)):
+        if problem := dense_problem_of(value):
+            raise InputError(f"{name}: {problem}")
     if gate.numel() != len(blocks) or number.numel() != 1:
         raise InputError(f"das_gate, skip_num: {gate.numel()} and {number.numel()} numbers for {len(blocks)} blocks")
     if not float(number).is_integer():

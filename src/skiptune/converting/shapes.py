@@ -57,7 +57,7 @@ class Shapes:
 
     def rows(self, pattern: str) -> int | None:
         """Rows of the first weight whose name fits, if there is one."""
-        return next((len(weight) for key, weight in self._state.items() if re.fullmatch(pattern, key)), None)
+        return next((self.axis(key) for key in self._state if re.fullmatch(pattern, key)), None)
 
     def side(self, key: str, axis: int, patch: int) -> int:
         """Pixels along a side of the square images that a table with a position a patch, and one more, is for."""

@@ -47,10 +47,10 @@ def model_without_weights(manifest: Manifest) -> PreTrainedModel:
     Raises:
         InputError: no model can be built from its configuration.
     """
-    base_config = {name: value for name, value in manifest.base_config.items() if name != "model_type"}
+    config = manifest.config
     try:
         with construction(), parameters_on_meta():
-            return manifest.model_class(manifest.family.config_class(**base_config))
+            return manifest.model_class(config)
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
 

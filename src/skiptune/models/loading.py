@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoTokenizer, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from ..core.errors import InputError, first_line
 from ..core.progress import say_once
+from ..core.text_files import read_json
 from ..core.validation import nearest
 from ..families.family import Family
 from ..families.registry import MODEL_TYPES, family_of_type
 from .architectures import ARCHITECTURES
+from .config_check import refuse_odd_config
 from .construction import construction, unsaid
 from .embedded import EMBEDDED, embedded_path
 from .head_transfer import carry_rows, label_names, last_layer, rows_by_name
+from .processors import read_processor
+from .weight_files import check_weights, refuse_not_finite
 
 
 def source_of(name: str) -> str:
@@ -47,10 +50,19 @@ def load_config(name: str) -> Any:
     """The transformers configuration of a model."""
     if name in ARCHITECTURES:
         return ARCHITECTURES[name].config()
-    found, _ = _loading(name, PreTrainedConfig.get_config_dict)
-    kind = found.get("model_type")
-    config_class = family_of_type(kind, name).config_class if kind in MODEL_TYPES else AutoConfig
-    return _loading(name, config_class.from_pretrained)
+    found, kind = _loading(name, _config_fields)
+    if kind in MODEL_TYPES:
+        refuse_odd_config(found, name)
+        return _loading(name, family_of_type(kind, name).config_class.from_pretrained)
+    return _loading(name, lambda source: AutoConfig.from_pretrained(source, trust_remote_code=False))
+
+
+def _config_fields(source: str) -> tuple[object, str | None]:
+    """The content of ``config.json``, and the ``model_type`` in it."""
+    path = Path(source) / "config.json"
+    found = read_json(path) if path.is_file() else PreTrainedConfig.get_config_dict(source)[0]
+    kind = found.get("model_type") if isinstance(found, dict) else None
+    return found, kind if isinstance(kind, str) else None
 
 
 def load_family(name: str) -> Family:
@@ -95,8 +107,10 @@ def load_model(
     for field, value in changes.items():
         setattr(config, field, value)
     with construction(seed):
-        if random_weights or name in ARCHITECTURES:
+        if name in ARCHITECTURES:
             model = model_class(config)
+        elif random_weights:
+            model = _loading(name, lambda source: model_class(config))
         else:
             model, unread = _loading(name, lambda source: _from_pretrained(model_class, source, config))
             said = _settle_head(name, model, unread, own) if "id2label" in changes else ""
@@ -108,6 +122,8 @@ def load_model(
 
 def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> tuple[PreTrainedModel, set[str]]:
     """The model, and the names of its parameters that the checkpoint lacks or has in other sizes."""
+    if Path(source).is_dir():
+        check_weights(Path(source))
     model, report = model_class.from_pretrained(
         source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
     )
@@ -123,6 +139,7 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
             f"{source}: the checkpoint has no {', '.join(fixed)}: no head for image-text matching. Turn matching_loss "
             "off, or name a model that has one (skiptune convert --task retrieval keeps it)"
         )
+    refuse_not_finite(model.named_parameters(), source)
     return model, unread
 
 
@@ -154,6 +171,8 @@ def load_pruned(
             take_out(self)
 
     def read(source: str) -> Any:
+        if Path(source).is_dir():
+            check_weights(Path(source))
         # a class's own ``from_pretrained`` may start its head, whose weights are given here
         plainly = PreTrainedModel.from_pretrained.__func__
         return plainly(
@@ -164,7 +183,9 @@ def load_pruned(
         model, report = _loading(name, read)
     model.__class__ = model_class
     model.name_or_path = name
-    return model, _unread(report)
+    unread = _unread(report)
+    refuse_not_finite(((key, value) for key, value in model.named_parameters() if key not in unread), name)
+    return model, unread
 
 
 def _unread(report: Mapping[str, Iterable[Any]]) -> set[str]:
@@ -200,24 +221,20 @@ def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) 
 
 def load_processor(name: str) -> Any:
     """Tokenizer and Pillow image processor of a model; those of an architecture have no learned vocabulary to match."""
-    family = load_family(name)
+    config = load_config(name)
+    family = family_of_type(config.model_type, name)
     if name in ARCHITECTURES:
-        return family.fresh_processor(load_config(name))
-    processor, images = family.processor_classes
-    return _loading(
-        name, lambda source: processor(images.from_pretrained(source), AutoTokenizer.from_pretrained(source))
-    )
+        return family.fresh_processor(config)
+    return _loading(name, lambda source: read_processor(source, family, config, name))
 
 
 def _loading(name: str, load: Any) -> Any:
     source = source_of(name)
     try:
         return load(source)
-    except InputError:
-        raise
-    except (OSError, ValueError, KeyError, json.JSONDecodeError) as error:
-        raise InputError(f"{name}: could not be loaded: {first_line(error)}") from error
-    except Exception as error:
-        if type(error).__name__ in ("SafetensorError", "HFValidationError"):
-            raise InputError(f"{name}: could not be loaded: {error}; truncated or edited file?") from error
-        raise
+    except InputError as error:
+        named = name in str(error) or source in str(error)
+        raise error if named else InputError(f"{name}: {error}") from None
+    except Exception as error:  # damaged files can raise anything
+        edited = "" if isinstance(error, OSError) else "; truncated or edited file?"
+        raise InputError(f"{name}: could not be loaded: {first_line(error)}{edited}") from error

@@ -58,6 +58,7 @@ def evaluate(
     if most_bad is not None and not 0 <= most_bad <= 1:
         raise InputError(f"most_bad: {most_bad} is not a share between 0 and 1")
     task.check(records)
+    task.cut_texts_for(model)
     training = model.training
     model.eval()
     try:
@@ -89,6 +90,7 @@ def predict(
         raise InputError(f"top: {top!r}; expected how many answers to give, at least 1")
     second = None if image2 is None else _picture(image2)
     model.eval()
+    task.cut_texts_for(model)
     return task.reporting(None).answer(model, Record(_picture(image), text, image2=second), top)
 
 

@@ -229,6 +229,7 @@ class Retrieval(Task):
             return 0.0
         task = Retrieval(self.processor, records, self.false_texts, self.seed, self.matching_loss)
         task.images = self.images
+        task.cut_texts_for(model)
         size = max(1, batch_size // (1 + self.false_texts))
         total = 0.0
         for start in range(0, len(records), size):

@@ -16,7 +16,7 @@ from ..core.shown import shown
 from ..data.damaged import Damaged
 from ..data.images import ImageStore
 from ..data.record import Record
-from ..families.registry import family_of_processor
+from ..families.registry import MODEL_TYPES, family_of, family_of_processor
 from .answer import Answer
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ..data.parts import Data
 
+#: Tokens of a text, where neither the tokenizer nor the model says less.
 _LONGEST_TEXT = 512
 #: Fields of a transformers configuration, whose values are of any type.
 ConfigFields: TypeAlias = dict[str, Any]
@@ -105,6 +106,7 @@ class Task(ABC):
             raise InputError(f"processor: {shown(processor)} is none; give that of load_processor(model)")
         self.processor = processor
         self.images = ImageStore(getattr(processor, "image_processor", processor))
+        self._longest_text = _LONGEST_TEXT
 
     def __repr__(self) -> str:
         answers = self.settings().get("answers")
@@ -122,6 +124,12 @@ class Task(ABC):
         other = copy.copy(self)
         other.images = self.images.reporting(damaged)
         return other
+
+    def cut_texts_for(self, model: nn.Module) -> None:
+        """Cut texts where ``model`` has no more positions, if the tokenizer allows more."""
+        config = getattr(model, "config", None)
+        if getattr(config, "model_type", None) in MODEL_TYPES and hasattr(config, "to_dict"):
+            self._longest_text = min(_LONGEST_TEXT, family_of(model).sizes(config).longest_text)
 
     @property
     def head(self) -> str:
@@ -192,7 +200,7 @@ class Task(ABC):
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit."""
         tokenizer = self.processor.tokenizer
-        limit = min(tokenizer.model_max_length, _LONGEST_TEXT)
+        limit = min(tokenizer.model_max_length, self._longest_text)
         found = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
         return {name: found[name] for name in ("input_ids", "attention_mask")}
 

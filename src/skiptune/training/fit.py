@@ -55,6 +55,7 @@ def train_loop(
     if not experiment.train:
         raise InputError("there are no training records")
     check_fitted(model)
+    experiment.task.cut_texts_for(model)
     config = experiment.training
     started = time.perf_counter()
     with preserved_random_state():

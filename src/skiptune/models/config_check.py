@@ -1,0 +1,104 @@
+"""Check a model's ``config.json`` before transformers builds from it: it takes any number, however large."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from ..core.errors import InputError
+from ..core.validation import Problems, is_number, shortened
+
+#: Largest value of whole numbers of at least 1, by field. Published models stay far below.
+_COUNTS = {
+    "hidden_size": 2**16,
+    "intermediate_size": 2**20,
+    "num_hidden_layers": 1_000,
+    "num_top_layers": 1_000,
+    "num_attention_heads": 2**12,
+    "vocab_size": 10**7,
+    "max_position_embeddings": 10**6,
+    "max_text_length": 10**6,
+    "type_vocab_size": 10**4,
+    "modality_type_vocab_size": 10**4,
+    "num_labels": 10**6,
+    "image_size": 2**14,
+    "patch_size": 2**12,
+    "num_channels": 2**6,
+}
+#: Numbers with their lowest and highest value.
+_RANGES = {
+    "layer_norm_eps": (0.0, 1.0),
+    "initializer_range": (0.0, 100.0),
+    "initializer_factor": (0.0, 100.0),
+    "hidden_dropout_prob": (0.0, 1.0),
+    "attention_probs_dropout_prob": (0.0, 1.0),
+    "attention_dropout": (0.0, 1.0),
+}
+_PARTS = ("text_config", "vision_config")
+#: Fields with which transformers reads other files than those of the directory, or changes its own code.
+_FOREIGN = ("quantization_config", "transformers_weights", "fusion_config", "distributed_config")
+#: Parameters of a layer's weights and of the embedding of words together.
+_MOST_PARAMETERS = 4 * 10**9
+
+
+def refuse_odd_config(values: object, subject: str) -> None:
+    """Refuse a configuration that no model can be built from, or only one that fills the memory.
+
+    Args:
+        values: the content of ``config.json``.
+        subject: what messages begin with.
+
+    Raises:
+        InputError: names every field with its value.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{subject}: expected a mapping of fields; found a {type(values).__name__}")
+    problems = Problems(f"{subject} describes no model")
+    for name in _FOREIGN:
+        problems.check(values.get(name) is None, f"{name}: not supported; use a model without it")
+    for path, part in _parts(values):
+        _check_part(problems, path, part)
+    labels = values.get("id2label")
+    named = labels is None or (isinstance(labels, Mapping) and all(str(number).isdecimal() for number in labels))
+    problems.check(named, f"id2label: {shortened(repr(labels))} is not a mapping from numbers to names")
+    problems.raise_any()
+
+
+def _parts(values: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:
+    yield "", values
+    for name in _PARTS:
+        part = values.get(name)
+        if isinstance(part, Mapping):
+            yield f"{name}.", part
+        elif part is not None:
+            yield "", {name: part}
+
+
+def _check_part(problems: Problems, path: str, part: Mapping[str, object]) -> None:
+    """Check the fields of a configuration, or of an encoder's in it."""
+    for name, value in part.items():
+        if name in _COUNTS:
+            good, what = is_number(value, 1, _COUNTS[name], whole=True), f"a whole number in [1, {_COUNTS[name]:,}]"
+        elif name in _RANGES:
+            low, high = _RANGES[name]
+            good, what = is_number(value, low, high), f"a number in [{low:g}, {high:g}]"
+        elif name in _PARTS:
+            good, what = isinstance(value, Mapping), "a mapping"
+        elif name == "max_image_length":
+            good, what = value == -1 or is_number(value, 1, 10**6, whole=True), "-1 or a whole number of at least 1"
+        elif name == "remove_last_layer":
+            good, what = value is False, "false, which is all that is supported"
+        else:
+            continue
+        problems.check(good, f"{path}{name}: {shortened(repr(value))} is not {what}")
+    if not problems.found:
+        width, wide = (_number(part, name) for name in ("hidden_size", "intermediate_size"))
+        layer, words = width * (4 * width + 2 * wide), width * _number(part, "vocab_size")
+        whole = layer * max(_number(part, "num_hidden_layers"), _number(part, "num_top_layers")) + words
+        problems.check(
+            whole <= _MOST_PARAMETERS, f"{path}hidden_size: {width}; a model of its sizes has {whole:,} parameters"
+        )
+
+
+def _number(part: Mapping[str, object], name: str) -> int:
+    value = part.get(name)
+    return value if isinstance(value, int) else 1
