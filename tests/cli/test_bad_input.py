@@ -449,11 +449,14 @@ def test_a_loss_that_is_not_finite_ends_the_run(
 ) -> None:
     broken = shutil.copytree(base_folder, tmp_path / "broken")
     state = load_file(broken / "model.safetensors")
-    state["vilt.encoder.layer.0.output.dense.bias"][0] = float("nan")
-    save_file(state, broken / "model.safetensors", metadata={"format": "pt"})
+    bias = state["vilt.encoder.layer.0.output.dense.bias"]
     recipe = tiny_recipe(model=str(broken))
-    code, out, err = call("run", recipe)
-    assert (code, out) == (1, "")
+    for value, expected in ((float("nan"), 2), (3e38, 1)):
+        bias[0] = value
+        save_file(state, broken / "model.safetensors", metadata={"format": "pt"})
+        code, out, err = call("run", recipe)
+        assert (code, out) == (expected, "")
+        assert expected == 1 or f"{broken}: NaN or infinity in 1 weights: vilt.encoder.layer.0.output.dense.bias" in err
     assert re.search(
         r"failed: (the loss is nan at step|a validation loss is not finite).*lower train.learning_rate", err
     )
