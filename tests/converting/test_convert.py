@@ -486,3 +486,27 @@ def test_a_full_disk_leaves_nothing(adapters: bool, command: Command, tmp_path: 
     assert code == 1
     assert "could not be written" in complaint
     assert [file.name for file in tmp_path.iterdir()] == ["a.ckpt"]
+
+
+@needs_golden
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda value: value.sum(), "a single number; a weight has at least one axis"),
+        (lambda value: value.to_sparse(), "a tensor of kind sparse_coo; expected a dense one"),
+        (lambda value: value.to(torch.int64), "numbers of kind int64; expected weights of"),
+        (lambda value: value.to(torch.complex64), "a tensor of kind complex64; expected a dense one"),
+        (lambda value: value * float("nan"), "NaN or infinity in it"),
+    ],
+    ids=["scalar", "sparse", "int", "complex", "nan"],
+)
+@pytest.mark.parametrize("family", ["vilt", "meter"])
+def test_tensors_that_are_no_weights(family: str, change, said: str, command: Command, tmp_path: Path) -> None:
+    state = state_of(family, heads=("vqa",))
+    key = "vqa_classifier.3.weight"
+    path = write_checkpoint(tmp_path / "odd.ckpt", family, {**state, key: change(state[key])})
+    code, _, complaint = command("convert", path, tmp_path / "out")
+    assert code == 2
+    assert f"{path}: weights that cannot be used" in complaint
+    assert f"{key}: {said}" in complaint
+    assert not (tmp_path / "out").exists()
