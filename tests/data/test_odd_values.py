@@ -260,7 +260,7 @@ def test_tasks_take_processors_and_records_only(images: Path) -> None:
     processor = load_processor("vilt-tiny")
     assert Vqa.from_records(processor, iter([record])).answers == ("blue", "red")  # type: ignore[arg-type]
     for given in ("train.jsonl", [{"image": "a.png"}], 5):
-        with pytest.raises(InputError, match="is not a Record"):
+        with pytest.raises(InputError, match="expected records, as skiptune"):
             Vqa.from_records(processor, given)  # type: ignore[arg-type]
 
 

@@ -13,10 +13,11 @@ from ..core.errors import InputError, PeerError, RunError
 from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from ..version import __version__
 from .compare_command import compare
+from .evaluate_command import evaluate
 from .measure_commands import bench, cost
 from .model_commands import convert, models, pretrain
 from .run_commands import report, run, search, train
-from .slim_commands import evaluate, export, predict
+from .slim_commands import export, predict
 
 #: Seconds to wait for the failing process to print its error: the launcher ends all processes as soon as one has ended.
 _COURTESY = 2.0

@@ -20,6 +20,7 @@ class Measured(Validated):
         loss: mean over the records.
         count: of records.
         unknown_answers: records that could not be right, because the model cannot give their answers.
+        unanswered: further records, which were not measured because their answers are not known.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -29,6 +30,7 @@ class Measured(Validated):
     loss: Number | None = None
     count: int | None = Field(default=None, ge=0)
     unknown_answers: int = 0
+    unanswered: int = 0
 
     @property
     def metrics(self) -> dict[str, float]:

@@ -11,7 +11,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from .distributed import rank
 
-console = Console(stderr=True, quiet=rank() > 0)
+#: Prints texts as they are: names and rows of users may look like Rich's markup.
+console = Console(stderr=True, quiet=rank() > 0, markup=False, emoji=False)
 T = TypeVar("T")
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 from ..core.errors import InputError
 from .data_config import EMBEDDED_SET, PARTS, DataConfig
 from .readers.arrow import released_vocabulary
+from .readers.collecting import RowChecks
 from .readers.easy_vqa import read_easy_vqa
 from .readers.formats import SOURCES
 from .record import Record
@@ -35,6 +36,7 @@ class Data:
         answers: the answers in the order of the labels that the files carry; empty if they carry none.
         reserved: without a test part, what of validation the search never sees, see
             :attr:`DataConfig.reserved_share`; may be empty.
+        unlabelled: how many rows were left out because the set gives them no label, by part.
     """
 
     train: Sequence[Record]
@@ -44,6 +46,7 @@ class Data:
     counted: tuple[Sequence[Record], ...]
     answers: tuple[str, ...] = ()
     reserved: Sequence[Record] = ()
+    unlabelled: dict[str, int] = field(default_factory=dict)
 
     @property
     def held_out(self) -> dict[str, Sequence[Record]]:
@@ -57,7 +60,9 @@ class Data:
         return list(self.held_out)[-1]
 
 
-def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
+def read_parts(
+    config: DataConfig, seed: int, log: Path | None = None, row_checks: Callable[[], RowChecks] | None = None
+) -> Data:
     """Read and split the data of a run; bad rows are reported in ``bad_rows``, the rest is used.
 
     Args:
@@ -65,6 +70,7 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
         seed: of the validation part and of what ``max_train`` and ``max_validation`` draw; the test part, and what of
             validation is reserved, do not depend on it.
         log: folder for files that name every bad row.
+        row_checks: gives how readers tell rows of the task, anew for every part; ``None``: rows of all tasks are read.
 
     Raises:
         InputError: files are missing, a part is empty, or too many rows are bad.
@@ -75,7 +81,8 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
             if part != "validation":
                 found[part] = read_easy_vqa(part)
         elif files := config.files(part, log):
-            found[part] = SOURCES[config.name].read(files)
+            of_task: RowChecks = row_checks() if row_checks is not None else {}
+            found[part] = SOURCES[config.name].read(replace(files, of_task=of_task))
     parts = dict(found)
     if config.test_share is not None:
         parts["train"], parts["test"] = split_by_image(parts["train"], config.test_share, _TEST_SEED, "test")
@@ -99,6 +106,7 @@ def read_parts(config: DataConfig, seed: int, log: Path | None = None) -> Data:
         counted,
         tuple(_released_answers(config)),
         parts.get("reserved", ()),
+        {part: records.unlabelled for part, records in found.items() if records.unlabelled},
     )
 
 
@@ -120,16 +128,26 @@ def _released_answers(config: DataConfig) -> list[str]:
     return released_vocabulary([path for part in files if part is not None for path in part.path])
 
 
-def read_for_evaluation(name: str, path: str, fields: dict[str, Any], log: Path | None = None) -> Records:
+def read_for_evaluation(
+    name: str, path: str, fields: dict[str, Any], row_checks: RowChecks | None = None, log: Path | None = None
+) -> Records:
     """The records of one file, for ``skiptune evaluate``.
+
+    Args:
+        name: of the format, or the embedded set.
+        path: the file.
+        fields: of the section ``data`` of recipes, beside these.
+        row_checks: how the reader tells rows of the task; ``None``: rows of all tasks are read.
+        log: folder for a file that names every bad row.
 
     Raises:
         InputError: an unknown format, a field it lacks, or a file that cannot be read.
     """
-    if name == EMBEDDED_SET:
-        return read_easy_vqa("test")
     given = {entry: value for entry, value in fields.items() if value is not None}
+    if name == EMBEDDED_SET:
+        DataConfig(name=name, **given)
+        return read_easy_vqa("test")
     files = DataConfig(name=name, train=path, **given).files("train", log)
     if files is None:
         raise InputError(f"{name}: nothing to read")
-    return SOURCES[name].read(files)
+    return SOURCES[name].read(replace(files, of_task=row_checks or {}))

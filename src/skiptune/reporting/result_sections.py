@@ -173,13 +173,15 @@ class Bytes(Validated):
 
 
 class Records(Validated):
-    """Records by part, rows of each part that were left out, and images that could not be read."""
+    """Records by part, bad rows of each part that were left out, rows without a label, and images that could not be
+    read."""
 
     train: int
     validation: int
     reserved: int = 0
     test: int = 0
     bad_rows: dict[str, int] = Field(default={})
+    unlabelled: dict[str, int] = Field(default={})
     bad_images: int = 0
 
 

@@ -146,8 +146,11 @@ def _data(results: Results) -> Table:
         return Table("Data", (), [])
     reserved = {"reserved": records.reserved} if records.reserved else {}
     parts = {"train": records.train, "validation": records.validation, **reserved, "test": records.test}
-    rows = [(part, f"{number:,}", f"{records.bad_rows.get(part, 0):,}") for part, number in parts.items()]
+    left_out = {part: records.bad_rows.get(part, 0) + records.unlabelled.get(part, 0) for part in parts}
+    rows = [(part, f"{number:,}", f"{left_out[part]:,}") for part, number in parts.items()]
     note = f"{results.answers:,} different answers." if results.answers else ""
+    if unlabelled := sum(records.unlabelled.values()):
+        note += f" Of the rows left out, {unlabelled:,} have no label in the set."
     if records.bad_images:
         note += f" Images that cannot be read, replaced by the mean colour: {records.bad_images:,}."
     return Table("Data", ("", results.metric.unit, "rows left out"), rows, note.strip())

@@ -18,14 +18,18 @@ from .train_baseline import check_baselines
 
 
 def check_records(recipe: Recipe, data: Data) -> None:
-    """Refuse records that are not of the task, and parts that share images.
+    """Refuse records that are not of the task, parts without any known answer, and parts that share images.
 
     Raises:
         InputError: names them.
     """
     parts = {"train": data.train, **data.held_out}
-    for records in parts.values():
-        TASKS[recipe.task].check(records)
+    task = TASKS[recipe.task]
+    for name, records in parts.items():
+        task.check(records)
+        if not any(map(task.answered, records)):
+            raise InputError(f"{name}: the answers are not known, so nothing can be learnt or measured; leave it out")
+    task.check([records[0] for records in parts.values()])  # all of one kind, also between parts
     check_disjoint(parts)
 
 

@@ -26,8 +26,9 @@ from .run_inputs import read_inputs
 
 def read_data(recipe: Recipe, folder: Path) -> Data:
     """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed."""
-    found = read_parts(recipe.data, recipe.train.seed, folder / "logs" if rank() == 0 else None)
-    report_bad_rows(found.bad_rows)
+    logs = folder / "logs" if rank() == 0 else None
+    found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
+    report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
         say_once(
             f"validation: {count_images(found.validation)} images are too few to keep some of them from the search "
@@ -104,8 +105,11 @@ def report_seen(path: Path, slim: Path) -> None:
         console.print(said)
 
 
-def report_bad_rows(parts: Mapping[str, Sequence[str]]) -> None:
-    """Print how many rows of each part were left out, and the first reason."""
+def report_bad_rows(parts: Mapping[str, Sequence[str]], unlabelled: Mapping[str, int]) -> None:
+    """Print how many rows of each part were left out, and the first reason; and how many the set gives no label."""
     for name, bad in parts.items():
         if bad:
             console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")
+    for name, count in unlabelled.items():
+        if count:
+            console.print(f"{name}: {count} rows left out, since the set gives them no label")

@@ -82,6 +82,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
             train=len(data.train),
             **{"validation": 0, "test": 0, **{name: len(records) for name, records in data.held_out.items()}},
             bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
+            unlabelled=data.unlabelled,
             bad_images=len(damaged.problems()) if damaged else 0,
         ),
         answers=len(task.settings().get("answers", ())) or None,

@@ -65,7 +65,7 @@ class Classification(Task):
         """``(batch, answers)`` logits to probabilities."""
 
     def unknown(self, records: Sequence[Record]) -> int:
-        """Number of records whose answers are not among the model's."""
+        """Number of records whose answers are known, but not among the model's."""
         return 0
 
     def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
@@ -74,18 +74,31 @@ class Classification(Task):
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         order = sorted(range(len(records)), key=lambda row: len(records[row].text))  # less padding in a batch
-        scores, predictions, loss = [0.0] * len(records), [""] * len(records), 0.0
-        for start in track(range(0, len(order), batch_size), title):
-            rows = order[start : start + batch_size]
-            part = [records[row] for row in rows]
-            output = model(**on_device(self.collate(part), model))
-            loss += float(output.loss) * len(rows)
-            for row, record, label in zip(rows, part, output.logits.argmax(1).tolist(), strict=True):
+        answered = [self.answered(record) for record in records]
+        known, rest = ([row for row in order if answered[row] == wanted] for wanted in (True, False))
+        parts = ((part, start) for part in (known, rest) for start in range(0, len(part), batch_size))
+        batches = [part[start : start + batch_size] for part, start in parts]
+        predictions, loss = [""] * len(records), 0.0
+        for rows in track(batches, title):
+            output = model(**on_device(self.collate([records[row] for row in rows]), model))
+            loss += float(output.loss) * len(rows) if answered[rows[0]] else 0.0
+            for row, label in zip(rows, output.logits.argmax(1).tolist(), strict=True):
                 predictions[row] = self.answers[label]
-                scores[row] = self.score(record, self.answers[label])
-        count = len(records)
-        metrics = self.metrics(records, scores)
-        return Evaluation(metrics, loss / count, count, self.unknown(records), tuple(predictions), tuple(scores))
+        scores = [
+            self.score(record, answer) if found else None
+            for record, answer, found in zip(records, predictions, answered, strict=True)
+        ]
+        measured = [records[row] for row in sorted(known)]
+        metrics = self.metrics(measured, [score for score in scores if score is not None]) if known else {}
+        return Evaluation(
+            metrics,
+            loss / len(known) if known else None,
+            len(known),
+            self.unknown(measured),
+            tuple(predictions),
+            tuple(scores),
+            unanswered=len(rest),
+        )
 
     def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
         probabilities = self.probabilities(model(**on_device(self.inputs([record]), model)).logits)[0]

@@ -88,6 +88,10 @@ def predict(
         raise InputError("the question is empty")
     if isinstance(top, bool) or not isinstance(top, int) or top < 1:
         raise InputError(f"top: {top!r}; expected how many answers to give, at least 1")
+    if image2 is None and task.number == 2:
+        raise InputError("image2: this model is about two images; give the second one")
+    if image2 is not None and task.number == 1:
+        raise InputError("image2: this model is about one image; leave it out")
     second = None if image2 is None else _picture(image2)
     model.eval()
     task.cut_texts_for(model)

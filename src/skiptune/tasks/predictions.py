@@ -3,32 +3,74 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.files import write_json, write_text
 from ..core.output_folders import behind_links
+from ..data.pictures import Picture
 from ..data.record import Record
 from .task import Evaluation
 
+if TYPE_CHECKING:
+    from ..data.records import Records
 
-def write_predictions(path: Path, records: Sequence[Record], found: Evaluation) -> None:
-    """Write every record with the model's prediction and its score, one JSON object per line."""
-    rows = [
-        {"image": Path(str(record.image)).name, "text": record.text, "answer": answer, "score": score}
+#: A question's number, as the server has them.
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def write_predictions(path: Path, records: Sequence[Record], found: Evaluation, images: Path | None = None) -> None:
+    """Write every record with the model's prediction and its score, one JSON object per line, in the records' order.
+
+    Args:
+        path: the file.
+        records: that were evaluated.
+        found: what was found of them. The score is null where no answer is known.
+        images: the folder that the rows' images were relative to; ``None``: paths are written whole.
+    """
+    rows = (
+        {"id": record.id, **_names(record, images), "text": record.text, "answer": answer, "score": score}
         for record, answer, score in zip(records, found.predictions, found.scores, strict=True)
-    ]
+    )
     write_text(behind_links(path), "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def write_submission(path: Path, records: Sequence[Record], found: Evaluation) -> None:
-    """The results file that VQAv2's evaluation server takes.
+def _names(record: Record, images: Path | None) -> dict[str, str]:
+    names = ("image", "image2")[: len(record.images)]
+    return {name: _as_given(picture, images) for name, picture in zip(names, record.images, strict=True)}
+
+
+def _as_given(picture: Picture, images: Path | None) -> str:
+    """The name of an image as its row has it."""
+    if isinstance(picture, Path) and images is not None and picture.is_relative_to(images):
+        return picture.relative_to(images).as_posix()
+    return str(picture)
+
+
+def check_submission(records: Records) -> None:
+    """Refuse what VQAv2's evaluation server would not take, before the work of an evaluation.
 
     Raises:
-        InputError: the records have no question ids.
+        InputError: records without question ids, one twice, or rows that were left out.
     """
-    if not all(record.id.isdigit() for record in records):
+    ids = [record.id for record in records]
+    if not all(map(_NUMBER.fullmatch, ids)):
         raise InputError("--submission: these records have no question ids; it is for --format vqav2")
+    most, times = Counter(ids).most_common(1)[0]
+    if times > 1:
+        raise InputError(f"--submission: question {most} is there {times} times; the server takes one answer to each")
+    if records.bad:
+        raise InputError(
+            f"--submission: {len(records.bad)} of {records.rows} questions are bad rows and would be missing, and the "
+            f"server takes whole files only; mend them, e.g. {records.bad[0]}"
+        )
+
+
+def write_submission(path: Path, records: Records, found: Evaluation) -> None:
+    """The results file that VQAv2's evaluation server takes, of records that :func:`check_submission` let pass."""
     answers = zip(records, found.predictions, strict=True)
     write_json(behind_links(path), [{"question_id": int(record.id), "answer": answer} for record, answer in answers])

@@ -15,7 +15,7 @@ from ..core.errors import InputError
 from ..core.shown import shown
 from ..data.damaged import Damaged
 from ..data.images import ImageStore
-from ..data.record import Record
+from ..data.record import Record, check_kind
 from ..families.registry import MODEL_TYPES, family_of, family_of_processor
 from .answer import Answer
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..data.parts import Data
+    from ..data.readers.collecting import RowChecks
 
 #: Tokens of a text, where neither the tokenizer nor the model says less.
 _LONGEST_TEXT = 512
@@ -38,31 +39,40 @@ class Evaluation:
     """Metrics of a model over ``count`` records, with its prediction for each and the prediction's score.
 
     Attributes:
-        metrics: by name, the task's headline first; each in [0, 1], higher is better.
-        loss: mean over the records.
-        count: of records.
+        metrics: by name, the task's headline first; each in [0, 1], higher is better. None if nothing was measured.
+        loss: mean over the measured records; ``None`` if nothing was measured.
+        count: of measured records.
         unknown: records whose answers are not among the model's, so that no prediction is right.
         predictions: one per record.
-        scores: of the predictions, each in [0, 1].
+        scores: of the predictions, each in [0, 1]; ``None`` where no answer is known.
+        unanswered: records without a known answer. They are predicted, not measured.
         damaged: problems of images that could not be read and were replaced by the mean colour.
     """
 
     metrics: dict[str, float]
-    loss: float
+    loss: float | None
     count: int
     unknown: int
     predictions: tuple[str, ...]
-    scores: tuple[float, ...]
+    scores: tuple[float | None, ...]
     damaged: tuple[str, ...] = ()
+    unanswered: int = 0
 
     @property
     def headline(self) -> float:
-        """The task's first metric."""
+        """The task's first metric.
+
+        Raises:
+            InputError: nothing was measured.
+        """
+        if not self.metrics:
+            raise InputError("the answers of these records are not known: nothing was measured")
         return next(iter(self.metrics.values()))
 
-    def summary(self) -> dict[str, float | int]:
+    def summary(self) -> dict[str, float | int | None]:
         """The numbers, for JSON."""
-        return {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
+        found = {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
+        return {**found, "unanswered": self.unanswered} if self.unanswered else found
 
 
 class TaskSettings(TypedDict, total=False):
@@ -174,6 +184,16 @@ class Task(ABC):
             except InputError as error:
                 raise InputError(f"record {number}: {error}") from None
 
+    @classmethod
+    def row_checks(cls) -> RowChecks:
+        """How readers tell rows of this task; new for every part, see :meth:`checker`."""
+        return {"accept": cls.checker(), "labels": cls.choices}
+
+    @classmethod
+    def answered(cls, record: Record) -> bool:
+        """Whether a right answer to the record is known."""
+        return True
+
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:  # noqa: B027 - most start well
         """Initialise an untrained head from the training ``records``. In place."""
 
@@ -221,17 +241,12 @@ def refuse_unless(fine: object, task: str, what: str) -> None:
         raise InputError(f"task {task!r} needs records with {what}; this one is of another kind")
 
 
-def as_records(records: object) -> Sequence[Record]:
+def as_records(records: Iterable[Record]) -> Sequence[Record]:
     """Records that a user gives, as a sequence.
 
     Raises:
         InputError: they are something else.
     """
-    if isinstance(records, Sequence) and len(records) and isinstance(records[0], Record):
-        found: Sequence[Record] = records
-    else:
-        found = list(records) if isinstance(records, Iterable) and not isinstance(records, str) else [records]  # type: ignore[list-item]
-    for record in found if isinstance(found, list) else ():  # tables hold nothing else
-        if not isinstance(record, Record):
-            raise InputError(f"records: {shown(record)} is not a Record; skiptune.read_jsonl gives them")
+    found = records if isinstance(records, Sequence) or not isinstance(records, Iterable) else list(records)
+    check_kind(found)
     return found

@@ -96,6 +96,10 @@ class Vqa(Classification):
     def accepted(self, record: Record) -> list[str]:
         return sorted(record.answers)
 
+    @classmethod
+    def answered(cls, record: Record) -> bool:
+        return bool(record.answers)
+
     def unknown(self, records: Sequence[Record]) -> int:
         """How many records have no answer in the vocabulary."""
         return sum(not any(answer in self.numbers for answer in record.answers) for record in records)

@@ -24,6 +24,7 @@ class Files:
         columns: our field → the dataset's column.
         log: where bad rows are named.
         most_bad: the share of bad rows above which the file is refused; ``None``: the reader's default.
+        of_task: how the reader tells rows of the task; empty: rows of all tasks are read.
     """
 
     path: tuple[str, ...]
@@ -33,11 +34,12 @@ class Files:
     columns: Mapping[str, str] = field(default_factory=dict)
     log: Path | None = None
     most_bad: float | None = None
+    of_task: RowChecks = field(default_factory=dict)  # type: ignore[assignment]
 
     @property
     def checks(self) -> RowChecks:
         """How the reader treats bad rows."""
-        found: RowChecks = {"log": self.log}
+        found: RowChecks = {**self.of_task, "log": self.log}
         if self.most_bad is not None:
             found["most_bad"] = self.most_bad
         return found

@@ -1,0 +1,134 @@
+"""``skiptune evaluate``: measure a trained model on a file of records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..core.errors import InputError
+from ..core.process import best_device
+from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
+from .slim_folder import slim_folder
+
+if TYPE_CHECKING:
+    from ..data.records import Records
+    from ..tasks.task import Evaluation, Task
+
+
+@dataclass(frozen=True)
+class EvaluateOptions:
+    """The command line of ``skiptune evaluate``."""
+
+    model: SlimArgument
+    data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")]
+    images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None
+    data_format: Annotated[str, typer.Option("--format", help="Format of the file: a data.name of recipes.")] = "jsonl"
+    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, if they are known.")] = None
+    split: Annotated[str | None, typer.Option(help="Which part, if the file has several.")] = None
+    column: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=NAME", help="A dataset's column, as data.columns of recipes. May be repeated."),
+    ] = None
+    most_bad: Annotated[
+        float | None, typer.Option(help="Share of bad rows, and of unreadable images, above which to stop.")
+    ] = None
+    predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None
+    submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None
+    all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Retrieval: no shortlist by the encoders.")] = False
+    batch_size: Annotated[int, typer.Option(min=1)] = 64
+    base: BaseOption = None
+    backend: BackendOption = None
+    as_json: JsonOption = False
+
+    @property
+    def name(self) -> str:
+        """The format, or the embedded set."""
+        return "easy-vqa" if self.data == "easy-vqa" else self.data_format
+
+    def fields(self) -> dict[str, Any]:
+        """What a recipe's section ``data`` would say beside the format and the file."""
+        found: dict[str, Any] = {"images": self.images, "annotations": self.annotations, "split": self.split}
+        return {**found, "columns": _columns(self.column or ()) or None, "most_bad": self.most_bad}
+
+
+@takes(EvaluateOptions)
+def evaluate(options: EvaluateOptions) -> None:
+    """Measure a slim model on records with known answers, also ones it has never seen.
+
+    Records whose answers are not known are predicted, not measured.
+    """
+    from ..data.parts import read_for_evaluation
+    from ..data.readers.formats import SOURCES
+    from ..exporting.backends import load_backend
+    from ..exporting.load_task import load_task
+    from ..running.run_data import report_bad_rows
+    from ..tasks.evaluation import evaluate as measure
+    from ..tasks.predictions import check_submission, write_predictions, write_submission
+
+    fields = options.fields()
+    if options.images is None and options.name in SOURCES and "images" in SOURCES[options.name].needs:
+        raise InputError("--images: the folder of the images is missing")
+    folder = slim_folder(options.model)
+    slim = load_backend(folder, options.backend, options.base).to(best_device())
+    task = load_task(folder, slim)
+    _check_task(options, task)
+    records = read_for_evaluation(options.name, options.data, fields, task.row_checks())
+    report_bad_rows({options.data: records.bad}, {options.data: records.unlabelled})
+    if options.submission is not None:
+        check_submission(records)
+    found = measure(slim, task, records, options.batch_size, most_bad=options.most_bad)
+    if options.predictions is not None:
+        write_predictions(options.predictions, records, found, Path(options.images or options.data))
+    if options.submission is not None:
+        write_submission(options.submission, records, found)
+    if options.as_json:
+        typer.echo(json.dumps(_summary(records, found)))
+    else:
+        _print(found, task, slim)
+
+
+def _check_task(options: EvaluateOptions, task: Task) -> None:
+    """Refuse options that are for another task; those for this one are put into it."""
+    from ..tasks.retrieval import Retrieval
+
+    if options.submission is not None and task.name != "vqa":
+        raise InputError(f"--submission: for question answering; this is a model for {task.name}")
+    if options.all_pairs:
+        if not isinstance(task, Retrieval):
+            raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
+        task.shortlist = None
+
+
+def _columns(given: Sequence[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for entry in given:
+        field, equals, name = entry.partition("=")
+        if not equals or not field or not name:
+            raise InputError(f"--column {entry}: expected FIELD=NAME, e.g. question=text")
+        if found.setdefault(field, name) != name:
+            raise InputError(f"--column {entry}: {field} is {found[field]} already")
+    return found
+
+
+def _summary(records: Records, found: Evaluation) -> dict[str, float | int | None]:
+    counts = {"bad_rows": len(records.bad), "unlabelled": records.unlabelled, "bad_images": len(found.damaged)}
+    return {**found.summary(), **counts}
+
+
+def _print(found: Evaluation, task: Task, model: Any) -> None:
+    from ..tasks.retrieval import Retrieval, comparable
+
+    for metric, value in found.metrics.items():
+        typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
+    if isinstance(task, Retrieval) and task.shortlist is not None and comparable(model):
+        typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
+    if found.unknown:
+        typer.echo(f"{found.unknown} of them have no answer the model could give; they count as wrong")
+    if found.unanswered:
+        of_them = f"{found.unanswered} {task.unit}: answers not known"
+        typer.echo(f"{of_them}: nothing measured" if not found.count else f"{of_them}; they are not measured")

@@ -1,0 +1,25 @@
+"""Where the slim model is that a command names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..core.errors import InputError
+
+
+def slim_folder(name: str) -> Path:
+    """A slim model's directory; a run's directory stands for its slim model.
+
+    Raises:
+        InputError: it is neither.
+    """
+    from ..exporting.hub import local_folder
+    from ..exporting.manifest import is_slim
+
+    folder = local_folder(name)
+    for candidate in (folder, folder / "slim"):
+        if is_slim(candidate):
+            return candidate
+    raise InputError(
+        f"{name}: not a slim model and not a finished run" + ("" if folder.exists() else " (no such directory)")
+    )
