@@ -286,3 +286,26 @@ def test_small_inputs(name: str, good: int, bad: list[int], images: Path) -> Non
         assert record.answers == {"2": 0.6, "3": 0.3}
         spaces = read_jsonl(CASES / "2_jsonl" / "spaces.jsonl", images)
         assert [record.answers for record in spaces] == [{"red": 1.0}] * 2
+
+
+def test_odd_values_in_datasets(images: Path) -> None:
+    """Counts as a mapping, numbers that became floats beside a missing one, and a label that datasets writes as -1."""
+    datasets = pytest.importorskip("datasets")
+    from skiptune.data.readers.hf_dataset import read_dataset
+
+    rows = [{"image": "a.png", "question": "q?", "answers": {answer: 2}} for answer in ("red", "blue ")]
+    (images / "mappings").mkdir()
+    (images / "mappings" / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8-sig")
+    found = read_dataset(images / "mappings", images=images)
+    assert [record.answers for record in found] == [{"red": 0.6}, {"blue": 0.6}]
+    columns = {"image": ["a.png"] * 3, "question": ["q?"] * 3, "answer": [2.0, None, float("nan")]}
+    datasets.Dataset.from_dict(columns).save_to_disk(str(images / "floats"))
+    found = read_dataset(images / "floats", images=images, most_bad=0.7)
+    assert ([record.answers for record in found], len(found.bad)) == ([{"2": 1.0}], 2)
+    features = datasets.Features(
+        image=datasets.Value("string"), sentence=datasets.Value("string"), label=datasets.ClassLabel(names=["neutral"])
+    )
+    labelled = {"image": ["a.png"] * 2, "sentence": ["s"] * 2, "label": [0, -1]}
+    datasets.Dataset.from_dict(labelled, features=features).save_to_disk(str(images / "labels"))
+    found = read_dataset(images / "labels", images=images, most_bad=0.5)
+    assert ([record.label for record in found], found.bad[0].partition(" is")[0]) == ([1], "row 1: label: None")

@@ -195,3 +195,15 @@ def test_a_submission_for_the_server(coco: Path, tmp_path: Path) -> None:
     rows = json.loads((tmp_path / "results.json").read_text())
     assert [row["question_id"] for row in rows] == [40, 41, 50, 51]
     assert all(isinstance(row["answer"], str) and row["answer"] for row in rows)
+
+
+def test_rows_of_another_task_are_bad_rows_of_a_run(data_folder: Path, tmp_path: Path) -> None:
+    """Far behind the first rows: named by line, counted, and none of them is trained on."""
+    lines = (data_folder / "train.jsonl").read_text().splitlines()
+    other = json.dumps({"image": "0.png", "captions": ["a square"]})
+    (tmp_path / "train.jsonl").write_text("\n".join([*lines, *lines, *lines, other]))
+    config = DataConfig(name="jsonl", train=str(tmp_path / "train.jsonl"), images=str(data_folder / "images"))
+    data = read_parts(config, 0, tmp_path / "logs", Vqa.row_checks)
+    assert data.bad_rows["train"][0].startswith("line 145: task 'vqa' needs records with a question")
+    assert all(record.text for part in (data.train, data.validation) for record in part)
+    assert "line 145" in (tmp_path / "logs" / "bad-train.log").read_text()

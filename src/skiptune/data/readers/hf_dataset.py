@@ -18,6 +18,7 @@ from ..record import Record
 from ..records import Records
 from .collecting import Entry, Row, RowChecks, collect
 from .columns import row_of, values_of
+from .json_text import parse
 from .row_to_record import row_record
 
 if TYPE_CHECKING:
@@ -82,7 +83,8 @@ def _load(path: Path, split: str | None) -> Any:
     try:
         found = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except Exception as error:  # readers raise many kinds of exceptions
-        raise InputError(f"{path}: datasets cannot read it ({' '.join(str(error).split())})") from None
+        reason = str(error.__cause__ or error)  # of a damaged file datasets itself says only that it failed
+        raise InputError(f"{path}: datasets cannot read it ({' '.join(reason.split())})") from None
     finally:
         if shown:
             datasets.enable_progress_bars()
@@ -123,10 +125,22 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
                 for name, classes in labels.items():
                     if isinstance(row[name], int):  # datasets writes -1 where there is no label
                         row[name] = classes[row[name]] if 0 <= row[name] < len(classes) else None
-                if isinstance(row.get("answers"), dict):  # a struct has every answer of the table as a field
-                    row["answers"] = {answer: count for answer, count in row["answers"].items() if count is not None}
+                if "answers" in row:
+                    row["answers"] = _counted(row["answers"])
                 yield f"row {number}", row_of(row)
                 number += 1
+
+
+def _counted(answers: Any) -> Any:
+    """Answers with their counts as a mapping; newer datasets keep mappings as JSON, older ones as structs."""
+    if isinstance(answers, str) and answers.startswith("{"):
+        try:
+            return parse(answers)
+        except InputError as error:
+            return error
+    if isinstance(answers, dict):  # a struct has every answer of the table as a field
+        return {answer: count for answer, count in answers.items() if count is not None}
+    return answers
 
 
 def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[Any]:
