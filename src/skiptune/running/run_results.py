@@ -13,6 +13,7 @@ from ..core.process import versions
 from ..core.text_files import read_json
 from ..core.validated import Validated
 from ..costs.cost_table import cost_table
+from ..data.parts import Data
 from ..exporting.measures import Measures
 from ..plan import LoggedLoss, Plan
 from ..reporting.result_sections import (
@@ -78,13 +79,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         bytes=Bytes(slim=sum(file.stat().st_size for file in (folder / "slim").iterdir())),
         latency=steps.latency,
         history=History(search=() if plan.report is None else plan.report.history, train=_history(folder)),
-        records=Records(
-            train=len(data.train),
-            **{"validation": 0, "test": 0, **{name: len(records) for name, records in data.held_out.items()}},
-            bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
-            unlabelled=data.unlabelled,
-            bad_images=len(damaged.problems()) if damaged else 0,
-        ),
+        records=_records(data, len(damaged.problems()) if damaged else 0),
         answers=len(task.settings().get("answers", ())) or None,
         seconds={"search": None if plan.report is None else plan.report.seconds, **step_seconds(folder)},
         seed=recipe.train.seed,
@@ -92,6 +87,16 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
     )
     write_recorded_json(folder / "results.json", results.to_dict())
     return results
+
+
+def _records(data: Data, bad_images: int) -> Records:
+    found = Records(
+        train=len(data.train),
+        **{"validation": 0, "test": 0, **{name: len(records) for name, records in data.held_out.items()}},
+        bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
+        bad_images=bad_images,
+    )
+    return found.replace(unlabelled=data.unlabelled) if data.unlabelled else found
 
 
 def _chosen(plan: Plan) -> ChosenPlan:
