@@ -66,7 +66,7 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
-    from ..running.run_data import report_bad_rows
+    from ..running.run_data import report_bad_rows, report_seen
     from ..tasks.evaluation import evaluate as measure
     from ..tasks.predictions import check_submission, write_predictions, write_submission
 
@@ -82,6 +82,7 @@ def evaluate(options: EvaluateOptions) -> None:
     if options.submission is not None:
         check_submission(records)
     found = measure(slim, task, records, options.batch_size, most_bad=options.most_bad)
+    report_seen(Path(options.data), folder)
     if options.predictions is not None:
         write_predictions(options.predictions, records, found, Path(options.images or options.data))
     if options.submission is not None:

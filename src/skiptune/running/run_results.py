@@ -90,13 +90,11 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
 
 
 def _records(data: Data, bad_images: int) -> Records:
-    found = Records(
-        train=len(data.train),
-        **{"validation": 0, "test": 0, **{name: len(records) for name, records in data.held_out.items()}},
-        bad_rows={name: len(rows) for name, rows in data.bad_rows.items()},
-        bad_images=bad_images,
-    )
-    return found.replace(unlabelled=data.unlabelled) if data.unlabelled else found
+    parts = {"train": len(data.train), "validation": 0, "test": 0}
+    found = {**parts, **{name: len(records) for name, records in data.held_out.items()}, "bad_images": bad_images}
+    bad_rows = {name: len(rows) for name, rows in data.bad_rows.items()}
+    unlabelled = {"unlabelled": data.unlabelled} if data.unlabelled else {}  # most sets have none
+    return Records.from_dict({**found, "bad_rows": bad_rows, **unlabelled})
 
 
 def _chosen(plan: Plan) -> ChosenPlan:
