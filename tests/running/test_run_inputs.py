@@ -109,7 +109,7 @@ def test_the_same_content_goes_on(begun: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_refused_leaves_its_directory_to_others(begun: Path, tmp_path: Path) -> None:
-    for changes in (["budget.num_skip=4"], ["data.train=nowhere.jsonl"], ["task=reasoning"]):
+    for changes in (["budget.num_skip=4"], ["data.train=nowhere.jsonl"], ["search.max_steps=99"]):
         with pytest.raises(InputError):
             Run(read_recipe(begun, changes, output=str(tmp_path / "new"))).check()
         assert not (tmp_path / "new").exists()
