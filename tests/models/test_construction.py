@@ -37,7 +37,7 @@ from skiptune import (
 )
 from skiptune.core.seeding import drawn_from
 
-LOADS = int(os.environ.get("SKIPTUNE_LOADS", "2"))
+LOADS = int(os.environ.get("SKIPTUNE_LOADS", "1"))
 PATCHED = (torch.nn.init, torch.nn.modules.linear)
 State = dict[str, Tensor]
 
@@ -85,7 +85,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_sixteen_threads_beside_a_training(folders: dict[str, Path], task: Vqa, records: list[Record]) -> None:
     def train() -> State:
         model = load_model("vilt-tiny", "vqa", hidden_dropout_prob=0.2, **task.model_changes())
-        experiment = Experiment(task, records, training=TrainConfig(max_steps=12, batch_size=4))
+        experiment = Experiment(task, records, training=TrainConfig(max_steps=8, batch_size=4))
         fit(insert(model), experiment)
         return state_of(model)
 

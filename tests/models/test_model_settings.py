@@ -175,7 +175,7 @@ def test_texts_are_cut_at_the_models_positions(
     own, other = load_processor(str(bases[family])), load_processor(str(bases[family]))
     other.tokenizer.model_max_length = 10_000
     for processor in (own, other):
-        for task, records in tasks(processor, picture, tmp_path / "b.png"):
+        for task, records in tasks(processor, picture, tmp_path / "b.png")[: 4 if processor is other else 1]:
             changes = task.model_changes()
             model = insert(load_model(str(bases[family]), task.model_class, quiet=True, **changes), SkipConfig())
             if processor is other:
