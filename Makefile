@@ -1,13 +1,14 @@
 # make demo: adapt the embedded model to easy-VQA, with a report card at the end.
 # make test: everything that proves it.
 # make docs: the documentation site, in site/.
+# make campaign: kills at random places and thousands of generated bad inputs; takes about half an hour.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 # A CPU build of PyTorch by default; set TORCH=torch to take what your platform offers.
 TORCH ?= torch==2.13.0
 
-.PHONY: install demo test docs full benchmarks clean
+.PHONY: install demo test campaign docs full benchmarks clean
 
 install: $(VENV)/.installed
 
@@ -27,6 +28,9 @@ test: install
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest --numprocesses auto
+
+campaign: install
+	SKIPTUNE_CAMPAIGN=long $(BIN)/python -m pytest tests/campaign --numprocesses auto
 
 docs: install
 	$(BIN)/mkdocs build --strict

@@ -60,8 +60,8 @@ def test_measures_are_those_of_0_3(name: str, here: Path) -> None:
     command = ["evaluate", str(here / name), "--data", data, "--images", images, "--json"]
     done = CliRunner().invoke(app, command, catch_exceptions=False)
     found = json.loads(done.stdout)
-    assert found.pop("bad_images") == 0
-    assert found == pytest.approx(expected("run")["evaluate"])
+    measured = expected("run")["evaluate"]
+    assert {name: found[name] for name in measured} == pytest.approx(measured)
 
 
 @pytest.mark.parametrize(("form", "name"), [("standalone", "run"), ("adapters", "slim-adapters")])

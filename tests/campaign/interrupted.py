@@ -1,0 +1,132 @@
+"""Commands that are killed and run again until they end, and what they must leave."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+_SCRIPT = str(Path(__file__).with_name("killed_at.py"))
+#: Longest time of one command.
+_LIMIT = 240
+
+
+@dataclass(frozen=True)
+class Work:
+    """A command and the folder that it fills."""
+
+    arguments: tuple[str, ...]
+    folder: Path
+
+    def start(self, when: str, ranks: int = 1, victim: int = 0) -> list[subprocess.Popen[str]]:
+        """The processes of the command; the process ``victim`` of them is killed where ``when`` says."""
+        shared = {"WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
+        found = []
+        for rank in range(ranks):
+            job = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
+            command = (sys.executable, _SCRIPT, when if rank == victim else "0", str(self.folder), *self.arguments)
+            found.append(
+                subprocess.Popen(command, env={**os.environ, **job}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                 text=True, encoding="utf-8")
+            )  # fmt: skip
+        return found
+
+    def run(self, when: str = "0", ranks: int = 1, victim: int = 0) -> Ended:
+        """Run the command until all its processes have ended."""
+        processes = self.start(when, ranks, victim)
+        said = [process.communicate(timeout=_LIMIT)[1] for process in processes]
+        return Ended([process.returncode for process in processes], said, victim)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How the processes of a command ended: exit codes and standard error."""
+
+    codes: list[int]
+    said: list[str]
+    victim: int
+
+    @property
+    def killed(self) -> bool:
+        return self.codes[self.victim] == -signal.SIGKILL
+
+    @property
+    def changes(self) -> int:
+        """Number of changes of files that the process made which could have been killed."""
+        return int(self.said[self.victim].splitlines()[-1])
+
+    def check(self) -> None:
+        """It ended well, or was killed; whatever it said is no traceback."""
+        text = "\n".join(self.said)
+        if not self.killed:
+            assert not any(self.codes), text
+        # the peers of a killed process end with a sentence, or with what the communication library prints
+        assert self.killed or "Traceback" not in text, text
+
+
+def run_through_kills(work: Work, kills: Sequence[str], ranks: Sequence[int] = (), victims: Sequence[int] = ()) -> int:
+    """Kill ``work`` at each of ``kills`` in turn, going on after each, then let it end; returns the kills that fell
+    before its end.
+
+    Args:
+        work: the command.
+        kills: where each of the processes in turn is killed, see ``killed_at.py``.
+        ranks: how many processes share each; 1 where not given.
+        victims: which of them is killed; the first where not given.
+    """
+    fell = 0
+    for number, when in enumerate(kills):
+        several = ranks[number] if number < len(ranks) else 1
+        ended = work.run(when, several, victims[number] if number < len(victims) else 0)
+        ended.check()
+        fell += ended.killed
+        if not ended.killed:
+            break
+    work.run().check()
+    return fell
+
+
+def left_behind(folder: Path) -> dict[str, Any]:
+    """What a finished run holds that does not depend on time: plan, weights, measures and answers."""
+    results = json.loads((folder / "results.json").read_text(encoding="utf-8"))
+    plan = json.loads((folder / "plan.json").read_text(encoding="utf-8"))
+    return {
+        "skipped": plan["skipped"],
+        "preferences": plan["preferences"],
+        "metric": results["metric"],
+        "baselines": {name: (row["validation"], row["test"]) for name, row in results["baselines"].items()},
+        "searched": tensors(folder / "searched.safetensors"),
+        "trained": tensors(folder / "trained.safetensors"),
+        "slim": tensors(folder / "slim" / "slim.safetensors"),
+    }
+
+
+def tensors(path: Path) -> dict[str, bytes]:
+    """The bits of every tensor of a file."""
+    return {name: _bits(value) for name, value in load_file(path).items()}
+
+
+def _bits(value: Tensor) -> bytes:
+    return value.contiguous().flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b""
+
+
+def litter(folder: Path) -> list[Path]:
+    """Temporary files and directories that a finished command should have removed."""
+    return [path for path in folder.parent.rglob("*") if path.suffix in (".tmp", ".old", ".partial")]
+
+
+def _free_port() -> str:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return str(found.getsockname()[1])

@@ -1,0 +1,60 @@
+"""``python killed_at.py WHEN FOLDER COMMAND...``: the command line, killed where ``WHEN`` says.
+
+Changes of files under ``FOLDER`` are counted: opened to write, renamed, removed, made. ``WHEN`` is the number of the
+change before which the process sends itself ``SIGKILL``, so that a kill is at the same place whenever it is tried
+again; or ``2.5s``: after so many seconds, wherever that is. ``0`` kills nowhere. A process that ends by itself prints
+the number of changes as the last line of standard error.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from threading import Timer
+
+_MADE = ("os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link", "os.symlink", "os.truncate", "shutil.rmtree")
+_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_TRUNC
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    when, folder = sys.argv[1:3]
+    seconds = float(when[:-1]) if when.endswith("s") else None
+    number = int(when) if seconds is None else 0
+    changes = 0
+
+    def watch(event: str, arguments: tuple[object, ...]) -> None:
+        nonlocal changes
+        if event == "open":
+            path, _, flags = arguments
+            if not (isinstance(flags, int) and flags & _WRITING):
+                return
+        elif event in _MADE:
+            path = arguments[0]
+        else:
+            return
+        if isinstance(path, str | bytes | os.PathLike) and folder in os.fsdecode(path):
+            changes += 1
+            if changes == number:
+                die()
+
+    sys.addaudithook(watch)
+    if seconds is not None:
+        timer = Timer(seconds, die)
+        timer.daemon = True
+        timer.start()
+    sys.argv = ["skiptune", *sys.argv[3:]]
+    from skiptune.cli.main import main as skiptune
+
+    try:
+        skiptune()
+    finally:
+        print(changes, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Whatever is killed wherever: run again, it ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from campaign_form import LONG, SEED, by_form
+from interrupted import Work, left_behind, litter, run_through_kills
+from safetensors.torch import load_file
+
+from conftest import write_recipe
+
+pytestmark = [
+    pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills processes"),
+    pytest.mark.timeout(by_form(300, 7200)),
+]
+#: Kills in a row before a command is let to its end.
+_IN_A_ROW = 4
+RECIPES: dict[str, dict[str, Any]] = {
+    "vilt": {"baselines": ["random"]},
+    "meter-with-cache": {"model": "meter-tiny", "encoder_cache": 0.1},
+}
+
+
+def recipe_work(folder: Path, data_folder: Path, changes: dict[str, Any]) -> Work:
+    folder.mkdir()
+    recipe = write_recipe(folder / "recipe.yaml", data_folder, output=str(folder / "out"), **changes)
+    return Work(("run", str(recipe)), folder / "out")
+
+
+@pytest.fixture(scope="module")
+def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a run that was never interrupted."""
+    work = recipe_work(tmp_path_factory.mktemp("finished") / "run", data_folder, RECIPES["vilt"])
+    work.run().check()
+    return work.folder
+
+
+def kill_until(
+    wanted: int, changes: int, make: Callable[[Path], Work], check: Callable[[Path], None], where: Path
+) -> None:
+    """Kill commands until ``wanted`` kills fell, a few in a row, half of them at a change of a file and half at a time.
+
+    Args:
+        wanted: number of kills.
+        changes: of files, by an uninterrupted command.
+        make: the command in a folder of its own.
+        check: of what it leaves.
+        where: the folders are in.
+    """
+    draw, fell, seconds = random.Random(SEED), 0, by_form(4.0, 6.0)
+    for number in range(10 * wanted):
+        if fell >= wanted:
+            return
+        step = 2 * changes // _IN_A_ROW
+        if number % 2:
+            kills = [f"{draw.uniform(1, seconds):.2f}s" for _ in range(_IN_A_ROW)]
+        else:
+            kills = [str(draw.randint(1, step)) for _ in range(_IN_A_ROW)]
+        work = make(where / str(number))
+        print(f"seed {SEED}, commands {number}: killed at {', '.join(kills)}")
+        fell += run_through_kills(work, kills)
+        check(work.folder)
+        assert not litter(work.folder)
+    raise AssertionError(f"{fell} of {wanted} kills fell before the command ended")
+
+
+@pytest.mark.parametrize("name", RECIPES if LONG else ["vilt"])
+def test_a_killed_run_ends_as_an_uninterrupted_one(name: str, data_folder: Path, tmp_path: Path) -> None:
+    reference = recipe_work(tmp_path / "reference", data_folder, RECIPES[name])
+    ended = reference.run()
+    ended.check()
+    expected = left_behind(reference.folder)
+
+    def check(folder: Path) -> None:
+        found = left_behind(folder)
+        for part, value in expected.items():
+            assert found[part] == value, part
+
+    def make(folder: Path) -> Work:
+        return recipe_work(folder, data_folder, RECIPES[name])
+
+    kill_until(by_form(3, 25), ended.changes, make, check, tmp_path)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
+@pytest.mark.parametrize("options", [(), ("--form", "adapters"), ("--onnx",)], ids=["standalone", "adapters", "onnx"])
+def test_a_killed_export_ends_as_an_uninterrupted_one(options: tuple[str, ...], finished: Path, tmp_path: Path) -> None:
+    def make(folder: Path) -> Work:
+        folder.mkdir()
+        return Work(("export", str(finished), str(folder / "out"), *options), folder / "out")
+
+    reference = make(tmp_path / "reference")
+    ended = reference.run()
+    ended.check()
+    expected = digests(reference.folder)
+
+    def check(folder: Path) -> None:
+        assert digests(folder) == expected
+
+    kill_until(6, ended.changes, make, check, tmp_path)
+
+
+@pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
+@pytest.mark.parametrize("seed", range(SEED, SEED + 6))
+def test_any_process_of_several_may_be_killed(seed: int, finished: Path, data_folder: Path, tmp_path: Path) -> None:
+    """Two processes, then one, then two and so on; whichever is killed wherever, they end as one uninterrupted."""
+    draw = random.Random(seed)
+    work = recipe_work(tmp_path / "run", data_folder, RECIPES["vilt"])
+    one = work.arguments
+    two = (*one, "--set", "train.batch_size=4")
+    killed = 0
+    for ranks in (2, 1, 2):
+        victim = draw.randrange(ranks)
+        ended = replace(work, arguments=two if ranks == 2 else one).run(str(draw.randint(1, 30)), ranks, victim)
+        killed += ended.killed
+        if not ended.killed:
+            # the first process changes files; another one may have nothing left to be killed at
+            assert not any(ended.codes), "\n".join(ended.said)
+    work.run().check()
+    found, expected = left_behind(work.folder), left_behind(finished)
+    assert found["skipped"] == expected["skipped"], f"seed {seed}, {killed} kills"
+    for name in ("searched.safetensors", "trained.safetensors"):
+        ours, theirs = load_file(work.folder / name), load_file(finished / name)
+        assert ours.keys() == theirs.keys()
+        for key, value in theirs.items():
+            torch.testing.assert_close(ours[key], value, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
+@pytest.mark.parametrize("seed", range(SEED, SEED + 4))
+def test_two_runs_at_once_in_one_directory(seed: int, finished: Path, data_folder: Path, tmp_path: Path) -> None:
+    """One of them works; the other one says so and ends, whenever it is started, and nothing is mixed up."""
+    work = recipe_work(tmp_path / "run", data_folder, RECIPES["vilt"])
+    first = work.start("0")
+    time.sleep(random.Random(seed).uniform(0, 6))
+    second = work.start("0")
+    said = [process.communicate(timeout=240)[1] for process in (*first, *second)]
+    assert not any("Traceback" in text for text in said), said
+    work.run().check()
+    assert left_behind(work.folder) == left_behind(finished)
