@@ -248,6 +248,20 @@ def runs(workspace: Workspace) -> st.SearchStrategy[BadInput]:
     return make()
 
 
+def check_run(bad: BadInput, outcome: Outcome, here: Path, workspace: Workspace) -> None:
+    """What was damaged is noticed, unless what is reported and exported is the same."""
+    if outcome.refused:
+        return
+    run, before = here / "run", workspace.folder / "run"
+    if "export" in bad.arguments:
+        name = "slim.safetensors"
+        assert (here / "exported" / name).read_bytes() == (before / "slim" / name).read_bytes()
+        return
+    for name in ("results.json", "report.md"):
+        found, expected = ((folder / name).read_text(encoding="utf-8") for folder in (run, before))
+        assert found.replace(run.as_posix(), before.as_posix()) == expected, name
+
+
 # Command lines --------------------------------------------------------------------------------------------------------
 
 

@@ -45,7 +45,7 @@ SURFACES = {
     "weights": Surface(surfaces.weights, surfaces.check_nothing, 5, 200),
     "checkpoint": Surface(surfaces.checkpoints, surfaces.check_nothing, 4, 150),
     "slim": Surface(surfaces.slim_models, surfaces.check_as_before, 10, 300),
-    "run": Surface(surfaces.runs, surfaces.check_nothing, 5, 150),
+    "run": Surface(surfaces.runs, surfaces.check_run, 5, 150),
     "command": Surface(surfaces.command_lines, surfaces.check_nothing, 20, 500),
 }
 

@@ -27,6 +27,7 @@ from ..core.progress import say_once
 from ..data.parts import Data
 from ..experiment import Experiment
 from ..exporting.export import annotate, export
+from ..exporting.load import open_export
 from ..exporting.manifest import read_manifest
 from ..exporting.measures import Measures
 from ..inserting.selection import check_plan, choose
@@ -233,9 +234,15 @@ class Run:
         return step(self.folder / "evaluation.json", RunEvaluation, self.train, make)
 
     def export(self) -> Path:
-        """Step 4: the slim model, in ``slim/``."""
+        """Step 4: the slim model, in ``slim/``.
+
+        Raises:
+            InputError: one is there, and it is not as it was exported.
+        """
         target = self.folder / "slim"
-        if not on_main((target / "config.json").is_file):
+        if on_main((target / "config.json").is_file):
+            on_main(lambda: open_export(target, verify=True))
+        else:
             self.evaluate()
             model, plan = self.train(), self.search()
             on_main(lambda: export(model, target, plan, self.task, extra=self.measured().to_dict()))
