@@ -97,7 +97,7 @@ def test_one_odd_value_is_one_bad_record(name: str, made: Format, odd: str, imag
     between = b",\n" if before else b"\n"
     path.write_bytes(b"\xef\xbb\xbf" + before + between.join(rows) + behind)  # with a byte-order mark
     found = read(path, images)
-    if (name, odd) == ("vqav2", "empty"):  # as where it is missing: the most common answer of all
+    if name == "vqav2" and odd in ("empty", "blank"):  # as where it is missing: the most common answer of all
         assert (len(found), found.bad) == (GOOD + 1, [])
         return
     assert len(found) == GOOD

@@ -130,6 +130,14 @@ class _Checked:
             raise InputError(self._problems[name])
 
 
+def there(path: Path) -> bool:
+    """Whether a file is there; none has a name that is too long or otherwise none of a file."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def image_folder(path: str | Path) -> Path:
     """The folder.
 

@@ -33,6 +33,8 @@ def read_array(path: str | Path, name: str) -> Iterator[Entry]:
         with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as file:
             text, found = _Text(file), False
             for key in text.members():
+                if key == name and found:
+                    raise _BrokenError(f"{name!r} is there twice")
                 if key == name and text.next() == "[":
                     found = True
                     yield from text.elements(name)

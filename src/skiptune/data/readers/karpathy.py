@@ -11,7 +11,7 @@ from ...core.shown import shown
 from ...core.validation import nearest
 from ..record import Record
 from ..records import Records
-from .collecting import Entry, RowChecks, collect, image_folder
+from .collecting import Entry, RowChecks, collect, image_folder, there
 from .json_array import read_array
 from .values import name_of, text_of
 
@@ -48,7 +48,7 @@ def read_karpathy(
     def make(row: Any) -> list[Record]:
         name = name_of(row, "filename")
         path = folder / str(row.get("filepath", "")) / name
-        if "filepath" in row and not path.exists():
+        if "filepath" in row and not there(path):
             path = folder / name
         sentences = row.get("sentences")
         if not isinstance(sentences, list) or not sentences:

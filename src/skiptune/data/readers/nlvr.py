@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...core.errors import InputError
 from ..record import Record
 from ..records import Records
-from .collecting import RowChecks, collect, image_folder
+from .collecting import RowChecks, collect, image_folder, there
 from .json_lines import read_lines
 from .values import label_of, name_of, text_of, value_of
 
@@ -60,7 +60,7 @@ def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
     """The folder with the images of a pair; ``folder`` itself if they are not found."""
     names = [] if directory is None else [str(directory), f"{part}/{directory}", f"images/{part}/{directory}"]
     for name in (*names, part):
-        if (folder / name / f"{pair}-img0.png").exists():
+        if there(folder / name / f"{pair}-img0.png"):
             return folder / name
     return folder
 

@@ -46,7 +46,12 @@ def row_record(
         captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
         if not isinstance(captions, list) or not captions:
             raise InputError(f"captions: {shown(captions)} is not a list of texts")
-        return Record(image, captions=tuple(text_of({"captions": text}, "captions") for text in captions), **rest)
+        texts = tuple(text_of({"captions": text}, "captions") for text in captions)
+        if row.get("caption") is not None and text_of(row, "caption") not in texts:
+            raise InputError(
+                f"caption: {shown(row['caption'])} is not among captions, {shown(captions)}; which is right?"
+            )
+        return Record(image, captions=texts, **rest)
     if row.get("sentence") is not None:
         known = require_answers or row.get("label") is not None
         label = label_of(row.get("label"), labels) if known else None

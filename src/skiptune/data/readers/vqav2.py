@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
+from ...core.shown import shown
 from ..answers import answer_text, soft_scores
 from ..record import Record
 from ..records import Records
-from .collecting import Entry, RowChecks, collect, image_folder
+from .collecting import Entry, RowChecks, collect, image_folder, there
 from .json_array import read_array
 from .values import number_of, text_of, value_of
 
@@ -53,7 +54,7 @@ def read_vqav2(
     def path_of(image: int) -> Path:
         name = f"{image:012d}.jpg"
         tried = [old / f"COCO_{part}_{name}", *(folder / name for folder in new)]
-        found = next((path for path in tried if path.exists()), None)
+        found = next((path for path in tried if there(path)), None)
         if found is None:
             raise InputError(f"image: no such file: {' or '.join(map(str, tried))}")
         return found
@@ -67,6 +68,9 @@ def read_vqav2(
         if annotations is None:
             return [Record(path, text, id=number)]
         given, majority = _given(annotation, annotations)
+        about, image = annotation.get("image_id"), question.get("image_id")
+        if isinstance(about, int | float) and about != image:
+            raise InputError(f"image_id: {shown(image)}, and {shown(about)} in its annotation; which is right?")
         return [Record(path, text, soft_scores(given), given=given, majority=majority, id=number)]
 
     rows = read_array(questions, "questions")
@@ -150,9 +154,15 @@ def _given(annotation: Any, source: str | Path) -> tuple[tuple[str, ...], str]:
         raise InputError("answers: expected a list of objects with a text answer")
     # annotators may have left their answer blank; the official accuracy counts them all the same
     found = [answer.get("answer") for answer in answers]
-    given = tuple(answer if answer == "" else answer_text(answer, "answers") for answer in found)
+    given = tuple("" if _blank(answer) else answer_text(answer, "answers") for answer in found)
     counts = Counter(filter(None, given))
     if not counts:
         raise InputError("answers: none of them has a text")
     named = annotation.get("multiple_choice_answer")
-    return given, counts.most_common(1)[0][0] if named in (None, "") else answer_text(named, "multiple_choice_answer")
+    if named is None or _blank(named):
+        return given, counts.most_common(1)[0][0]
+    return given, answer_text(named, "multiple_choice_answer")
+
+
+def _blank(answer: Any) -> bool:
+    return isinstance(answer, str) and not answer.strip()
