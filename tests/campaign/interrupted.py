@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -35,7 +36,13 @@ class Work:
         found = []
         for rank in range(ranks):
             job = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
-            command = (sys.executable, _SCRIPT, when if rank == victim else "0", str(self.folder), *self.arguments)
+            command = (
+                sys.executable,
+                _SCRIPT,
+                when if rank == victim else "0",
+                str(self.folder.parent),
+                *self.arguments,
+            )
             found.append(
                 subprocess.Popen(command, env={**os.environ, **job}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                  text=True, encoding="utf-8")
@@ -109,6 +116,7 @@ def left_behind(folder: Path) -> dict[str, Any]:
         "searched": tensors(folder / "searched.safetensors"),
         "trained": tensors(folder / "trained.safetensors"),
         "slim": tensors(folder / "slim" / "slim.safetensors"),
+        "card": re.sub(r"[-+]?\d[\d.,]*", "#", (folder / "slim" / "README.md").read_text(encoding="utf-8")),
     }
 
 

@@ -61,7 +61,7 @@ def kill_until(
     for number in range(10 * wanted):
         if fell >= wanted:
             return
-        step = 2 * changes // _IN_A_ROW
+        step = max(1, 2 * changes // _IN_A_ROW)
         if number % 2:
             kills = [f"{draw.uniform(1, seconds):.2f}s" for _ in range(_IN_A_ROW)]
         else:

@@ -108,6 +108,12 @@ def test_the_same_content_goes_on(begun: Path, tmp_path: Path) -> None:
     Run(read_recipe(begun)).check()
 
 
+def test_digests_that_are_gone_are_missed(begun: Path, tmp_path: Path) -> None:
+    (tmp_path / "out" / INPUTS).unlink()
+    with pytest.raises(InputError, match=r"inputs\.json: was written and is gone"):
+        Run(read_recipe(begun)).check()
+
+
 def test_a_run_that_is_refused_leaves_its_directory_to_others(begun: Path, tmp_path: Path) -> None:
     for changes in (["budget.num_skip=4"], ["data.train=nowhere.jsonl"], ["search.max_steps=99"]):
         with pytest.raises(InputError):

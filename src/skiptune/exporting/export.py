@@ -147,8 +147,8 @@ def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
     folder = Path(directory)
     manifest = read_manifest(folder)
     manifest = manifest.replace(extra={**manifest.extra, **extra})
-    manifest.write(folder)
     write_text(folder / _CARD, model_card(manifest, folder.name))
+    manifest.write(folder)  # last: who is killed before it does both again
 
 
 def _present_plan(model: PreTrainedModel) -> Plan:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from ..core.digests import check_recorded, write_recorded_json
+from ..core.digests import check_recorded, is_recorded, write_recorded_json
 from ..core.files import file_sha256
 from ..core.text_files import read_json
 from ..core.validated import Validated
@@ -125,10 +125,12 @@ def read_inputs(folder: Path) -> RunInputs | None:
     """What a run was given when it began; ``None``: it was begun by a version up to 0.3, which did not keep it.
 
     Raises:
-        InputError: edited or damaged file.
+        InputError: edited, damaged or removed file.
     """
     path = folder / INPUTS
     if not path.is_file():
+        if is_recorded(path):
+            raise InputError(f"{path}: was written and is gone; put it back, or name another output")
         return None
     found = RunInputs.from_dict(read_json(path), f"{path}: not the inputs of a run; edited?")
     check_recorded(path, "Put it back, or name another output.")
