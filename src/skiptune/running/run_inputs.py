@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import Field
 
 from ..core.digests import check_recorded, is_recorded, write_recorded_json
+from ..core.errors import InputError
 from ..core.files import file_sha256
 from ..core.text_files import read_json
 from ..core.validated import Validated
