@@ -8,13 +8,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from skiptune import InputError, Run, read_recipe
+from skiptune import InputError, Record, Run, read_recipe
 from skiptune.cli.main import app
 from skiptune.core.validation import problem_lines
+from skiptune.data import record_digests
+from skiptune.data.pictures import Stored
 from skiptune.data.record_digests import digests_of
 from skiptune.running.run_inputs import INPUTS
 from written_by_0_3 import copied_to
@@ -26,6 +29,10 @@ def begun(data_folder: Path, base_folder: Path, tmp_path: Path) -> Path:
     from conftest import write_recipe
 
     shutil.copytree(data_folder, tmp_path / "data")
+    with Image.open(data_folder / "images" / "17.png") as image:  # with pixels that are bytes of the file
+        image.resize((64, 64)).save(tmp_path / "data" / "images" / "17.bmp")
+    test = tmp_path / "data" / "test.jsonl"
+    test.write_text(test.read_text().replace("17.png", "17.bmp"))
     shutil.copytree(base_folder, tmp_path / "model")
     changes = {"model": str(tmp_path / "model"), "output": str(tmp_path / "out")}
     recipe = write_recipe(tmp_path / "recipe.yaml", tmp_path / "data", **changes)
@@ -60,8 +67,15 @@ def other_test(folder: Path) -> None:
 
 
 def other_image(folder: Path) -> None:
-    path = folder / "data" / "images" / "17.png"
+    path = folder / "data" / "images" / "18.png"
     Image.new("RGB", (48, 48), (1, 2, 3)).save(path)
+
+
+def other_pixels(folder: Path) -> None:
+    path = folder / "data" / "images" / "17.bmp"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 4] ^= 128
+    path.write_bytes(content)
 
 
 def other_model(folder: Path) -> None:
@@ -81,10 +95,11 @@ def other_processor(folder: Path) -> None:
     ("change", "said"),
     [
         (rename, [r"train.jsonl: train records with other answers than", r"['crimson'] are new, ['red'] are gone"]),
-        (drop, ["train.jsonl: 33 train records; 36 when the run began"]),
+        (drop, ["train.jsonl: 33 train records; 36 when the run began", "train.jsonl is changed (SHA-256) since"]),
         (turn_round, ["train.jsonl: train records with other images, texts, answers than", "validation records"]),
         (other_test, ["test.jsonl: test records with other texts than when the run began"]),
         (other_image, ["test.jsonl: test records with other images than when the run began"]),
+        (other_pixels, ["test.jsonl: test records with other images than when the run began"]),
         (other_model, ["model: model.safetensors is changed (SHA-256) since the run began"]),
         (other_processor, ["added_tokens.json is new since", "processor_config.json is changed"]),
     ],
@@ -96,6 +111,22 @@ def test_what_has_changed_is_named(change: Callable[[Path], None], said: list[st
     found = problem_lines(refusal.value)
     for text in said:
         assert any(text in line for line in found), found
+
+
+@pytest.mark.parametrize("most", [2**31, 0])
+def test_images_count_with_their_bytes(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_digests, "READ_WHOLE", most)
+    found = []
+    for change in range(3):
+        content = bytearray(bytes(range(256)) * 100)
+        content[(0, -1, len(content) // 3)[change]] ^= change > 0
+        (tmp_path / "a.png").write_bytes(content)
+        stored = pa.table({"image": pa.array([{"bytes": bytes(content)}])})
+        with pa.OSFile(str(tmp_path / "b.arrow"), "wb") as sink, pa.ipc.new_file(sink, stored.schema) as writer:
+            writer.write_table(stored)
+        for picture in (tmp_path / "a.png", Stored(str(tmp_path / "b.arrow"), "image", 0)):
+            found.append(digests_of([Record(picture, "q", {"a": 1.0})])["images"])
+    assert len(set(found)) == 6
 
 
 def test_the_same_content_goes_on(begun: Path, tmp_path: Path) -> None:

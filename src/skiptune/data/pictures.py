@@ -8,7 +8,7 @@ import stat
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 from PIL import Image
 
@@ -173,3 +173,21 @@ def digest(picture: Path | Stored, last: int | None = None) -> str:
         except OSError:
             content = str(picture).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def sampled_digest(picture: Path | Stored, block: int = 4096, blocks: int = 4) -> str:
+    """Digest of ``blocks`` blocks of ``block`` bytes, spread evenly from the first byte to the last. A file that is
+    gone has a digest that equals no other."""
+    size = byte_size(picture)
+    starts = sorted({max(0, size - block) * number // (blocks - 1) for number in range(blocks)})
+    try:
+        with io.BytesIO(picture.read()) if isinstance(picture, Stored) else picture.open("rb") as file:
+            content = b"".join(_read_at(file, start, block) for start in starts)
+    except OSError:
+        content = str(picture).encode()
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
+def _read_at(file: BinaryIO, start: int, count: int) -> bytes:
+    file.seek(start)
+    return file.read(count)

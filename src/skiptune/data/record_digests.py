@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .pictures import Stored, byte_size, digest
+from .pictures import Stored, byte_size, digest, sampled_digest
 from .record import Record
 from .record_table import BATCH, SCHEMA
 from .records import Records
@@ -23,24 +23,26 @@ ASPECTS = {
     "answers": ("answers", "scores", "given", "majority", "label"),
     "ids": ("id", "group"),
 }
-#: Bytes at the end of an image file that its digest is of, with the number of its bytes.
-_TAIL = 4096
+#: Bytes of all images above which each counts by parts of it only: reading 2 GiB takes a few seconds.
+READ_WHOLE = 2**31
 
 
 def digests_of(records: Sequence[Record]) -> dict[str, str]:
     """SHA-256 of the records by aspect, one of :data:`ASPECTS`.
 
-    An image counts by its file's name, size and last 4,096 bytes, which is all of a small one; one that is stored in a
-    table by its place and size. The folder does not count.
+    An image counts by its file's name, or its place in a table, and its bytes. The folder does not count. Where the
+    images have more than :data:`READ_WHOLE` bytes together, an image's number of bytes counts and
+    :func:`~skiptune.data.pictures.sampled_digest`.
     """
-    whole, seen = Records.of(records), dict[int, str]()
+    whole = Records.of(records)
+    of_picture = _ImageDigests(whole)
     found = {}
     for aspect, columns in ASPECTS.items():
         total = hashlib.sha256()
         for name in columns:
             for values in _slices(whole, name):
                 if aspect == "images":
-                    values = [None if value is None else _picture(whole, value, seen) for value in values]
+                    values = [None if value is None else of_picture(value) for value in values]
                 total.update("".join(f"{json.dumps(value)}\n" for value in values).encode())
         found[aspect] = total.hexdigest()
     return found
@@ -55,11 +57,23 @@ def _slices(records: Records, column: str) -> Iterator[list[Any]]:
         yield batch.column(place).take(pa.array(numbers % BATCH)).to_pylist()
 
 
-def _picture(records: Records, number: int, seen: dict[int, str]) -> str:
-    if number not in seen:
-        picture: Any = records.table.picture(number)
-        if isinstance(picture, Stored):
-            seen[number] = f"{Path(picture.table).name} {picture.column} {picture.row} {picture.size()}"
-        else:
-            seen[number] = f"{picture.name} {byte_size(picture)} {digest(picture, _TAIL)}"
-    return seen[number]
+class _ImageDigests:
+    """What the images of ``records`` count by, by number; each is read once."""
+
+    def __init__(self, records: Records) -> None:
+        self._table = records.table
+        self._whole = sum(map(byte_size, records.pictures())) <= READ_WHOLE
+        self._seen: dict[int, str] = {}
+
+    def __call__(self, number: int) -> str:
+        if number not in self._seen:
+            picture: Path | Stored = self._table.picture(number)
+            content = digest(picture) if self._whole else f"{byte_size(picture)} {sampled_digest(picture)}"
+            self._seen[number] = f"{_place(picture)} {content}"
+        return self._seen[number]
+
+
+def _place(picture: Path | Stored) -> str:
+    if isinstance(picture, Stored):
+        return f"{Path(picture.table).name} {picture.column} {picture.row}"
+    return picture.name

@@ -69,7 +69,9 @@ class RunInputs(Validated):
             f"output: {recipe.output} holds a run with other data or another model; "
             "put back what has changed, or name another output"
         )
-        for line in (*self._other_model(now.model, recipe), *self._other_records(now), *self._other_task(now)):
+        records = list(self._other_records(now))
+        files = self._other_files(now) if records else ()  # one that says the same in other words is no other
+        for line in (*self._other_model(now.model, recipe), *records, *files, *self._other_task(now)):
             problems.add(line)
         problems.raise_any()
 
@@ -85,10 +87,12 @@ class RunInputs(Validated):
         problems.raise_any()
 
     def _other_model(self, now: dict[str, str], recipe: Recipe) -> Iterator[str]:
-        for name in sorted(self.model.keys() | now.keys()):
-            if self.model.get(name) != now.get(name):
-                what = "new" if name not in self.model else "gone" if name not in now else "changed (SHA-256)"
-                yield f"{recipe.model}: {name} is {what} since the run began"
+        for name, what in _differences(self.model, now):
+            yield f"{recipe.model}: {name} is {what} since the run began"
+
+    def _other_files(self, now: RunInputs) -> Iterator[str]:
+        for path, what in _differences(self.files, now.files):
+            yield f"{path} is {what} since the run began"
 
     def _other_records(self, now: RunInputs) -> Iterator[str]:
         for part in sorted(self.parts.keys() | now.parts.keys()):
@@ -106,6 +110,13 @@ class RunInputs(Validated):
             yield f"the answers are others: {come or 'none'} are new, {gone or 'none'} are gone; or their order changed"
         elif self.task != now.task:
             yield f"the task is another: {now.task.to_dict()}; when the run began {self.task.to_dict()}"
+
+
+def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """The names with another digest, and how they differ."""
+    for name in sorted(before.keys() | now.keys()):
+        if before.get(name) != now.get(name):
+            yield name, "new" if name not in before else "gone" if name not in now else "changed (SHA-256)"
 
 
 def inputs_of(recipe: Recipe, data: Data, task: Task) -> RunInputs:
