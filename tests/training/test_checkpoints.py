@@ -16,6 +16,7 @@ from torch import nn
 
 from skiptune import Experiment, InputError, Record, RunError, SkipConfig, TrainConfig, Vqa, fit
 from skiptune.core.digests import SUMS
+from skiptune.core.process import is_disk_failure
 from skiptune.training import checkpoints
 from skiptune.training.checkpoints import newest_checkpoint
 from skiptune.training.trained_state import trained_state
@@ -116,3 +117,23 @@ def test_a_full_disk_names_the_file(
     assert str(failure.value).endswith("; the checkpoints before are unchanged")
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint-1"]
     assert newest_checkpoint(tmp_path, CONFIG) == str(tmp_path / "checkpoint-1")
+
+
+def test_torch_on_a_full_disk_is_told_from_other_failures(tmp_path: Path) -> None:
+    """What torch says depends on where in the file the disk ends."""
+    resource = pytest.importorskip("resource")
+    state = {"state": {name: torch.zeros(40, 40) for name in "abc"}, "param_groups": [{"lr": 1.0}]}
+    path = tmp_path / "optimizer.pt"
+    torch.save(state, path)
+    size, before = path.stat().st_size, resource.getrlimit(resource.RLIMIT_FSIZE)
+    said = set()
+    for limit in (0, 100, 1000, size // 2, *range(size - 1000, size, 50), size - 1):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, before[1]))
+        try:
+            with pytest.raises(RuntimeError) as failure:
+                torch.save(state, path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        assert is_disk_failure(failure.value), (limit, failure.value)
+        said.add(str(failure.value)[:20])
+    assert len(said) > 1

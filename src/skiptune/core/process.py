@@ -49,8 +49,9 @@ def resident_bytes(peak: bool = False) -> int | None:
 
 def is_disk_failure(error: BaseException) -> bool:
     """Whether an exception of any library means that a file could not be written."""
-    signs = ("No space left", "PytorchStreamWriter", "Disk quota", "Read-only file system", "File too large",
-             "not enough space on the disk", "disk is full", "disk I/O error", "readonly database")  # fmt: skip
+    signs = ("No space left", "PytorchStreamWriter", "unexpected pos", "iostream error", "Disk quota",
+             "Read-only file system", "File too large", "not enough space on the disk", "disk is full",
+             "disk I/O error", "readonly database")  # fmt: skip
     return any(sign in str(error) for sign in signs)
 
 
