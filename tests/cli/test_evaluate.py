@@ -178,7 +178,7 @@ def test_rows_of_another_task_are_bad_rows(call: Call, slim, images: Path, tmp_p
     write(path, [pair, {"image": "000.png", "sentence": "s", "label": True}])
     code, out, err = call("evaluate", slim("reasoning"), *given, "--most-bad", "0.5")
     assert (code, json.loads(out)["bad_rows"]) == (0, 1)
-    assert "line 2: task 'reasoning' needs records with 2 image(s), as the first one has" in err
+    assert "line 2: task 'reasoning' needs records with 2 image(s), as the model takes" in err
 
 
 def test_rows_without_a_label_are_counted_and_told(call: Call, slim, images: Path, tmp_path: Path) -> None:
@@ -226,6 +226,48 @@ def test_a_second_image_goes_with_tasks_about_two(task: str, call: Call, slim, i
     code, out, err = call("predict", folder, first, "alike?", *options)
     assert (code, out) == (2, "")
     assert f"image2: this model is about {missing}" in err
+
+
+def test_outputs_overwrite_nothing_that_is_read(call: Call, slim, images: Path, tmp_path: Path) -> None:
+    path = write(tmp_path / "q.jsonl", [{"image": "000.png", "question": "q?", "answer": "red", "id": 1}])
+    given, kept = ("evaluate", slim("vqa"), "--data", path, "--images", images), path.read_bytes()
+    (tmp_path / "link").symlink_to(path)
+    for option, name, other in (
+        ("--predictions", path, "--data"),
+        ("--submission", tmp_path / "link", "--data"),
+        ("--submission", tmp_path / "p.jsonl", "--predictions"),
+    ):
+        code, _, err = call(*given, "--predictions", tmp_path / "p.jsonl", option, name)
+        assert (code, path.read_bytes()) == (2, kept)
+        assert f"{option}: {name} is the file of {other} and would be overwritten; name another" in err
+    code, _, err = call(*given, "--predictions", tmp_path)
+    assert (code, "a directory is in the way" in err, "evaluating" in err) == (2, True, False)
+
+
+def test_a_first_row_with_one_image_does_not_lose_the_pairs(call: Call, slim, images: Path, tmp_path: Path) -> None:
+    one = {"image": "000.png", "sentence": "s", "label": True}
+    path = write(tmp_path / "q.jsonl", [one, *[{**one, "image2": "001.png"}] * 9])
+    code, out, err = call("evaluate", slim("reasoning"), "--data", path, "--images", images, "--json")
+    assert (code, json.loads(out)["count"], json.loads(out)["bad_rows"]) == (0, 9, 1)
+    assert "line 1: task 'reasoning' needs records with 2 image(s), as the model takes" in err
+
+
+def test_captions_of_an_image_may_be_in_several_rows(call: Call, slim, images: Path, tmp_path: Path) -> None:
+    names = {"000.png": ["a dog", "dogs"], "001.png": ["a cat"], "002.png": ["red"]}
+    together = [{"image": image, "captions": captions} for image, captions in names.items()]
+    apart = [{"image": image, "caption": text} for image, captions in names.items() for text in captions]
+    given = ("--images", images, "--json", "--predictions", tmp_path / "p.jsonl")
+    found = []
+    for rows in (together, apart):
+        code, out, err = call("evaluate", slim("retrieval"), "--data", write(tmp_path / "q.jsonl", rows), *given)
+        assert code == 0, err
+        found.append({**json.loads(out)})
+    assert found[0] == found[1]
+    assert found[0]["count"] == 3
+    assert len((tmp_path / "p.jsonl").read_text().splitlines()) == 4  # one for every row
+    path = write(tmp_path / "q.jsonl", apart[:2])  # one image: no false texts
+    code, out, err = call("evaluate", slim("retrieval"), "--data", path, *given)
+    assert (code, json.loads(out)["count"], json.loads(out)["loss"]) == (0, 1, 0.0), err
 
 
 @pytest.mark.parametrize(

@@ -68,16 +68,20 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..exporting.load_task import load_task
     from ..running.run_data import report_bad_rows, report_seen
     from ..tasks.evaluation import evaluate as measure
-    from ..tasks.predictions import check_submission, write_predictions, write_submission
+    from ..tasks.predictions import check_outputs, check_submission, write_predictions, write_submission
 
     fields = options.fields()
     if options.images is None and options.name in SOURCES and "images" in SOURCES[options.name].needs:
         raise InputError("--images: the folder of the images is missing")
+    check_outputs(
+        {"--predictions": options.predictions, "--submission": options.submission},
+        {"--data": options.data, "--annotations": options.annotations},
+    )
     folder = slim_folder(options.model)
     slim = load_backend(folder, options.backend, options.base).to(best_device())
     task = load_task(folder, slim)
     _check_task(options, task)
-    records = read_for_evaluation(options.name, options.data, fields, task.row_checks())
+    records = read_for_evaluation(options.name, options.data, fields, task.own_row_checks())
     report_bad_rows({options.data: records.bad}, {options.data: records.unlabelled})
     if options.submission is not None:
         check_submission(records)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,28 @@ if TYPE_CHECKING:
 
 #: A question's number, as the server has them.
 _NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Mapping[str, str | None]) -> None:
+    """Refuse outputs that would overwrite what is read, or each other, before the work of an evaluation.
+
+    Args:
+        outputs: option → the file it names.
+        inputs: option → the file that is read.
+
+    Raises:
+        InputError: two are one file, or an output is a directory.
+    """
+    taken = {Path(path).resolve(): option for option, path in inputs.items() if path is not None}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        if path.is_dir():
+            raise InputError(f"{path}: a directory is in the way; name a file")
+        place = path.resolve()
+        if place in taken:
+            raise InputError(f"{option}: {path} is the file of {taken[place]} and would be overwritten; name another")
+        taken[place] = option
 
 
 def write_predictions(path: Path, records: Sequence[Record], found: Evaluation, images: Path | None = None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ..core.errors import InputError
+from ..data.readers.collecting import RowChecks
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
@@ -48,17 +49,21 @@ class Reasoning(Labelled):
         return cls(processor, len(found[0].images))
 
     @classmethod
-    def checker(cls) -> Check:
-        """Every record has as many images as the first one."""
+    def checker(cls, images: int | None = None) -> Check:
+        """Every record has ``images`` images; ``None``: as many as the first one."""
         labelled = super().checker()
-        first: list[int] = []
+        first = [] if images is None else [images]
+        why = ", as the first one has" if images is None else ", as the model takes"
 
         def check(record: Record) -> None:
             labelled(record)
             first.extend([len(record.images)][len(first) :])
-            refuse_unless(len(record.images) == first[0], cls.name, f"{first[0]} image(s), as the first one has")
+            refuse_unless(len(record.images) == first[0], cls.name, f"{first[0]} image(s){why}")
 
         return check
+
+    def own_row_checks(self) -> RowChecks:
+        return {"accept": self.checker(self.number), "labels": self.choices}
 
     @property
     def head(self) -> str:

@@ -27,6 +27,7 @@ from ..families.registry import family_of_processor
 from .answer import Answer
 from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
+from .same_images import joined_by_image
 from .shortlist import Shortlist
 from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, as_records, on_device, refuse_unless
 
@@ -126,10 +127,11 @@ class Retrieval(Task):
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         """Recall at 1, 5 and 10, both ways, among all images and texts; ``mean_recall`` is their mean.
 
-        Texts go in batches of ``batch_size`` of about equal length. Encoders run once per text and once per image, the
-        fusion for every pair, or for the pairs of a shortlist. Memory grows with images plus texts, not with their
-        product. A tie counts against the true pair.
+        Records of one image count as one. Texts go in batches of ``batch_size`` of about equal length. Encoders run
+        once per text and once per image, the fusion for every pair, or for the pairs of a shortlist. Memory grows with
+        images plus texts, not with their product. A tie counts against the true pair.
         """
+        records, places = joined_by_image(records)
         sorted_texts = sorted((len(text), row, text) for row, record in enumerate(records) for text in record.captions)
         owner, texts = np.array([row for _, row, _ in sorted_texts]), [text for *_, text in sorted_texts]
         rank = self._all_pairs if self.shortlist is None or not comparable(model) else self._shortlisted
@@ -140,8 +142,8 @@ class Retrieval(Task):
             for rank in RANKS
         }
         metrics = {"mean_recall": sum(recalls.values()) / len(recalls), **recalls}
-        said = tuple(texts[k] for k in answer)
-        hits = tuple(float(ahead == 0) for ahead in texts_ahead)
+        said = tuple(texts[answer[place]] for place in places)
+        hits = tuple(float(texts_ahead[place] == 0) for place in places)
         return Evaluation(metrics, self._loss(model, records, batch_size), len(records), 0, said, hits)
 
     def _all_pairs(

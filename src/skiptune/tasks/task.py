@@ -189,6 +189,10 @@ class Task(ABC):
         """How readers tell rows of this task; new for every part, see :meth:`checker`."""
         return {"accept": cls.checker(), "labels": cls.choices}
 
+    def own_row_checks(self) -> RowChecks:
+        """As :meth:`row_checks`, for rows that a model of just this task can judge."""
+        return self.row_checks()
+
     @classmethod
     def answered(cls, record: Record) -> bool:
         """Whether a right answer to the record is known."""

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ...core.errors import InputError
 from .collecting import Row
+
+_SHORT = {"float": np.float32, "halffloat": np.float16}
 
 
 def rows_of(table: Any) -> list[Row | InputError]:
@@ -22,7 +26,11 @@ def row_of(row: Row) -> Row | InputError:
 def values_of(column: Any) -> list[Any]:
     """The values of a column; a problem in place of a value that cannot be read."""
     try:
-        return list(column.to_pylist())
+        values = list(column.to_pylist())
+        if str(column.type) in _SHORT:  # their shortest form: 0.1, not 0.10000000149011612
+            number = _SHORT[str(column.type)]
+            return [None if value is None else float(str(number(value))) for value in values]
+        return values
     except UnicodeDecodeError:
         return [_value(entry) for entry in column]
 

@@ -5,7 +5,7 @@ Needs the extra ``datasets``: ``pip install "skiptune[datasets]"``.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +113,8 @@ def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str,
 
 def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
     """Rows by our field names, with images as references to where they are stored."""
-    labels = {name: dataset.features[column].names for name, column in names.items() if _is_label(dataset, column)}
+    labels = {name: found for name, column in names.items() if (found := _classes(dataset.features[column]))}
+    written = {name for name, column in names.items() if type(dataset.features[column]).__name__ == "Json"}
     number = 0
     for file in dataset.cache_files:
         table = open_table(str(file["filename"])).select(list(names.values())).rename_columns(list(names))
@@ -123,8 +124,9 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
             for place in range(chunk.num_rows):
                 row = {name: column[place] for name, column in values.items()}
                 for name, classes in labels.items():
-                    if isinstance(row[name], int):  # datasets writes -1 where there is no label
-                        row[name] = classes[row[name]] if 0 <= row[name] < len(classes) else None
+                    row[name] = _named(row[name], classes)
+                for name in written:
+                    row[name] = _read(row[name])
                 if "answers" in row:
                     row["answers"] = _counted(row["answers"])
                 yield f"row {number}", row_of(row)
@@ -132,15 +134,29 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
 
 
 def _counted(answers: Any) -> Any:
-    """Answers with their counts as a mapping; newer datasets keep mappings as JSON, older ones as structs."""
-    if isinstance(answers, str) and answers.startswith("{"):
-        try:
-            return parse(answers)
-        except InputError as error:
-            return error
+    """Answers with their counts as a mapping."""
+    if isinstance(answers, str) and answers.startswith("{"):  # in a file without its features
+        return _read(answers)
     if isinstance(answers, dict):  # a struct has every answer of the table as a field
         return {answer: count for answer, count in answers.items() if count is not None}
     return answers
+
+
+def _read(value: Any) -> Any:
+    """A value that newer datasets keep as JSON, as mappings and columns of several types; or its problem."""
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except InputError as error:
+        return error
+
+
+def _named(value: Any, classes: Sequence[str]) -> Any:
+    """A class or several by their names; datasets writes -1 where there is no label."""
+    if isinstance(value, list):
+        return [_named(entry, classes) for entry in value]
+    if isinstance(value, int):
+        return classes[value] if 0 <= value < len(classes) else None
+    return value
 
 
 def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[Any]:
@@ -149,7 +165,7 @@ def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[A
     import pyarrow.compute as pc
 
     values = chunk.column(name)
-    if not pa.types.is_struct(values.type):
+    if not pa.types.is_struct(values.type) or not {"bytes", "path"} <= {field.name for field in values.type}:
         return values_of(values)
     held = pc.is_valid(pc.struct_field(values, "bytes")).to_pylist()
     paths = values_of(pc.struct_field(values, "path"))
@@ -159,5 +175,7 @@ def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[A
     ]
 
 
-def _is_label(dataset: Any, column: str) -> bool:
-    return type(dataset.features[column]).__name__ == "ClassLabel"
+def _classes(feature: Any) -> Sequence[str]:
+    """The names of a column's classes, also where every row has a list of them; empty for other columns."""
+    feature = getattr(feature, "feature", feature)
+    return tuple(feature.names) if type(feature).__name__ == "ClassLabel" else ()
