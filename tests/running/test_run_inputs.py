@@ -129,6 +129,19 @@ def test_images_count_with_their_bytes(most: int, tmp_path: Path, monkeypatch: p
     assert len(set(found)) == 6
 
 
+@pytest.mark.parametrize("most", [2**31, 0])
+def test_images_that_are_not_there_are_no_reason_to_stop(
+    most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_digests, "READ_WHOLE", most)
+    empty = pa.table({"image": pa.array([None, b""], pa.binary())})
+    with pa.OSFile(str(tmp_path / "b.arrow"), "wb") as sink, pa.ipc.new_file(sink, empty.schema) as writer:
+        writer.write_table(empty)
+    pictures = [Stored(str(tmp_path / "b.arrow"), "image", 0), Stored(str(tmp_path / "b.arrow"), "image", 1)]
+    gone = [digests_of([Record(picture, "q", {"a": 1.0})])["images"] for picture in (*pictures, tmp_path / "no.png")]
+    assert len(set(gone)) == 3
+
+
 def test_the_same_content_goes_on(begun: Path, tmp_path: Path) -> None:
     train = tmp_path / "data" / "train.jsonl"
     train.write_text("\n" + train.read_text().replace('", "', '",  "'), encoding="utf-8")

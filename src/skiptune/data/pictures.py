@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -159,31 +160,25 @@ def byte_size(picture: Path | Stored) -> int:
 
 
 def digest(picture: Path | Stored, last: int | None = None) -> str:
-    """Digest of the encoded bytes, or of the ``last`` bytes only. A file that is gone has a digest that equals no
-    other."""
-    if isinstance(picture, Stored):
-        content = picture.read()
-        content = content if last is None else content[-last:]
-    else:
-        try:
-            with picture.open("rb") as file:
-                if last is not None:
-                    file.seek(-min(last, byte_size(picture)), io.SEEK_END)
-                content = file.read()
-        except OSError:
-            content = str(picture).encode()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
+    """Digest of the encoded bytes, or of the ``last`` bytes only. A picture that is not there has a digest that equals
+    no other."""
+    if last is None:
+        return _digest(picture, lambda file: file.read())
+    return _digest(picture, lambda file: _read_at(file, max(0, byte_size(picture) - last), last))
 
 
 def sampled_digest(picture: Path | Stored, block: int = 4096, blocks: int = 4) -> str:
-    """Digest of ``blocks`` blocks of ``block`` bytes, spread evenly from the first byte to the last. A file that is
-    gone has a digest that equals no other."""
+    """As :func:`digest`, of ``blocks`` blocks of ``block`` bytes, spread evenly from the first byte to the last."""
     size = byte_size(picture)
     starts = sorted({max(0, size - block) * number // (blocks - 1) for number in range(blocks)})
+    return _digest(picture, lambda file: b"".join(_read_at(file, start, block) for start in starts))
+
+
+def _digest(picture: Path | Stored, read: Callable[[BinaryIO], bytes]) -> str:
     try:
         with io.BytesIO(picture.read()) if isinstance(picture, Stored) else picture.open("rb") as file:
-            content = b"".join(_read_at(file, start, block) for start in starts)
-    except OSError:
+            content = read(file)
+    except (OSError, InputError):  # gone, or a row without an image
         content = str(picture).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 
