@@ -289,3 +289,13 @@ def test_what_a_killed_process_left_is_swept_by_the_next(tmp_path: Path) -> None
     ended, _ = start("end")
     assert ended.wait() == 0
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "other", [[5, 6], ["a.png", "b.png"], [{"path": "a"}, {"path": "b"}], [None, None], [[1], [2]]]
+)
+def test_an_image_column_of_another_type_is_rows_without_an_image(other: list[Any], tmp_path: Path) -> None:
+    path = write_table(tmp_path / "a.arrow", {**vqa_columns(), "image": other})
+    with pytest.raises(InputError, match="3 of 3 rows are bad") as refusal:
+        read_arrow(path)
+    assert f"row 0, element 0: image {path}:image[0]: no bytes there" in str(refusal.value)

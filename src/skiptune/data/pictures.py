@@ -43,13 +43,14 @@ class Stored:
         return value
 
     def size(self) -> int:
-        """Number of encoded bytes, without reading them."""
+        """Number of encoded bytes, without reading them; 0 where there are none."""
         import pyarrow as pa
 
         value = open_table(self.table).column(self.column)[self.row]
         if isinstance(value, pa.StructScalar):
-            value = value["bytes"]
-        return len(value.as_buffer()) if value.is_valid else 0
+            value = value.get("bytes")
+        is_text = isinstance(value, pa.StringScalar | pa.LargeStringScalar | pa.StringViewScalar)
+        return len(value.as_buffer()) if isinstance(value, pa.BinaryScalar) and value.is_valid and not is_text else 0
 
 
 #: The image of a record. Bytes and Pillow images are decoded at every use and not cached.
