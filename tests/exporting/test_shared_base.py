@@ -298,6 +298,10 @@ def test_names(bases: dict[str, Path], exported: Any) -> None:
         base["kitchen"]
     folder, _ = exported("vilt", with_task=False)
     base.attach("kitchen", folder)
+    with pytest.raises(InputError, match=r"SharedBase\.attach:\n  - name: 5 is not a str"):
+        base.attach(5, folder)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="name: None is not a str or a Path"):
+        SharedBase(None)  # type: ignore[arg-type]
     with pytest.raises(InputError, match=r"'kitchen': already attached, from .*slim; detach it first"):
         base.attach("kitchen", folder)
     for look in (base.__getitem__, base.task, base.detach, base.own_nbytes):

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.validation import nearest
 from ..families.family import Family
@@ -61,6 +62,7 @@ class SharedBase:
     """
 
     def __init__(self, name: str | Path) -> None:
+        expect("SharedBase", name=(name, (str, Path)))
         self.name = str(name)
         if is_slim(self.name):
             raise InputError(f"{self.name}: a slim model, whose skipped blocks are gone; name the base it belongs to")
@@ -97,6 +99,7 @@ class SharedBase:
             InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
                 or trained on another base; merged LoRA.
         """
+        expect("SharedBase.attach", name=(name, str), directory=(directory, (str, Path)))
         folder = local_folder(directory)
         with self._changes:
             if name in self:
