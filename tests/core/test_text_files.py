@@ -32,7 +32,6 @@ BAD_YAML = {
     f"a: &a {{x: 1}}\nb: {{<<: [{', '.join(['*a'] * 51)}]}}": "more than 50 entries are merged by <<",
     f"seed: {'7' * 5_000}": "a number of 5,000 characters; at most 300 are read",
     f"seed: 0x{'7' * 5_000}": "a number of 5,002 characters",
-    f"seed: 1{':1' * 3_000}": "a number of 6,001 characters",
     "seed: 0b_": "cannot be read as int",
     "!!int twelve": "cannot be read as int",
     "!!float many": "cannot be read as float",
@@ -131,7 +130,7 @@ def test_ordinary_yaml_is_read_as_before() -> None:
         "day": "2024-02-30",
         "mask": 31,
     }
-    assert parse_yaml("[-0, 017, 1_000, 1e-3, 1:30]", "text") == [0, 17, 1000, 0.001, "1:30"]
+    assert parse_yaml("[-0, 017, 1_000, 1e-3, 1:30, 1:30.5]", "text") == [0, 17, 1000, 0.001, "1:30", "1:30.5"]
     assert json.loads("[" * 60 + "]" * 60) == parse_yaml("[" * 60 + "]" * 60, "text")
 
 

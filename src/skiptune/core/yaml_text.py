@@ -18,8 +18,8 @@ _MERGE, _TIMESTAMP = "tag:yaml.org,2002:merge", "tag:yaml.org,2002:timestamp"
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads numbers as YAML 1.2 and people do, where PyYAML's own rules are those of 1.1: ``1e-3`` is a number, ``010`` is
-    ten, not eight, and ``1:30`` a text, not ninety. A date is a text, as in JSON. A key twice in one mapping is an error,
+    """Reads numbers as YAML 1.2 and people do, where PyYAML follows version 1.1: ``1e-3`` is a number, ``010`` is ten,
+    not eight, and ``1:30`` a text, not ninety. A date is a text, as in JSON. A key twice in one mapping is an error,
     and so is whatever Python cannot read."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own name
@@ -72,8 +72,13 @@ class _Loader(yaml.SafeLoader):
         whole_number("0" * len(text))  # other ways to write one are no longer either
         return int(super().construct_yaml_int(node))
 
+    def construct_yaml_float(self, node: Any) -> float | str:
+        text: str = self.construct_scalar(node)
+        return text if ":" in text else float(super().construct_yaml_float(node))
+
 
 _Loader.add_constructor("tag:yaml.org,2002:int", _Loader.construct_yaml_int)
+_Loader.add_constructor("tag:yaml.org,2002:float", _Loader.construct_yaml_float)
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
 )
