@@ -63,7 +63,7 @@ class _Loader(yaml.SafeLoader):
         if len(node.value) > _MOST:
             raise ConstructorError(None, None, f"more than {_MOST:,} values", node.start_mark)
 
-    def construct_yaml_int(self, node: Any) -> int | str:
+    def construct_yaml_int(self, node: Any) -> Any:
         text: str = self.construct_scalar(node)
         if re.fullmatch(r"[-+]?[0-9]+", text):
             return whole_number(text)
@@ -72,7 +72,7 @@ class _Loader(yaml.SafeLoader):
         whole_number("0" * len(text))  # other ways to write one are no longer either
         return int(super().construct_yaml_int(node))
 
-    def construct_yaml_float(self, node: Any) -> float | str:
+    def construct_yaml_float(self, node: Any) -> Any:
         text: str = self.construct_scalar(node)
         return text if ":" in text else float(super().construct_yaml_float(node))
 
