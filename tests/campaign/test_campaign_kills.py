@@ -129,14 +129,15 @@ def test_any_process_of_several_may_be_killed(seed: int, finished: Path, data_fo
     killed = 0
     for ranks in (2, 1, 2):
         victim = draw.randrange(ranks)
-        ended = replace(work, arguments=two if ranks == 2 else one).run(str(draw.randint(1, 30)), ranks, victim)
+        # only the first process changes files
+        when = f"{draw.uniform(3, 9):.2f}s" if victim else str(draw.randint(1, 30))
+        ended = replace(work, arguments=two if ranks == 2 else one).run(when, ranks, victim)
+        ended.check()
         killed += ended.killed
-        if not ended.killed:
-            # the first process changes files; another one may have nothing left to be killed at
-            assert not any(ended.codes), "\n".join(ended.said)
     work.run().check()
+    print(f"seed {seed}: {killed} kills")
     found, expected = left_behind(work.folder), left_behind(finished)
-    assert found["skipped"] == expected["skipped"], f"seed {seed}, {killed} kills"
+    assert found["skipped"] == expected["skipped"], f"seed {seed}"
     for name in ("searched.safetensors", "trained.safetensors"):
         ours, theirs = load_file(work.folder / name), load_file(finished / name)
         assert ours.keys() == theirs.keys()
