@@ -510,3 +510,25 @@ def test_tensors_that_are_no_weights(family: str, change, said: str, command: Co
     assert f"{path}: weights that cannot be used" in complaint
     assert f"{key}: {said}" in complaint
     assert not (tmp_path / "out").exists()
+
+
+@needs_golden
+@pytest.mark.parametrize("family", ["vilt", "meter"])
+@pytest.mark.parametrize("part", ["weight", "bias"])
+def test_half_a_matching_head_is_none(family: str, part: str, command: Command, tmp_path: Path) -> None:
+    state = state_of(family, heads=("vqa", "itm"))
+    del state[f"itm_score.fc.{part}"]
+    path = write_checkpoint(tmp_path / "half.ckpt", family, state)
+    assert command("convert", path, tmp_path / "out", "--task", "vqa")[0] == 0
+    code, _, complaint = command("convert", path, tmp_path / "rank", "--task", "retrieval")
+    assert code == 2
+    assert "needs the 'rank' head" in complaint
+
+
+@needs_golden
+def test_a_block_of_too_many_digits_is_refused(command: Command, tmp_path: Path) -> None:
+    path = write_checkpoint(tmp_path / "das.ckpt", "vilt", state_of("vilt", adapters=True, heads=("vqa",)))
+    code, _, complaint = command("convert", path, tmp_path / "out", "--skip", "9" * 5000)
+    assert code == 2
+    assert "is the number of no block" in complaint
+    assert len(complaint) < 500

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from several_processes import environments, free_port
 from skiptune import InputError, TrainConfig
-from skiptune.core.distributed import alike, on_main, processes, rank
+from skiptune.core.distributed import alike, is_peer_failure, on_main, processes, rank
 from skiptune.core.errors import PeerError
 from skiptune.training.checkpoints import newest_checkpoint, save_checkpoint
 from skiptune.training.dataset import SharedBatches
@@ -223,3 +223,11 @@ def test_the_second_keeps_quiet_about_what_all_have_found() -> None:
 def test_alone_nothing_is_communicated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORLD_SIZE", "8")  # left over from elsewhere: no launcher sets it without LOCAL_RANK
     assert (processes(), on_main(lambda: 3)) == (1, 3)
+
+
+def test_what_torch_says_when_a_process_is_gone() -> None:
+    assert is_peer_failure(
+        RuntimeError("[/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:5806.")
+    )
+    assert not is_peer_failure(RuntimeError("shapes cannot be multiplied"))
+    assert not is_peer_failure(ValueError("Connection closed by peer"))

@@ -85,6 +85,8 @@ FIELDS = [
     ("vilt", "transformers_weights", "../other.safetensors"),
     ("vilt", "fusion_config", {"patch_embeddings": True}),
     ("meter", "text_config", "x"),
+    ("meter", "matching_loss", "false"),
+    ("vilt", "qkv_bias", 0),
     ("meter", "text_config.vocab_size", None),
     ("meter", "vision_config.patch_size", 10**30),
     ("meter", "num_attention_heads", 3),
@@ -103,7 +105,9 @@ def test_configurations(family: str, field: str, value: object, bases: dict[str,
     assert len(str(refused.value)) < 700
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"null", b"\xff\xfe", b'{"a": 1, "a": 2}', b"[" * 5000, b"{}"])
+@pytest.mark.parametrize(
+    "content", [b"", b"[]", b"null", b"\xff\xfe", b'{"a": 1, "a": 2}', b"[" * 5000, b"{}", b"7", b"\xef\xbb\xbf{}"]
+)
 def test_files_that_are_no_configurations(content: bytes, bases: dict[str, Path], tmp_path: Path) -> None:
     folder = shutil.copytree(bases["vilt"], tmp_path / "model")
     (folder / "config.json").write_bytes(content)

@@ -150,6 +150,8 @@ def test_weights_in_parts(copied: Any) -> None:
         index.write_text(json.dumps(content))
         assert f"{index}: no mapping 'weight_map'" in refusal(folder)
     index.write_text(json.dumps({"weight_map": weights}))
+    assert f"{index}: no mapping 'metadata' in it" in refusal(folder)
+    index.write_text(json.dumps({"metadata": {}, "weight_map": weights}))
     (folder / "two.safetensors").write_bytes(POINTER)
     assert f"{folder / 'two.safetensors'}: a pointer of Git LFS" in refusal(folder)
     (folder / "two.safetensors").unlink()
@@ -170,3 +172,14 @@ def test_a_slim_model_refuses_a_damaged_base(model_folder: Path, tmp_path: Path)
     (base / "model.safetensors").write_bytes(POINTER)
     with pytest.raises(InputError, match="a pointer of Git LFS"):
         load(slim)
+
+
+def test_layers_beyond_the_configuration_are_told(
+    copied: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, state = copied
+    save_file(state, folder / "model.safetensors")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    load_model(str(folder), "vqa", num_labels=2)
+    assert "weights of 1 layers are not used: vilt.encoder.layer.3;" in " ".join(capsys.readouterr().err.split())

@@ -304,6 +304,20 @@ def test_a_damaged_row_is_encoded_again(cache: EncoderCache, batch: Batch, capsy
     assert "differfromwhatwaswritten" in "".join(capsys.readouterr().err.split())
 
 
+@pytest.mark.parametrize("value", [-1, 2**40, 1.5, "text", b""])
+def test_a_row_of_another_type_is_encoded_again(cache: EncoderCache, batch: Batch, value: object) -> None:
+    """SQLite keeps a value's type beside it, in bits that can flip."""
+    model = make()
+    with cache.attached(model):
+        expected = logits(model, batch)
+    with closing(sqlite3.connect(cache.path)) as store:
+        store.execute("UPDATE outputs SET rows = ?", (value,))
+        store.commit()
+    with EncoderCache(cache.path).attached(model) as again:
+        assert torch.equal(logits(model, batch), expected)
+    assert (again.hits, again.misses) == (0, 6)
+
+
 def test_a_full_disk_names_the_file(cache: EncoderCache, batch: Batch) -> None:
     model = make()
 

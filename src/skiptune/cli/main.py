@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ..core.distributed import alike, leave, processes, rank
+from ..core.distributed import alike, is_peer_failure, leave, processes, rank
 from ..core.errors import InputError, PeerError, RunError
 from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from ..version import __version__
@@ -82,6 +82,9 @@ def main() -> None:
         typer.echo(f"failed: {error}", err=True)
         sys.exit(1)
     except Exception as error:
+        if processes() > 1 and is_peer_failure(error):
+            typer.echo("failed: another process of this job ended; run the same command again to go on", err=True)
+            sys.exit(1)
         if not (is_disk_failure(error) or is_memory_failure(error)):
             raise
         what = "a file could not be written" if is_disk_failure(error) else "there is not enough memory"

@@ -128,9 +128,10 @@ def with_rank_head(heads: Mapping[str, dict[str, Tensor]], matching: bool = Fals
 
     ``matching`` puts the matching head itself beside it, as the model's ``matching``.
     """
-    if "itm" not in heads:
+    kinds = ("weight", "bias")
+    if not {f"itm_score.{kind}" for kind in kinds} <= heads.get("itm", {}).keys():
         return dict(heads)
-    itm = {kind: heads["itm"][f"itm_score.{kind}"] for kind in ("weight", "bias")}
+    itm = {kind: heads["itm"][f"itm_score.{kind}"] for kind in kinds}
     rank = heads.get("rank", {f"rank_output.{kind}": rows[1:] for kind, rows in itm.items()})
     return {**heads, "rank": {**rank, **{f"matching.{kind}": rows for kind, rows in itm.items() if matching}}}
 

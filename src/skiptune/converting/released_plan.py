@@ -6,13 +6,16 @@ from torch import Tensor, argsort
 from transformers import PreTrainedModel
 
 from ..core.errors import InputError
-from ..core.validation import is_number
+from ..core.validation import is_number, shortened
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of
 from ..models.weight_files import dense_problem_of
 from ..plan import Plan
 from .build import released_blocks
 from .checkpoint_file import Checkpoint
+
+#: Digits that the number of a block may have.
+_DIGITS = 6
 
 
 def released_plan(model: PreTrainedModel, checkpoint: Checkpoint, skip: str | None = None) -> Plan:
@@ -76,4 +79,6 @@ def _named_blocks(model: PreTrainedModel, text: str) -> tuple[str, ...]:
         return ()
     if not names:
         raise InputError("skip: no block is named; --skip none keeps all of them")
-    return tuple(released_blocks(model, [int(name)])[0] if name.isdigit() else name for name in names)
+    if long := [name for name in names if name.isdecimal() and len(name) > _DIGITS]:
+        raise InputError(f"skip: {shortened(long[0])} is the number of no block")
+    return tuple(released_blocks(model, [int(name)])[0] if name.isdecimal() else name for name in names)

@@ -87,6 +87,13 @@ def alike(error: Exception) -> Exception:
     return error if rank() == 0 else PeerError(str(error))
 
 
+def is_peer_failure(error: BaseException) -> bool:
+    """Whether an exception of torch's means that another process of this job is gone."""
+    signs = ("Connection closed by peer", "Connection reset by peer", "Broken pipe", "Connection refused", "Timed out",
+             "remote process exited", "Socket closed", "recvVector failed")  # fmt: skip
+    return isinstance(error, RuntimeError) and any(sign in str(error) for sign in signs)
+
+
 def leave() -> None:
     """Leave the process group, at the end of a job."""
     if processes() > 1:

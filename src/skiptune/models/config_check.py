@@ -33,6 +33,7 @@ _RANGES = {
     "attention_probs_dropout_prob": (0.0, 1.0),
     "attention_dropout": (0.0, 1.0),
 }
+_FLAGS = ("matching_loss", "qkv_bias")
 _PARTS = ("text_config", "vision_config")
 #: Fields with which transformers reads other files than those of the directory, or changes its own code.
 _FOREIGN = ("quantization_config", "transformers_weights", "fusion_config", "distributed_config")
@@ -85,6 +86,8 @@ def _check_part(problems: Problems, path: str, part: Mapping[str, object]) -> No
             good, what = isinstance(value, Mapping), "a mapping"
         elif name == "max_image_length":
             good, what = value == -1 or is_number(value, 1, 10**6, whole=True), "-1 or a whole number of at least 1"
+        elif name in _FLAGS:
+            good, what = isinstance(value, bool), "true or false"
         elif name == "remove_last_layer":
             good, what = value is False, "false, which is all that is supported"
         else:

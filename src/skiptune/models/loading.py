@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -51,15 +53,17 @@ def load_config(name: str) -> Any:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name].config()
     found, kind = _loading(name, _config_fields)
-    if kind in MODEL_TYPES:
+    if kind in MODEL_TYPES or not isinstance(found, Mapping):
         refuse_odd_config(found, name)
-        return _loading(name, family_of_type(kind, name).config_class.from_pretrained)
+        return _loading(name, family_of_type(str(kind), name).config_class.from_pretrained)
     return _loading(name, lambda source: AutoConfig.from_pretrained(source, trust_remote_code=False))
 
 
 def _config_fields(source: str) -> tuple[object, str | None]:
     """The content of ``config.json``, and the ``model_type`` in it."""
     path = Path(source) / "config.json"
+    if path.is_file() and path.read_bytes()[: len(BOM_UTF8)] == BOM_UTF8:
+        raise InputError(f"{path}: begins with a byte-order mark, which transformers does not read; save it without")
     found = read_json(path) if path.is_file() else PreTrainedConfig.get_config_dict(source)[0]
     kind = found.get("model_type") if isinstance(found, dict) else None
     return found, kind if isinstance(kind, str) else None
@@ -140,7 +144,16 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
             "off, or name a model that has one (skiptune convert --task retrieval keeps it)"
         )
     refuse_not_finite(model.named_parameters(), source)
+    _tell_of_left_over_layers(source, report)
     return model, unread
+
+
+def _tell_of_left_over_layers(source: str, report: Mapping[str, Iterable[Any]]) -> None:
+    """Say which layers a checkpoint has beyond those that its configuration describes."""
+    layers = {match[1] for key in report["unexpected_keys"] if (match := re.match(r"(.+?\.\d+)\.", str(key)))}
+    if layers:
+        some = ", ".join(sorted(layers)[:3])
+        say_once(f"{source}: weights of {len(layers)} layers are not used: {some}; is its config.json its own?")
 
 
 def load_pruned(

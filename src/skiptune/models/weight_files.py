@@ -58,6 +58,8 @@ def _shards(index: Path) -> list[str]:
             raise InputError(f"{index}: {name!r} is not a file of this directory; edited?")
         if not (index.parent / name).is_file():
             raise InputError(f"{index.parent / name}: no such file, and {index.name} names it; copy all parts")
+    if not isinstance(content.get("metadata"), dict):  # transformers reads it
+        raise InputError(f"{index}: no mapping 'metadata' in it; add \"metadata\": {{}}")
     return sorted(set(names.values()))
 
 

@@ -139,7 +139,7 @@ class _Lookup:
         found = self.store.execute(f"SELECT rows FROM {_TABLE} WHERE key = ?", (key,)).fetchone()
         if found is None:
             return None
-        stored = bytes(found[0])
+        stored = found[0] if isinstance(found[0], bytes) else b""  # a flipped bit can turn it into a number
         if stored[:_DIGEST] != _digest(key, stored[_DIGEST:]):
             say_once(f"{self.cache.path}: rows differ from what was written; they are encoded again")
             return None
