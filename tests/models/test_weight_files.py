@@ -182,4 +182,6 @@ def test_layers_beyond_the_configuration_are_told(
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     load_model(str(folder), "vqa", num_labels=2)
-    assert "weights of 1 layers are not used: vilt.encoder.layer.3;" in " ".join(capsys.readouterr().err.split())
+    assert "leaves out 1 of the layers in its weights: vilt.encoder.layer.3" in " ".join(
+        capsys.readouterr().err.split()
+    )

@@ -153,7 +153,7 @@ def _tell_of_left_over_layers(source: str, report: Mapping[str, Iterable[Any]]) 
     layers = {match[1] for key in report["unexpected_keys"] if (match := re.match(r"(.+?\.\d+)\.", str(key)))}
     if layers:
         some = ", ".join(sorted(layers)[:3])
-        say_once(f"{source}: weights of {len(layers)} layers are not used: {some}; is its config.json its own?")
+        say_once(f"{source}: its config.json leaves out {len(layers)} of the layers in its weights: {some}")
 
 
 def load_pruned(
