@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from ..core.errors import InputError
-from ..data.readers.collecting import RowChecks
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from .classification import Labelled
 from .task import Check, ConfigFields, TaskSettings, as_records, refuse_unless
+
+if TYPE_CHECKING:
+    from ..data.readers.collecting import RowChecks
 
 #: NLVR2's split-set-pair-sentence, and NLVR's split-set-sample-drawing.
 _IDENTIFIER = re.compile(r"([a-z]+\d?-\d+)-\d+-(\d+)")
