@@ -110,7 +110,7 @@ def refuse_broken_seal(content: Mapping[str, Any], path: Path) -> None:
 
 def _values_sha256(values: Mapping[str, Any]) -> str:
     """Of the values as JSON has them, in the order of their names."""
-    plain = json.loads(json.dumps(values, allow_nan=False))
+    plain = json.loads(json.dumps(values))  # infinity, which is never written, is another value
     return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()
 
 
