@@ -282,6 +282,7 @@ def command_lines(workspace: Workspace) -> st.SearchStrategy[BadInput]:
         options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         for _ in range(draw(st.integers(0, 3)) if options else 0):
             arguments += [draw(st.sampled_from(options)), draw(st.one_of(places, safe))]
-        return BadInput("command", (name, *arguments))
+        quick = ("--repeats", "2", "--warmup", "0", "--no-memory") if name == "bench" else ()
+        return BadInput("command", (name, *arguments, *quick))
 
     return make()
