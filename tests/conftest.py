@@ -15,6 +15,7 @@ os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
 import json
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from skiptune import Record, SkipConfig, Vqa, insert, load_model, load_processor, read_jsonl, split_by_image
+from skiptune.cli.main import main
 
 torch.set_num_threads(1)
 os.fsync = lambda descriptor: None  # no test outlives a loss of power, and waiting for the disk takes time
@@ -35,6 +37,7 @@ COLOURS = {"red": (220, 20, 20), "green": (20, 200, 20), "blue": (20, 20, 220), 
 QUESTIONS = ("what colour is it?", "which colour is the square in the picture?", "colour?")
 MODEL = "vilt-tiny"
 MakeModel = Callable[..., PreTrainedModel]
+Call = Callable[..., tuple[int, str, str]]
 
 
 def draw_square(path: Path, number: int) -> str:
@@ -120,6 +123,21 @@ def base_folder(task: Vqa, tmp_path_factory: pytest.TempPathFactory) -> Path:
     load_model(MODEL, task.model_class, **task.model_changes()).save_pretrained(folder)
     task.processor.save_pretrained(folder)
     return folder
+
+
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
+    """``call("run", "recipe.yaml")`` in this process: exit code, standard output and standard error."""
+
+    def run(*arguments: str | Path) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["skiptune", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capfd.readouterr()
+        return int(ended.value.code or 0), out, " ".join(err.split())
+
+    return run
 
 
 @pytest.fixture

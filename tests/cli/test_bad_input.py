@@ -21,29 +21,12 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
-from conftest import draw_square, write_recipe
+from conftest import Call, draw_square, write_recipe
 from skiptune import InputError, SkipConfig, export, insert, load_model, read_recipe
 from skiptune.cli.main import main
 from skiptune.core.validated import Validated
 from skiptune.exporting import hub
 from skiptune.running.recipe import Recipe
-
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """``call("run", "recipe.yaml")`` in this process: exit code, standard output and standard error."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["skiptune", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, " ".join(err.split())
-
-    return run
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from conftest import draw_square
+from conftest import Call, draw_square
 from skiptune import (
     Entailment,
     InputError,
@@ -29,7 +28,6 @@ from skiptune import (
     load_task,
     predict,
 )
-from skiptune.cli.main import main
 from skiptune.data.data_config import DataConfig
 from skiptune.data.parts import read_parts
 from skiptune.running.recipe import Recipe
@@ -40,22 +38,6 @@ from skiptune.tasks.task import Task
 CASES = Path(__file__).parents[3] / "shared" / "cases"
 needs_cases = pytest.mark.skipif(not CASES.is_dir(), reason="the small inputs are not beside the checkout")
 COLOURS = ("blue", "gray", "green", "red", "what")
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Call:
-    """``call("evaluate", …)`` in this process: exit code, standard output and standard error."""
-
-    def run(*arguments: str | Path) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["skiptune", *map(str, arguments)])
-        capfd.readouterr()
-        with pytest.raises(SystemExit) as ended:
-            main()
-        out, err = capfd.readouterr()
-        return int(ended.value.code or 0), out, " ".join(err.split())
-
-    return run
 
 
 @pytest.fixture(scope="module")

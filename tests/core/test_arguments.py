@@ -21,6 +21,8 @@ def test_every_wrong_argument_is_named_at_once() -> None:
         "  - plan: 'plan.json' is not a Plan",
         "  - model: a list is not a Plan or None",
     ]
+    with pytest.raises(st.InputError, match="plan: a number of thousands of digits is not a Plan"):
+        expect("verb", plan=(10**5000, st.Plan))
 
 
 WRONG: dict[str, tuple[Callable[..., Any], str]] = {

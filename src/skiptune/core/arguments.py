@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .validation import Problems, shortened
+from .shown import shown
+from .validation import Problems
 
 
 def expect(function: str, **arguments: tuple[object, type | tuple[type, ...]]) -> None:
@@ -20,13 +21,13 @@ def expect(function: str, **arguments: tuple[object, type | tuple[type, ...]]) -
     problems = Problems(f"skiptune.{function}")
     for name, (value, kinds) in arguments.items():
         if not isinstance(value, kinds):
-            problems.add(f"{name}: {shortened(_quoted(value))} is not {_listed(kinds)}")
+            problems.add(f"{name}: {_quoted(value)} is not {_listed(kinds)}")
     problems.raise_any()
 
 
 def _quoted(value: Any) -> str:
     """What was given; of large objects the type only."""
-    return repr(value) if isinstance(value, str | int | float | bytes | None) else _with_article(type(value).__name__)
+    return shown(value) if isinstance(value, str | int | float | bytes | None) else _with_article(type(value).__name__)
 
 
 def _listed(kinds: type | tuple[type, ...]) -> str:

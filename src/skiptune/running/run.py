@@ -120,14 +120,15 @@ class Run:
         """What the run is given, checked; ``None`` if it is kept already."""
         check_records(self.recipe, self.data)
         check_steps(self.recipe, len(self.data.train))
-        inputs, kept = inputs_of(self.recipe, self.data, self.task), read_inputs(self.folder) if begun else None
+        inputs = inputs_of(self.recipe, self.data, self.task)
+        kept = read_inputs(self.folder) if begun else None
         if kept is not None:
             kept.refuse_other(inputs, self.recipe)
         elif begun:
             say_once(f"{self.folder}: begun by a version that kept no digests; what it left is used unchecked")
         if not (self.folder / "plan.json").is_file():
             check_models(self.models, self.experiment)
-        return inputs if kept is None else None
+        return None if kept is not None else inputs
 
     def all(self) -> Results:
         """Do all steps that are not done yet; returns the content of ``results.json``."""
