@@ -35,7 +35,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         ],
     ),
     "daquar": (
-        str(HERE.parent / "recipes" / "daquar.yaml"),
+        "daquar",
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
         [
             "train.epochs=4",
@@ -45,7 +45,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         ],
     ),
     "flickr8k": (
-        str(HERE.parent / "recipes" / "flickr8k.yaml"),
+        "flickr8k",
         {"train": "train.jsonl", "images": "images", "test": "dev.jsonl"},
         [
             "train.max_steps=60",
@@ -58,7 +58,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
         ],
     ),
     "nlvr": (
-        str(HERE.parent / "recipes" / "nlvr.yaml"),
+        "nlvr",
         {"train": "dev.jsonl", "images": "images"},
         [
             "train.max_steps=150",

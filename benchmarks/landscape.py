@@ -77,7 +77,7 @@ def setting(name: str, questions: int = 1024) -> Setting:
     changes = [f"adapters={ADAPTERS}", "model=vilt-scenes", "data.validation_share=0.1"]
     recipe = "easy-vqa-demo"
     if name == "daquar":
-        recipe = "recipes/daquar.yaml"
+        recipe = "daquar"
         changes += [
             f"data.train={SHARED / 'daquar' / 'train.jsonl'}",
             f"data.images={SHARED / 'daquar' / 'images'}",

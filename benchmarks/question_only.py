@@ -59,7 +59,7 @@ def measured(data: Path) -> dict[str, dict[str, float | int]]:
         found["daquar"] = {"accuracy": by_question(train, test), "count": len(test)}
     if (data / "nlvr").is_dir():
         files = {"train": str(data / "nlvr" / "dev.jsonl"), "images": str(data / "nlvr" / "images")}
-        config = DataConfig(name="nlvr", test_share=0.15, validation_share=0.15, **files)  # as recipes/nlvr.yaml
+        config = DataConfig(name="nlvr", test_share=0.15, validation_share=0.15, **files)  # as the recipe nlvr
         test = read_parts(config, seed=0).test
         accuracy = sum(record.label or 0 for record in test) / len(test)
         found["nlvr, always true"] = {"accuracy": accuracy, "count": len(test)}

@@ -18,7 +18,7 @@ from notebook_pages import page_of
 
 ROOT = Path(__file__).parents[2]
 #: Files outside ``docs/`` that pages may link to.
-LINKED = ("benchmarks/*.py", "benchmarks/results/*", "recipes/**/*.yaml", "src/skiptune/recipes/*.yaml", "CHANGELOG.md")
+LINKED = ("benchmarks/*.py", "benchmarks/results/*", "src/skiptune/recipes/**/*.yaml", "CHANGELOG.md")
 LINKED += ("CONTRIBUTING.md", "LICENSE")
 #: Where those are that are pages of the site, too.
 TOP = ("benchmarks/", "CHANGELOG.md", "CONTRIBUTING.md")

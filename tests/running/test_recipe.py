@@ -15,7 +15,6 @@ from skiptune.families.registry import families
 from skiptune.running.recipe import with_preset
 from skiptune.running.run import Run
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 FAMILY = {family.name: family for family in families()}
 ADAPTERS = {"block_adapters": 5, "poolers": 5}
 #: Recipe → learning rate, its factors, and examples of an optimizer step (METHOD: "Released settings").
@@ -36,7 +35,7 @@ def write(path: Path, **content: Any) -> Path:
 
 @pytest.mark.parametrize("name", RELEASED)
 def test_paper_recipes_have_the_released_numbers(name: str) -> None:
-    read = read_recipe(RECIPES / "paper" / f"{name}.yaml")
+    read = read_recipe(f"paper/{name}")
     recipe = with_preset(read, FAMILY[name.partition("-")[0]])
     rate, factors, batch = RELEASED[name]
     training = recipe.train

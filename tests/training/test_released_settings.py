@@ -23,7 +23,6 @@ from skiptune.training.optimizer import optimizer_groups
 from skiptune.training.schedule import Stretch
 from skiptune.training.trainer import SkipTrainer, training_arguments
 
-RECIPES = Path(__file__).parents[2] / "recipes"
 FAMILY = {family.name: family for family in families()}
 
 
@@ -54,7 +53,7 @@ NO_DECAY = [f"{norm}.{kind}" for norm in ("LayerNorm", "norm", "norm1", "norm2")
 
 
 def paper(name: str) -> Recipe:
-    return with_preset(read_recipe(RECIPES / "paper" / f"{name}.yaml"), FAMILY[name.partition("-")[0]])
+    return with_preset(read_recipe(f"paper/{name}"), FAMILY[name.partition("-")[0]])
 
 
 def factor(released: str, row: Run) -> float:
@@ -133,7 +132,7 @@ def test_a_recipe_has_the_rest_of_the_table(name: str) -> None:
     assert (training.augment, training.max_grad_norm) == ({"n": 2, "m": 9}, 0)
     released = FAMILY[name.partition("-")[0]].released[recipe.task]
     assert (released.image_size, released.text_length) == (row.image, row.text)
-    default = read_recipe(RECIPES / "default" / f"{name}.yaml").train
+    default = read_recipe(f"default/{name}").train
     assert default == training
 
 

@@ -16,6 +16,7 @@ from .compare_command import compare
 from .evaluate_command import evaluate
 from .measure_commands import bench, cost
 from .model_commands import convert, models, pretrain
+from .recipes_command import recipes
 from .run_commands import report, run, search, train
 from .slim_commands import export, predict
 
@@ -56,7 +57,7 @@ def _options(
 
 # in the order in which ``skiptune --help`` lists them
 for _command in (
-    run, search, compare, train, evaluate, export, convert, predict, cost, bench, models, report, pretrain
+    run, recipes, search, compare, train, evaluate, export, convert, predict, cost, bench, models, report, pretrain
 ):  # fmt: skip
     app.command()(_command)
 

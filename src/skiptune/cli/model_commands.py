@@ -18,15 +18,12 @@ def models(as_json: JsonOption = False) -> None:
     """List embedded models, architectures for costs and timings, and packaged recipes."""
     from ..models.architectures import ARCHITECTURES
     from ..models.embedded import EMBEDDED
-    from ..running.packaged_recipes import packaged_recipes
+    from ..running.packaged_recipes import recipe_lines
 
-    recipes = {
-        name: path.read_text(encoding="utf-8").splitlines()[1].lstrip("# ") for name, path in packaged_recipes().items()
-    }
     found = {
         "embedded": {name: model.description for name, model in EMBEDDED.items()},
         "architectures": {name: model.description for name, model in ARCHITECTURES.items()},
-        "recipes": recipes,
+        "recipes": recipe_lines(),
     }
     if as_json:
         paths = {name: str(model.path) if model.installed else None for name, model in EMBEDDED.items()}
@@ -34,10 +31,11 @@ def models(as_json: JsonOption = False) -> None:
         return
     for title, entries in found.items():
         typer.echo(f"{title}:")
+        wide = max(map(len, entries))
         for name, text in entries.items():
-            typer.echo(f"  {name:<16} {text}")
+            typer.echo(f"  {name:<{wide}} {text}")
             if name in EMBEDDED and not EMBEDDED[name].installed:
-                typer.echo(f"  {'':<16} not installed; run: {EMBEDDED[name].how_to_install}")
+                typer.echo(f"  {'':<{wide}} not installed; run: {EMBEDDED[name].how_to_install}")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -18,6 +18,23 @@ _BOUNDS = ("ge", "gt", "le", "lt", "min_length")
 _NOUNS = {str: "a text", bool: "true or false", dict: "a mapping", tuple: "a list", list: "a list"}
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """Checks that a text is in a table whose names no type lists."""
+
+    names: Iterable[str]
+
+    def __call__(self, name: str) -> str:
+        """The name.
+
+        Raises:
+            ValueError: the table does not have it.
+        """
+        if name not in self.names:
+            raise ValueError(f"{name!r}{nearest(name, self.names)}")
+        return name
+
+
 @dataclass
 class _Place:
     """A field inside a model: its path, and the valid values of its type."""
@@ -26,6 +43,7 @@ class _Place:
     kind: Any
     bounds: dict[str, float]
     description: str | None = None
+    names: tuple[str, ...] = ()
     optional: bool = False
 
     def unwrap(self) -> None:
@@ -43,6 +61,8 @@ class _Place:
 
     def read(self, metadata: tuple[Any, ...] | list[Any]) -> None:
         for entry in metadata:
+            if isinstance(entry, AfterValidator) and isinstance(entry.func, OneOf):
+                self.names = tuple(map(str, entry.func.names))
             if isinstance(entry, FieldInfo):
                 self.description = self.description or entry.description
                 self.read(entry.metadata)
@@ -74,6 +94,25 @@ class _Place:
             text = "a mapping" if model else _NOUNS.get(plain, "valid")
             text += " with an entry" if self.bounds.get("min_length") == 1 else ""
         return text + ", or null" * self.optional
+
+
+def valid_values(field: FieldInfo) -> str:
+    """What a field may be, for a list of fields: ``a whole number of at least 1, or null``; ``one of a, b``."""
+    return _valid(_Place([], None, {}).enter(field.annotation, None, field))
+
+
+def _valid(place: _Place) -> str:
+    names = get_args(place.kind) if get_origin(place.kind) is Literal else place.names
+    inner = [place.enter(kind) for kind in get_args(place.kind) if kind is not Ellipsis]
+    if names:
+        text = f"one of {', '.join(map(str, names))}"
+    elif get_origin(place.kind) is dict and place.description is None and inner[1].kind is not Any:
+        text = f"a mapping from {_valid(inner[0])} to {_valid(inner[1])}"
+    elif get_origin(place.kind) is tuple and place.description is None:
+        text = f"a list; each entry {_valid(inner[0])}"
+    else:
+        text = place.expected()
+    return text + ", or null" * (place.optional and "null" not in text)
 
 
 def field_errors(error: ValidationError, model: type[BaseModel]) -> list[str]:

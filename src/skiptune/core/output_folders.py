@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from .errors import InputError
+from .files import write_text
 from .temporaries import is_temporary
 
 
@@ -56,3 +57,22 @@ def make_output_folder(folder: Path, field: str = "") -> None:
     except OSError as error:
         name = f"{field}: {folder}" if field else f"{folder}:"
         raise InputError(f"{name} cannot be made ({error.strerror}); name another one") from None
+
+
+def write_new_text(path: Path, text: str, force: bool = False) -> None:
+    """Write a UTF-8 text file that a user names.
+
+    Args:
+        path: the file.
+        text: its content.
+        force: replace a file that is there.
+
+    Raises:
+        InputError: there is something, and ``force`` is not given, or it is a directory.
+        RunError: the disk is full or not writable.
+    """
+    if path.is_dir():
+        raise InputError(f"{path}: a directory is in the way; name a file")
+    if path.exists() and not force:
+        raise InputError(f"{path}: is there already; name another file, or replace it with --force")
+    write_text(behind_links(path), text)

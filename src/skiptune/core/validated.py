@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError
-from .field_errors import field_errors
-from .validation import LARGEST, Problems, nearest
+from .field_errors import OneOf, field_errors
+from .validation import LARGEST, Problems
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -41,13 +41,7 @@ Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
 
 def one_of(names: Iterable[str]) -> AfterValidator:
     """For ``Annotated[str, one_of(TABLE)]``: a text that is in a table whose names no type lists."""
-
-    def known(name: str) -> str:
-        if name not in names:
-            raise ValueError(f"{name!r}{nearest(name, names)}")
-        return name
-
-    return AfterValidator(known)
+    return AfterValidator(OneOf(names))
 
 
 def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:

@@ -41,7 +41,10 @@ class CompareConfig(Validated):
             ``-0.25``; ``None``: 1 to 6 blocks where the recipe's budget is a number of blocks, else none.
         learning_rate_factors: method → factor of the recipe's learning rate for the parts that the method trains,
             without the head (``head``: its head).
-        prompt_length, parallel_width, parallel_scale: see :class:`skiptune.methods.method.Setup`.
+        prompt_length: number of learnt tokens at each place, for prompts.
+        parallel_width: bottleneck of scaled parallel adapters; ``None``: as many parameters as the block adapters would
+            have in a block.
+        parallel_scale: factor of their output.
     """
 
     methods: Several[MethodName] = Field(default=USUAL, min_length=1)

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 class TimingConfig(Validated):
-    """Latency measured at the end of a run: batch sizes and how often each model takes its turn."""
+    """Latency measured at the end of a run.
+
+    Attributes:
+        batch_sizes: examples in a batch; each is timed.
+        repeats: how often each model takes its turn.
+    """
 
     batch_sizes: Several[Count] = Field(default=(1, 32), min_length=1)
     repeats: int = Field(default=20, ge=2, le=LARGEST)

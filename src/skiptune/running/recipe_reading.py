@@ -24,16 +24,17 @@ _KINDS = {str: "a text", list: "a list", int: "a number", float: "a number"}
 def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str | None = None) -> Recipe:
     """Read a recipe from a file, or a packaged one by name.
 
-    Paths in the file are relative to the file; paths in ``overrides`` (``section.field=value``) and ``output`` to the
-    working directory. Of several overrides of one field the last counts.
+    Paths in the file are relative to the file; those of a packaged recipe, paths in ``overrides``
+    (``section.field=value``) and ``output`` to the working directory. Of several overrides of one field the last
+    counts.
 
     Raises:
         InputError: every problem of the recipe in one message, with the nearest valid name for a typo.
     """
     packaged = packaged_recipes()
-    path = Path(source)
+    path, folder = Path(source), Path(source).parent
     if not path.is_file() and str(source) in packaged:
-        path = packaged[str(source)]
+        path, folder = packaged[str(source)], Path()
     if not is_text(str(source)) or not path.exists():
         raise InputError(f"{source}: no such file or packaged recipe{nearest(str(source), packaged)}")
     text = read_text(path, _LARGEST)
@@ -43,7 +44,7 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
     if not isinstance(values, dict):
         kind = _KINDS.get(type(values), "a single value")
         raise InputError(f"{source}: expected a mapping with output, model, data, …; found {kind}")
-    values = _absolute(values, path.parent)
+    values = _absolute(values, folder)
     problems = Problems(f"{source} is not a valid recipe")
     for override in overrides:
         _override(values, override, problems)
