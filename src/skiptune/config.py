@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from .core.validated import Count, NonNegative, Number, Seed, Validated, one_of
+from .core.validated import Count, NonNegative, Number, Seed, Validated
 from .core.validation import Problems, is_number
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
@@ -17,10 +17,11 @@ StrategyName = Literal[
 ]
 Scope = Literal["fusion", "global"]
 Start = Literal["zero", "paper", "fit"]
+Group = Literal["block_adapters", "skip_adapters", "small_parts", "head", "body"]
 #: Parameter groups, in the order they are reported.
-GROUPS = ("block_adapters", "skip_adapters", "small_parts", "head", "body")
+GROUPS: tuple[Group, ...] = get_args(Group)
 #: Those that can have a learning rate of their own; poolers are a part of the small parts.
-RATES = (*GROUPS, "poolers")
+Rate = Literal[Group, "poolers"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 Reduction = Annotated[Number, Field(gt=-1, lt=0, description="between -1 and 0 (a reduction is negative, e.g. -0.25)")]
 
@@ -177,13 +178,13 @@ class TrainConfig(Validated):
     batch_size: Count = 32
     gradient_accumulation: Count = 1
     learning_rate: Number = Field(default=1e-3, ge=0, le=1e3)
-    learning_rate_factors: dict[Annotated[str, one_of(RATES)], NonNegative] = Field(default={})
+    learning_rate_factors: dict[Rate, NonNegative] = Field(default={})
     weight_decay: Number = Field(default=0.01, ge=0, le=1e3)
     warmup_ratio: Number = Field(default=0.1, ge=0, le=1)
     max_grad_norm: NonNegative = 1.0
     save_steps: Count | None = None
     workers: int = Field(default=0, ge=0, le=256)
-    augment: dict[Annotated[str, one_of(("n", "m"))], Number] = Field(default={})
+    augment: dict[Literal["n", "m"], Number] = Field(default={})
     seed: Seed = 0
     decayed: Literal["matrices", "paper"] = "matrices"
 

@@ -37,7 +37,7 @@ def lines(kind: Any, values: object) -> list[str]:
         ("learning_rate_factors", [1], "learning_rate_factors: [1] is not a mapping"),
         ("learning_rate_factors", {"head": -1}, "learning_rate_factors.head: -1 is not a number of at least 0"),
         ("learning_rate_factors", {"haed": 1}, "learning_rate_factors.haed: unknown field; did you mean 'head'?"),
-        ("learning_rate_factors", {1: 1}, "learning_rate_factors.1: 1 is not a text"),
+        ("augment", {1: 1}, "augment.1: unknown field; valid: n, m"),
         ("augment", {"n": 0}, "augment.n: 0 is not a whole number in [1, 100]"),
         ("seed", -1, "seed: -1 is not a whole number in [0, 2147483647]"),
         ("seed", 10**20, "seed: 100000000000000000000 is not a whole number in [0, 2147483647]"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,7 @@ from conftest import COLOURS, MODEL, draw_square
 from skiptune import InputError, Vqa, load_processor
 from skiptune.data.data_config import DataConfig
 from skiptune.data.parts import read_for_evaluation, read_parts
-from skiptune.data.readers.formats import SOURCES
+from skiptune.data.readers.formats import SOURCES, Format
 
 
 @pytest.fixture
@@ -207,3 +208,7 @@ def test_rows_of_another_task_are_bad_rows_of_a_run(data_folder: Path, tmp_path:
     assert data.bad_rows["train"][0].startswith("line 145: task 'vqa' needs records with a question")
     assert all(record.text for part in (data.train, data.validation) for record in part)
     assert "line 145" in (tmp_path / "logs" / "bad-train.log").read_text()
+
+
+def test_every_format_has_a_reader() -> None:
+    assert set(SOURCES) == set(get_args(Format))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Literal
 
 import torch
 from pydantic import Field, field_validator
 
-from ..core.validated import Count, Pair, Several, Validated, one_of
+from ..core.validated import Count, Pair, Several, Validated
 from ..core.validation import LARGEST
 
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+Dtype = Literal["float32", "bfloat16", "float16"]
+DTYPES: dict[Dtype, torch.dtype] = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class BenchConfig(Validated):
@@ -35,8 +36,8 @@ class BenchConfig(Validated):
     image_size: Pair[Count] | None = None
     text_length: Count | None = None
     threads: Count | None = None
-    dtype: Annotated[str, one_of(DTYPES)] = "float32"
-    device: Annotated[str, one_of(("cpu", "cuda"))] = "cpu"
+    dtype: Dtype = "float32"
+    device: Literal["cpu", "cuda"] = "cpu"
     labels: int = Field(default=3129, ge=2, le=LARGEST)
     memory: bool = True
 

@@ -167,7 +167,7 @@ class MethodComparison:
         model = self.run.fresh_model(fitted=False)
         family, blocks = family_of(model), len(blocks_of(model))
         refusals = {name: METHODS[name].refusal(family) for name in recipe.compare.methods}
-        left_out = {name: why for name, why in refusals.items() if why is not None}
+        left_out: dict[str, str] = {name: why for name, why in refusals.items() if why is not None}
         for name, why in left_out.items():
             console.print(f"left out: {name}: {why}")
         usable = [name for name in recipe.compare.methods if name not in left_out]

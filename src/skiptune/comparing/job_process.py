@@ -74,7 +74,7 @@ def work(folder: Path) -> JobResult:
         found = evaluate(slim, task, data.held_out[part], title=part)
     evaluate_s = time.perf_counter() - started
     macs = count_macs(slim, example_inputs(slim, job.image_size, job.text_length))
-    factors = recipe.train.learning_rate_factors
+    factors = dict[str, float](recipe.train.learning_rate_factors.items())
     own = {group: recipe.train.learning_rate * factors.get(group, 1.0) for group in method.own}
     return JobResult(
         method=method.name,

@@ -10,7 +10,7 @@ from ..config import Budget
 from ..core.digests import check_recorded
 from ..core.text_files import read_json
 from ..core.validation import Problems
-from ..methods.compare_config import CompareConfig
+from ..methods.compare_config import CompareConfig, MethodName
 from ..methods.registry import METHODS
 from ..running.begun_run import filled_in
 from ..running.method_recipe import method_recipe
@@ -33,7 +33,7 @@ class Job:
         seed: of data order, new weights, validation part and plans.
     """
 
-    method: str
+    method: MethodName
     budget: Budget | None
     seed: int
 
@@ -63,7 +63,7 @@ def budgets_of(recipe: Recipe, blocks: int) -> list[Budget]:
     return [recipe.budget, *(budget for budget in found if budget != recipe.budget)]
 
 
-def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[str]) -> list[Job]:
+def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[MethodName]) -> list[Job]:
     """All jobs, seed by seed, so that there is a complete table early; further budgets come last.
 
     Args:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -18,23 +18,6 @@ _BOUNDS = ("ge", "gt", "le", "lt", "min_length")
 _NOUNS = {str: "a text", bool: "true or false", dict: "a mapping", tuple: "a list", list: "a list"}
 
 
-@dataclass(frozen=True)
-class OneOf:
-    """Checks that a text is in a table whose names no type lists."""
-
-    names: Iterable[str]
-
-    def __call__(self, name: str) -> str:
-        """The name.
-
-        Raises:
-            ValueError: the table does not have it.
-        """
-        if name not in self.names:
-            raise ValueError(f"{name!r}{nearest(name, self.names)}")
-        return name
-
-
 @dataclass
 class _Place:
     """A field inside a model: its path, and the valid values of its type."""
@@ -43,7 +26,6 @@ class _Place:
     kind: Any
     bounds: dict[str, float]
     description: str | None = None
-    names: tuple[str, ...] = ()
     optional: bool = False
 
     def unwrap(self) -> None:
@@ -61,8 +43,6 @@ class _Place:
 
     def read(self, metadata: tuple[Any, ...] | list[Any]) -> None:
         for entry in metadata:
-            if isinstance(entry, AfterValidator) and isinstance(entry.func, OneOf):
-                self.names = tuple(map(str, entry.func.names))
             if isinstance(entry, FieldInfo):
                 self.description = self.description or entry.description
                 self.read(entry.metadata)
@@ -102,10 +82,9 @@ def valid_values(field: FieldInfo) -> str:
 
 
 def _valid(place: _Place) -> str:
-    names = get_args(place.kind) if get_origin(place.kind) is Literal else place.names
     inner = [place.enter(kind) for kind in get_args(place.kind) if kind is not Ellipsis]
-    if names:
-        text = f"one of {', '.join(map(str, names))}"
+    if get_origin(place.kind) is Literal:
+        text = f"one of {', '.join(map(str, get_args(place.kind)))}"
     elif get_origin(place.kind) is dict and place.description is None and inner[1].kind is not Any:
         text = f"a mapping from {_valid(inner[0])} to {_valid(inner[1])}"
     elif get_origin(place.kind) is tuple and place.description is None:
@@ -144,12 +123,11 @@ def _lines(entry: ErrorDetails, place: _Place, path: str) -> Iterator[str]:
         yield f"{path}: missing"
     elif kind == "value_error":
         raised = entry["ctx"]["error"]
-        if entry["loc"][-1:] == ("[key]",):
-            yield f"{path}: unknown field{str(raised).removeprefix(repr(value))}"
-            return
         # an InputError is about the fields inside and names them, another error is about the value as a whole
         between = "." if isinstance(raised, InputError) else ": "
         yield from (f"{path}{between}{line}" if path else line for line in problem_lines(raised))
+    elif get_origin(place.kind) is Literal and entry["loc"][-1:] == ("[key]",):
+        yield f"{path}: unknown field{nearest(shortened(str(value)), get_args(place.kind))}"
     elif get_origin(place.kind) is Literal:
         yield f"{path}: {shortened(repr(value))}{nearest(shortened(str(value)), get_args(place.kind))}"
     elif not path:

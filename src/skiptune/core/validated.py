@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from .errors import InputError
-from .field_errors import OneOf, field_errors
+from .field_errors import field_errors
 from .validation import LARGEST, Problems
 
 if TYPE_CHECKING:
@@ -37,11 +37,6 @@ def _as_tuple(value: object) -> object:
 Several = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
 #: Two values, likewise.
 Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
-
-
-def one_of(names: Iterable[str]) -> AfterValidator:
-    """For ``Annotated[str, one_of(TABLE)]``: a text that is in a table whose names no type lists."""
-    return AfterValidator(OneOf(names))
 
 
 def _raising_input_errors(init: Callable[..., None]) -> Callable[..., None]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ..core.validated import Count, Number, Several, Text, Validated, one_of
-from .readers.formats import SOURCES, Files
+from ..core.validated import Count, Number, Several, Text, Validated
+from .readers.formats import SOURCES, Files, Format
 
 PARTS = ("train", "validation", "test")
 #: The set that comes with a package of its own and needs no files.
-EMBEDDED_SET = "easy-vqa"
+EmbeddedSet = Literal["easy-vqa"]
+EMBEDDED_SET: EmbeddedSet = "easy-vqa"
 #: Fields of a part beside its path; those of the other parts begin with the part's name.
 _FILES = ("images", "annotations", "split")
 #: Part → the split of it that a Karpathy file has.
@@ -64,7 +65,7 @@ class DataConfig(Validated):
             usual for the 3,129 labels. Tables of ``arrow`` that carry labels were counted already.
     """
 
-    name: Annotated[str, one_of((EMBEDDED_SET, *SOURCES))] = EMBEDDED_SET
+    name: Literal[EmbeddedSet, Format] = EMBEDDED_SET
     train: Paths | None = None
     images: Text | None = None
     annotations: Text | None = None
@@ -97,7 +98,7 @@ class DataConfig(Validated):
             raise ValueError("files are read with another name, e.g. jsonl")
         if name not in SOURCES:
             return value
-        source = SOURCES[name]
+        source = SOURCES[str(name)]
         if value is None and (entry == "train" or (info.field_name in source.needs and entry != "split")):
             raise ValueError(f"missing; name: {name} needs it")  # Karpathy's parts have split names of their own
         if entry in PARTS and isinstance(value, tuple) and name != "arrow":

@@ -147,7 +147,7 @@ def read_for_evaluation(
     if name == EMBEDDED_SET:
         DataConfig(name=name, **given)
         return read_easy_vqa("test")
-    files = DataConfig(name=name, train=path, **given).files("train", log)
+    files = DataConfig.from_dict({"name": name, "train": path, **given}).files("train", log)
     if files is None:
         raise InputError(f"{name}: nothing to read")
     return SOURCES[name].read(replace(files, of_task=row_checks or {}))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, get_args
 
 from pydantic import Field, field_validator
 
 from ..config import SkipConfig, Width
-from ..core.validated import NonNegative, Seed, Several, Validated, one_of
+from ..core.validated import NonNegative, Seed, Several, Validated
 
 if TYPE_CHECKING:
     from .method import Setup
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 #: The names in :data:`skiptune.methods.registry.METHODS`; recipes are checked without loading the methods.
-METHOD_NAMES = (
-    *("zero-shot", "full", "head", "bitfit", "lora", "ia3", "shallow-prompts", "deep-prompts", "adapters", "parallel"),
-    *(f"{way}-{kind}" for way in ("das", "random", "heuristic") for kind in ("bottleneck", "lora")),
-)
+MethodName = Literal[
+    "zero-shot", "full", "head", "bitfit", "lora", "ia3", "shallow-prompts", "deep-prompts", "adapters", "parallel",
+    "das-bottleneck", "das-lora", "random-bottleneck", "random-lora", "heuristic-bottleneck", "heuristic-lora",
+]  # fmt: skip
+METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 #: All that make sense for every task.
 USUAL = tuple(name for name in METHOD_NAMES if name != "zero-shot")
-MethodName = Annotated[str, one_of(METHOD_NAMES)]
 _Blocks = Annotated[int, Field(ge=1)]
 _Change = Annotated[float, Field(gt=-1, lt=0)]
 Level = Annotated[_Blocks | _Change, Field(description="a number of blocks, nor between -1 and 0")]

@@ -11,7 +11,7 @@ def method_recipe(recipe: Recipe, method: Method) -> Recipe:
 
     ``compare.learning_rate_factors`` replaces a method's own learning rate.
     """
-    given = recipe.compare.learning_rate_factors.get(method.name)
-    factors = method.learning_rate_factors(recipe.train.learning_rate_factors, given)
+    given = dict[str, float](recipe.compare.learning_rate_factors.items()).get(method.name)
+    factors = method.learning_rate_factors(dict(recipe.train.learning_rate_factors.items()), given)
     training = recipe.train.replace(learning_rate_factors=factors)
     return recipe.replace(adapters=method.adapters(recipe.adapters), train=training)

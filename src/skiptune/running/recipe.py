@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
 from ..core.distributed import processes
-from ..core.validated import Count, Number, Several, Text, Validated, one_of
+from ..core.validated import Count, Number, Several, Text, Validated
 from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
-from ..methods.compare_config import METHOD_NAMES, CompareConfig
+from ..methods.compare_config import CompareConfig, MethodName
 from ..tasks.retrieval_config import RetrievalConfig
 from ..tasks.task_names import TaskName
 
@@ -37,7 +37,8 @@ class TimingConfig(Validated):
 ADAPTERS = SkipConfig(block_adapter="lora")
 BUDGET = Budget(num_skip=4)
 #: Baselines with the adapters of the run; all others are methods of ``compare``.
-BASELINES = ("unskipped", "random")
+OwnBaseline = Literal["unskipped", "random"]
+BASELINES: tuple[OwnBaseline, ...] = get_args(OwnBaseline)
 #: Preset → defaults of its sections.
 _PRESETS: Mapping[str, Mapping[str, Validated]] = {
     "default": {"adapters": ADAPTERS},
@@ -70,7 +71,7 @@ class Recipe(Validated):
     preset: Literal["default", "paper"] = "default"
     start: Literal["pretrained", "search"] = "search"
     task: TaskName = "vqa"
-    baselines: Several[Annotated[str, one_of((*BASELINES, *METHOD_NAMES))]] = ()
+    baselines: Several[Literal[OwnBaseline, MethodName]] = ()
     data: DataConfig = DataConfig()
     adapters: SkipConfig = ADAPTERS
     budget: Budget = BUDGET

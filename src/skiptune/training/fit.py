@@ -59,7 +59,7 @@ def train_loop(
     config = experiment.training
     started = time.perf_counter()
     with preserved_random_state():
-        augment = RandAugment.of(config.augment, config.seed) if config.augment else None
+        augment = RandAugment.of(dict[str, float](config.augment.items()), config.seed) if config.augment else None
         dataset = RecordDataset(experiment.train, augment)
         trainer = SkipTrainer(
             model,

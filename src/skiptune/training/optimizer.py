@@ -26,7 +26,8 @@ def optimizer_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, An
     which checkpoints keep the optimizer's state, does not depend on more.
     """
     found: dict[tuple[int, bool, float], dict[str, Any]] = {}
-    factors, apart, exempt = config.learning_rate_factors, poolers(model), _exempt(model, config)
+    factors = dict[str, float](config.learning_rate_factors.items())
+    apart, exempt = poolers(model), _exempt(model, config)
     for place, (group, parameters) in enumerate(parameter_groups(model).items()):
         usual = factors.get(group, 1.0)
         for name, parameter in parameters.items():

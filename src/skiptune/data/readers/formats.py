@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from ..records import Records
     from .collecting import RowChecks
+
+
+#: The names of the formats, which recipes are checked against.
+Format = Literal["jsonl", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def _dataset(files: Files) -> Records:
 
 
 #: Readers are imported when they read: a recipe is checked without the libraries that they need.
-SOURCES: dict[str, Source] = {
+SOURCES: Mapping[str, Source] = {
     "jsonl": Source(_jsonl, needs=("images",)),
     "vqav2": Source(_vqav2, needs=("images",), takes=("annotations", "split")),
     "nlvr2": Source(_nlvr2, needs=("images",)),
