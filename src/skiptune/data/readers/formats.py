@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 #: The names of the formats, which recipes are checked against.
-Format = Literal["jsonl", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset"]
+Format = Literal["jsonl", "csv", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset"]
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,13 @@ class Source:
 def _jsonl(files: Files) -> Records:
     from .jsonl import read_jsonl
 
-    return read_jsonl(files.path[0], str(files.images), **files.checks)
+    return read_jsonl(files.path[0], str(files.images), columns=files.columns, **files.checks)
+
+
+def _csv(files: Files) -> Records:
+    from .csv_table import read_csv
+
+    return read_csv(files.path[0], str(files.images), files.columns, **files.checks)
 
 
 def _vqav2(files: Files) -> Records:
@@ -109,7 +115,8 @@ def _dataset(files: Files) -> Records:
 
 #: Readers are imported when they read: a recipe is checked without the libraries that they need.
 SOURCES: Mapping[str, Source] = {
-    "jsonl": Source(_jsonl, needs=("images",)),
+    "jsonl": Source(_jsonl, needs=("images",), takes=("columns",)),
+    "csv": Source(_csv, needs=("images",), takes=("columns",)),
     "vqav2": Source(_vqav2, needs=("images",), takes=("annotations", "split")),
     "nlvr2": Source(_nlvr2, needs=("images",)),
     "nlvr": Source(_nlvr, needs=("images",)),

@@ -19,15 +19,12 @@ from ..records import Records
 from .collecting import Entry, Row, RowChecks, collect
 from .columns import row_of, values_of
 from .json_text import parse
+from .renaming import FIELDS, check_columns
 from .row_to_record import row_record
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-_FIELDS = (
-    *("image", "image2", "question", "answer", "answers"),
-    *("sentence", "label", "caption", "captions", "id", "group"),
-)
 _ROWS = 256
 
 
@@ -99,12 +96,8 @@ def _load(path: Path, split: str | None) -> Any:
 
 def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str, str]:
     """Our field to the dataset's column, for those that are there."""
-    for name, column in columns.items():
-        if name not in _FIELDS:
-            raise InputError(f"columns: {name!r} is no field{nearest(name, _FIELDS)}")
-        if column not in dataset.column_names:
-            raise InputError(f"columns: {source} has no column {column!r}{nearest(column, dataset.column_names)}")
-    names = {name: columns.get(name, name) for name in _FIELDS}
+    check_columns(columns, source, dataset.column_names)
+    names = {name: columns.get(name, name) for name in FIELDS}
     names = {name: column for name, column in names.items() if column in dataset.column_names}
     if "image" not in names:
         raise InputError(f"{source}: no column image{nearest('image', dataset.column_names)} (give columns)")

@@ -7,6 +7,7 @@ soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from ..record import Record
 from ..records import Records
 from .collecting import Row, RowChecks, collect, image_folder
 from .json_lines import read_lines
+from .renaming import check_columns, renamed
 from .row_to_record import row_record
 from .values import name_of
 
@@ -25,7 +27,11 @@ MOST_BAD_ROWS = 0.2
 
 
 def read_jsonl(
-    path: str | Path, images: str | Path, require_answers: bool = True, **checks: Unpack[RowChecks]
+    path: str | Path,
+    images: str | Path,
+    require_answers: bool = True,
+    columns: Mapping[str, str] | None = None,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """Read records line by line. A bad row is left out, counted, and reported in ``bad``.
 
@@ -33,19 +39,21 @@ def read_jsonl(
         path: the JSON-lines file.
         images: the folder that ``image`` and ``image2`` are relative to.
         require_answers: whether a row without an answer or label is bad.
+        columns: our field to the file's, only for fields that have another name there, e.g. ``{"question": "text"}``.
         checks: see :class:`skiptune.data.readers.collecting.RowChecks`; here ``most_bad`` is 0.2 by default, and every
             image file is opened once.
 
     Raises:
         InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.
     """
-    folder, labels = image_folder(images), checks.get("labels", ())
+    folder, labels, names = image_folder(images), checks.get("labels", ()), columns or {}
+    check_columns(names, str(path))
 
     def picture(row: Row, name: str) -> Path:
         return folder / name_of(row, name)
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, require_answers, labels)]
+        return [row_record(renamed(row, names), picture, require_answers, labels)]
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)
