@@ -16,7 +16,6 @@ from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.strategies.policy import Policy
 from skiptune.searching.strategies.rewards import Standardized
-from skiptune.training.schedule import Stretch
 from skiptune.training.trained_state import trained_state
 
 SEARCH = SearchConfig(max_steps=9, interval=2, candidates=3)
@@ -152,8 +151,6 @@ def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -
     assert fit(model, experiment, plan, done=plan.steps).steps == 3
     with pytest.raises(InputError, match="the search took 12 steps and the training has 12 in all"):
         fit(model, experiment, plan, done=12)
-    rates = [Stretch(done, steps, 12, 0.25).learning_rate(k) for done, steps in ((0, 9), (9, 3)) for k in range(steps)]
-    assert rates == pytest.approx([k / 3 for k in range(3)] + [(12 - k) / 9 for k in range(3, 12)])
 
 
 @pytest.mark.parametrize("share", [0.05, 0.1])

@@ -21,7 +21,8 @@ from skiptune.running.recipe import Recipe, with_preset
 from skiptune.running.run_data import as_released
 from skiptune.training.optimizer import optimizer_groups
 from skiptune.training.schedule import Stretch
-from skiptune.training.trainer import SkipTrainer, training_arguments
+from skiptune.training.trainer import SkipTrainer
+from skiptune.training.trainer_arguments import training_arguments
 
 FAMILY = {family.name: family for family in families()}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sized
+from contextlib import contextmanager
 from functools import cache
 from typing import TypeVar
 
@@ -22,6 +23,20 @@ def say_once(text: str) -> None:
     console.print(text)
 
 
+_no_bars = False
+
+
+@contextmanager
+def without_bars() -> Iterator[None]:
+    """Context in which :func:`track` shows nothing, because a bar is shown already."""
+    global _no_bars
+    before, _no_bars = _no_bars, True
+    try:
+        yield
+    finally:
+        _no_bars = before
+
+
 def make_bar() -> Progress:
     """A bar with title, count, times and a free text."""
     return Progress(
@@ -38,6 +53,9 @@ def make_bar() -> Progress:
 
 def track(items: Iterable[T], title: str) -> Iterator[T]:
     """Yield ``items`` under a progress bar."""
+    if _no_bars:
+        yield from items
+        return
     total = len(items) if isinstance(items, Sized) else None
     with make_bar() as bar:
         task = bar.add_task(title, total=total, note="")

@@ -32,6 +32,8 @@ class SearchCallback(TrainerCallback, ExportableState):
         draw: when a new subnetwork is drawn.
     """
 
+    restores_itself = True
+
     def __init__(self, strategy: Strategy, evaluator: Evaluator, warmup: int, interval: int, draw: Draw) -> None:
         self.strategy, self.evaluator = strategy, evaluator
         self.warmup, self.interval, self.draw = warmup, interval, draw

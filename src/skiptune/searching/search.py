@@ -91,7 +91,7 @@ def _search(
     callback = SearchCallback(strategy, evaluator, times.warmup, times.interval, config.draw)
     before = trained_state(model)
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
-    stretch = Stretch(0, times.steps, whole, training.warmup_ratio)
+    stretch = Stretch(0, times.steps, whole, training.warmup_ratio, searching=times.steps)
     log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
     # a resumed search keeps the size of its held-out batches, even if the batch is split otherwise now
     times = schedule(config, training, len(train), evaluator.batch_size)

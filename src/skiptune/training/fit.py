@@ -19,15 +19,19 @@ from ..core.seeding import preserved_random_state
 from ..data.augment import RandAugment
 from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
-from ..plan import LoggedLoss, Plan
+from ..plan import Plan
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
 from .checkpoints import newest_checkpoint, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
+from .machine import check_machine, tell_machine
 from .progress_bar import TrainingBar, silence
+from .reports import keep_reports
 from .schedule import Stretch, optimizer_steps
 from .skip_adapter_init import check_fitted
-from .trainer import SkipTrainer, training_arguments
+from .trainer import SkipTrainer
+from .trainer_arguments import training_arguments
 from .training_log import TrainingLog
+from .validation import Validation, validation_callbacks
 
 
 def train_loop(
@@ -54,6 +58,7 @@ def train_loop(
     """
     if not experiment.train:
         raise InputError("there are no training records")
+    check_machine(experiment.training)
     check_fitted(model)
     experiment.task.cut_texts_for(model)
     config = experiment.training
@@ -61,16 +66,22 @@ def train_loop(
     with preserved_random_state():
         augment = RandAugment.of(dict[str, float](config.augment.items()), config.seed) if config.augment else None
         dataset = RecordDataset(experiment.train, augment)
+        validation = Validation.of(experiment, stretch)
+        arguments = training_arguments(config, folder, stretch, validation.metric if validation else None)
+        tell_machine(arguments)
         trainer = SkipTrainer(
             model,
-            training_arguments(config, folder, stretch),
+            arguments,
             data_collator=experiment.task.collate,
             train_dataset=dataset,
-            callbacks=[bar, EpochOfDataset(dataset), *callbacks],
+            eval_dataset=experiment.valid,
+            callbacks=[bar, EpochOfDataset(dataset), *validation_callbacks(validation), *callbacks],
             config=config,
             stretch=stretch,
+            validation=validation,
         )
         silence(trainer)
+        keep_reports(trainer, folder)
         try:
             checkpoint = on_main(lambda: newest_checkpoint(folder, config))
             _tell_of_other_masks(model, checkpoint)
@@ -79,9 +90,7 @@ def train_loop(
             raise without_worker(error) from None
         finally:
             bar.close()
-    logged = (entry for entry in trainer.state.log_history if "loss" in entry)
-    history = tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)
-    return TrainingLog(time.perf_counter() - started, trainer.state.global_step, history)
+    return TrainingLog.of(time.perf_counter() - started, trainer.state, arguments.load_best_model_at_end)
 
 
 def _tell_of_other_masks(model: nn.Module, checkpoint: str | None) -> None:
@@ -100,19 +109,22 @@ def fit(
     plan: Plan | None = None,
     folder: str | Path | None = None,
     done: int = 0,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingLog:
     """Train adapters, head and small parts with the plan's blocks skipped. In place.
 
     Args:
         model: a model with adapters inserted (or all of it unfrozen, for full tuning).
-        experiment: the task, its training records and the optimisation settings; other fields are not used.
+        experiment: the task, its training records and the optimisation settings; with ``eval_steps``, its validation
+            records, too. Other fields are not used.
         plan: blocks to skip; ``None`` keeps them all.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
         done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search.
+        callbacks: of transformers' Trainer. Those with a state (``ExportableState``) have it in the checkpoints.
 
     Raises:
-        InputError: the plan is for another model, there are no records, no steps left, or too many images cannot be
-            read.
+        InputError: a setting cannot work on this machine, the plan is for another model, there are no records, no steps
+            left, or too many images cannot be read.
         RunError: the loss is not finite.
     """
     expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
@@ -127,4 +139,4 @@ def fit(
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
         with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
-            return train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"))
+            return train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"), callbacks)

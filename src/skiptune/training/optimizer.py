@@ -1,4 +1,4 @@
-"""The optimizer: AdamW, with a learning rate and a weight decay for each group of parameters."""
+"""The optimizer, by transformers' name, with a learning rate and a weight decay for each group of parameters."""
 
 from __future__ import annotations
 
@@ -6,17 +6,34 @@ from typing import Any
 
 import torch
 from torch import nn
+from transformers import Trainer, TrainingArguments
+from transformers.training_args import OptimizerNames
 
 from ..config import TrainConfig
+from ..core.errors import InputError
 from ..families.registry import family_of
 from ..inserting.parameter_groups import full_name, parameter_groups, poolers
 
-_BETAS, _EPSILON = (0.9, 0.98), 1e-8
+
+def make_optimizer(model: nn.Module, config: TrainConfig, arguments: TrainingArguments) -> torch.optim.Optimizer:
+    """The optimizer of ``arguments`` over the trainable parameters of ``model``."""
+    kind, settings = optimizer_class(arguments)
+    return kind(optimizer_groups(model, config), **settings)
 
 
-def adamw(model: nn.Module, config: TrainConfig) -> torch.optim.AdamW:
-    """AdamW (0.9, 0.98) over the trainable parameters of ``model``."""
-    return torch.optim.AdamW(optimizer_groups(model, config), lr=config.learning_rate, betas=_BETAS, eps=_EPSILON)
+def optimizer_class(arguments: TrainingArguments) -> tuple[type[torch.optim.Optimizer], dict[str, Any]]:
+    """The class that transformers makes of ``optim``, and its settings.
+
+    Raises:
+        InputError: its library is not installed, or a setting of it is not valid.
+    """
+    name = OptimizerNames(arguments.optim).value
+    try:
+        kind, settings = Trainer.get_optimizer_cls_and_kwargs(arguments)
+        kind([torch.zeros(1, requires_grad=True)], **settings)
+    except (ImportError, TypeError, ValueError) as error:
+        raise InputError(f"train.optimizer: {name} cannot be used: {error}") from None
+    return kind, settings
 
 
 def optimizer_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:

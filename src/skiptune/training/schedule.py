@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import torch
+from torch.optim.lr_scheduler import LambdaLR, LRScheduler
+from transformers import TrainingArguments, get_scheduler
+from transformers.trainer_utils import SchedulerType
 
 from ..config import TrainConfig
 from ..core.distributed import processes
+from ..core.errors import InputError
+from ..core.trainer_fields import MEASURING
 from .checkpoints import examples_a_step
 
 
@@ -19,18 +27,42 @@ class Stretch:
         steps: number of steps of this part.
         whole: number of steps of the whole training.
         warmup_ratio: share of all of them with a rising learning rate.
+        searching: how many of these steps, the first ones, draw subnetworks; nothing is evaluated in them.
     """
 
     done: int
     steps: int
     whole: int
     warmup_ratio: float
+    searching: int = 0
 
-    def learning_rate(self, step: int) -> float:
-        """Share of the peak at ``step``, counted from 0 in this stretch."""
-        warmup = math.ceil(self.warmup_ratio * self.whole)
-        at = self.done + step
-        return at / max(1, warmup) if at < warmup else max(0.0, (self.whole - at) / max(1, self.whole - warmup))
+
+def make_scheduler(optimizer: torch.optim.Optimizer, arguments: TrainingArguments, stretch: Stretch) -> LRScheduler:
+    """The learning rate's schedule by transformers' name, over the whole training, of which ``stretch`` may be a part.
+
+    Schedules that follow evaluations start with the stretch.
+
+    Raises:
+        InputError: settings that the schedule does not have.
+    """
+    name, settings = SchedulerType(arguments.lr_scheduler_type), arguments.lr_scheduler_kwargs or {}
+    if name.value in MEASURING:
+        settings = {"mode": "max" if arguments.greater_is_better else "min", **settings}
+    try:
+        warmup = math.ceil(stretch.warmup_ratio * stretch.whole)
+        found: LRScheduler = get_scheduler(name, optimizer, warmup, stretch.whole, settings)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"train.scheduler: {name.value} cannot be used: {error}") from None
+    return _later(found, stretch.done) if isinstance(found, LambdaLR) and stretch.done else found
+
+
+def _later(schedule: LambdaLR, done: int) -> LambdaLR:
+    """The same schedule as it goes on after ``done`` steps."""
+
+    def later(factor: Callable[[int], float]) -> Callable[[int], float]:
+        return lambda step: factor(done + step)
+
+    return LambdaLR(schedule.optimizer, [later(factor) for factor in schedule.lr_lambdas])
 
 
 def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: int | None) -> int:

@@ -11,19 +11,24 @@ import torch
 from accelerate.data_loader import DataLoaderShard, SeedableRandomSampler
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.lr_scheduler import LRScheduler
 from torch.utils.data import DataLoader
-from transformers import Trainer, TrainingArguments
+from transformers import Trainer, TrainerControl
 
 from ..config import TrainConfig
-from ..core.distributed import add_up, alike, processes
-from ..core.errors import RunError
+from ..core.digests import damaged_file
+from ..core.distributed import add_up, alike, on_main, processes
+from ..core.errors import InputError, RunError
 from ..data.record import Record
+from .callback_states import restore_callbacks, was_stopped
 from .checkpoints import TRAINED, save_checkpoint, whole_checkpoint
 from .dataset import SharedBatches, SharedCollator, counted_rows, model_inputs
-from .optimizer import adamw
-from .schedule import Stretch
+from .gradient_checkpointing import checkpointed_gradients
+from .optimizer import make_optimizer
+from .precision import forward_restored, own_precision
+from .schedule import Stretch, make_scheduler
 from .trained_state import load_trained, trained_state
+from .validation import Validation
 
 
 class SkipTrainer(Trainer):
@@ -35,25 +40,48 @@ class SkipTrainer(Trainer):
     has other masks.
     """
 
-    def __init__(self, *args: Any, config: TrainConfig, stretch: Stretch, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, config: TrainConfig, stretch: Stretch, validation: Validation | None = None, **kwargs: Any
+    ) -> None:
         self.optimizer: torch.optim.Optimizer | None
-        self.lr_scheduler: LambdaLR | None
+        self.lr_scheduler: LRScheduler | None
         super().__init__(*args, **kwargs)
-        self.skiptune_config, self.stretch = config, stretch
+        self.skiptune_config, self.stretch, self.validation = config, stretch, validation
         self.model_accepts_loss_kwargs = False
         self._step_rows, self._micro_batches = 0.0, 1
+        self._stopped = False
 
-    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LambdaLR:
-        """A linear rise and a linear fall to zero over the whole training, of which this may be a part."""
+    def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
+        """The schedule over the whole training, of which this may be a part."""
         if self.lr_scheduler is None:
-            self.lr_scheduler = LambdaLR(optimizer or self.create_optimizer(), self.stretch.learning_rate)
+            self.lr_scheduler = make_scheduler(optimizer or self.create_optimizer(), self.args, self.stretch)
         return self.lr_scheduler
 
     def create_optimizer(self, model: nn.Module | None = None) -> torch.optim.Optimizer:
-        """AdamW, see :mod:`skiptune.training.optimizer`."""
+        """See :mod:`skiptune.training.optimizer`."""
         if self.optimizer is None:
-            self.optimizer = adamw(self.model, self.skiptune_config)
+            self.optimizer = make_optimizer(self.model, self.skiptune_config, self.args)
         return self.optimizer
+
+    def train(self, *args: Any, **kwargs: Any) -> Any:
+        """As the Trainer's; afterwards the model computes in its own precision again."""
+        checkpointed = checkpointed_gradients(self.model, self.skiptune_config.gradient_checkpointing)
+        with checkpointed, forward_restored(self.model):
+            return super().train(*args, **kwargs)
+
+    def evaluate(
+        self, eval_dataset: Any = None, ignore_keys: list[str] | None = None, metric_key_prefix: str = "eval"
+    ) -> dict[str, float]:
+        """The task's metrics and the loss on the validation records, by the first process, in the model's own
+        precision."""
+        validation = self.validation
+        assert validation is not None  # else the Trainer does not evaluate
+        with own_precision(self.model):
+            found = on_main(lambda: validation.measure(self.model, self.args.per_device_eval_batch_size))
+        metrics = {f"{metric_key_prefix}_{name}": value for name, value in found.items()}
+        self.log(metrics)
+        self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
     def get_train_dataloader(self) -> DataLoader[Record]:
         """The Trainer's own for one process. With several, the Trainer would repeat rows in uneven batches."""
@@ -80,8 +108,9 @@ class SkipTrainer(Trainer):
         return batches, items
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """One pass; none after the last step, where the Trainer, resumed there, would take another one."""
-        if self.state.global_step >= self.state.max_steps:
+        """One pass; none after the last step or an early stop, where the Trainer, resumed there, would take another
+        one."""
+        if self._stopped or self.state.global_step >= self.state.max_steps:
             self.control.should_training_stop = True
         else:
             super()._run_epoch(*args, **kwargs)
@@ -113,32 +142,25 @@ class SkipTrainer(Trainer):
         folder.mkdir(parents=True, exist_ok=True)
         save_checkpoint(folder, trained_state(self.model), self.skiptune_config)
 
+    def _load_callback_state(self) -> None:
+        self._stopped = was_stopped(self.state)
+        restore_callbacks([*self.callback_handler.callbacks, self.control], self.state)
+        best = self._best_checkpoint()
+        self.state.best_model_checkpoint = str(best) if best.is_dir() else None  # the directory may have moved
+
+    def _best_checkpoint(self) -> Path:
+        return Path(self.args.output_dir) / f"checkpoint-{self.state.best_global_step}"
+
+    def _load_best_model(self) -> None:
+        """The weights of the best evaluation.
+
+        Raises:
+            InputError: they are not as they were written.
+        """
+        folder = self._best_checkpoint()
+        if (file := damaged_file(folder)) is not None:
+            raise InputError(f"{file}: differs from what was written (SHA-256); remove {folder.parent} to train again")
+        load_trained(self.model, load_file(folder / TRAINED), str(folder / TRAINED))
+
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: nn.Module | None = None) -> None:
         load_trained(model or self.model, load_file(Path(resume_from_checkpoint) / TRAINED))
-
-
-def training_arguments(config: TrainConfig, folder: Path, stretch: Stretch) -> Any:
-    """The Trainer's arguments for a configuration and a number of steps."""
-    steps = stretch.steps
-    return TrainingArguments(
-        output_dir=str(folder),
-        per_device_train_batch_size=config.batch_size,
-        gradient_accumulation_steps=config.gradient_accumulation,
-        max_steps=steps,
-        learning_rate=config.learning_rate,
-        max_grad_norm=config.max_grad_norm,
-        save_steps=config.save_steps or max(1, steps // 10),
-        save_total_limit=2,
-        logging_steps=max(1, steps // 50),
-        logging_nan_inf_filter=False,
-        dataloader_num_workers=config.workers,
-        dataloader_pin_memory=torch.cuda.is_available(),
-        seed=config.seed,
-        data_seed=config.seed + stretch.done,  # so that the order differs from that of the search
-        remove_unused_columns=False,
-        label_names=["labels"],
-        report_to="none",
-        disable_tqdm=True,
-        ddp_find_unused_parameters=True,
-        use_cpu=processes() > 1 and not torch.cuda.is_available(),  # else several processes need GPUs
-    )
