@@ -23,6 +23,7 @@ from skiptune import (
     SearchConfig,
     SkipConfig,
     TrainConfig,
+    fit,
     insert,
     load_model,
     load_processor,
@@ -33,6 +34,7 @@ from skiptune.plan import Plan
 from skiptune.tasks.registry import TASKS
 from skiptune.tasks.task import Task
 from skiptune.training.trained_state import trained_state
+from skiptune.training.training_log import TrainingLog
 
 FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
 PAIRS = [(task, family) for task in TASKS for family in FAMILIES]
@@ -70,7 +72,7 @@ def made(task: str, family: str, records: list[Record]) -> tuple[Task, nn.Module
     return found, model
 
 
-def searched(task: str, family: str, folder: Path, **batches: int) -> tuple[Plan, dict[str, Tensor]]:
+def searched(task: str, family: str, folder: Path, **batches: Any) -> tuple[Plan, dict[str, Tensor]]:
     """The plan, and how far the search moved each weight in its two passes over thirteen records."""
     records = records_of(task, folder)
     own, model = made(task, family, records[:13])
@@ -81,17 +83,31 @@ def searched(task: str, family: str, folder: Path, **batches: int) -> tuple[Plan
     return plan, {name: value.detach() - start[name] for name, value in trained_state(model).items()}
 
 
-def every_pair(folder: Path, **batches: int) -> Iterator[tuple[str, Plan, dict[str, Tensor]]]:
-    """A name, the plan and the moves of the weights, of every task with every family."""
+def every_pair(folder: Path, saving: bool = False, **batches: int) -> Iterator[tuple[str, Plan, dict[str, Tensor]]]:
+    """A name, the plan and the moves of the weights, of every task with every family; ``saving``: with checkpointed
+    gradients for one of the tasks."""
     for task, family in PAIRS:
-        yield f"{task}-{family}", *searched(task, family, folder, **batches)
+        checkpointing = saving and task == "vqa"
+        yield f"{task}-{family}", *searched(task, family, folder, gradient_checkpointing=checkpointing, **batches)
+
+
+def measured(folder: Path, **batches: int) -> TrainingLog:
+    """The log of a training that is evaluated after every step, until it gets worse."""
+    records = records_of("vqa", folder)
+    own, model = made("vqa", "vilt-tiny", records[:13])
+    training = TrainConfig(epochs=9, learning_rate=0.3, eval_steps=1, early_stopping=1, best_by="loss", load_best=True)
+    experiment = Experiment(own, records[:13], records[13:], training=training.replace(**batches))
+    return fit(model, experiment)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
     gc.freeze()  # every Trainer collects garbage, which takes longer than these trainings do
     where = Path(sys.argv[1])
-    for name, plan, weights in every_pair(where, batch_size=2, gradient_accumulation=2):
+    log = measured(where, batch_size=2, gradient_accumulation=2)
+    if rank() == 0:
+        log.save(where / "measured.json")
+    for name, plan, weights in every_pair(where, saving=True, batch_size=2, gradient_accumulation=2):
         if rank() == 0:
             (where / f"{name}.json").write_text(json.dumps(plan.preferences), encoding="utf-8")
             save_file(weights, where / f"{name}.safetensors")

@@ -14,7 +14,7 @@ ERRORS = {"InputError": 0, "RunError": 0, "ValueError": 0, "PydanticCustomError"
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
-PRODUCERS = {"_refusal", "refusal", "_lines"}
+PRODUCERS = {"_refusal", "refusal", "_lines", "argument_problems"}
 
 
 def messages() -> dict[str, str]:

@@ -22,6 +22,7 @@ from skiptune.data.augment import RandAugment
 from skiptune.searching.search_schedule import reward_batch_size, schedule
 from skiptune.training.dataset import RecordDataset, SharedBatches, SharedCollator, counted_rows, model_inputs
 from skiptune.training.schedule import micro_batches, optimizer_steps
+from skiptune.training.training_log import TrainingLog
 
 
 @pytest.fixture(scope="module")
@@ -40,17 +41,24 @@ def as_far(moves: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
 
 
 def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
-    """Thirteen records in steps of eight: the last micro-batch of a pass has a row for one of the processes only."""
+    """Thirteen records in steps of eight: the last micro-batch of a pass has a row for one of the processes only.
+    Those of one task compute activations again; one training is measured."""
     program = [sys.executable, every_task.__file__, str(folder)]
     both = [subprocess.Popen(program, env=own, stdout=subprocess.DEVNULL) for own in environments(2)]
     gc.freeze()  # as there
     whole = {name: (plan, moves) for name, plan, moves in every_task.every_pair(folder, batch_size=8)}
+    alone = every_task.measured(folder, batch_size=8)
     gc.unfreeze()
     assert [process.wait(timeout=200) for process in both] == [0, 0]
     for name, (plan, moves) in whole.items():
         assert (plan.steps, len(plan.report.rounds)) == (4, 2)
         assert json.loads((folder / f"{name}.json").read_text()) == pytest.approx(plan.preferences, abs=5e-3), name
         assert as_far(load_file(folder / f"{name}.safetensors"), moves), name
+    both_measured = TrainingLog.load(folder / "measured.json")
+    assert both_measured.best_step == alone.best_step
+    assert 1 < both_measured.steps == alone.steps < 18
+    for one, other in zip(both_measured.evaluations, alone.evaluations, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=2e-2)
     plan, moves = every_task.searched("retrieval", "vilt-tiny", folder, batch_size=2, gradient_accumulation=4)
     assert plan.skipped == whole["retrieval-vilt-tiny"][0].skipped
     assert as_far(moves, whole["retrieval-vilt-tiny"][1])

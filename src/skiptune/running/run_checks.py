@@ -12,6 +12,9 @@ from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
 from ..tasks.registry import TASKS
 from ..training.encoder_cache import encoders_of
+from ..training.gradient_checkpointing import refuse_without_checkpointing
+from ..training.machine import check_machine
+from ..training.validation import check_validation
 from .recipe import Recipe
 from .run_models import RunModels
 from .train_baseline import check_baselines
@@ -34,12 +37,16 @@ def check_records(recipe: Recipe, data: Data) -> None:
 
 
 def check_models(models: RunModels, experiment: Experiment) -> None:
-    """Refuse a budget, a search, baselines or a cache that cannot work with the model.
+    """Refuse a budget, a search, baselines, a cache or training settings that cannot work with the model, or here.
 
     Raises:
         InputError: says which and why.
     """
+    check_machine(experiment.training)
+    check_validation(experiment)
     model = models.adapted(fitted=False)
+    if experiment.training.gradient_checkpointing:
+        refuse_without_checkpointing(model)
     check_baselines(models.recipe, family_of(model))
     if models.recipe.encoder_cache is not None:
         encoders_of(model)

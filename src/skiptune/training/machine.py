@@ -32,12 +32,12 @@ def check_machine(config: TrainConfig) -> None:
             or the Trainer refuse; all in one message.
     """
     problems = Problems("this training cannot run here")
-    for line in _problems(config):
+    for line in _lines(config):
         problems.add(line)
     problems.raise_any()
 
 
-def _problems(config: TrainConfig) -> Iterator[str]:
+def _lines(config: TrainConfig) -> Iterator[str]:
     for name in config.report_to:
         try:
             INTEGRATION_TO_CALLBACK[name]()
