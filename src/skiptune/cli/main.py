@@ -14,6 +14,7 @@ from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory
 from ..version import __version__
 from .compare_command import compare
 from .evaluate_command import evaluate
+from .init_command import init
 from .measure_commands import bench, cost
 from .model_commands import convert, models, pretrain
 from .recipes_command import recipes
@@ -57,7 +58,8 @@ def _options(
 
 # in the order in which ``skiptune --help`` lists them
 for _command in (
-    run, recipes, search, compare, train, evaluate, export, convert, predict, cost, bench, models, report, pretrain
+    init, run, recipes, search, compare, train, evaluate, export, convert, predict, cost, bench, models, report,
+    pretrain,
 ):  # fmt: skip
     app.command()(_command)
 

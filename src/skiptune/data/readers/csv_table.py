@@ -55,10 +55,15 @@ def read_csv(
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)
-    return collect(str(path), _rows(Path(path), names), make, **checks)
+    return collect(str(path), read_rows(Path(path), names), make, **checks)
 
 
-def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[Entry]:
+def read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Entry]:
+    """The rows with their places; a problem in place of a row that cannot be read.
+
+    Raises:
+        InputError: no such file or column, or it cannot be read.
+    """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             yield from _read(file, str(path), columns)
@@ -69,7 +74,7 @@ def _rows(path: Path, columns: Mapping[str, str]) -> Iterator[Entry]:
 
 
 def _read(file: TextIO, source: str, columns: Mapping[str, str]) -> Iterator[Entry]:
-    rows = csv.reader(file, delimiter=separator(file))
+    rows = csv.reader(file, delimiter=_separator(file))
     try:
         names = next(rows, [])
         check_columns(columns, source, names)
@@ -82,7 +87,7 @@ def _read(file: TextIO, source: str, columns: Mapping[str, str]) -> Iterator[Ent
         raise InputError(f"{source}: cannot be read (line {rows.line_num}: {error})") from None
 
 
-def separator(file: TextIO) -> str:
+def _separator(file: TextIO) -> str:
     """The character between the names in the first line; the file is at its beginning before and after."""
     first = file.readline()
     file.seek(0)

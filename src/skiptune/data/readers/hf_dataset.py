@@ -68,7 +68,12 @@ def read_dataset(
     return collect(str(path), _entries(dataset, names), make, **checks)
 
 
-def _load(path: Path, split: str | None) -> Any:
+def load_splits(path: Path) -> dict[str, Any]:
+    """The splits of a dataset by name; a dataset without any is one with an empty name.
+
+    Raises:
+        InputError: there is none, or it cannot be read.
+    """
     require_extra("datasets", "datasets")
     import datasets
 
@@ -85,9 +90,12 @@ def _load(path: Path, split: str | None) -> Any:
     finally:
         if shown:
             datasets.enable_progress_bars()
-    if not isinstance(found, dict):
-        return found
-    if split is None and len(found) == 1:
+    return dict(found) if isinstance(found, dict) else {"": found}
+
+
+def _load(path: Path, split: str | None) -> Any:
+    found = load_splits(path)
+    if list(found) == [""] or (split is None and len(found) == 1):
         return next(iter(found.values()))
     if split not in found:
         raise InputError(f"split: {split!r} of {path}{nearest(str(split), found)}")

@@ -1,0 +1,59 @@
+"""Rows of one's own: JSON lines and CSV tables beside a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+
+from ..core.errors import InputError
+from ..data.readers.csv_table import read_rows
+from ..data.readers.json_lines import read_lines
+from ..data.readers.renaming import renamed
+from .image_folders import image_folder_of
+from .layout import Layout, as_fields, by_part
+from .row_names import column_names, task_of_rows
+
+#: Rows that are looked at.
+LOOKED_AT = 200
+_TABLES = (".csv", ".tsv")
+_LINES = (".jsonl", ".ndjson", ".json")
+
+
+def own_rows(folder: Path, file: Path | None) -> Layout | None:
+    """JSON lines or tables in ``folder``, or only ``file``; ``None``: there are none.
+
+    Raises:
+        InputError: no image that the rows name is there, or no name tells which of several files is for training.
+    """
+    for kind, endings, name in (("JSON lines", _LINES, "jsonl"), ("a CSV table", _TABLES, "csv")):
+        given = [file] if file is not None else [path for path in sorted(folder.iterdir()) if path.is_file()]
+        files = {path: rows for path in given if path.suffix.lower() in endings and (rows := first_rows(path))}
+        if files:
+            return _layout(folder, kind, name, files)
+    return None
+
+
+def first_rows(path: Path) -> list[Mapping[str, object]]:
+    """The first good rows of a file; none where it holds something else."""
+    try:
+        rows: Iterator[object] = (row for _, row in _entries(path))
+        return [row for row in islice(rows, LOOKED_AT) if isinstance(row, dict)]
+    except InputError:
+        return []
+
+
+def _entries(path: Path) -> Iterator[tuple[str, object]]:
+    return read_rows(path, {}) if path.suffix.lower() in _TABLES else read_lines(path)
+
+
+def _layout(folder: Path, kind: str, name: str, files: Mapping[Path, Sequence[Mapping[str, object]]]) -> Layout:
+    parts = by_part(files)
+    first = files[parts["train"]]
+    columns = column_names(dict.fromkeys(key for row in first for key in row))
+    rows = [row for given in first if isinstance(row := renamed(given, columns), dict)]
+    images = [str(row["image"]) for row in rows if isinstance(row.get("image"), str)]
+    if not images:
+        raise InputError(f"{parts['train']}: its rows name no image; expected a field image, as in the data formats")
+    data: dict[str, object] = {"name": name, **as_fields(parts), "images": str(image_folder_of(images, folder))}
+    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows))
