@@ -27,7 +27,8 @@ class Stretch:
         steps: number of steps of this part.
         whole: number of steps of the whole training.
         warmup_ratio: share of all of them with a rising learning rate.
-        searching: how many of these steps, the first ones, draw subnetworks; nothing is evaluated in them.
+        searching: how many of these steps, the first ones, draw subnetworks. Nothing is evaluated in them, and none of
+            them is the best one; a training that was stopped after them stays stopped.
     """
 
     done: int

@@ -143,7 +143,8 @@ class SkipTrainer(Trainer):
         save_checkpoint(folder, trained_state(self.model), self.skiptune_config)
 
     def _load_callback_state(self) -> None:
-        self._stopped = was_stopped(self.state)
+        # the end of a search is no end of the training, which may go on from its checkpoint
+        self._stopped = was_stopped(self.state) and self.state.global_step > self.stretch.searching
         restore_callbacks([*self.callback_handler.callbacks, self.control], self.state)
         best = self._best_checkpoint()
         self.state.best_model_checkpoint = str(best) if best.is_dir() else None  # the directory may have moved
