@@ -22,6 +22,7 @@ from .exporting.load_task import load_task
 from .exporting.onednn import prepare_for_inference
 from .exporting.onnx.session import load_onnx
 from .exporting.onnx.write import export_onnx
+from .exporting.open_pipeline import pipeline
 from .exporting.shared_base import SharedBase
 from .families.bridgetower import (
     BridgeTowerForImageAndTextRanking,
@@ -44,13 +45,17 @@ from .inserting.pruning import prune
 from .inserting.selection import blocks_of, choose, skipped_blocks
 from .models.loading import load_model, load_processor
 from .plan import Plan, SearchReport
+from .predicting.pipeline import Pipeline
+from .predicting.predict import predict
+from .predicting.rank import rank
+from .predicting.results import Prediction, Ranked
 from .running.recipe import Recipe
 from .running.recipe_reading import read_recipe
 from .running.run import Run
 from .searching.search import search
 from .tasks.answer import Answer
 from .tasks.entailment import Entailment
-from .tasks.evaluation import evaluate, predict
+from .tasks.evaluation import evaluate
 from .tasks.reasoning import Reasoning
 from .tasks.retrieval import Retrieval
 from .tasks.task import Evaluation, Task
@@ -82,7 +87,10 @@ __all__ = [
     "MeterForVisualReasoning",
     "MeterModel",
     "MeterProcessor",
+    "Pipeline",
     "Plan",
+    "Prediction",
+    "Ranked",
     "Reasoning",
     "Recipe",
     "Record",
@@ -120,10 +128,12 @@ __all__ = [
     "load_task",
     "model_from_original",
     "parameter_groups",
+    "pipeline",
     "predict",
     "prepare_for_inference",
     "prune",
     "push_to_hub",
+    "rank",
     "read_easy_vqa",
     "read_jsonl",
     "read_recipe",

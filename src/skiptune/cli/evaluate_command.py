@@ -12,8 +12,8 @@ import typer
 
 from ..core.errors import InputError
 from ..core.process import best_device
+from ..exporting.slim_folder import slim_folder
 from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
-from .slim_folder import slim_folder
 
 if TYPE_CHECKING:
     from ..data.records import Records

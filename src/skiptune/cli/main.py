@@ -14,12 +14,13 @@ from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory
 from ..version import __version__
 from .compare_command import compare
 from .evaluate_command import evaluate
+from .export_command import export
 from .init_command import init
 from .measure_commands import bench, cost
 from .model_commands import convert, models, pretrain
+from .predict_command import predict
 from .recipes_command import recipes
 from .run_commands import report, run, search, train
-from .slim_commands import export, predict
 
 #: Seconds to wait for the failing process to print its error: the launcher ends all processes as soon as one has ended.
 _COURTESY = 2.0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,26 +13,36 @@ from PIL import Image
 from ..core.errors import InputError
 from ..core.shown import shown
 from .answers import answer_text
+from .arrays import is_array, picture_of_array
 from .pictures import Stored
 
 #: Classes of the task that has most of them.
 _LABELS = 3
+#: What begins like an address in the web, or an image written into one.
+_ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf)://|data:image/", re.IGNORECASE)
 
 
 def picture(value: Any, name: str) -> Any:
-    """An image; a text is the path of one.
+    """An image; a text is the path of one, an array or tensor holds its pixels.
 
     Raises:
-        InputError: it is nothing that holds an image.
+        InputError: it is nothing that holds an image, or an address.
     """
     if isinstance(value, Path | Stored | bytes | Image.Image) or (value is None and name == "image2"):
         return value
     if isinstance(value, str) and value.strip():
+        if _ADDRESS.match(value):
+            raise InputError(f"{name}: {shown(value)} is an address; download the picture and give its path or bytes")
         return Path(value)
+    if is_array(value):
+        try:
+            return picture_of_array(value)
+        except ValueError as error:
+            raise InputError(f"{name}: {error}") from None
     from .augment import Varied  # it knows records, so it cannot be imported with this file
 
     if not isinstance(value, Varied):
-        raise InputError(f"{name}: {shown(value)} is no image; give a path, encoded bytes or a Pillow image")
+        raise InputError(f"{name}: {shown(value)} is no image; give a path, encoded bytes, a Pillow image or an array")
     return value
 
 

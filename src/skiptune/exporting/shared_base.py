@@ -23,8 +23,9 @@ from ..core.validation import nearest
 from ..families.family import Family
 from ..models.construction import unsaid
 from ..models.loading import load_family, load_model
-from ..tasks.answer import Answer
-from ..tasks.evaluation import Asked, predict
+from ..predicting.predict import predict
+from ..predicting.questions import Asked
+from ..predicting.results import Prediction
 from ..tasks.task import Task
 from .hub import local_folder
 from .load import open_export
@@ -155,7 +156,7 @@ class SharedBase:
         attached = self._find(name)
         return load_task(attached.folder, attached.model) if attached.task is None else attached.task
 
-    def answer(self, name: str, image: Asked, text: str, top: int = 5, image2: Asked | None = None) -> list[Answer]:
+    def answer(self, name: str, image: Asked, text: str, top: int = 5, image2: Asked | None = None) -> Prediction:
         """Answer a question with one task, as :func:`skiptune.predict`. May be called from several threads at once.
 
         Raises:

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from dataclasses import dataclass
+
+from ..core.known_fields import KnownFields
 
 
-class _Text(TypedDict):
-    answer: str
+@dataclass(frozen=True, repr=False)
+class Answer(KnownFields):
+    """An answer with its probability; for retrieval, a text with its score; for regression, a number alone.
 
-
-class Answer(_Text, total=False):
-    """An answer with its probability, or, for retrieval, a caption with its score. JSON values.
+    ``answer["probability"]`` reads a field too, as of the dictionaries of version 0.3.
 
     Attributes:
-        answer: the text.
-        probability: in [0, 1].
-        score: how well image and caption go together; to compare with those of other captions and images.
+        answer: the text or the number.
+        probability: in [0, 1]; ``None``: the task has none.
+        score: how well picture and text go together, to compare with others; ``None``: the task has none.
     """
 
-    probability: float
-    score: float
+    answer: str | float
+    probability: float | None = None
+    score: float | None = None
+
+    def __getitem__(self, field: str) -> str | float:
+        """A field that is known.
+
+        Raises:
+            KeyError: there is no such field, or it is not known.
+        """
+        found: str | float = self.to_dict()[field]
+        return found
+
+    def __contains__(self, field: object) -> bool:
+        """Whether a field is known."""
+        return field in self.to_dict()

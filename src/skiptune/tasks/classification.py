@@ -100,12 +100,12 @@ class Classification(Task):
             unanswered=len(rest),
         )
 
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
-        probabilities = self.probabilities(model(**on_device(self.inputs([record]), model)).logits)[0]
+    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+        probabilities = self.probabilities(model(**on_device(self.inputs(records), model)).logits)
         best = probabilities.topk(min(top, len(self.answers)))
         return [
-            {"answer": self.answers[label], "probability": value}
-            for value, label in zip(best.values.tolist(), best.indices.tolist(), strict=True)
+            tuple(Answer(self.answers[label], probability=value) for value, label in zip(*row, strict=True))
+            for row in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
 

@@ -1,26 +1,18 @@
-"""Measure a model on records, and predict single answers."""
+"""Measure a model on records."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
-from typing import TypeAlias
 
 import torch
-from PIL import Image
 from torch import nn
 
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..data.pictures import Picture
 from ..data.record import Record, check_kind
-from .answer import Answer
 from .replacing import replacing_damaged
 from .task import Evaluation, Task
-
-#: An image to ask about.
-Asked: TypeAlias = str | Path | bytes | Image.Image
 
 
 @torch.inference_mode()
@@ -67,36 +59,3 @@ def evaluate(
     finally:
         model.train(training)
     return found if damaged is None else replace(found, damaged=tuple(damaged.problems()))
-
-
-@torch.inference_mode()
-def predict(
-    model: nn.Module, task: Task, image: Asked, text: str, top: int = 5, image2: Asked | None = None
-) -> list[Answer]:
-    """The ``top`` most likely answers, each ``{"answer", "probability"}``, best first.
-
-    Retrieval gives one entry, ``{"answer", "score"}``: how well image and text go together, to compare with others.
-
-    Images are files, encoded bytes, or Pillow images.
-
-    Raises:
-        InputError: an argument of another type, an image cannot be read, the text is empty, ``top`` is less than 1, or
-            the task is about another number of images.
-    """
-    expect("predict", model=(model, nn.Module), task=(task, Task), text=(text, str))
-    if not text.strip():
-        raise InputError("the question is empty")
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise InputError(f"top: {top!r}; expected how many answers to give, at least 1")
-    if image2 is None and task.number == 2:
-        raise InputError("image2: this model is about two images; give the second one")
-    if image2 is not None and task.number == 1:
-        raise InputError("image2: this model is about one image; leave it out")
-    second = None if image2 is None else _picture(image2)
-    model.eval()
-    task.cut_texts_for(model)
-    return task.reporting(None).answer(model, Record(_picture(image), text, image2=second), top)
-
-
-def _picture(image: Asked) -> Picture:
-    return Path(image) if isinstance(image, str) else image

@@ -221,9 +221,25 @@ class Retrieval(Task):
     def accepted(self, record: Record) -> list[str]:
         return list(record.captions)
 
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
-        batch = {**self.tokenize([record.text]), **self.images.of([record])}
-        return [{"answer": record.text, "score": float(model(**on_device(batch, model)).logits)}]
+    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+        """For each record, its text with a score."""
+        batch = {**self.tokenize([record.text for record in records]), **self.images.of(records)}
+        scores = model(**on_device(batch, model)).logits.flatten().tolist()
+        return [(Answer(record.text, score=score),) for record, score in zip(records, scores, strict=True)]
+
+    def pair_scores(self, model: Any, records: Sequence[Record], texts: Sequence[str], size: int) -> np.ndarray:
+        """The scores of the records' images with all ``texts``, ``(images, texts)``; about ``size`` pairs at a time."""
+        found = np.zeros((len(records), len(texts)))
+        together = max(1, size // len(texts))
+        for kept in self._encoded(texts, model, size):
+            for start in range(0, len(records), together):
+                part = records[start : start + together]
+                images = model.encode_images(**on_device(self.images.of(part), model))
+                for place, encoded in kept:
+                    rows = np.tile(np.arange(place.stop - place.start), len(part))
+                    scores = model.score(_rows(encoded, rows), images).double().cpu().numpy()
+                    found[start : start + len(part), place] = scores
+        return found
 
     def _loss(self, model: nn.Module, records: Sequence[Record], batch_size: int) -> float:
         """The training loss, its false texts from ``records``, whatever the batches; 0 for a single image."""

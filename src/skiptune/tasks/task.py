@@ -108,6 +108,8 @@ class Task(ABC):
     growth: ClassVar[int] = 1
     #: Names of the labels that records have, in order; none for tasks without labels.
     choices: ClassVar[tuple[str, ...]] = ()
+    #: Whether a question must have a text.
+    needs_text: ClassVar[bool] = True
     #: Number of images that a record is about.
     number: int = 1
 
@@ -210,8 +212,8 @@ class Task(ABC):
         """Evaluate ``model``, in evaluation mode, as it stands."""
 
     @abstractmethod
-    def answer(self, model: nn.Module, record: Record, top: int) -> list[Answer]:
-        """The model's answers to one record, best first."""
+    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+        """For each record, the model's ``top`` best answers, best first; the records are one batch."""
 
     @abstractmethod
     def accepted(self, record: Record) -> list[str]:

@@ -1,4 +1,4 @@
-"""Where the slim model is that a command names."""
+"""Where the slim model is that a user names."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def slim_folder(name: str) -> Path:
     Raises:
         InputError: it is neither.
     """
-    from ..exporting.hub import local_folder
-    from ..exporting.manifest import is_slim
+    from .hub import local_folder
+    from .manifest import is_slim
 
     folder = local_folder(name)
     for candidate in (folder, folder / "slim"):

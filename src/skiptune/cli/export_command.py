@@ -1,8 +1,7 @@
-"""Commands for trained models: ``skiptune export`` and ``predict``."""
+"""``skiptune export``: write the slim model of a run."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,11 +9,9 @@ from typing import Annotated, Literal
 import typer
 
 from ..core.errors import InputError
-from ..core.process import best_device
-from .options import BackendOption, BaseOption, JsonOption, SlimArgument, choice, takes
-from .quick_imports import import_transformers_quickly
+from ..exporting.slim_folder import slim_folder
+from .options import choice, takes
 from .recipe_runs import finished_run
-from .slim_folder import slim_folder
 
 Form = Literal["standalone", "adapters"]
 
@@ -81,41 +78,3 @@ def _export_onnx(options: ExportOptions) -> None:
     folder = slim_folder(str(options.run_folder))
     for line in onnx_lines(export_onnx(folder, options.output, options.int8, options.base)):
         typer.echo(line)
-
-
-@dataclass(frozen=True)
-class PredictOptions:
-    """The command line of ``skiptune predict``."""
-
-    model: SlimArgument
-    image: Annotated[Path, typer.Argument(help="An image file.")]
-    question: Annotated[str, typer.Argument(help="A question, statement, hypothesis or caption about it.")]
-    image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None
-    top: Annotated[int, typer.Option(min=1, help="How many answers.")] = 5
-    base: BaseOption = None
-    backend: BackendOption = None
-    as_json: JsonOption = False
-
-
-@takes(PredictOptions)
-def predict(options: PredictOptions) -> None:
-    """Answer a question about an image, with probabilities; for retrieval, score a caption."""
-    from ..data.pictures import image_problem
-
-    for path in (options.image, options.image2):
-        if path is not None and (problem := image_problem(path, open_it=True)):
-            raise InputError(problem)
-    import_transformers_quickly()
-    from ..exporting.backends import load_backend
-    from ..exporting.load_task import load_task
-    from ..tasks.evaluation import predict as ask
-
-    folder = slim_folder(options.model)
-    slim = load_backend(folder, options.backend, options.base).to(best_device())
-    answers = ask(slim, load_task(folder, slim), options.image, options.question, options.top, options.image2)
-    if options.as_json:
-        typer.echo(json.dumps(answers))
-        return
-    for entry in answers:
-        number = f"{entry['probability']:7.2%}" if "probability" in entry else f"{entry['score']:+.3f}"
-        typer.echo(f"{number}  {entry['answer']}")

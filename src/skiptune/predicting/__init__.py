@@ -1,0 +1,1 @@
+"""Answers of a model: one question or many, pictures and texts ranked."""

@@ -1,0 +1,105 @@
+"""A model with its task, to be asked: what :func:`skiptune.pipeline` gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, overload
+
+import torch
+from torch import nn
+
+from ..core.arguments import expect
+from ..core.errors import InputError
+from ..tasks.task import Task
+from .predict import BATCH, predict
+from .questions import Asked, Pictures, Texts, check_number
+from .rank import rank
+from .results import Prediction, Ranked
+
+_ANSWERS = 5
+#: Their overloads are for one or for many; here it may be either.
+_predict: Any = predict
+_rank: Any = rank
+
+
+class Pipeline:
+    """A model with its task. ``pipe(picture, "what is it?")`` answers; with lists, it answers every question in them.
+
+    Attributes:
+        model: the model.
+        task: its task, with the processor.
+        batch_size: how many questions the model gets at a time.
+    """
+
+    def __init__(self, model: nn.Module, task: Task, batch_size: int = BATCH) -> None:
+        expect("pipeline", model=(model, nn.Module), task=(task, Task))
+        check_number("batch_size", batch_size, "how many questions to ask at a time")
+        self.model, self.task, self.batch_size = model, task, batch_size
+
+    def __repr__(self) -> str:
+        return f"Pipeline({type(self.model).__name__}, {self.task!r}, on {self.device})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is; ONNX models are on the CPU."""
+        return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
+
+    def to(self, device: str | torch.device) -> Pipeline:
+        """Move the model; returns ``self``."""
+        self.model.to(device)
+        return self
+
+    @overload
+    def __call__(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
+        self, image: Asked, text: str | None = None, *, top: int = 5, image2: Asked | None = None
+    ) -> Prediction: ...
+    @overload
+    def __call__(
+        self, image: Asked, text: Sequence[str], *, top: int = 5, image2: Pictures | None = None
+    ) -> list[Prediction]: ...
+    @overload
+    def __call__(
+        self, image: Sequence[Asked], text: Texts | None = None, *, top: int = 5, image2: Pictures | None = None
+    ) -> list[Prediction]: ...
+    @overload
+    def __call__(self, image: Asked, *, texts: Sequence[str], top: int | None = None) -> list[Ranked]: ...
+    @overload
+    def __call__(self, *, images: Sequence[Asked], text: str, top: int | None = None) -> list[Ranked]: ...
+    def __call__(
+        self,
+        image: Pictures | None = None,
+        text: Texts | None = None,
+        *,
+        top: int | None = None,
+        image2: Pictures | None = None,
+        images: Sequence[Asked] | None = None,
+        texts: Sequence[str] | None = None,
+    ) -> Prediction | list[Prediction] | list[Ranked]:
+        """Answer, as :func:`skiptune.predict`; with ``texts`` or ``images``, rank them as :func:`skiptune.rank`.
+
+        Raises:
+            InputError: as those, or ``images`` and ``image``, or ``texts`` and ``text``, together.
+        """
+        if images is None and texts is None:
+            if image is None:
+                raise InputError("image: there is none to ask about")
+            most = _ANSWERS if top is None else top
+            answered: Prediction | list[Prediction] = _predict(
+                self.model, self.task, image, text, most, image2, batch_size=self.batch_size
+            )
+            return answered
+        if (images is None) == (image is None) or (texts is None) == (text is None) or image2 is not None:
+            raise InputError("a ranking is of one image and texts=[…], or of images=[…] and one text")
+        return self._rank(image if images is None else images, text if texts is None else texts, top)
+
+    @overload
+    def rank(self, image: Asked, text: Sequence[str], top: int | None = None) -> list[Ranked]: ...
+    @overload
+    def rank(self, image: Sequence[Asked], text: str, top: int | None = None) -> list[Ranked]: ...
+    def rank(self, image: Pictures, text: Texts, top: int | None = None) -> list[Ranked]:
+        """Order texts for a picture, or pictures for a text, see :func:`skiptune.rank`."""
+        return self._rank(image, text, top)
+
+    def _rank(self, image: Pictures | None, text: Texts | None, top: int | None) -> list[Ranked]:
+        ranked: list[Ranked] = _rank(self.model, self.task, image, text, top, batch_size=self.batch_size)
+        return ranked
