@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -62,7 +63,10 @@ class Bench:
 
     def round(self) -> float:
         self.model.eval()
-        return sum(float(output.loss) for _, output in evaluate_each(self.model, self.sets, self.heldout))
+        return sum(
+            float(output.loss)
+            for _, output in evaluate_each(self.model, self.sets, partial(self.model, **self.heldout))
+        )
 
     def agrees(self) -> None:
         """The losses with and without the file."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from time import perf_counter
@@ -122,7 +123,7 @@ def answers_of_all(made: Setting, model: PreTrainedModel, sets: list[tuple[str, 
         rows = order[start : start + BATCH]
         part = [made.oracle[row] for row in rows]
         batch = made.task.collate(part)
-        for number, output in evaluate_each(model, sets, batch, ran):
+        for number, output in evaluate_each(model, sets, partial(model, **batch), ran):
             each = binary_cross_entropy_with_logits(output.logits, batch["labels"], reduction="none").sum(1)
             assert abs(float(each.mean() - output.loss)) < 1e-3 * float(output.loss)
             losses[number, rows] = each.numpy()

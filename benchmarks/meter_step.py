@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -66,7 +67,7 @@ def one(measure: str, options: argparse.Namespace) -> dict[str, Any]:
         model.eval()
         names = list(st.blocks_of(model))
         sets = [names[candidate : candidate + 4] for candidate in range(CANDIDATES)]
-        for _ in evaluate_each(model, sets, inputs):
+        for _ in evaluate_each(model, sets, partial(model, **inputs)):
             pass
     seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -18,6 +18,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ from skiptune.inserting.selection import blocks_of, choose
 from skiptune.searching.prefix_sharing import block_runs, evaluate_each
 from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
+from skiptune.searching.training_length import TrainingLength
 
 #: Steps of the whole training; ratios do not depend on it but for rounding to whole rounds.
 _WHOLE = 1000
@@ -77,7 +79,10 @@ class Bench:
     def shared(self, sets: list[list[str]], batch: dict[str, Any], ran: Counter[str] | None = None) -> list[float]:
         """Losses of a round as a search measures them."""
         self.model.eval()
-        found = {number: float(output.loss) for number, output in evaluate_each(self.model, sets, batch, ran)}
+        found = {
+            number: float(output.loss)
+            for number, output in evaluate_each(self.model, sets, partial(self.model, **batch), ran)
+        }
         return [found[number] for number in range(len(sets))]
 
     @torch.no_grad()
@@ -125,7 +130,7 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
             taken[key].append(seconds(work))
     times = {key: middle(values) for key, values in taken.items()}
     training = TrainConfig(max_steps=_WHOLE, batch_size=bench.batch_size)
-    when = schedule(config, training, 1, reward)
+    when = schedule(config, TrainingLength.of(training, 1), reward)
     rounds = when.rounds
     step, own = times["step"]["median_s"], times["round"]["median_s"]
     released_rounds = (3 - 1) * _WHOLE / 10 / 10

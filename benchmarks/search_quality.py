@@ -40,9 +40,11 @@ from skiptune.inserting.selection import blocks_of
 from skiptune.plan import Plan
 from skiptune.searching.evaluator import Evaluator
 from skiptune.searching.feasible_sets import FeasibleSets
+from skiptune.searching.held_out import HeldOut
 from skiptune.searching.search import search
 from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
+from skiptune.searching.training_length import TrainingLength
 from skiptune.tasks.evaluation import evaluate
 from skiptune.training.fit import fit
 
@@ -101,8 +103,9 @@ def warmed(made: Setting, name: str, count: int, seed: int) -> dict[str, Any]:
     strategy = STRATEGIES[config.strategy](FeasibleSets.of_number(len(names), count), config, seed, names)
     batch = round(TRAIN.batch_size * strategy.batch_share)
     training = TRAIN.replace(seed=seed, max_steps=ALL_STEPS)
-    evaluator = Evaluator(model, Experiment(made.task, made.train, made.rewards, training=training), batch)
-    rounds = schedule(config, training, len(made.train), batch).rounds
+    experiment = Experiment(made.task, made.train, made.rewards, training=training)
+    evaluator = Evaluator(HeldOut.of(model, experiment, RUNS), batch)
+    rounds = schedule(config, TrainingLength.of(training, len(made.train)), batch).rounds
     found = strategy.decide(evaluator, rounds)
     return {
         "skipped": list(strategy.best()),

@@ -53,6 +53,7 @@ from .running.recipe import Recipe
 from .running.recipe_reading import read_recipe
 from .running.run import Run
 from .searching.search import search
+from .searching.skip_search import SkipSearch
 from .tasks.answer import Answer
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate
@@ -101,6 +102,7 @@ __all__ = [
     "SearchReport",
     "SharedBase",
     "SkipConfig",
+    "SkipSearch",
     "Task",
     "TrainConfig",
     "TrainingLog",

@@ -113,7 +113,6 @@ def left_behind(folder: Path) -> dict[str, Any]:
         "preferences": plan["preferences"],
         "metric": results["metric"],
         "baselines": {name: (row["validation"], row["test"]) for name, row in results["baselines"].items()},
-        "searched": tensors(folder / "searched.safetensors"),
         "trained": tensors(folder / "trained.safetensors"),
         "slim": tensors(folder / "slim" / "slim.safetensors"),
         "card": re.sub(r"[-+]?\d[\d.,]*", "#", (folder / "slim" / "README.md").read_text(encoding="utf-8")),

@@ -54,7 +54,7 @@ def start_both(*arguments: str) -> list[subprocess.Popen[bytes]]:
 def kill_once_searching(processes: list[subprocess.Popen[bytes]], folder: Path, victims: slice) -> None:
     """``kill -9`` after the first checkpoint of a search; all end."""
     deadline = time.monotonic() + 120
-    while not list((folder / "checkpoints" / "search").glob("checkpoint-*/trainer_state.json")):
+    while not list((folder / "checkpoints" / "train").glob("checkpoint-*/trainer_state.json")):
         assert time.monotonic() < deadline
         assert all(process.poll() is None for process in processes)
         time.sleep(0.005)
@@ -71,7 +71,7 @@ def ends_as(by_two: Path, folder: Path) -> None:
     assert found["skipped"] == expected["skipped"]
     size = max(map(abs, expected["preferences"].values()))
     assert found["preferences"] == pytest.approx(expected["preferences"], rel=1e-3, abs=1e-3 * size)
-    weights, wanted = (load_file(where / "searched.safetensors") for where in (folder, by_two))
+    weights, wanted = (load_file(where / "trained.safetensors") for where in (folder, by_two))
     assert weights.keys() == wanted.keys()
     for key, value in wanted.items():
         torch.testing.assert_close(weights[key], value, rtol=1e-4, atol=1e-5)
@@ -102,11 +102,10 @@ def test_two_processes_are_one_with_the_same_global_batch(by_two: Path, tiny_rec
     assert two["preferences"] == pytest.approx(one["preferences"], rel=1e-3, abs=1e-3 * size)
     losses = [[entry["loss"] for entry in plan["details"]["history"]] for plan in (two, one)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
-    for name in ("searched.safetensors", "trained.safetensors"):
-        found, expected = load_file(by_two / name), load_file(alone / name)
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5)
+    found, expected = (load_file(folder / "trained.safetensors") for folder in (by_two, alone))
+    assert found.keys() == expected.keys()
+    for key, value in expected.items():
+        torch.testing.assert_close(found[key], value, rtol=1e-4, atol=1e-5)
 
 
 def test_a_run_by_two_is_whole(by_two: Path) -> None:
@@ -125,8 +124,7 @@ def test_both_killed_and_run_again_by_accelerate_end_the_same(by_two: Path, tiny
     assert done.returncode == 0, done.stderr
     plans = [json.loads((where / "plan.json").read_text()) for where in (folder, by_two)]
     assert plans[0]["preferences"] == plans[1]["preferences"]
-    for name in ("searched.safetensors", "trained.safetensors"):
-        assert (folder / name).read_bytes() == (by_two / name).read_bytes()
+    assert (folder / "trained.safetensors").read_bytes() == (by_two / "trained.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize("micro_batches", [1, 2])
@@ -136,7 +134,7 @@ def test_one_goes_on_where_the_second_of_two_was_killed(
     recipe = tiny_recipe(baselines=["random"], train={"batch_size": 4})
     kill_once_searching(start_both("search", str(recipe)), recipe.with_name("recipe-run"), slice(1, 2))
     changes = {"batch_size": 8 // micro_batches, "gradient_accumulation": micro_batches}
-    done = skiptune("search", str(tiny_recipe(baselines=["random"], train=changes)))
+    done = skiptune("train", str(tiny_recipe(baselines=["random"], train=changes)))
     assert done.returncode == 0, done.stderr
     ends_as(by_two, recipe.with_name("recipe-run"))
 
@@ -145,7 +143,7 @@ def test_two_go_on_where_one_was_killed(by_two: Path, tiny_recipe: Callable[...,
     recipe = tiny_recipe(baselines=["random"])
     alone = subprocess.Popen([*SKIPTUNE, "search", str(recipe)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     kill_once_searching([alone], recipe.with_name("recipe-run"), slice(1))
-    done = launch(TORCHRUN, "search", str(tiny_recipe(baselines=["random"], train={"batch_size": 4})))
+    done = launch(TORCHRUN, "train", str(tiny_recipe(baselines=["random"], train={"batch_size": 4})))
     assert done.returncode == 0, done.stderr
     ends_as(by_two, recipe.with_name("recipe-run"))
 

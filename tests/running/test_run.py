@@ -78,7 +78,10 @@ def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny
         stderr=subprocess.DEVNULL,
     )
     deadline = time.monotonic() + 120
-    while not list((folder / "checkpoints" / step).glob("checkpoint-*")) and process.poll() is None:
+    plan, checkpoints = folder / "plan.json", folder / "checkpoints" / "train"
+    while process.poll() is None and not (
+        plan.is_file() if step == "train" else list(checkpoints.glob("checkpoint-*"))
+    ):
         assert time.monotonic() < deadline
         time.sleep(0.005)
     os.kill(process.pid, signal.SIGKILL)
@@ -86,8 +89,7 @@ def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny
     assert not (folder / "results.json").exists()
     done = skiptune("run", str(recipe))
     assert done.returncode == 0, done.stderr
-    for name in ("searched.safetensors", "trained.safetensors"):
-        assert (folder / name).read_bytes() == (finished / name).read_bytes()
+    assert (folder / "trained.safetensors").read_bytes() == (finished / "trained.safetensors").read_bytes()
     plans = [json.loads((where / "plan.json").read_text()) for where in (folder, finished)]
     assert plans[0]["preferences"] == plans[1]["preferences"]
 

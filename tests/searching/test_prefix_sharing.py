@@ -30,7 +30,7 @@ def check_same(model, sets, batch) -> Counter[str]:
     choose(model, sets[0])
     ran: Counter[str] = Counter()
     numbers = []
-    for number, output in evaluate_each(model, sets, batch, ran):
+    for number, output in evaluate_each(model, sets, lambda: model(**batch), ran):
         numbers.append(number)
         assert torch.equal(output.loss, plain[number].loss)
         assert torch.equal(output.logits, plain[number].logits)
@@ -80,5 +80,6 @@ def test_two_images_a_text() -> None:
 def test_an_encoder_below_the_blocks_runs_once() -> None:
     model, calls = make("meter", SkipConfig()), []
     model.meter.roberta.encoder.layer[0].register_forward_hook(lambda *_: calls.append(1))
-    list(evaluate_each(model, [["text.0"], ["image.0"], ["text.1"]], make_batch()))
+    batch = make_batch()
+    list(evaluate_each(model, [["text.0"], ["image.0"], ["text.1"]], lambda: model(**batch)))
     assert len(calls) == 1

@@ -16,6 +16,7 @@ from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
 from skiptune.searching.strategies.policy import Policy
 from skiptune.searching.strategies.rewards import Standardized
+from skiptune.searching.training_length import TrainingLength
 from skiptune.training.trained_state import trained_state
 
 SEARCH = SearchConfig(max_steps=9, interval=2, candidates=3)
@@ -157,22 +158,22 @@ def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -
 @pytest.mark.parametrize("reward_batch", [16, 64])
 def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None:
     config, training = SearchConfig(cost=share, strategy="policy"), TrainConfig(max_steps=1000, batch_size=32)
-    times = schedule(config, training, 10_000, reward_batch)
+    times = schedule(config, TrainingLength.of(training, 10_000), reward_batch)
     assert (times.steps, times.whole, times.warmup) == (300, 1000, 100)
     rounds = times.steps // times.interval - times.warmup // times.interval
     assert rounds == pytest.approx(times.rounds, rel=0.15)
     assert 0.9 < times.rounds * config.candidates * reward_batch / (share * 2 * 1000 * 32) <= 1
-    assert schedule(SearchConfig(cost=share), training, 10_000, reward_batch).rounds == times.rounds
+    assert schedule(SearchConfig(cost=share), TrainingLength.of(training, 10_000), reward_batch).rounds == times.rounds
 
 
 @pytest.mark.parametrize(("whole", "steps"), [(1000, 100), (400, 64), (100, 30), (2, 1)])
 def test_strategies_that_look_once_leave_most_of_the_training_to_the_plan(whole: int, steps: int) -> None:
     training = TrainConfig(max_steps=whole)
-    assert schedule(SearchConfig(), training, 10_000, 16).steps == steps
-    assert schedule(SearchConfig(epochs=0.1), training, 320, 16).steps == 1
+    assert schedule(SearchConfig(), TrainingLength.of(training, 10_000), 16).steps == steps
+    assert schedule(SearchConfig(epochs=0.1), TrainingLength.of(training, 320), 16).steps == 1
 
 
 def test_the_papers_times() -> None:
     training = TrainConfig(epochs=10, batch_size=8, gradient_accumulation=4)
-    times = schedule(SearchConfig.paper(), training, 320, 8)
+    times = schedule(SearchConfig.paper(), TrainingLength.of(training, 320), 8)
     assert (times.steps, times.warmup, times.interval) == (30, 40, 10)

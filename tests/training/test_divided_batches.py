@@ -20,8 +20,9 @@ from several_processes import environments
 from skiptune import Record, Retrieval, SearchConfig, TrainConfig, evaluate, load_processor
 from skiptune.data.augment import RandAugment
 from skiptune.searching.search_schedule import reward_batch_size, schedule
+from skiptune.searching.training_length import TrainingLength
 from skiptune.training.dataset import RecordDataset, SharedBatches, SharedCollator, counted_rows, model_inputs
-from skiptune.training.schedule import micro_batches, optimizer_steps
+from skiptune.training.schedule import optimizer_steps
 from skiptune.training.training_log import TrainingLog
 
 
@@ -105,10 +106,10 @@ def test_epochs_are_passes(rows: int, epochs: float, batch: int, accumulation: i
 def test_search_and_warm_up_count_the_same_passes() -> None:
     """37 rows in steps of 2 x 8: a pass has 3 steps, and 5 micro-batches, each of which draws a subnetwork."""
     training = TrainConfig(epochs=10, batch_size=8, gradient_accumulation=2)
-    assert [micro_batches(training, 37, steps) for steps in range(8)] == [0, 2, 4, 5, 7, 9, 10, 12]
-    times = schedule(SearchConfig.paper(), training, 37, 8)
+    assert [TrainingLength.of(training, 37).batches_of(steps) for steps in range(8)] == [0, 2, 4, 5, 7, 9, 10, 12]
+    times = schedule(SearchConfig.paper(), TrainingLength.of(training, 37), 8)
     assert (times.steps, times.whole, times.warmup) == (9, 30, 5)
-    times = schedule(SearchConfig.paper().replace(draw="step"), training, 37, 8)
+    times = schedule(SearchConfig.paper().replace(draw="step"), TrainingLength.of(training, 37), 8)
     assert (times.steps, times.warmup) == (9, 3)
 
 

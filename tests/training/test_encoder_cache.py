@@ -115,9 +115,9 @@ def test_an_encoder_in_training_is_not_looked_up(cache: EncoderCache, batch: Bat
 def test_subnetworks_of_a_batch_have_the_losses_of_each_by_itself(cache: EncoderCache, batch: Batch) -> None:
     model, sets = make(), [("text.0",), ("image.1", "text.2"), FUSION[:4]]
     with cache.attached(model):
-        shared = {number: output.loss for number, output in evaluate_each(model, sets, batch)}
+        shared = {number: output.loss for number, output in evaluate_each(model, sets, lambda: model(**batch))}
         for number, blocks in enumerate(sets):
-            alone = dict(evaluate_each(model, [blocks], batch))[0].loss
+            alone = dict(evaluate_each(model, [blocks], lambda: model(**batch)))[0].loss
             assert torch.equal(shared[number], alone)
     assert cache.misses == 6
     assert "forward" not in vars(meter_of(model).roberta)

@@ -12,7 +12,7 @@ import torch
 from ..inserting.parameter_groups import unfreeze
 from ..methods.registry import METHODS
 from ..running.run import Run
-from ..searching.search_schedule import schedule
+from ..searching.training_length import TrainingLength
 from ..tasks.evaluation import evaluate
 from ..training.fit import fit
 from .jobs import Job
@@ -35,7 +35,7 @@ class Estimate:
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
-            self.steps = schedule(run.recipe.search, run.recipe.train, len(run.data.train), 1).whole
+            self.steps = TrainingLength.of(run.recipe.train, len(run.data.train)).steps
             self.step, self.whole_step, self.evaluation = self._measure()
         finally:
             torch.set_num_threads(before)

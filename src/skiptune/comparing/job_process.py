@@ -6,6 +6,7 @@ In a fresh process, the peak of memory is that of this training, and a crash aff
 from __future__ import annotations
 
 import ctypes
+import shutil
 import signal
 import sys
 import time
@@ -61,8 +62,11 @@ def work(folder: Path) -> JobResult:
     model = make()
     before = count_parameters(model)
     started = time.perf_counter()
-    context = TrainingContext(make, run.experiment, recipe.start, folder / "choice", cached)
+    checkpoints = folder / "checkpoints"
+    shutil.rmtree(checkpoints, ignore_errors=True)  # a job starts over, because its time is measured
+    context = TrainingContext(make, run.experiment, recipe.start, folder / "choice", cached, checkpoints)
     trained = train_method(method, model, context)
+    shutil.rmtree(checkpoints, ignore_errors=True)
     plan = trained.plan
     train_s, peak = time.perf_counter() - started, peak_gib()
     counts = count_parameters(remove_dead_blocks(model, plan))

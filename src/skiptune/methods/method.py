@@ -53,7 +53,7 @@ class TrainingContext:
             search.
         folder: for intermediate files of the choice of blocks.
         inside: a context for every model that is trained, e.g. that of :class:`skiptune.EncoderCache`.
-        checkpoints: directory to go on from after an interruption; ``None``: start over.
+        checkpoints: directory of the training's checkpoints, to go on from after an interruption.
     """
 
     make: Callable[[], nn.Module]
@@ -61,7 +61,7 @@ class TrainingContext:
     start: str
     folder: Path
     inside: Callable[[nn.Module], AbstractContextManager[Any]]
-    checkpoints: Path | None = None
+    checkpoints: Path
 
 
 class Method:

@@ -52,9 +52,10 @@ class Searched(Skipping):
         self.name, self.title = f"das-{kind}", f"DAS, {_PARTS[kind]}"
 
     def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
-        folder = None if context.checkpoints is None else context.checkpoints / "search"
+        goes_on = context.start == "search"
+        folder = context.checkpoints if goes_on else context.checkpoints / "search"
         with context.inside(model):
-            return search(model, context.experiment, folder, keep_adapters=context.start == "search")
+            return search(model, context.experiment, folder, keep_adapters=goes_on)
 
 
 class RandomPlan(Skipping):

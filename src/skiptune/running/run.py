@@ -38,7 +38,9 @@ from ..reporting.results import Results
 from ..searching.plan_file import load_plan, save_plan
 from ..searching.search import search
 from ..searching.strategy_comparison import StrategyComparison, StrategyRow
+from ..tasks.input_size import input_size
 from ..tasks.task import Task
+from ..training.checkpoints import has_checkpoint
 from ..training.encoder_cache import EncoderCache
 from ..training.fit import fit
 from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
@@ -47,8 +49,8 @@ from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
 from .recipe import Recipe, with_preset
 from .run_checks import check_models, check_records, check_steps
-from .run_data import input_size, kept_task, make_task, read_data
-from .run_folder import check_batch, claim, is_begun, save_log
+from .run_data import kept_task, make_task, read_data
+from .run_folder import check_batch, claim, is_begun, save_log, search_folder
 from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
 from .run_results import StepResults, build_results, slim_measures, step_seconds
@@ -161,17 +163,28 @@ class Run:
         return self.models.cached_encoders(model, path)
 
     def search(self) -> Plan:
-        """Step 1: the plan, in ``plan.json``."""
-        path, folder = self.folder / "plan.json", self._checkpoints / "search"
+        """Step 1: the plan, in ``plan.json``. With ``start: search`` it is the first part of the training, which
+        :meth:`train` goes on with from its checkpoint."""
+        path = self.folder / "plan.json"
         if not on_main(path.is_file):
-            experiment = self._search_experiment()
-            model = self.fresh_model()
-            with self.cached_encoders(model):
-                plan = search(model, experiment, folder, keep_adapters=self.recipe.start == "search")
-            self._save_tensors(self.folder / "searched.safetensors", model)
+            plan = self._search(self.fresh_model())
             on_main(lambda: save_plan(path, plan))
-        on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
+        if not self._goes_on:
+            on_main(lambda: shutil.rmtree(self._search_folder, ignore_errors=True))
         return on_main(lambda: load_plan(path))
+
+    def _search(self, model: PreTrainedModel) -> Plan:
+        with self.cached_encoders(model):
+            return search(model, self._search_experiment(), self._search_folder, keep_adapters=self._goes_on)
+
+    @property
+    def _goes_on(self) -> bool:
+        """Whether the training goes on with what the search has trained."""
+        return self.recipe.start == "search"
+
+    @property
+    def _search_folder(self) -> Path:
+        return search_folder(self.recipe, self.folder)
 
     def _search_experiment(self) -> Experiment:
         """The experiment with held-out batches of the size that the run began with."""
@@ -192,20 +205,29 @@ class Run:
     def train(self) -> PreTrainedModel:
         """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""
         plan, path, folder = self.search(), self.folder / "trained.safetensors", self._checkpoints / "train"
-        model, going_on = self.fresh_model(), self.recipe.start == "search"
+        model = self.fresh_model()
         check_plan(model, plan)
         if not on_main(path.is_file):
             on_main(lambda: check_batch(self.folder, self.recipe.train))
-            if going_on:
-                self._load_tensors(self.folder / "searched.safetensors", model)
+            self._take_search(model, plan)
             with self.cached_encoders(model):
-                log = fit(model, self.experiment, plan, folder, plan.steps if going_on else 0)
+                log = fit(model, self.experiment, plan, folder, plan.steps if self._goes_on else 0)
             on_main(lambda: save_log(self.folder, "train", log))
             self._save_tensors(path, model)
         on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
         self._load_tensors(path, model)
         choose(model, plan.skipped)
         return model.to(best_device())
+
+    def _take_search(self, model: PreTrainedModel, plan: Plan) -> None:
+        """What the search trained, for the training to go on with: its checkpoint, or the file of a run of 0.3."""
+        older = self.folder / "searched.safetensors"
+        if not self._goes_on or plan.steps == 0:
+            return
+        if on_main(older.is_file):
+            self._load_tensors(older, model)
+        elif not on_main(lambda: has_checkpoint(self._search_folder)):
+            self._search(model)  # it ends with the same plan
 
     def trained(self) -> tuple[PreTrainedModel, Plan, Task]:
         """The model of a finished training, its plan, and the task as the run keeps it: the data are not needed.
@@ -271,7 +293,7 @@ class Run:
 
     def input_size(self) -> tuple[tuple[int, int], int]:
         """(height, width) and text length for which costs and latency are stated."""
-        return input_size(self.task, self.data)
+        return input_size(self.task, self.data.validation)
 
     def results(self) -> Results:
         """All results of the run, also in ``results.json``."""

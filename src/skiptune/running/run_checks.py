@@ -10,12 +10,14 @@ from ..families.registry import family_of
 from ..searching.search import prepare_search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
+from ..searching.training_length import TrainingLength
 from ..tasks.registry import TASKS
 from ..training.encoder_cache import encoders_of
 from ..training.gradient_checkpointing import refuse_without_checkpointing
 from ..training.machine import check_machine
 from ..training.validation import check_validation
 from .recipe import Recipe
+from .run_folder import search_folder
 from .run_models import RunModels
 from .train_baseline import check_baselines
 
@@ -50,7 +52,7 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
     check_baselines(models.recipe, family_of(model))
     if models.recipe.encoder_cache is not None:
         encoders_of(model)
-    prepare_search(model, experiment, models.folder / "checkpoints" / "search")
+    prepare_search(model, experiment, search_folder(models.recipe, models.folder))
 
 
 def check_steps(recipe: Recipe, rows: int) -> None:
@@ -59,7 +61,7 @@ def check_steps(recipe: Recipe, rows: int) -> None:
     Raises:
         InputError: names the field and the steps.
     """
-    times = schedule(recipe.search, recipe.train, rows, 1)
+    times = schedule(recipe.search, TrainingLength.of(recipe.train, rows), held_out=1)
     if recipe.start == "search" and STRATEGIES[recipe.search.strategy].trains and times.steps >= times.whole:
         name = "epochs" if recipe.search.max_steps is None else "max_steps"
         raise InputError(

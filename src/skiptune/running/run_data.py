@@ -90,14 +90,6 @@ def _beside_slim(folder: Path) -> SavedTask | None:
     return read_manifest(folder).task if is_slim(folder) else None
 
 
-def input_size(task: Task, data: Data) -> tuple[tuple[int, int], int]:
-    """(height, width) in pixels and tokens of text of the first validation batch, for which costs and latency are
-    stated."""
-    batch = task.collate(data.validation[:32])
-    height, width = batch["pixel_values"].shape[-2:]
-    return (int(height), int(width)), int(batch["input_ids"].shape[-1])
-
-
 def report_seen(path: Path, slim: Path) -> None:
     """Say if the model in the directory ``slim`` was trained or chosen on the file that it was measured on."""
     said = told_of(path, Measures.from_dict(read_manifest(slim).extra))

@@ -24,7 +24,7 @@ RECIPE, _LOGS = "recipe.json", "logs"
 _BATCH = "batch.json"
 #: Files of a run that are there before its recipe is.
 _UNCLAIMED = (
-    LOCK, SUMS, _BATCH, INPUTS, f"{_LOGS}/bad-*.log", "checkpoints/search/allowance.json", f"checkpoints/search/{SUMS}"
+    LOCK, SUMS, _BATCH, INPUTS, f"{_LOGS}/bad-*.log", "checkpoints/*/allowance.json", f"checkpoints/*/{SUMS}"
 )  # fmt: skip
 
 
@@ -38,6 +38,11 @@ class Batch(Validated):
 
     examples_a_step: Count
     reward_batch_size: Count
+
+
+def search_folder(recipe: Recipe, folder: Path) -> Path:
+    """Where the checkpoints of the search are: with those of the training, where that goes on with the search."""
+    return folder / "checkpoints" / ("train" if recipe.start == "search" else "search")
 
 
 def is_begun(folder: Path, recipe: Recipe) -> bool:

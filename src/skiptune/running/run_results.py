@@ -30,10 +30,10 @@ from ..reporting.result_sections import (
     Records,
 )
 from ..reporting.results import Results
+from ..tasks.input_size import input_size
 from ..version import __version__
 from .evaluation_step import RunEvaluation
 from .recipe import Recipe
-from .run_data import input_size
 from .run_folder import load_log, logs
 from .run_inputs import read_inputs
 from .run_models import RunModels
@@ -60,7 +60,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         InputError: a file of a step was edited.
     """
     recipe, task, data, folder = models.recipe, models.task, models.data, models.folder
-    size, length = input_size(task, data)
+    size, length = input_size(task, data.validation)
     plan, cost = steps.plan, cost_table(models.original(), recipe.adapters, steps.plan.skipped, size, length)
     parameters = {**cost.parameters, "slim": cost.parameters_with_plan, "trained": cost.trained_with_plan}
     damaged = task.images.damaged

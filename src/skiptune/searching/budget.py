@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from ..config import Budget
 from ..core.digests import check_recorded, write_recorded_json
 from ..core.errors import InputError
 from ..core.text_files import read_json
 from ..core.validation import is_number
+from ..costs.example_inputs import Inputs
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks
 from ..inserting.selection import blocks_of
@@ -23,7 +24,7 @@ _INF = float("inf")
 _ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
 
 
-def feasible_sets_of(model: nn.Module, budget: Budget, inputs: dict[str, Tensor]) -> FeasibleSets:
+def feasible_sets_of(model: nn.Module, budget: Budget, inputs: Inputs) -> FeasibleSets:
     """The sets of blocks that meet a budget on a model with adapters inserted.
 
     Savings are numbers of blocks, G multiply-accumulates or seconds, as the budget says. ``model`` is not changed.
@@ -46,7 +47,7 @@ def feasible_sets_of(model: nn.Module, budget: Budget, inputs: dict[str, Tensor]
     return FeasibleSets(savings, target)
 
 
-def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: dict[str, Tensor]) -> FeasibleSets:
+def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: Inputs) -> FeasibleSets:
     """:func:`feasible_sets_of`, with blocks timed once: a resumed search reads the timings from ``path``.
 
     Raises:

@@ -13,14 +13,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.blocks import SkippableBlock
+
+T = TypeVar("T")
 
 
 class PrefixCache:
@@ -101,12 +103,20 @@ def prefix_cache(model: nn.Module) -> Iterator[PrefixCache]:
 
 @torch.no_grad()
 def evaluate_each(
-    model: nn.Module, skipped: Sequence[Sequence[str]], batch: dict[str, Tensor], block_runs: Counter[str] | None = None
-) -> Iterator[tuple[int, Any]]:
-    """The outputs of ``model`` on ``batch`` with each of the sets of blocks ``skipped``, in the model's present mode.
+    model: nn.Module,
+    skipped: Sequence[Sequence[str]],
+    run: Callable[[], T],
+    block_runs: Counter[str] | None = None,
+) -> Iterator[tuple[int, T]]:
+    """What ``run`` gives with each of the sets of blocks ``skipped``, in the model's present mode.
 
-    Yields numbers of sets and outputs, in an order that shares most. ``block_runs`` counts how often each block was
-    computed.
+    Yields numbers of sets and results, in an order that shares most.
+
+    Args:
+        model: whose blocks are skipped.
+        skipped: sets of names of blocks.
+        run: runs ``model`` on one batch, always the same one.
+        block_runs: counts how often each block was computed.
     """
     before = skipped_blocks(model)
     waiting = list(range(len(skipped)))
@@ -115,7 +125,7 @@ def evaluate_each(
             number = waiting.pop(0)
             choose(model, skipped[number])
             cache.begin()
-            yield number, model(**batch)
+            yield number, run()
             # depth first through the tree of choices, starting at this one
             waiting.sort(key=partial(_differences, skipped, number, cache.order()))
             if block_runs is not None:

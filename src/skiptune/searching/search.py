@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, cast
 
 from torch import nn
+from transformers import TrainerState, TrainingArguments
 
 from ..core.arguments import expect
 from ..core.distributed import on_main
@@ -16,27 +18,31 @@ from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
-from ..plan import Plan, SearchReport
+from ..plan import Plan
+from ..tasks.input_size import input_size
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
+from ..training.dataset import RecordDataset
 from ..training.fit import train_loop
 from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
-from .budget import savings_of, timed_once
-from .callback import SearchCallback
-from .evaluator import Evaluator
-from .search_schedule import reward_batch_size, schedule
+from .budget import timed_once
+from .found_plan import begun_report, found_plan
+from .held_out import HeldOut
+from .search_schedule import held_out_batch, schedule
+from .skip_search import SkipSearch
 from .strategies import STRATEGIES, Strategy
+from .training_length import TrainingLength
 
 
 def search(
     model: nn.Module, experiment: Experiment, folder: str | Path | None = None, keep_adapters: bool = True
 ) -> Plan:
-    """Find the blocks the task can do without (paper, section 3.3).
+    """Find the blocks the task can do without (paper, section 3.3), by :class:`skiptune.SkipSearch`.
 
     A departure from the paper: the search is the first part of the training. Its steps have the same learning-rate
-    schedule, the adapters keep what they learn in them, and :func:`skiptune.fit` continues from there, so that only the
-    comparisons cost something.
+    schedule, the adapters keep what they learn in them, and :func:`skiptune.fit` with the same ``folder`` goes on with
+    the same optimizer and order of the data, so that only the comparisons cost something.
 
     Args:
         model: a model with adapters inserted.
@@ -62,67 +68,63 @@ def search(
             return _search(model, replace(experiment, task=task), folder, where, keep_adapters)
 
 
+class ExperimentSearch(SkipSearch):
+    """The search in a training on our own records, which ends with the plan.
+
+    Args:
+        strategy: made before any training, by :func:`prepare_search`.
+        length: of the whole training, of which the search may have a part with a schedule of its own.
+        experiment: the rest.
+    """
+
+    def __init__(self, strategy: Strategy, length: TrainingLength, experiment: Experiment) -> None:
+        held_out = RecordDataset(experiment.valid)
+        super().__init__(experiment.needed_budget, held_out, experiment.search, stop=True)
+        self.prepared, self.whole = strategy, length
+
+    def _make_strategy(self, held_out: HeldOut, seed: int, before: dict[str, Any] | None) -> Strategy:
+        return self.prepared
+
+    def _length(self, args: TrainingArguments, state: TrainerState, train_dataloader: Any) -> TrainingLength:
+        return self.whole
+
+
 def _search(
     model: nn.Module, experiment: Experiment, folder: str | Path | None, where: Path, keep_adapters: bool
 ) -> Plan:
     """See :func:`search`; checkpoints go to ``where``."""
     config, training = experiment.search, experiment.training
     train, valid = experiment.train, experiment.valid
-    names, family = tuple(blocks_of(model)), family_of(model).name
     strategy = prepare_search(model, experiment, None if folder is None else Path(folder))
     if not train or not valid:
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
-    if strategy.feasible.number == 0:
-        return Plan(family, names, (), "none")
-    report = SearchReport(
-        seed=training.seed,
-        budget=experiment.budget,
-        allowance=savings_of(strategy.feasible, names),
-        search=config,
-        seconds=0.0,
-        rounds=(),
-    )
-    if not strategy.trains:
-        return Plan(family, names, strategy.chosen(), strategy.name, report=report)
-    reward_batch = reward_batch_size(config, training)
-    evaluator = Evaluator(model, experiment, reward_batch)
-    times = schedule(config, training, len(train), reward_batch)
-    callback = SearchCallback(strategy, evaluator, times.warmup, times.interval, config.draw)
-    before = trained_state(model)
+    length = TrainingLength.of(training, len(train))
+    if strategy.feasible.number == 0 or not strategy.trains:
+        return found_plan(family_of(model).name, strategy, begun_report(strategy, experiment.needed_budget, config))
+    callback = ExperimentSearch(strategy, length, experiment)
+    times = schedule(config, length, held_out_batch(config, length))
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
-    stretch = Stretch(0, times.steps, whole, training.warmup_ratio, searching=times.steps)
-    log = train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note), [callback])
-    # a resumed search keeps the size of its held-out batches, even if the batch is split otherwise now
-    times = schedule(config, training, len(train), evaluator.batch_size)
-    rounds = callback.rounds + strategy.decide(evaluator, times.rounds)
+    before = trained_state(model)
+    stretch = Stretch(0, whole, whole, training.warmup_ratio, searching=times.steps)
+    train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note, times.steps), [callback])
     if not keep_adapters:
         load_trained(model, before)
     choose(model, ())
-    report = report.replace(
-        seconds=log.seconds,
-        steps=log.steps,
-        training_steps=times.whole,
-        comparisons=evaluator.comparisons,
-        rounds=tuple(rounds),
-        history=log.history,
-        certainty=strategy.certainty(),
-    )
-    preferences = dict(zip(names, strategy.preferences, strict=True))
-    return Plan(family, names, strategy.chosen(), strategy.name, preferences, report)
+    return cast(Plan, callback.plan)  # fixed at the latest when the training ended
 
 
 def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None) -> Strategy:
     """Make the strategy for the experiment's budget; refuses settings that cannot work before any training.
 
-    For a latency budget, blocks are timed once; ``allowance.json`` in ``folder`` keeps the result.
+    Costs are those of inputs as large as the held-out records', which a report states them for too. For a latency
+    budget, blocks are timed once; ``allowance.json`` in ``folder`` keeps the result.
 
     Raises:
         InputError: there is no budget, it cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     budget, config = experiment.needed_budget, experiment.search
-    usual = family_of(model).sizes(model.config)
-    inputs = example_inputs(model, (usual.image_size, usual.image_size), usual.text_length)
+    inputs = example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))
     feasible = on_main(lambda: timed_once(folder and folder / "allowance.json", model, budget, inputs))
     strategy = STRATEGIES[config.strategy](feasible, config, experiment.training.seed, tuple(blocks_of(model)))
     if feasible.number != 0:

@@ -6,10 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..config import SearchConfig, TrainConfig
-from ..core.distributed import processes
-from ..training.checkpoints import examples_a_step
-from ..training.schedule import micro_batches, optimizer_steps
 from .strategies import STRATEGIES
+from .training_length import TrainingLength
 
 #: For strategies that compare during training: the share of the training's steps that the search takes (the paper's),
 #: and the share of those before the first comparison.
@@ -27,10 +25,15 @@ _STEP = 2
 
 
 def reward_batch_size(config: SearchConfig, training: TrainConfig) -> int:
+    """Examples in a held-out batch of a search in a training on our own records, see :func:`held_out_batch`."""
+    return held_out_batch(config, TrainingLength.of(training, rows=1))
+
+
+def held_out_batch(config: SearchConfig, length: TrainingLength) -> int:
     """Examples in a held-out batch: as set, else the strategy's share of what a drawn subnetwork trains on, which is an
     optimizer step or a micro-batch of all processes."""
     share = STRATEGIES[config.strategy].batch_share
-    drawn_for = examples_a_step(training) if config.draw == "step" else training.batch_size * processes()
+    drawn_for = length.examples if config.draw == "step" else length.micro_batch
     return config.reward_batch_size or math.ceil(drawn_for * share)
 
 
@@ -53,25 +56,29 @@ class Schedule:
     interval: int
 
 
-def schedule(config: SearchConfig, training: TrainConfig, rows: int, reward_batch: int) -> Schedule:
-    """The schedule of a configuration for ``rows`` training records and held-out batches of ``reward_batch``."""
-    whole = optimizer_steps(training, rows, training.epochs, training.max_steps)
+def schedule(config: SearchConfig, length: TrainingLength, held_out: int) -> Schedule:
+    """The schedule of a search in a training of this length, with held-out batches of ``held_out`` examples.
+
+    Raises:
+        InputError: passes over the data are asked for, and the dataset has no length.
+    """
+    whole = length.steps
     if config.max_steps is None and config.epochs is None:
         least = (
             whole if STRATEGIES[config.strategy].compares_while_training else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
         )
         steps = max(1, round(min(_OPEN * whole, least)))
     else:
-        steps = optimizer_steps(training, rows, config.epochs or 0, config.max_steps)
+        steps = config.max_steps or length.steps_of(config.epochs or 0)
     each = config.draw == "micro_batch"
-    draws = micro_batches(training, rows, steps) if each else steps
+    draws = length.batches_of(steps) if each else steps
     if config.max_steps is None and config.warmup_epochs is not None:
-        before = optimizer_steps(training, rows, config.warmup_epochs, None)
-        warmup = micro_batches(training, rows, before) if each else before
+        before = length.steps_of(config.warmup_epochs)
+        warmup = length.batches_of(before) if each else before
     else:
         share = _WARMUP if config.warmup_epochs is None else config.warmup_epochs / (config.epochs or 1)
         warmup = math.ceil(share * draws)
-    work = config.cost * _STEP * whole * examples_a_step(training)
-    rounds = max(1, int(work / (config.candidates * reward_batch)))
+    work = config.cost * _STEP * whole * length.examples
+    rounds = max(1, int(work / (config.candidates * held_out)))
     interval = config.interval or max(1, round((draws - warmup) / rounds))
     return Schedule(steps, whole, rounds, warmup, interval)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import nn
 
 from ..core.digests import check_recorded, write_recorded_json
@@ -18,14 +18,15 @@ from ..core.text_files import read_json
 from ..experiment import Experiment
 from ..families.registry import family_of
 from ..plan import Comparisons, Plan, SearchReport
-from ..tasks.task import on_device
 from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
 from .evaluator import Evaluator
+from .held_out import HeldOut
 from .plan_file import load_plan, save_plan
 from .prefix_sharing import evaluate_each
 from .search import prepare_search, search
-from .search_schedule import reward_batch_size, schedule
+from .search_schedule import held_out_batch, schedule
 from .strategies import STRATEGIES
+from .training_length import TrainingLength
 
 #: Largest number of held-out records that plans are judged on.
 _JUDGED = 1024
@@ -141,11 +142,11 @@ class StrategyComparison:
         """The choice of a strategy that compares at the end only, on the warmed-up ``model``."""
         experiment, training = self._with(name), self.experiment.training
         strategy = prepare_search(model, experiment, self.folder)
-        batch = reward_batch_size(experiment.search, training)
-        evaluator = Evaluator(model, experiment, batch)
-        times = schedule(experiment.search, training, len(experiment.train), batch)
+        length = TrainingLength.of(training, len(experiment.train))
+        batch = held_out_batch(experiment.search, length)
         with self.inside(model):
-            rounds = strategy.decide(evaluator, times.rounds)
+            evaluator = Evaluator(HeldOut.of(model, self.experiment, self.folder), batch)
+            rounds = strategy.decide(evaluator, schedule(experiment.search, length, batch).rounds)
         warm = self.warm_up
         report = SearchReport(
             seconds=warm.seconds,
@@ -157,19 +158,15 @@ class StrategyComparison:
         preferences = dict(zip(strategy.names, strategy.preferences, strict=True))
         return Plan(family_of(model).name, strategy.names, strategy.chosen(), name, preferences, report)
 
-    @torch.no_grad()
     def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
         model.eval()
-        task, valid = self.experiment.task, self.experiment.valid
-        size, total = self.experiment.training.batch_size, [0.0] * len(plans)
-        count = min(_JUDGED, len(valid))
+        count, total = min(_JUDGED, len(self.experiment.valid)), [0.0] * len(plans)
         with self.inside(model):
-            for start in track(range(0, count, size), "judging"):
-                part = [valid[row] for row in range(start, min(start + size, count))]
-                batch = on_device(task.collate(part), model)
-                for number, output in evaluate_each(model, plans, batch):
-                    total[number] += float(output.loss) * len(part)
-        return [value / count for value in total]
+            held_out = HeldOut.of(model, self.experiment, self.folder)
+            for share, piece in track(list(held_out.first(count)), "judging"):
+                for number, loss in evaluate_each(model, plans, partial(held_out.loss, piece)):
+                    total[number] += share * loss
+        return total
 
     def _row(self, plan: Plan, loss: float, regret: float) -> StrategyRow:
         report, warm = plan.report, self.warm_up

@@ -17,7 +17,8 @@ from ..data.parts import Data, read_parts
 from ..data.splits import count_images
 from ..running.recipe import Recipe
 from ..running.run_checks import check_records
-from ..running.run_data import input_size, make_task
+from ..running.run_data import make_task
+from ..tasks.input_size import input_size
 from ..tasks.registry import TASKS
 from .budget_range import BudgetRange, budget_range
 from .layout import Layout
@@ -119,7 +120,7 @@ def first_recipe(path: Path, model: str, task: str | None, output: str) -> First
     check_records(recipe, data)
     with TemporaryDirectory() as logs:
         made = make_task(recipe, data, Path(logs))
-        budgets = budget_range(model, made, recipe.adapters, input_size(made, data))
+        budgets = budget_range(model, made, recipe.adapters, input_size(made, data.validation))
     training = training_plan(len(data.train), budgets.parameters)
     recipe = Recipe.from_dict({**values, "data": recipe.data, "budget": budgets.proposed, "train": training})
     return FirstRecipe(recipe, layout, data, budgets, len(made.settings().get("answers", ())) or None)

@@ -95,6 +95,16 @@ def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
     return None
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether a training has left any checkpoint there."""
+    return any(folder.glob("checkpoint-*"))
+
+
+def planned_steps(checkpoint: str) -> int:
+    """How many optimizer steps the training had in all that wrote a checkpoint."""
+    return int(json.loads((Path(checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))["max_steps"])
+
+
 def processes_of(checkpoint: str) -> int:
     """How many processes wrote a checkpoint."""
     with safe_open(Path(checkpoint) / TRAINED, framework="pt") as opened:

@@ -35,6 +35,10 @@ class RecordDataset(Dataset[Record]):
     def __len__(self) -> int:
         return len(self.records)
 
+    def set_epoch(self, epoch: int) -> None:
+        """Tell the number of the pass over the records."""
+        self.epoch = epoch
+
     def __getitem__(self, index: int) -> Record:
         record = replace(self.records[index], epoch=self.epoch)
         return record if self.augment is None else vary(record, self.augment, self.epoch, index)
@@ -49,7 +53,7 @@ class EpochOfDataset(TrainerCallback):
     def on_epoch_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        self.dataset.epoch = int((state.epoch or 0) + 1e-6)  # fractions may sum up to slightly less
+        self.dataset.set_epoch(int((state.epoch or 0) + 1e-6))  # fractions may sum up to slightly less
 
 
 class SharedBatches(BatchSampler):

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from torch import nn
 from transformers import TrainerCallback
 
+from ..config import TrainConfig
 from ..core.arguments import expect
 from ..core.distributed import on_main, processes
 from ..core.errors import InputError
@@ -21,7 +22,7 @@ from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import Plan
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
-from .checkpoints import newest_checkpoint, processes_of
+from .checkpoints import newest_checkpoint, planned_steps, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .machine import check_machine, tell_machine
 from .progress_bar import TrainingBar, silence
@@ -60,37 +61,48 @@ def train_loop(
         raise InputError("there are no training records")
     check_machine(experiment.training)
     check_fitted(model)
-    experiment.task.cut_texts_for(model)
-    config = experiment.training
     started = time.perf_counter()
     with preserved_random_state():
-        augment = RandAugment.of(dict[str, float](config.augment.items()), config.seed) if config.augment else None
-        dataset = RecordDataset(experiment.train, augment)
-        validation = Validation.of(experiment, stretch)
-        arguments = training_arguments(config, folder, stretch, validation.metric if validation else None)
-        tell_machine(arguments)
-        trainer = SkipTrainer(
-            model,
-            arguments,
-            data_collator=experiment.task.collate,
-            train_dataset=dataset,
-            eval_dataset=experiment.valid,
-            callbacks=[bar, EpochOfDataset(dataset), *validation_callbacks(validation), *callbacks],
-            config=config,
-            stretch=stretch,
-            validation=validation,
-        )
-        silence(trainer)
-        keep_reports(trainer, folder)
+        trainer = make_trainer(model, experiment, stretch, folder, [bar, *callbacks])
+        tell_machine(trainer.args)
         try:
-            checkpoint = on_main(lambda: newest_checkpoint(folder, config))
+            checkpoint = on_main(lambda: newest_checkpoint(folder, experiment.training))
             _tell_of_other_masks(model, checkpoint)
             trainer.train(resume_from_checkpoint=checkpoint)
         except InputError as error:
             raise without_worker(error) from None
         finally:
             bar.close()
-    return TrainingLog.of(time.perf_counter() - started, trainer.state, arguments.load_best_model_at_end)
+    return TrainingLog.of(time.perf_counter() - started, trainer.state, trainer.args.load_best_model_at_end)
+
+
+def make_trainer(
+    model: nn.Module,
+    experiment: Experiment,
+    stretch: Stretch,
+    folder: Path,
+    callbacks: Sequence[TrainerCallback] = (),
+) -> SkipTrainer:
+    """The Trainer of :func:`train_loop`, whose arguments these are. It seeds the global generators."""
+    config, task = experiment.training, experiment.task
+    task.cut_texts_for(model)
+    augment = RandAugment.of(dict[str, float](config.augment.items()), config.seed) if config.augment else None
+    dataset = RecordDataset(experiment.train, augment)
+    validation = Validation.of(experiment, stretch)
+    trainer = SkipTrainer(
+        model,
+        training_arguments(config, folder, stretch, validation.metric if validation else None),
+        data_collator=task.collate,
+        train_dataset=dataset,
+        eval_dataset=experiment.valid,
+        callbacks=[EpochOfDataset(dataset), *validation_callbacks(validation), *callbacks],
+        config=config,
+        stretch=stretch,
+        validation=validation,
+    )
+    silence(trainer)
+    keep_reports(trainer, folder)
+    return trainer
 
 
 def _tell_of_other_masks(model: nn.Module, checkpoint: str | None) -> None:
@@ -119,7 +131,9 @@ def fit(
             records, too. Other fields are not used.
         plan: blocks to skip; ``None`` keeps them all.
         folder: for checkpoints; call again with the same folder to go on after an interruption.
-        done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search.
+        done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search. With
+            the ``folder`` of the search, the two are one training; otherwise the optimizer starts anew, and the data
+            have another order.
         callbacks: of transformers' Trainer. Those with a state (``ExportableState``) have it in the checkpoints.
 
     Raises:
@@ -135,8 +149,17 @@ def fit(
     whole = optimizer_steps(config, len(experiment.train), config.epochs, config.max_steps)
     if done >= whole > 0:
         raise InputError(f"the search took {done} steps and the training has {whole} in all; raise train.epochs")
-    stretch = Stretch(done, whole - done, whole, config.warmup_ratio)
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
+        one = done > 0 and on_main(lambda: _is_of_one_training(where, config, whole))
+        ratio = config.warmup_ratio
+        stretch = Stretch(0, whole, whole, ratio, done) if one else Stretch(done, whole - done, whole, ratio)
         with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
-            return train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"), callbacks)
+            log = train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"), callbacks)
+    return log.after(done) if one else log
+
+
+def _is_of_one_training(folder: Path, config: TrainConfig, whole: int) -> bool:
+    """Whether the checkpoint in ``folder`` is one of search and training together."""
+    checkpoint = newest_checkpoint(folder, config)
+    return checkpoint is not None and planned_steps(checkpoint) == whole

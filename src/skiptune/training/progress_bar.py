@@ -19,10 +19,13 @@ def silence(trainer: Trainer) -> None:
 
 
 class TrainingBar(TrainerCallback):
-    """Shows steps, the running loss, and the text of ``note``, e.g. the blocks that are most skippable so far."""
+    """Shows steps, the running loss, and the text of ``note``, e.g. the blocks that are most skippable so far.
 
-    def __init__(self, title: str, note: Callable[[], str] | None = None) -> None:
-        self.title, self.note = title, note or (lambda: "")
+    ``steps`` are those until the bar is full; ``None``: all of the training.
+    """
+
+    def __init__(self, title: str, note: Callable[[], str] | None = None, steps: int | None = None) -> None:
+        self.title, self.note, self.steps = title, note or (lambda: ""), steps
         self.bar: Progress | None = None
         self.loss = ""
 
@@ -32,7 +35,9 @@ class TrainingBar(TrainerCallback):
         if state.is_world_process_zero:
             self.bar = make_bar()
             self.bar.start()
-            self.task = self.bar.add_task(self.title, total=state.max_steps, completed=state.global_step, note="")
+            self.task = self.bar.add_task(
+                self.title, total=self.steps or state.max_steps, completed=state.global_step, note=""
+            )
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.bar is not None:

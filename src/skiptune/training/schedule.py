@@ -12,7 +12,6 @@ from transformers import TrainingArguments, get_scheduler
 from transformers.trainer_utils import SchedulerType
 
 from ..config import TrainConfig
-from ..core.distributed import processes
 from ..core.errors import InputError
 from ..core.trainer_fields import MEASURING
 from .checkpoints import examples_a_step
@@ -72,16 +71,9 @@ def optimizer_steps(config: TrainConfig, rows: int, epochs: float, max_steps: in
     The last step of a pass has the rows that are left, so that every pass takes ``ceil(rows / examples a step)`` steps,
     however the examples are divided among processes and micro-batches.
     """
-    return max_steps or _rounded_up(epochs * math.ceil(rows / examples_a_step(config)))
+    return max_steps or rounded_up(epochs * math.ceil(rows / examples_a_step(config)))
 
 
-def micro_batches(config: TrainConfig, rows: int, steps: int) -> int:
-    """Micro-batches that each process takes in the first ``steps`` optimizer steps on ``rows`` records."""
-    a_pass = math.ceil(rows / (config.batch_size * processes()))
-    passes, rest = divmod(steps, max(1, optimizer_steps(config, rows, 1, None)))
-    return passes * a_pass + min(a_pass, rest * config.gradient_accumulation)
-
-
-def _rounded_up(steps: float) -> int:
+def rounded_up(steps: float) -> int:
     """The next whole number; what only rounding put above one counts as that one: 0.1 · 30 is 3."""
     return math.ceil(round(steps, 6))

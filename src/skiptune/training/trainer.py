@@ -108,20 +108,23 @@ class SkipTrainer(Trainer):
         return batches, items
 
     def _run_epoch(self, *args: Any, **kwargs: Any) -> None:
-        """One pass; none after the last step or an early stop, where the Trainer, resumed there, would take another
-        one."""
-        if self._stopped or self.state.global_step >= self.state.max_steps:
+        """One pass; none after the last step or a stop, where the Trainer, resumed there, would take another one."""
+        ended = self._stopped or self.control.should_training_stop
+        if ended or self.state.global_step >= self.state.max_steps:
             self.control.should_training_stop = True
         else:
             super()._run_epoch(*args, **kwargs)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows.
+        """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows; in
+        evaluation mode that of the batch by itself.
 
         Raises:
             RunError: the loss is not finite in some process; nothing is saved after that.
         """
         loss: Tensor = super().compute_loss(model, model_inputs(inputs), *args, **kwargs)
+        if not model.training:
+            return loss
         count = counted_rows(inputs)
         rows, total = add_up([count, count * loss.item()])
         if not math.isfinite(total):

@@ -66,6 +66,13 @@ class TrainingLog:
             state.best_global_step if best else None,
         )
 
+    def after(self, done: int) -> TrainingLog:
+        """The log without the first ``done`` steps; those that follow count from 1 on."""
+        losses = tuple(entry.replace(step=entry.step - done) for entry in self.history if entry.step > done)
+        evaluations = tuple(entry.replace(step=entry.step - done) for entry in self.evaluations if entry.step > done)
+        best = None if self.best_step is None else self.best_step - done
+        return TrainingLog(self.seconds, self.steps - done, losses, evaluations, best)
+
     def save(self, path: Path) -> None:
         """Write JSON, whole or not at all."""
         write_json(path, self.to_dict())

@@ -13,6 +13,7 @@ from ...inserting.block_hooks import block_hooks, output_stream
 from ...layers.blocks import SkippableBlock
 from ...plan import Round
 from ..evaluator import Evaluator
+from ..held_out import Batch
 from .strategy import Strategy
 
 
@@ -40,7 +41,7 @@ class FirstOrder(Strategy):
         parts = [share * self._first_order(evaluator, piece) for share, piece in evaluator.pieces(number)]
         return torch.stack(parts).sum(0).abs()
 
-    def _first_order(self, evaluator: Evaluator, batch: dict[str, Tensor]) -> Tensor:
+    def _first_order(self, evaluator: Evaluator, batch: Batch) -> Tensor:
         """The change of the loss to first order, of every block ``(blocks,)``."""
         changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in evaluator.names}
 
@@ -50,7 +51,7 @@ class FirstOrder(Strategy):
                 changes[name].append((y, y - block.step_over(inputs[0])))
 
         with block_hooks(evaluator.model, compare):
-            loss = evaluator.model(**batch).loss
+            loss = evaluator.loss_to_differentiate(batch)
         outputs = [y for pairs in changes.values() for y, _ in pairs]
         gradients = iter(torch.autograd.grad(loss, outputs))
         first_order = [

@@ -38,9 +38,9 @@ def influences(evaluator: Evaluator, batches: int) -> list[float]:
         shares[name].append(share)
 
     evaluator.choose(())
-    with block_hooks(evaluator.model, compare), evaluator.evaluating(), torch.no_grad():
+    with block_hooks(evaluator.model, compare), evaluator.evaluating():
         for number in range(batches):
             for share, piece in evaluator.pieces(number):  # noqa: B007 - the hook reads it
-                evaluator.model(**piece)
+                evaluator.forward(piece)
             evaluator.add(1)
     return [sum(values) / sum(shares[name]) for name, values in found.items()]

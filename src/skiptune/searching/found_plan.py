@@ -1,0 +1,30 @@
+"""The plan of a strategy, with the report of how it was found."""
+
+from __future__ import annotations
+
+from transformers import TrainerState
+
+from ..config import Budget, SearchConfig
+from ..plan import LoggedLoss, Plan, SearchReport
+from .budget import savings_of
+from .strategies import Strategy
+
+
+def begun_report(strategy: Strategy, budget: Budget, config: SearchConfig) -> SearchReport:
+    """What is known before any training."""
+    allowance = savings_of(strategy.feasible, strategy.names)
+    return SearchReport(seed=strategy.seed, budget=budget, allowance=allowance, search=config, seconds=0.0, rounds=())
+
+
+def found_plan(family: str, strategy: Strategy, report: SearchReport) -> Plan:
+    """The plan of a strategy that has decided."""
+    if strategy.feasible.number == 0:
+        return Plan(family, strategy.names, (), "none")
+    preferences = dict(zip(strategy.names, strategy.preferences, strict=True)) if strategy.trains else None
+    return Plan(family, strategy.names, strategy.chosen(), strategy.name, preferences, report)
+
+
+def logged_losses(state: TrainerState) -> tuple[LoggedLoss, ...]:
+    """Training losses that a Trainer has logged so far."""
+    logged = (entry for entry in state.log_history if "loss" in entry)
+    return tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)

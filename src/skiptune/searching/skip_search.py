@@ -1,0 +1,309 @@
+"""The search as a callback of any Trainer: it searches in the first steps of a training, fixes the plan, and the
+training goes on with it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from torch import Tensor
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from transformers.trainer_callback import ExportableState
+
+from ..config import Budget, SearchConfig
+from ..core.arguments import expect
+from ..core.distributed import alike, on_main, processes
+from ..core.errors import InputError
+from ..families.registry import family_of
+from ..inserting.selection import blocks_of, choose
+from ..plan import Comparisons, Plan, Round
+from .budget import feasible_sets_of
+from .calling_trainer import calling_trainer
+from .evaluator import Evaluator
+from .feasible_sets import FeasibleSets
+from .found_plan import begun_report, found_plan, logged_losses
+from .held_out import HeldOut
+from .search_schedule import Schedule, held_out_batch, schedule
+from .strategies import STRATEGIES, Strategy
+from .training_length import TrainingLength
+
+
+class SkipSearch(TrainerCallback, ExportableState):
+    """Finds the blocks that a task can do without, in the first steps of a training by any Trainer (paper,
+    section 3.3).
+
+    Give it to a ``transformers.Trainer``, or a subclass as TRL's ``SFTTrainer``, whose model has adapters inserted.
+    One ``trainer.train()`` trains the adapters on drawn subnetworks, compares some of them on held-out examples, fixes
+    the :attr:`plan`, and goes on with it. Data, collator, ``compute_loss``, optimizer and arguments are the Trainer's;
+    losses of subnetworks come from its ``prediction_step``, in evaluation mode. Then ``skiptune.export`` writes the
+    slim model.
+
+    Its whole state is in ``trainer_state.json``: a resumed training ends with the same plan, also with another number
+    of processes. Several processes draw the same subnetworks, share the candidates of a round and have the same plan.
+
+    Until the plan is fixed, an evaluation by the Trainer measures the plan as it would be now (nothing skipped, before
+    the first comparison); the best checkpoint and early stopping begin with the plan.
+
+    Departures from the paper: the search is the first part of the training, which goes on with what the adapters have
+    learnt; a new subnetwork is drawn for every optimizer step, unless ``search.draw`` says ``micro_batch``.
+
+    Args:
+        budget: how much to skip.
+        held_out: what subnetworks are compared on: a dataset with rows by number, or the name of one of the Trainer's
+            evaluation datasets; ``None``: its only one. Nothing else should be trained or measured on it.
+        search: settings of the search.
+        seed: of drawn subnetworks and the order of held-out examples; ``None``: that of the Trainer's arguments.
+        inputs: the model's inputs that the budget counts operations or time for, one example; ``None``: the largest of
+            the first 32 held-out ones.
+        stop: end the training, with a checkpoint, as soon as the plan is fixed.
+
+    Attributes:
+        plan: the plan with the report of the search; ``None`` until it is fixed.
+
+    Raises:
+        InputError: an argument of another type. When the training begins: the model has no adapters, the budget cannot
+            be met, the search is not shorter than the training, or held-out examples are missing.
+        RunError: a loss is not finite.
+    """
+
+    #: Our own Trainer leaves it to :meth:`on_train_begin`.
+    restores_itself = True
+
+    def __init__(
+        self,
+        budget: Budget,
+        held_out: Any = None,
+        search: SearchConfig | None = None,
+        *,
+        seed: int | None = None,
+        inputs: Mapping[str, Tensor] | None = None,
+        stop: bool = False,
+    ) -> None:
+        expect("SkipSearch", budget=(budget, Budget), search=(search, (SearchConfig, type(None))))
+        self.budget, self.held_out, self.search = budget, held_out, search or SearchConfig()
+        self.seed, self.inputs, self.stop = seed, inputs, stop
+        self.plan: Plan | None = None
+        self.rounds: list[Round] = []
+        self.draws, self.micro_batches = 0, 1
+        self.strategy: Strategy
+        self.evaluator: Evaluator
+        self.times: Schedule
+        self._begun = False
+        self._started, self._seconds = 0.0, 0.0
+
+    def note(self) -> str:
+        """The blocks that are skipped, or would be if the search ended now, for a progress bar."""
+        if self.plan is not None:
+            return f"skip {' '.join(self.plan.skipped)}"
+        return f"skip {' '.join(self.evaluator.named(self.strategy.best()))}" if self.rounds else "warm-up"
+
+    def state(self) -> dict[str, Any]:
+        """The state that a resume needs, as JSON values; nothing before the training begins."""
+        if not self._begun:
+            return {"args": {}, "attributes": {}}
+        attributes = {
+            "settings": self._settings(),
+            "strategy": self.strategy.state(),
+            "allowance": [list(self.strategy.feasible.savings), self.strategy.feasible.target],
+            "account": self.evaluator.comparisons.to_dict(),
+            "draws": self.draws,
+            "rounds": [entry.to_dict() for entry in self.rounds],
+            "batch_size": self.evaluator.batch_size,
+            "micro_batches": self.micro_batches,
+            "seconds": self._spent(),
+            "plan": None if self.plan is None else self.plan.to_dict(),
+        }
+        return {"args": {}, "attributes": attributes}
+
+    def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if args.restore_callback_states_from_checkpoint:
+            raise InputError(
+                "restore_callback_states_from_checkpoint=True: SkipSearch restores itself, and the Trainer would "
+                "make it anew without its budget; leave it off"
+            )
+
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        trainer = calling_trainer()
+        _refuse_sharded(trainer)
+        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
+        before: dict[str, Any] | None = (saved.get("attributes") or None) if isinstance(saved, dict) else None
+        if state.global_step and before is None:
+            raise alike(
+                InputError(
+                    f"this training has taken {state.global_step} steps without SkipSearch, which searches in the "
+                    "first ones; start it over"
+                )
+            )
+        self._begin(trainer, state, kwargs.get("train_dataloader"), before)
+        if before is not None:
+            self._restore(before)
+        elif not self.strategy.trains or self.strategy.feasible.number == 0:
+            self._fix(state)
+        if self.plan is not None:
+            choose(self.evaluator.model, self.plan.skipped)
+            control.should_training_stop = self.stop
+
+    def _begin(
+        self, trainer: Trainer, state: TrainerState, train_dataloader: Any, before: dict[str, Any] | None
+    ) -> None:
+        """Make strategy, evaluator and schedule; nothing is known of the search but what was saved ``before``."""
+        seed = trainer.args.seed if self.seed is None else self.seed
+        self.plan, self.rounds, self.draws = None, [], 0
+        self.micro_batches = trainer.args.gradient_accumulation_steps
+        self._started, self._seconds = time.perf_counter(), 0.0
+        held_out = HeldOut(trainer, self.held_out, seed)
+        self.strategy = self._make_strategy(held_out, seed, before)
+        length = self._length(trainer.args, state, train_dataloader)
+        batch_size = held_out_batch(self.search, length) if before is None else before["batch_size"]
+        self.evaluator = Evaluator(held_out, batch_size)
+        self.times = schedule(self.search, length, self.evaluator.batch_size)
+        self._begun = True
+        if self.strategy.trains and not self.stop and self.times.steps >= state.max_steps:
+            raise alike(
+                InputError(
+                    f"the search takes {self.times.steps} steps and the training has {state.max_steps} in all; lower "
+                    "search.max_steps or search.epochs, or train longer"
+                )
+            )
+
+    def _length(self, args: TrainingArguments, state: TrainerState, train_dataloader: Any) -> TrainingLength:
+        """The length of the training of which the search is a part."""
+        return TrainingLength.of_trainer(args, state, train_dataloader)
+
+    def _make_strategy(self, held_out: HeldOut, seed: int, before: dict[str, Any] | None) -> Strategy:
+        """The strategy for the budget; a resumed search has what was counted or timed when it began."""
+        model = held_out.model
+        if before is not None:
+            savings, target = before["allowance"]
+            feasible = FeasibleSets(tuple(savings), target)
+        else:
+            inputs = self.inputs or held_out.typical()
+            feasible = on_main(lambda: feasible_sets_of(model, self.budget, inputs))
+        strategy = STRATEGIES[self.search.strategy](feasible, self.search, seed, tuple(blocks_of(model)))
+        if feasible.number != 0:
+            strategy.check()
+        return strategy
+
+    def _settings(self) -> dict[str, Any]:
+        return {"budget": self.budget.to_dict(), "search": self.search.to_dict()}
+
+    def _restore(self, saved: dict[str, Any]) -> None:
+        if saved["settings"] != self._settings():
+            raise alike(
+                InputError(
+                    f"this search began with {saved['settings']}; its budget and settings cannot change when it goes on"
+                )
+            )
+        self.strategy.restore(saved["strategy"])
+        self.evaluator.comparisons = Comparisons.from_dict(saved["account"])
+        self.draws, self._seconds = saved["draws"], saved["seconds"]
+        self.rounds = [Round.from_dict(entry) for entry in saved["rounds"]]
+        self.plan = None if saved["plan"] is None else Plan.from_dict(saved["plan"])
+        before = saved["micro_batches"]
+        if self.search.draw == "micro_batch" and before != self.micro_batches:
+            raise alike(
+                InputError(
+                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with {before} "
+                    "micro-batches a step, each of which draws a subnetwork (search.draw); set it to that again"
+                )
+            )
+
+    def on_step_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._draw()
+
+    def on_substep_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.plan is None and self.search.draw == "micro_batch":
+            self._after_draw(state)
+            self._draw()
+
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
+        if self.plan is not None:
+            control.should_training_stop |= self.stop
+            return
+        self._after_draw(state)
+        if state.global_step >= self.times.steps:
+            self._fix(state)
+            # the last loss of the search by itself, so that a training that goes on logs the same losses
+            control.should_log = True
+            if self.stop:
+                control.should_save = control.should_training_stop = True
+        elif control.should_evaluate:
+            self.evaluator.choose(self.strategy.best())
+
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        plan = self.plan
+        if plan is not None and plan.report is not None and state.global_step == plan.steps and "loss" in (logs or {}):
+            self.plan = replace(plan, report=plan.report.replace(history=logged_losses(state)))
+
+    def on_train_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        if self.plan is None:  # another callback has stopped the training
+            self._fix(state)
+
+    def _draw(self) -> None:
+        if self.plan is None:
+            self.evaluator.choose(self.strategy.draw(self.draws))
+
+    def _after_draw(self, state: TrainerState) -> None:
+        self.draws += 1
+        due = self.draws > self.times.warmup and self.draws % self.times.interval == 0
+        if self.strategy.compares_while_training and due:
+            self.rounds.append(self.strategy.compare(self.evaluator, self.draws).replace(step=state.global_step))
+
+    def _fix(self, state: TrainerState) -> None:
+        """Decide, and skip the plan's blocks from now on."""
+        strategy, model = self.strategy, self.evaluator.model
+        report = begun_report(strategy, self.budget, self.search)
+        if strategy.trains and strategy.feasible.number != 0:
+            self.rounds += strategy.decide(self.evaluator, self.times.rounds)
+            report = report.replace(
+                seconds=self._spent(),
+                steps=state.global_step,
+                training_steps=self.times.whole,
+                comparisons=self.evaluator.comparisons,
+                rounds=tuple(self.rounds),
+                history=logged_losses(state),
+                certainty=strategy.certainty(),
+            )
+        self.plan = found_plan(family_of(model).name, strategy, report)
+        choose(model, self.plan.skipped)
+        # what was best before was another subnetwork
+        state.best_metric = state.best_global_step = state.best_model_checkpoint = None
+
+    def _spent(self) -> float:
+        """Wall time of the training so far, over all its resumes."""
+        return self._seconds + time.perf_counter() - self._started
+
+
+def _refuse_sharded(trainer: Trainer) -> None:
+    """Refuse what splits the blocks' weights up, or runs skipped blocks' gradients into a wait.
+
+    Raises:
+        InputError: says which argument.
+    """
+    args = trainer.args
+    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
+        raise alike(InputError("SkipSearch: FSDP and DeepSpeed split the blocks it chooses among; use DDP instead"))
+    if processes() > 1 and args.gradient_checkpointing and not args.ddp_find_unused_parameters:
+        raise alike(
+            InputError(
+                "ddp_find_unused_parameters: with gradient checkpointing it is off by default, and several processes "
+                "would wait for gradients of skipped blocks; set it to True in the TrainingArguments"
+            )
+        )
