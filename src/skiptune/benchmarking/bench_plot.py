@@ -9,7 +9,9 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter
 
+from ..core.formatting import milliseconds
 from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, VERMILLION, literal
 from .bench_result import BenchRow
 
@@ -39,11 +41,12 @@ def _panel(axes: Axes, rows: Sequence[BenchRow]) -> None:
         color, shape = _KINDS[row.adapters]
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
         axes.plot([middle], [place], color=color, marker=shape, markersize=6, linestyle="none")
-        text = f"{middle:.{0 if middle >= 100 else 1}f} ms" + (f"  ×{row.ratio:.2f}" if place else "")
+        text = milliseconds(row.median_s) + (f"  ×{row.ratio:.2f}" if place else "")
         axes.text(high + 0.03 * longest, place, text, va="center", color=INK)
     axes.set_yticks(range(len(rows)), [literal(_short(row.model)) for row in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.5 * longest)
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,g}"))
     axes.grid(axis="x", color="#e4e4e4", linewidth=0.8)
     axes.tick_params(axis="y", length=0)
 

@@ -18,15 +18,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from ..core.formatting import file_name
 from ..reporting.plot_style import BLUE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .compare_results import CompareResults, Row
 from .label_placement import Box, Point, place
+from .plot_axes import front_line, milliseconds_of, set_limits
 
 _GREEN, _ORANGE = "#009E73", "#E69F00"
 _SIZE, _DPI, _FONT = (8.6, 5.6), 150, 8.5
-_MARGIN = 0.12  # of the axes' range, on every side
 _SPACING = 4.0  # pixels
-_FRONT = (0, (2, 2))
+_LONGEST_NAME = 60  # characters
+#: Of the line that no row lies beyond.
+_FRONT: Any = {"color": "#b4b4b4", "linewidth": 2.0, "solid_joinstyle": "miter"}
 _STYLE: Any = {**PLOT_STYLE, "font.size": _FONT}
 
 
@@ -54,15 +57,15 @@ _KINDS = {
 def pareto_plot(path: Path, results: CompareResults) -> None:
     """Save a PNG of the content of ``compare.json``; rows without a latency are left out.
 
-    Rows far below all others are drawn at the lower edge with their value, so that the scale fits the rest.
+    Rows far below all others are drawn at the lower edge with an arrow and their value, so that the scale fits the
+    rest. The axes show at least five points and a fifth of the latency, and say so where they do not start at 0.
     """
     rows = [row for row in results.rows if row.latency_s is not None]
     with matplotlib.rc_context(_STYLE):
         figure = Figure(_SIZE, dpi=_DPI, layout="constrained")
         canvas = FigureCanvasAgg(figure)
         axes = figure.subplots()
-        floor = _floor([row.metric_mean for row in rows])
-        _limits(axes, rows, floor)
+        floor = set_limits(axes, rows)
         _draw(axes, rows, floor)
         metric = results.metric
         axes.set(
@@ -70,7 +73,7 @@ def pareto_plot(path: Path, results: CompareResults) -> None:
             ylabel=f"{metric.part} {literal(metric.name).replace('_', ' ')}, % (bars: standard error over seeds)",
         )
         axes.set_title(
-            f"{literal(results.model)}, {results.task}; numbers: blocks skipped of {results.blocks}",
+            f"{literal(_short(results.model))}, {results.task}; numbers: blocks skipped of {results.blocks}",
             loc="left",
             fontsize=_FONT,
         )
@@ -83,6 +86,12 @@ def pareto_plot(path: Path, results: CompareResults) -> None:
         figure.savefig(path, format="png", dpi=_DPI)
 
 
+def _short(name: str) -> str:
+    """A model's name, of a directory its last part, that fits above the axes."""
+    name = file_name(name)
+    return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+
+
 def kind_of(row: Row) -> _Kind:
     """How a row is drawn."""
     return _KINDS.get(row.method, _WHOLE)
@@ -93,37 +102,11 @@ def area(percent: float) -> float:
     return 16 + 46 * math.log10(1 + 20 * percent)
 
 
-def _milliseconds(row: Row) -> float:
-    """Latency of a row; those without one are not drawn."""
-    return 1e3 * (row.latency_s or 0.0)
-
-
-def _floor(values: Sequence[float]) -> float:
-    """The lowest value of the scale: a few rows at the bottom that are further away than the range of the others do not
-    count."""
-    ordered = sorted(values)
-    floor = ordered[0]
-    for k in range(1, 1 + len(ordered) // 4):
-        if ordered[k] - ordered[k - 1] > ordered[-1] - ordered[k] > 0:
-            floor = ordered[k]
-    return floor
-
-
-def _limits(axes: Axes, rows: Sequence[Row], floor: float) -> None:
-    shown = [row for row in rows if row.metric_mean >= floor]
-    x = [_milliseconds(row) for row in rows]
-    y = [row.metric_mean + sign * (row.metric_se or 0) for row in shown for sign in (-1, 1)]
-    for values, change in ((x, axes.set_xlim), (y, axes.set_ylim)):
-        room = _MARGIN * ((max(values) - min(values)) or 0.1 * abs(max(values)) or 1.0)
-        extra = 2 * room if change == axes.set_ylim and len(shown) < len(rows) else room
-        change(min(values) - extra, max(values) + room)
-
-
 def _place(axes: Axes, row: Row, floor: float) -> tuple[float, float]:
     """Where a row stands, in the units of the axes."""
     low, high = axes.get_ylim()
     bottom = low + 0.04 * (high - low)
-    return _milliseconds(row), row.metric_mean if row.metric_mean >= floor else bottom
+    return milliseconds_of(row), row.metric_mean if row.metric_mean >= floor else bottom
 
 
 def _draw(axes: Axes, rows: Sequence[Row], floor: float) -> None:
@@ -142,14 +125,10 @@ def _draw(axes: Axes, rows: Sequence[Row], floor: float) -> None:
 
 
 def _draw_front(axes: Axes, rows: Sequence[Row], floor: float) -> None:
-    """Draw the Pareto front: a step line through the rows that no other row beats in both latency and metric."""
-    best, front = -math.inf, list[tuple[float, float]]()
-    for row in sorted(rows, key=lambda row: (_milliseconds(row), -row.metric_mean)):
-        if row.metric_mean > best:
-            best = row.metric_mean
-            x, y = _place(axes, row, floor)
-            front += [(x, front[-1][1]), (x, y)] if front else [(x, y)]
-    axes.plot(*zip(*front, strict=True), color=GREY, linestyle=_FRONT, linewidth=1.0, zorder=1)
+    """Draw the Pareto front: a step line, from the lower edge to the right one, that no row lies beyond."""
+    places = [_place(axes, row, floor) for row in rows]
+    line = front_line(places, axes.get_ylim()[0], axes.get_xlim()[1])
+    axes.plot(*zip(*line, strict=True), zorder=1, **_FRONT)
 
 
 def _legends(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
@@ -158,13 +137,14 @@ def _legends(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
         Line2D([], [], color=kind.color, marker=kind.marker, linestyle="", markersize=6, label=kind.title)
         for kind in kinds
     ]
-    handles.append(Line2D([], [], color=GREY, linestyle=_FRONT, linewidth=1.0, label="none faster and better"))
+    handles.append(Line2D([], [], label="none faster and better", **_FRONT))
     sizes = [
         Line2D([], [], color=GREY, marker="o", linestyle="", markersize=math.sqrt(area(value)), label=f"{value:g} %")
         for value in (0.1, 1, 10, 100)
     ]
-    figure.legend(handles=[*handles, *sizes], loc="outside lower center", ncols=6, fontsize=_FONT - 0.5)
-    figure.text(0.995, 0.995, "grey dots: share of parameters trained", ha="right", va="top", fontsize=_FONT - 1.5)
+    style: Any = {"fontsize": _FONT - 0.5, "title_fontsize": _FONT - 0.5}
+    figure.legend(handles=handles, loc="outside lower left", ncols=4, **style)
+    figure.legend(handles=sizes, loc="outside lower right", ncols=2, title="parameters trained", **style)
 
 
 def _label(axes: Axes, rows: Sequence[Row], floor: float, canvas: FigureCanvasAgg) -> None:
@@ -174,7 +154,7 @@ def _label(axes: Axes, rows: Sequence[Row], floor: float, canvas: FigureCanvasAg
     for row in rows:
         kind = kind_of(row)
         name = f"{row.skipped:g}" if kind.numbered else row.title
-        name += f" ({row.metric_mean:.1f} %)" if row.metric_mean < floor else ""
+        name += f" ↓ {row.metric_mean:.1f} %" if row.metric_mean < floor else ""
         text = axes.text(0, 0, name, color=kind.color, ha="center", va="center", fontsize=_FONT - 0.5, zorder=5)
         size = text.get_window_extent(renderer)
         x, y = axes.transData.transform(_place(axes, row, floor))

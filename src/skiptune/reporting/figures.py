@@ -9,14 +9,14 @@ from .results import Results
 def figures(results: Results) -> list[tuple[str, str]]:
     """Titles and images, the latter as ``data:`` addresses."""
     plan, history = results.plan, results.history
-    losses = {name: entries for name, entries in (("search", history.search), ("train", history.train)) if entries}
     found = []
     if plan is not None and any((plan.preferences or {}).values()):
         found.append(("Preferences at the end of the search", preferences_plot(plan)))
     if plan is not None and plan.rounds:
         found.append(("Preferences during the search", rounds_plot(plan)))
-    if losses:
-        found.append(("Loss during search and training", losses_plot(losses)))
+    if history.search or history.train:
+        continued = results.recipe is not None and results.recipe.start == "search"
+        found.append(("Loss during search and training", losses_plot(history.search, history.train, continued)))
     if results.latency is not None and results.latency.batches:
         found.append(("Latency, with 10% to 90% of the runs", latency_plot(results.latency)))
     return found

@@ -8,22 +8,18 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
+from ..core.formatting import milliseconds
 from ..core.measurements import Latency, Timing
 from ..plan import LoggedLoss
 from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .result_sections import ChosenPlan
 from .wording import MODELS
-
-if TYPE_CHECKING:  # it imports torch, which a report does not need
-    from ..searching.strategy_comparison import StrategyRow
 
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
@@ -78,17 +74,32 @@ def rounds_plot(plan: ChosenPlan) -> str:
         return _image(figure)
 
 
-def losses_plot(histories: Mapping[str, Sequence[LoggedLoss]]) -> str:
-    """Logged training losses by step; the scale is logarithmic when they fall a long way."""
+def losses_plot(search: Sequence[LoggedLoss], train: Sequence[LoggedLoss], continued: bool) -> str:
+    """Logged training losses by step; the scale is logarithmic when they fall a long way.
+
+    Args:
+        search: of the search.
+        train: of the training with the plan, whose steps are counted from 1 on.
+        continued: whether the training goes on where the search ended. It is one line then, with a mark where the plan
+            was fixed; else there are two lines, as there were two trainings.
+    """
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
-        for name, history in histories.items():
+        fixed = search[-1].step if continued and search else 0
+        after = [entry.replace(step=entry.step + fixed) for entry in train]
+        lines = {"training": [*search, *after]} if fixed else {"search": [*search], "training": after}
+        for name, history in lines.items():
             steps, losses = [entry.step for entry in history], [entry.loss for entry in history]
             dash, color = ("--", PURPLE) if name == "search" else ("-", INK)
             marker = "o" if len(steps) == 1 else None
-            axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
-        every = [entry.loss for history in histories.values() for entry in history]
-        if min(every) > 0 and max(every) > 5 * min(every):
+            if steps:
+                axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
+        if fixed:
+            axes.axvline(fixed, color=VERMILLION, linestyle=":", linewidth=1.4, label="the plan is fixed")
+        every = [entry.loss for history in lines.values() for entry in history]
+        if min(every) > 0 and max(every) <= 5 * min(every):
+            axes.set_ylim(0, 1.1 * max(every))
+        elif min(every) > 0:
             axes.set_yscale("log")
             axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
             axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -99,20 +110,6 @@ def losses_plot(histories: Mapping[str, Sequence[LoggedLoss]]) -> str:
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
         _legend_above(axes)
         return _image(figure)
-
-
-def comparison_plot(path: Path, rows: Sequence[StrategyRow]) -> None:
-    """Save a PNG: how far each strategy's plan lies above the best of all, the best on top, with what it cost."""
-    with matplotlib.rc_context(PLOT_STYLE):
-        figure = Figure((_SIZE[0], 0.9 + 0.35 * len(rows)), layout="constrained")
-        axes = figure.subplots()
-        labels = [f"{literal(row.strategy)} (+{row.cost:.0%})" for row in rows]
-        axes.barh(range(len(rows)), [row.regret for row in rows], color=INK, height=0.6)
-        axes.set_yticks(range(len(rows)), labels)
-        axes.invert_yaxis()
-        axes.set(xlabel="held-out loss above the best plan's", title="in brackets: cost over the training alone")
-        axes.set_xlim(left=0)
-        figure.savefig(path, format="png", dpi=150)
 
 
 def latency_plot(latency: Latency) -> str:
@@ -136,7 +133,7 @@ def _latency_bars(axes: Axes, timings: Mapping[str, Timing]) -> None:
         low, middle, high = (_or_median(timing, value) for value in (timing.p10_s, timing.median_s, timing.p90_s))
         axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-        text = f"{middle:.3g} ms" + ("" if name == "original" else f"  ×{timing.ratio:.2f}")
+        text = milliseconds(middle / 1e3) + ("" if name == "original" else f"  ×{timing.ratio:.2f}")
         axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
     axes.set_yticks(range(len(names)), [MODELS[name] for name in names])
     axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar

@@ -197,9 +197,9 @@ class Run:
         """Search with several strategies, in ``compare/``; writes a plot too."""
         folder = self.folder / "compare"
         rows = StrategyComparison(self.fresh_model, self.experiment, folder, self.cached_encoders).rows(strategies)
-        from ..reporting.plots import comparison_plot  # matplotlib is slow to import
+        from ..reporting.strategy_plot import strategy_plot  # matplotlib is slow to import
 
-        write_atomically(folder / "compare.png", lambda partial: comparison_plot(partial, rows))
+        write_atomically(folder / "compare.png", lambda partial: strategy_plot(partial, rows))
         return rows
 
     def train(self) -> PreTrainedModel:
