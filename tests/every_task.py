@@ -58,6 +58,10 @@ def records_of(task: str, folder: Path) -> list[Record]:
         return [Record(path, f"both have {k}", image2=path, label=k % 2) for k, path in enumerate(paths)]
     if task == "entailment":
         return [Record(path, f"it is {k} wide", label=k % 3) for k, path in enumerate(paths)]
+    if task == "classification":
+        return [Record(path, "?" * (k % 2), label=answers[k % 3]) for k, path in enumerate(paths)]
+    if task == "regression":
+        return [Record(path, value=10.0 * k) for k, path in enumerate(paths)]
     return [Record(path, captions=(f"square {k}", f"the square of {k}")) for k, path in enumerate(paths)]
 
 

@@ -25,6 +25,7 @@ from .exporting.onnx.write import export_onnx
 from .exporting.open_pipeline import pipeline
 from .exporting.shared_base import SharedBase
 from .families.bridgetower import (
+    BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
     BridgeTowerForQuestionAnswering,
     BridgeTowerForVisualEntailment,
@@ -32,6 +33,7 @@ from .families.bridgetower import (
 )
 from .families.meter import (
     MeterConfig,
+    MeterForClassification,
     MeterForImageAndTextRetrieval,
     MeterForQuestionAnswering,
     MeterForVisualEntailment,
@@ -39,6 +41,7 @@ from .families.meter import (
     MeterModel,
     MeterProcessor,
 )
+from .families.vilt.heads import ViltForClassification
 from .inserting.insert import insert
 from .inserting.parameter_groups import parameter_groups
 from .inserting.pruning import prune
@@ -55,9 +58,11 @@ from .running.run import Run
 from .searching.search import search
 from .searching.skip_search import SkipSearch
 from .tasks.answer import Answer
+from .tasks.classification import Classification
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate
 from .tasks.reasoning import Reasoning
+from .tasks.regression import Regression
 from .tasks.retrieval import Retrieval
 from .tasks.task import Evaluation, Task
 from .tasks.vqa import Vqa
@@ -70,11 +75,13 @@ from .version import __version__ as __version__
 __all__ = [
     "Answer",
     "BenchConfig",
+    "BridgeTowerForClassification",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
     "BridgeTowerForVisualReasoning",
     "Budget",
+    "Classification",
     "CostTable",
     "EncoderCache",
     "Entailment",
@@ -82,6 +89,7 @@ __all__ = [
     "Experiment",
     "InputError",
     "MeterConfig",
+    "MeterForClassification",
     "MeterForImageAndTextRetrieval",
     "MeterForQuestionAnswering",
     "MeterForVisualEntailment",
@@ -95,6 +103,7 @@ __all__ = [
     "Reasoning",
     "Recipe",
     "Record",
+    "Regression",
     "Retrieval",
     "Run",
     "RunError",
@@ -106,6 +115,7 @@ __all__ = [
     "Task",
     "TrainConfig",
     "TrainingLog",
+    "ViltForClassification",
     "Vqa",
     "__version__",
     "bench",

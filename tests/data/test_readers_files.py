@@ -307,6 +307,10 @@ def test_jsonl_of_every_task(tmp_path: Path) -> None:
         {"image": "b.png", "sentence": "s", "label": "neutral"},
         {"image": "b.png", "captions": ["c", " d "]},
         {"image": "b.png", "caption": "line\u2028separator"},
+        {"image": "a.png", "label": 3},
+        {"image": "a.png", "labels": {"red": 1, "round": 0.5, "green": 0}, "text": " t "},
+        {"image": "a.png", "labels": []},
+        {"image": "a.png", "value": -2.5},
     ]
     found = read_jsonl(write_lines(tmp_path / "q.jsonl", rows), tmp_path)
     first, second = tmp_path / "a.png", tmp_path / "b.png"
@@ -317,6 +321,10 @@ def test_jsonl_of_every_task(tmp_path: Path) -> None:
         Record(second, "s", label=1),
         Record(second, captions=("c", "d")),
         Record(second, captions=("line\u2028separator",)),
+        Record(first, label="3"),
+        Record(first, "t", labels={"red": 1.0, "round": 0.5}),
+        Record(first, labels={}),
+        Record(first, value=-2.5),
     ]
     bad = [
         {"image": "a.png", "sentence": "s"},
@@ -329,8 +337,8 @@ def test_jsonl_of_every_task(tmp_path: Path) -> None:
     ]
     write_lines(tmp_path / "q.jsonl", [*rows, *bad])
     found = read_jsonl(tmp_path / "q.jsonl", tmp_path, most_bad=0.6)
-    assert (len(found), len(found.bad)) == (6, 7)
-    assert len(read_jsonl(tmp_path / "q.jsonl", tmp_path, require_answers=False, most_bad=0.6)) == 7
+    assert (len(found), len(found.bad)) == (10, 7)
+    assert len(read_jsonl(tmp_path / "q.jsonl", tmp_path, require_answers=False, most_bad=0.6)) == 11
 
 
 @pytest.mark.parametrize(

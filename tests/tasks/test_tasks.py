@@ -65,6 +65,10 @@ def records_of(task: str, squares: list[tuple[Path, str]]) -> list[Record]:
             Record(path, "both are the same", image2=other, label=int(colour == second))
             for (path, colour), (other, second) in zip(squares, others, strict=True)
         ]
+    if task == "classification":
+        return [Record(path, label=colour) for path, colour in squares]
+    if task == "regression":
+        return [Record(path, value=100.0 * k) for k, (path, colour) in enumerate(squares)]
     return [Record(path, captions=(f"a {colour} square", f"it is {colour}")) for path, colour in squares]
 
 

@@ -63,7 +63,7 @@ def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
     plan, moves = every_task.searched("retrieval", "vilt-tiny", folder, batch_size=2, gradient_accumulation=4)
     assert plan.skipped == whole["retrieval-vilt-tiny"][0].skipped
     assert as_far(moves, whole["retrieval-vilt-tiny"][1])
-    assert len(whole) == len(PAIRS) == 12
+    assert len(whole) == len(PAIRS) == 18
 
 
 def test_rows_that_are_left_count_once_whatever_the_number_of_processes(

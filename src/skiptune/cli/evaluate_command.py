@@ -120,7 +120,7 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _summary(records: Records, found: Evaluation) -> dict[str, float | int | None]:
+def _summary(records: Records, found: Evaluation) -> dict[str, float | int | dict[str, float] | None]:
     counts = {"bad_rows": len(records.bad), "unlabelled": records.unlabelled, "bad_images": len(found.damaged)}
     return {**found.summary(), **counts}
 
@@ -130,6 +130,8 @@ def _print(found: Evaluation, task: Task, model: Any) -> None:
 
     for metric, value in found.metrics.items():
         typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
+    for error, value in found.errors.items():
+        typer.echo(f"{error} {value:.4g} in the unit of the values")
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(model):
         typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
     if found.unknown:

@@ -20,6 +20,7 @@ class Measured(Validated):
         loss: mean over the records.
         count: of records.
         unknown_answers: records that could not be right, because the model cannot give their answers.
+        errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
         unanswered: further records, which were not measured because their answers are not known.
     """
 
@@ -31,6 +32,7 @@ class Measured(Validated):
     count: int | None = Field(default=None, ge=0)
     unknown_answers: int = 0
     unanswered: int = 0
+    errors: dict[str, Number] = Field(default={})
 
     @property
     def metrics(self) -> dict[str, float]:

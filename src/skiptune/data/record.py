@@ -16,6 +16,8 @@ _CHECKS = {
     "answers": fields.scores,
     "image2": fields.picture,
     "label": fields.label,
+    "labels": fields.labels,
+    "value": fields.number,
     "captions": fields.captions,
     "given": fields.texts,
     "majority": fields.text,
@@ -29,7 +31,9 @@ class Record:
     """One example.
 
     Visual question answering uses ``image``, ``text`` and ``answers``; reasoning over pairs ``image``, ``image2``,
-    ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``.
+    ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``;
+    classification ``image``, ``label`` or ``labels``, and regression ``image`` and ``value``, both with or without
+    ``text``.
 
     Every field is checked. A text for an image is the path of a file, and a whole number for ``id`` its digits.
 
@@ -38,13 +42,17 @@ class Record:
         text: question, sentence or hypothesis.
         answers: accepted answers with their scores in (0, 1]; empty when none is known.
         image2: the second image of a pair.
-        label: 0 or 1 (false, true) for reasoning; 0, 1, 2 (contradiction, neutral, entailment) for entailment.
+        label: 0 or 1 (false, true) for reasoning; 0, 1, 2 (contradiction, neutral, entailment) for entailment; the
+            name or the number of a class for classification.
         captions: texts that all describe the image.
         given: what each annotator answered, for the official accuracy.
         majority: the answer most annotators gave, as published; vocabularies count it.
         id: the data set's own identifier, e.g. VQAv2's question id.
         group: examples of one group stay in one part of a split; empty: only shared images count.
         place: the file and the row that it was read from, for messages; records that differ in it alone are equal.
+        labels: of classification with several labels a record: those that apply, with scores in (0, 1]. A list stands
+            for labels of score 1. Empty: none applies; ``None``: not known.
+        value: the number that regression learns.
         epoch: the pass over the data that the record is taken in: what a task draws for it depends on this, and is the
             same in every batch. A training sets it.
 
@@ -56,7 +64,7 @@ class Record:
     text: str = ""
     answers: dict[str, float] = field(default_factory=dict)
     image2: Picture | None = None
-    label: int | None = None
+    label: int | str | None = None
     captions: tuple[str, ...] = ()
     given: tuple[str, ...] = ()
     majority: str = ""
@@ -64,6 +72,8 @@ class Record:
     group: str = ""
     place: str = field(default="", compare=False)
     epoch: int = 0
+    labels: dict[str, float] | None = None
+    value: float | None = None
 
     def __post_init__(self) -> None:
         for name, checked in _CHECKS.items():

@@ -23,6 +23,8 @@ ASPECTS = {
     "answers": ("answers", "scores", "given", "majority", "label"),
     "ids": ("id", "group"),
 }
+#: Columns by aspect that count only where a record has something there: versions up to 0.3 did not have them.
+_LATER = {"answers": ("label_name", "labels", "label_scores", "value")}
 #: Bytes of all images above which each counts by parts of it only: reading 2 GiB takes a few seconds.
 READ_WHOLE = 2**31
 
@@ -44,6 +46,9 @@ def digests_of(records: Sequence[Record]) -> dict[str, str]:
                 if aspect == "images":
                     values = [None if value is None else of_picture(value) for value in values]
                 total.update("".join(f"{json.dumps(value)}\n" for value in values).encode())
+        for name in _LATER.get(aspect, ()):
+            if any(value is not None for values in _slices(whole, name) for value in values):
+                total.update("".join(f"{json.dumps([name, *values])}\n" for values in _slices(whole, name)).encode())
         found[aspect] = total.hexdigest()
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 import re
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from .answers import answer_text
 from .arrays import is_array, picture_of_array
 from .pictures import Stored
 
-#: Classes of the task that has most of them.
-_LABELS = 3
+#: Numbers of labels that a table holds.
+_LARGEST = 2**63
 #: What begins like an address in the web, or an image written into one.
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf)://|data:image/", re.IGNORECASE)
 
@@ -97,21 +98,67 @@ def captions(value: Any, name: str) -> tuple[str, ...]:
     return found
 
 
-def label(value: Any, name: str) -> int | None:
-    """A class number, or ``None``.
+def label(value: Any, name: str) -> int | str | None:
+    """The number or the name of a class, or ``None``.
 
     Raises:
-        InputError: it is no class of any task.
+        InputError: it is neither.
     """
     if value is None:
         return None
+    if isinstance(value, str) and value.strip():
+        return text(value.strip(), name)
     try:
         number = operator.index(value)
     except TypeError:
-        number = -1
-    if number not in range(_LABELS):
-        raise InputError(f"{name}: {shown(value)} is not 0, 1 or 2")
+        number = _LARGEST
+    if not -_LARGEST <= number < _LARGEST:
+        raise InputError(f"{name}: {shown(value)} is no label; give its name or its number")
     return number
+
+
+def labels(value: Any, name: str) -> dict[str, float] | None:
+    """Labels with their scores, those above 0; ``None``: not known. A list has labels of score 1.
+
+    Raises:
+        InputError: neither mapping nor list, a label twice or blank, or a score that is not in [0, 1].
+    """
+    if value is None:
+        return None
+    if isinstance(value, list | tuple | set | frozenset):
+        pairs = [(entry, 1.0) for entry in value]
+    elif isinstance(value, Mapping):
+        pairs = list(value.items())
+    else:
+        raise InputError(f"{name}: {shown(value)} is neither a list of labels nor a mapping from labels to scores")
+    found: dict[str, float] = {}
+    for entry, score in pairs:
+        key = text(answer_text(entry, name), name)
+        if key in found:
+            raise InputError(f"{name}: {shown(value)} has {shown(entry)} twice; name each label that applies once")
+        found[key] = _number(score, f"{name}: the score of {shown(entry)}")
+        if not 0 <= found[key] <= 1:
+            raise InputError(f"{name}: the score {shown(score)} of {shown(entry)} is not in [0, 1]")
+    return {key: score for key, score in found.items() if score > 0}
+
+
+def number(value: Any, name: str) -> float | None:
+    """A finite number, or ``None``.
+
+    Raises:
+        InputError: it is something else.
+    """
+    return None if value is None else _number(value, name)
+
+
+def _number(value: Any, name: str) -> float:
+    if not isinstance(value, bool | str | bytes):
+        try:
+            if math.isfinite(found := float(value)):
+                return found
+        except (TypeError, ValueError, OverflowError):
+            pass
+    raise InputError(f"{name}: {shown(value)} is not a finite number")
 
 
 def scores(value: Any, name: str) -> dict[str, float]:

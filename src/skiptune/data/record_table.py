@@ -28,13 +28,17 @@ SCHEMA = pa.schema(
         "text": pa.string(),
         "answers": _TEXTS,
         "scores": pa.list_(pa.float64()),
-        "label": pa.int8(),
+        "label": pa.int64(),
         "captions": _TEXTS,
         "given": _TEXTS,
         "majority": pa.string(),
         "id": pa.string(),
         "group": pa.string(),
         "place": pa.string(),
+        "label_name": pa.string(),
+        "labels": _TEXTS,
+        "label_scores": pa.list_(pa.float64()),
+        "value": pa.float64(),
     }
 )
 _PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64()})

@@ -90,13 +90,15 @@ class Records(Sequence[Record]):
             row["text"],
             dict(zip(row["answers"], row["scores"], strict=True)),
             None if second is None else self.table.picture(second),
-            row["label"],
+            row["label"] if row["label_name"] is None else row["label_name"],
             tuple(row["captions"]),
             tuple(row["given"]),
             row["majority"],
             row["id"],
             row["group"],
             f"{self.source}, {row['place']}" if row["place"] else "",
+            labels=_scored(row["labels"], row["label_scores"]),
+            value=row["value"],
         )
 
 
@@ -121,15 +123,23 @@ def add_record(writer: TableWriter, record: Record, place: str = "") -> None:
             record.text,
             list(record.answers),
             list(record.answers.values()),
-            record.label,
+            None if isinstance(record.label, str) else record.label,
             record.captions,
             record.given,
             record.majority,
             record.id,
             record.group,
             place,
+            record.label if isinstance(record.label, str) else None,
+            None if record.labels is None else list(record.labels),
+            None if record.labels is None else list(record.labels.values()),
+            record.value,
         )
     )
+
+
+def _scored(names: list[str] | None, scores: list[float] | None) -> dict[str, float] | None:
+    return None if names is None or scores is None else dict(zip(names, scores, strict=True))
 
 
 def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad: float) -> None:

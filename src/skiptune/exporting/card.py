@@ -26,6 +26,8 @@ _TASKS = {
     "reasoning": "visual reasoning over one or two images",
     "retrieval": "image-text retrieval",
     "entailment": "visual entailment",
+    "classification": "classification of images, with or without a text",
+    "regression": "regression: a number for an image, with or without a text",
 }
 #: Data that are one well-known set; formats of files are not.
 _SETS = ("easy-vqa", "vqav2", "nlvr2", "nlvr", "snli-ve")
@@ -114,6 +116,7 @@ def _quality_rows(measures: Measures) -> Iterator[tuple[str, ...]]:
         for part, found in parts.parts.items():
             count = "" if found.count is None else f"{found.count:,}"
             yield from ((model, part, metric, f"{value:.2%}", count) for metric, value in found.metrics.items())
+            yield from ((model, part, error, f"{value:.4g}", count) for error, value in found.errors.items())
 
 
 def _latency_rows(measures: Measures) -> Iterator[tuple[str, ...]]:

@@ -2,7 +2,7 @@
 
 All of them have AdamW with betas (0.9, 0.98), weight decay 0.01 by name, ten epochs, a warm-up of a tenth, a linear
 fall to zero, no clipping of gradients, and RandAugment(2, 9) of the training images. There is no released run of
-entailment; it takes the settings of NLVR2, the other classifier with cross-entropy.
+entailment, classification or regression; they take the settings of NLVR2, the released classifier with cross-entropy.
 """
 
 from __future__ import annotations
@@ -59,6 +59,8 @@ VILT = {
     "reasoning": _VILT_NLVR2,
     "retrieval": Released(5e-4, 4, 256, image_size=384, text_length=40),
     "entailment": _VILT_NLVR2,
+    "classification": _VILT_NLVR2,
+    "regression": _VILT_NLVR2,
 }
 
 _FACTORS = {"block_adapters": 5.0, "poolers": 5.0}
@@ -68,6 +70,8 @@ METER = {
     "reasoning": _METER_NLVR2,
     "retrieval": Released(5e-5, 2, 512, image_size=384, text_length=40, factors=_FACTORS),
     "entailment": _METER_NLVR2,
+    "classification": _METER_NLVR2,
+    "regression": _METER_NLVR2,
 }
 
 #: There are no released runs of it; settings of METER, whose fusion layers it shares.

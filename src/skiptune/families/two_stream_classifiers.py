@@ -1,4 +1,4 @@
-"""Heads that classify the pooled text and image of METER and BridgeTower: answers, entailment, two images."""
+"""Heads that classify the pooled text and image of METER and BridgeTower: answers, classes, numbers, two images."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import binary_cross_entropy_with_logits
 
 from ..core.errors import InputError
-from .classifier import make_classifier
+from .classifier import loss_by_labels, make_classifier
 from .two_stream_head import Fused, Inputs, TwoStreamHead
 
 
@@ -42,7 +41,18 @@ class QuestionAnsweringHead(_OneImageHead):
     """
 
     def loss_of(self, logits: Tensor, labels: Tensor, fused: Fused) -> Tensor:
-        return binary_cross_entropy_with_logits(logits, labels.to(logits)) * labels.shape[1]
+        return loss_by_labels(logits, labels)
+
+
+class ClassificationHead(_OneImageHead):
+    """A classifier over ``config.num_labels`` classes, or one number.
+
+    ``labels``: class numbers ``(batch,)``, scores of all classes ``(batch, classes)``, or numbers ``(batch,)``; see
+    :func:`~skiptune.families.classifier.loss_by_labels`.
+    """
+
+    def loss_of(self, logits: Tensor, labels: Tensor, fused: Fused) -> Tensor:
+        return loss_by_labels(logits, labels)
 
 
 class VisualReasoningHead(TwoStreamHead):

@@ -108,6 +108,8 @@ class Results(Validated):
             label = f"{part} {measure}:"
             told = " (the plan was chosen on them)" if self.too_good(part) else _RESERVED if part == "reserved" else ""
             yield f"{label:<24} {found.metrics[measure]:.2%} of {found.count} {self.metric.unit}{told}"
+            for error, value in found.errors.items():
+                yield f"  {error + ':':<15}{value:.4g} in the unit of the values"
         for name, entry in self.baselines.items():
             for measured in list(entry.parts.values())[:1]:
                 yield f"  {name + ':':<15}{measured.metrics[measure]:.2%}"

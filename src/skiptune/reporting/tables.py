@@ -54,6 +54,11 @@ def _quality(results: Results) -> Table:
     ]
     header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, "answer not in vocabulary")
     told = [TOO_GOOD for part in metric.parts if results.too_good(part)] + [RESERVED] * ("reserved" in metric.parts)
+    for part, found in metric.parts.items():
+        told += [
+            f"{part.capitalize()}: {name} {value:.4g} in the unit of the values."
+            for name, value in found.errors.items()
+        ]
     return Table("Measured", header, rows, " ".join(told))
 
 

@@ -54,7 +54,9 @@ def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
         return "vqa"
     if "sentence" in named:
         return "entailment" if _is_entailment([row.get("label") for row in rows]) else "reasoning"
-    return None
+    if "value" in named:
+        return "regression"
+    return "classification" if named & {"label", "labels"} else None
 
 
 def _is_entailment(labels: Sequence[object]) -> bool:

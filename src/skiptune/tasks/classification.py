@@ -1,140 +1,145 @@
-"""Tasks with a fixed list of answers, one of which is chosen for every record."""
+"""Classification: which of the labels in the data belong to an image, with or without a text; one label, or several."""
 
 from __future__ import annotations
 
-from abc import abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
-import torch
+import numpy as np
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from ..core.progress import track
 from ..data.record import Record
 from .answer import Answer
-from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_unless
+from .head_start import start_at_frequencies
+from .label_rules import UNKNOWN, LabelRule, OneLabel, SeveralLabels, Truth
+from .one_text import OneTextTask
+from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
+
+if TYPE_CHECKING:
+    from ..data.readers.collecting import RowChecks
 
 
-class Classification(Task):
-    """One choice from a fixed list for every record.
+class Classification(OneTextTask):
+    """Labels of an image, or of an image and a text.
+
+    With one label a record, its ``label``, the loss is cross-entropy and the headline is accuracy. With several, its
+    ``labels`` and their scores, the loss is binary cross-entropy, a label is given from a probability of one half on,
+    and the headline is F1, averaged over the records.
 
     Args:
         processor: of the model.
-        answers: names of the choices, in label order.
+        answers: names of the labels, in order.
+        several: whether a record may have several labels, or none.
+
+    Raises:
+        InputError: fewer than two labels (or none, where there may be several), or one of them twice.
     """
 
-    metric = "accuracy"
-    unit = "questions"
+    name = "classification"
+    unit = "examples"
+    needs_text = False
 
-    def __init__(self, processor: Any, answers: Sequence[str]) -> None:
-        if len(answers) < 2 or len(set(answers)) != len(answers):
-            raise InputError(f"answers: {len(answers)} given; at least two different ones are needed, none twice")
+    def __init__(self, processor: Any, answers: Sequence[str], several: bool = False) -> None:
+        if len(answers) < (1 if several else 2) or len(set(answers)) != len(answers):
+            least = "one" if several else "two different ones"
+            raise InputError(f"labels: {len(answers)} given; at least {least} must be there, none twice")
         super().__init__(processor)
-        self.answers = tuple(answers)
+        self.answers, self.several = tuple(answers), several
         self.numbers = {answer: label for label, answer in enumerate(self.answers)}
+        self.rule: LabelRule = SeveralLabels() if several else OneLabel()
+        self.metric = self.rule.metric
+
+    @classmethod
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Classification:
+        """The labels given at least ``least`` times: numbers in their order, names sorted. Several labels a record,
+        if any record has ``labels`` instead of a ``label``."""
+        counts = Counter(label for record in records for label in _names(record))
+        found = [label for label, count in counts.items() if count >= least]
+        return cls(processor, _in_order(found), any(record.labels is not None for record in records), **options)
 
     def settings(self) -> TaskSettings:
-        return {"answers": list(self.answers)}
+        return {"answers": list(self.answers), "several": self.several}
 
     def model_changes(self) -> ConfigFields:
-        return {"num_labels": len(self.answers), "id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
+        names = {"id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
+        return {"num_labels": len(self.answers), **names, "problem_type": self.rule.problem_type}
 
-    def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """``input_ids``, ``attention_mask`` (batch, tokens), pixels, and :meth:`labels`."""
-        return {**self.inputs(records), "labels": self.labels(records)}
+    @classmethod
+    def checker(cls) -> Check:
+        def check(record: Record) -> None:
+            refuse_unless(not record.answers and not record.captions, cls.name, "a label, not answers or captions")
+            refuse_unless(record.value is None, cls.name, "a label, not a value")
+            refuse_unless(record.image2 is None, cls.name, "one image")
 
-    def pixels(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """``pixel_values`` (batch, 3, height, width) and, if sizes differ, ``pixel_mask`` (batch, height, width)."""
-        return self.images.of(records)
+        return check
 
-    def inputs(self, records: Sequence[Record]) -> dict[str, Tensor]:
-        """The model's inputs, without labels."""
-        return {**self.tokenize([record.text for record in records]), **self.pixels(records)}
+    @classmethod
+    def row_checks(cls) -> RowChecks:
+        return {**super().row_checks(), "task": cls.name}
 
-    @abstractmethod
+    @classmethod
+    def answered(cls, record: Record) -> bool:
+        return record.label is not None or record.labels is not None
+
+    def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
+        """Several labels: start a fresh head with each as likely as it is. In place."""
+        if self.several:
+            start_at_frequencies(model, records, self.labels)
+
     def labels(self, records: Sequence[Record]) -> Tensor:
-        """The targets of the loss."""
-
-    @abstractmethod
-    def score(self, record: Record, answer: str) -> float:
-        """The score of ``answer``, in [0, 1]."""
-
-    @abstractmethod
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """``(batch, answers)`` logits to probabilities."""
-
-    def unknown(self, records: Sequence[Record]) -> int:
-        """Number of records whose answers are known, but not among the model's."""
-        return 0
-
-    def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
-        """Measures over all records; the headline is the mean score."""
-        return {self.metric: sum(scores) / len(scores)}
+        """Class numbers ``(batch,)``, or the scores of all classes ``(batch, classes)``."""
+        return self.rule.targets([self._truth(record) for record in records], len(self.answers))
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
-        order = sorted(range(len(records)), key=lambda row: len(records[row].text))  # less padding in a batch
-        answered = [self.answered(record) for record in records]
-        known, rest = ([row for row in order if answered[row] == wanted] for wanted in (True, False))
-        parts = ((part, start) for part in (known, rest) for start in range(0, len(part), batch_size))
-        batches = [part[start : start + batch_size] for part, start in parts]
-        predictions, loss = [""] * len(records), 0.0
-        for rows in track(batches, title):
-            output = model(**on_device(self.collate([records[row] for row in rows]), model))
-            loss += float(output.loss) * len(rows) if answered[rows[0]] else 0.0
-            for row, label in zip(rows, output.logits.argmax(1).tolist(), strict=True):
-                predictions[row] = self.answers[label]
-        scores = [
-            self.score(record, answer) if found else None
-            for record, answer, found in zip(records, predictions, answered, strict=True)
-        ]
-        measured = [records[row] for row in sorted(known)]
-        metrics = self.metrics(measured, [score for score in scores if score is not None]) if known else {}
+        def keep(logits: Tensor) -> list[np.ndarray]:
+            return list(self.rule.probabilities(logits).float().cpu().numpy())
+
+        found = self.outputs(model, records, batch_size, title, keep)
+        chosen = [self.rule.chosen(row) for row in found.kept]
+        truths = [self._truth(record) for record in records]
+        scores: list[float | None] = [None] * len(records)
+        for row in found.known:
+            scores[row] = self.rule.score(chosen[row], truths[row])
+        known = [truths[row] for row in found.known]
+        metrics = self.rule.metrics(np.stack([found.kept[row] for row in found.known]), known) if known else {}
         return Evaluation(
             metrics,
-            loss / len(known) if known else None,
+            found.loss,
             len(known),
-            self.unknown(measured),
-            tuple(predictions),
+            sum(bool(truth) and set(truth) == {UNKNOWN} for truth in known),
+            tuple(", ".join(self.answers[label] for label in labels) for labels in chosen),
             tuple(scores),
-            unanswered=len(rest),
+            unanswered=len(records) - len(known),
         )
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        probabilities = self.probabilities(model(**on_device(self.inputs(records), model)).logits)
-        best = probabilities.topk(min(top, len(self.answers)))
+        logits = model(**on_device(self.inputs(records), model)).logits
+        best: Any = self.rule.probabilities(logits).topk(min(top, len(self.answers)))
         return [
             tuple(Answer(self.answers[label], probability=value) for value, label in zip(*row, strict=True))
             for row in zip(best.values.tolist(), best.indices.tolist(), strict=True)
         ]
 
-
-class Labelled(Classification):
-    """One right choice per record, its ``label``; cross-entropy."""
-
-    def __init__(self, processor: Any) -> None:
-        super().__init__(processor, self.choices)
-
-    @classmethod
-    def checker(cls) -> Check:
-        numbers = range(len(cls.choices))
-        allowed = ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
-
-        def check(record: Record) -> None:
-            refuse_unless(record.text.strip(), cls.name, "a text")
-            refuse_unless(record.label in numbers, cls.name, f"label {allowed}")
-
-        return check
-
-    def labels(self, records: Sequence[Record]) -> Tensor:
-        """Class numbers ``(batch,)``."""
-        return torch.tensor([record.label for record in records], dtype=torch.long)
-
-    def score(self, record: Record, answer: str) -> float:
-        return float(record.label == self.numbers[answer])
-
     def accepted(self, record: Record) -> list[str]:
-        return [] if record.label is None else [self.answers[record.label]]
+        return sorted(_names(record))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.softmax(-1)
+    def _truth(self, record: Record) -> Truth:
+        return {self.numbers.get(label, UNKNOWN): score for label, score in _names(record).items()}
+
+
+def _names(record: Record) -> dict[str, float]:
+    """The names of a record's labels, with scores."""
+    if record.labels is not None:
+        return record.labels
+    return {} if record.label is None else {str(record.label): 1.0}
+
+
+def _in_order(labels: Iterable[str]) -> list[str]:
+    """Whole numbers by value, if all are; else sorted as texts."""
+    found = list(labels)
+    try:
+        return sorted(found, key=int)
+    except ValueError:
+        return sorted(found)

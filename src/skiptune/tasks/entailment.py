@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..data.record import Record
-from .classification import Labelled
+from .choice import Labelled
 from .task import Check, TaskSettings, refuse_unless
 
 
@@ -18,7 +18,7 @@ class Entailment(Labelled):
     choices = ("contradiction", "neutral", "entailment")
 
     @classmethod
-    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Entailment:
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Entailment:
         """Nothing is learnt from the records."""
         return cls(processor)
 

@@ -12,8 +12,8 @@ from torch import Tensor
 from ..core.errors import InputError
 from ..data.record import Record
 from ..families.registry import family_of_processor
-from .classification import Labelled
-from .task import Check, ConfigFields, TaskSettings, as_records, refuse_unless
+from .choice import Labelled
+from .task import Check, ConfigFields, TaskSettings, refuse_unless
 
 if TYPE_CHECKING:
     from ..data.readers.collecting import RowChecks
@@ -40,15 +40,15 @@ class Reasoning(Labelled):
         self.number = images
 
     @classmethod
-    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Reasoning:
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Reasoning:
         """As many images as the first record has.
 
         Raises:
             InputError: there is none.
         """
-        if not (found := as_records(records)):
+        if not records:
             raise InputError("records: there are none to tell the number of images")
-        return cls(processor, len(found[0].images))
+        return cls(processor, len(records[0].images))
 
     @classmethod
     def checker(cls, images: int | None = None) -> Check:

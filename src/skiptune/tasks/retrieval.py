@@ -11,7 +11,7 @@ with its true text and with one false text: also half and half, without a second
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,7 @@ from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .same_images import joined_by_image
 from .shortlist import Shortlist
-from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, as_records, on_device, refuse_unless
+from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_unless
 
 #: Bytes of encoded texts that an evaluation holds at a time.
 _KEPT = 2**30
@@ -77,9 +77,24 @@ class Retrieval(Task):
             )
 
     @classmethod
-    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Retrieval:
+    def from_records(
+        cls,
+        processor: Any,
+        records: Iterable[Record],
+        least: int = 1,
+        *,
+        false_texts: int = FALSE_TEXTS,
+        matching_loss: bool = False,
+        shortlist: int | None = SHORTLIST,
+        seed: int = 0,
+    ) -> Retrieval:
+        """The false texts are captions of other images in ``records``; other arguments as in :class:`Retrieval`."""
+        return cls(processor, cls.checked(records), false_texts, seed, matching_loss, shortlist)
+
+    @classmethod
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Retrieval:
         """The false texts are captions of other images in ``records``; ``options`` as in :class:`RetrievalConfig`."""
-        return cls(processor, as_records(records), **options)
+        return cls(processor, records, **options)
 
     def settings(self) -> TaskSettings:
         return {"false_texts": self.false_texts, "matching_loss": self.matching_loss, "shortlist": self.shortlist}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 import torch
@@ -46,6 +46,7 @@ class Evaluation:
         predictions: one per record.
         scores: of the predictions, each in [0, 1]; ``None`` where no answer is known.
         unanswered: records without a known answer. They are predicted, not measured.
+        errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
         damaged: problems of images that could not be read and were replaced by the mean colour.
     """
 
@@ -57,6 +58,7 @@ class Evaluation:
     scores: tuple[float | None, ...]
     damaged: tuple[str, ...] = ()
     unanswered: int = 0
+    errors: dict[str, float] = field(default_factory=dict)
 
     @property
     def headline(self) -> float:
@@ -69,22 +71,28 @@ class Evaluation:
             raise InputError("the answers of these records are not known: nothing was measured")
         return next(iter(self.metrics.values()))
 
-    def summary(self) -> dict[str, float | int | None]:
+    def summary(self) -> dict[str, float | int | dict[str, float] | None]:
         """The numbers, for JSON."""
         found = {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
-        return {**found, "unanswered": self.unanswered} if self.unanswered else found
+        errors = {"errors": self.errors} if self.errors else {}
+        return {**found, **errors, **({"unanswered": self.unanswered} if self.unanswered else {})}
 
 
 class TaskSettings(TypedDict, total=False):
     """What, beside the processor, it takes to make a task again. JSON values; each task has some of them.
 
     Attributes:
-        answers: of question answering, in label order.
+        answers: of question answering and classification, in label order.
+        several: whether a record of classification may have several labels.
+        mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
     """
 
     answers: list[str]
+    several: bool
+    mean: float
+    deviation: float
     images: int
     false_texts: int
     matching_loss: bool
@@ -101,15 +109,15 @@ class Task(ABC):
 
     name: ClassVar[str]
     #: Name of the metric that models are compared by.
-    metric: ClassVar[str]
+    metric: str
     #: What one record is called in reports.
     unit: ClassVar[str]
+    #: Whether every record has a text.
+    needs_text: ClassVar[bool] = True
     #: The power of the number of records by which the time of an evaluation grows.
     growth: ClassVar[int] = 1
     #: Names of the labels that records have, in order; none for tasks without labels.
     choices: ClassVar[tuple[str, ...]] = ()
-    #: Whether a question must have a text.
-    needs_text: ClassVar[bool] = True
     #: Number of images that a record is about.
     number: int = 1
 
@@ -158,19 +166,44 @@ class Task(ABC):
         """Configuration fields of a model for this task."""
 
     @classmethod
+    def from_records(cls, processor: Any, records: Iterable[Record], least: int = 1) -> Self:
+        """The task as training records define it.
+
+        Args:
+            processor: of the model.
+            records: of this task; all are checked.
+            least: answers and labels given less often are left out.
+
+        Raises:
+            InputError: a record is not of this task, or they do not define one.
+        """
+        return cls.from_checked(processor, cls.checked(records), least)
+
+    @classmethod
     @abstractmethod
-    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Task:
-        """The task as training records define it; answers given less than ``least`` times are left out."""
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Self:
+        """As :meth:`from_records`, of records that were checked; ``options`` are further arguments of the task."""
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Task:
         """The task as the data of a run define it; ``known`` are the answers of the model's own head."""
-        return cls.from_records(processor, data.train, least, **options)
+        return cls.from_checked(processor, data.train, least, **options)
 
     @classmethod
     @abstractmethod
     def checker(cls) -> Check:
         """A function for the records of one part of the data; it may compare each with those before it."""
+
+    @classmethod
+    def checked(cls, records: Iterable[Record]) -> Sequence[Record]:
+        """The records, if they are of this task.
+
+        Raises:
+            InputError: as :meth:`check`.
+        """
+        found = as_records(records)
+        cls.check(found)
+        return found
 
     @classmethod
     def check(cls, records: Iterable[Record]) -> None:

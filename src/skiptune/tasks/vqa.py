@@ -10,36 +10,34 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.record import Record
-from .classification import Classification
-from .task import Check, as_records, refuse_unless
+from .choice import Choice
+from .head_start import start_at_frequencies
+from .task import Check, refuse_unless
 
 if TYPE_CHECKING:
     from ..data.parts import Data
 
 _ANNOTATORS = 10
-#: Number of records from which the frequency of answers is estimated.
-_SEEN = 10_000
 
 
-class Vqa(Classification):
+class Vqa(Choice):
     """Visual question answering over a fixed list of answers."""
 
     name = "vqa"
 
     @classmethod
-    def from_records(cls, processor: Any, records: Sequence[Record], least: int = 1) -> Vqa:
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Vqa:
         """The task whose vocabulary is every answer given at least ``least`` times in ``records``, sorted.
 
         Of VQAv2's records only the majority answers count (usual: ``least=9``), normalised, in the order of the
         released heads' labels.
         """
-        return cls(processor, _vocabulary([as_records(records)], least))
+        return cls(processor, _vocabulary([records], least))
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Vqa:
@@ -53,27 +51,15 @@ class Vqa(Classification):
         covered = set(answers) <= set(known) and len(set(known)) == len(known)
         return cls(processor, known if covered else answers)
 
-    @torch.no_grad()
     def start_head(self, model: nn.Module, records: Sequence[Record]) -> None:
-        """Start a fresh head with every answer as likely as it is in ``records``, in place.
-
-        A departure from the released code, whose heads start with every answer at one half. With thousands of answers,
-        that costs the first hundreds of steps. A head is fresh if the biases of its last layer are all zero.
-        """
-        head: Any = model.classifier
-        *_, last = (module for module in head.modules() if isinstance(module, nn.Linear))
-        if last.bias is None or bool(last.bias.any()):
-            return
-        rows = np.random.default_rng(0).permutation(len(records))[:_SEEN]
-        parts = [[records[int(row)] for row in part] for part in np.array_split(rows, -(-len(rows) // 500))]
-        share = torch.stack([self.labels(part).sum(0) for part in parts]).sum(0) / len(rows)
-        last.bias.copy_(torch.logit(share.clamp(1 / (2 * len(rows)), 0.5)))
+        """Start a fresh head with every answer as likely as it is. In place."""
+        start_at_frequencies(model, records, self.labels)
 
     @classmethod
     def checker(cls) -> Check:
         def check(record: Record) -> None:
             refuse_unless(record.text.strip(), cls.name, "a question")
-            refuse_unless(record.label is None, cls.name, "answers, not a label")
+            refuse_unless(record.label is None and record.labels is None, cls.name, "answers, not a label")
             refuse_unless(record.image2 is None, cls.name, "one image")
 
         return check

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
 from ...core.shown import shown
@@ -18,6 +18,7 @@ from ..record import Record
 from ..records import Records
 from .collecting import Entry, Row, RowChecks, collect
 from .columns import rows_of
+from .row_to_record import row_record
 from .values import id_of, label_of, text_of
 
 if TYPE_CHECKING:
@@ -31,6 +32,8 @@ _TASKS = {
     "captions": ("caption",),
     "entailment": ("sentences", "labels"),
 }
+#: Columns of a table that is no released one; its rows have the fields of a JSON-lines file.
+_OWN = ("question", "answer", "answers", "sentence", "label", "captions", "labels", "value", "text", "id", "group")
 
 
 def read_arrow(paths: str | Path | Sequence[str | Path], **checks: Unpack[RowChecks]) -> Records:
@@ -40,7 +43,12 @@ def read_arrow(paths: str | Path | Sequence[str | Path], **checks: Unpack[RowChe
         InputError: a file is missing or not such a table, or too many records are bad.
     """
     files = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-    return collect(", ".join(files), _entries(files), lambda make: [make()], **checks)
+    labels, task = checks.get("labels", ()), checks.get("task", "")
+
+    def make(entry: Any) -> list[Record]:
+        return [entry() if isinstance(entry, _Maker) else row_record(entry, _stored, labels=labels, task=task)]
+
+    return collect(", ".join(files), _entries(files), make, **checks)
 
 
 def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
@@ -65,10 +73,13 @@ def released_vocabulary(paths: Sequence[str | Path]) -> list[str]:
 
 
 def _entries(files: list[str]) -> Iterator[Entry]:
-    """A function for each record that makes it, so that a bad one does not lose the others."""
+    """What makes each record, so that a bad one does not lose the others; of tables of one's own, the row."""
     for file in files:
         columns = open_table(file).column_names
         task = next((name for name, needed in _TASKS.items() if set(needed) <= set(columns)), None)
+        if task is None and "image" in columns and set(_OWN) & set(columns):
+            yield from _own_entries(file, columns)
+            continue
         if task is None:
             raise InputError(f"{file}: columns {', '.join(columns)} are those of no task that is known")
         images = ("image_0", "image_1") if task == "pairs" else ("image",)
@@ -85,6 +96,25 @@ def _entries(files: list[str]) -> Iterator[Entry]:
                     for place, part in _parts(row, task):
                         yield f"row {number}{place}", _Maker(task, pictures, part)
                 number += 1
+
+
+def _own_entries(file: str, columns: Sequence[str]) -> Iterator[Entry]:
+    """The rows of a table with our names of fields."""
+    images = [name for name in ("image", "image2") if name in columns]
+    number = 0
+    for rows in _slices(file, [name for name in _OWN if name in columns]):
+        for row in rows:
+            if not isinstance(row, InputError):
+                row = {**row, **{name: Stored(file, name, number) for name in images}}
+            yield f"row {number}", row
+            number += 1
+
+
+def _stored(row: Row, name: str) -> Stored:
+    found: Stored = row[name]
+    if not found.size():
+        raise InputError(f"image {found}: no bytes there")
+    return found
 
 
 def _slices(file: str, columns: Sequence[str]) -> Iterator[list[Row | InputError]]:

@@ -32,6 +32,7 @@ class RowChecks(TypedDict, total=False):
         check_images: open every image file once; otherwise only check that it exists and is not empty, as by default.
         accept: refuses a record that is not of the task, by an :class:`InputError`; its row is bad then.
         labels: names of the task's classes, in order, where the rows may be of several tasks; none: of all tasks.
+        task: name of the task, where the fields of a row do not tell it.
     """
 
     most_bad: float
@@ -39,6 +40,7 @@ class RowChecks(TypedDict, total=False):
     check_images: bool
     accept: Callable[[Record], None]
     labels: Sequence[str]
+    task: str
 
 
 def collect(

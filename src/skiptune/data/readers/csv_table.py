@@ -45,13 +45,14 @@ def read_csv(
     Raises:
         InputError: no such file, folder or column, no usable row, or more than ``most_bad`` of them bad.
     """
-    folder, labels, names = image_folder(images), checks.get("labels", ()), columns or {}
+    folder, labels, task = image_folder(images), checks.get("labels", ()), checks.get("task", "")
+    names = columns or {}
 
     def picture(row: Row, name: str) -> Path:
         return folder / name_of(row, name)
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, labels=labels)]
+        return [row_record(row, picture, labels=labels, task=task)]
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)

@@ -52,7 +52,8 @@ def read_dataset(
     """
     dataset = _load(Path(path), split)
     names = _columns(dataset, columns or {}, str(path))
-    folder, labels = Path(images) if images is not None else Path(path), checks.get("labels", ())
+    folder = Path(images) if images is not None else Path(path)
+    labels, task = checks.get("labels", ()), checks.get("task", "")
 
     def picture(row: Row, name: str) -> Picture:
         value = row[name]
@@ -63,7 +64,7 @@ def read_dataset(
         return folder / value
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, require_answers, labels)]
+        return [row_record(row, picture, require_answers, labels, task)]
 
     return collect(str(path), _entries(dataset, names), make, **checks)
 
@@ -128,8 +129,8 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
                     row[name] = _named(row[name], classes)
                 for name in written:
                     row[name] = _read(row[name])
-                if "answers" in row:
-                    row["answers"] = _counted(row["answers"])
+                for name in row.keys() & {"answers", "labels"}:
+                    row[name] = _counted(row[name])
                 yield f"row {number}", row_of(row)
                 number += 1
 

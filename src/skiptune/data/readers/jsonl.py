@@ -1,4 +1,4 @@
-"""A JSON-lines file beside a folder of images: questions, sentences about one or two images, or captions.
+"""A JSON-lines file beside a folder of images: questions, sentences about one or two images, captions, labels, numbers.
 
 ``answers`` is a list of answers as annotators gave them, or a mapping from answer to count. Counts become the usual
 soft scores of VQA, ``min(1, 0.3 · count)``; a single ``answer`` scores 1. See
@@ -46,14 +46,15 @@ def read_jsonl(
     Raises:
         InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.
     """
-    folder, labels, names = image_folder(images), checks.get("labels", ()), columns or {}
+    folder, labels, task = image_folder(images), checks.get("labels", ()), checks.get("task", "")
+    names = columns or {}
     check_columns(names, str(path))
 
     def picture(row: Row, name: str) -> Path:
         return folder / name_of(row, name)
 
     def make(row: Any) -> list[Record]:
-        return [row_record(renamed(row, names), picture, require_answers, labels)]
+        return [row_record(renamed(row, names), picture, require_answers, labels, task)]
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)

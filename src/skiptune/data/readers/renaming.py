@@ -11,7 +11,7 @@ from .collecting import Row
 #: What a row may have; see :func:`skiptune.data.readers.row_to_record.row_record`.
 FIELDS = (
     *("image", "image2", "question", "answer", "answers"),
-    *("sentence", "label", "caption", "captions", "id", "group"),
+    *("sentence", "label", "caption", "captions", "text", "labels", "value", "id", "group"),
 )
 
 

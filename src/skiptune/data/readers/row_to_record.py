@@ -12,6 +12,7 @@ from ..answers import answer_text
 from ..pictures import Picture
 from ..record import Record
 from .collecting import Row
+from .row_labels import is_labelled, labelled
 from .values import id_of, label_of, text_of
 
 _SOFT_SCORE = 0.3
@@ -20,19 +21,26 @@ _MOST = 4
 
 
 def row_record(
-    row: Any, picture: Callable[[Row, str], Picture], require_answers: bool = True, labels: Sequence[str] = ()
+    row: Any,
+    picture: Callable[[Row, str], Picture],
+    require_answers: bool = True,
+    labels: Sequence[str] = (),
+    task: str = "",
 ) -> Record:
     """The record of a row with ``image`` and
 
     - ``question`` and ``answer`` or ``answers`` (a list of answers, or a mapping from answer to count), or
     - ``sentence`` and ``label``, and ``image2`` when it is about a pair, or
-    - ``captions`` (or one ``caption``).
+    - ``captions`` (or one ``caption``), or
+    - ``label``, a class, or ``labels`` (a list, or a mapping from label to score), with or without ``text``, or
+    - ``value``, a number, with or without ``text``.
 
     Args:
         row: the values.
         picture: gives the image that a field of the row names.
         require_answers: whether a question or sentence without answer or label is bad.
         labels: names of the task's classes, in order; none: of all tasks.
+        task: the name of the task; empty: the fields tell it.
 
     Raises:
         InputError: the row is none of these.
@@ -42,6 +50,8 @@ def row_record(
     image = picture(row, "image")
     rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
     rest["id"], rest["group"] = id_of(row, "id"), id_of(row, "group")
+    if is_labelled(row, task):
+        return Record(image, **labelled(row, task, require_answers), **rest)
     if row.get("captions") is not None or row.get("caption") is not None:
         captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
         if not isinstance(captions, list) or not captions:

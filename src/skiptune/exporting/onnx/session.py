@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy
 
 from ...core.errors import InputError, RunError, first_line
 from ...core.extras import require_extra
 from ...core.files import file_sha256
+from ...families.classifier import loss_by_labels
 from ...families.head_inputs import Encoded, refuse_padding
 from ...families.two_stream_head import TaskOutput
 from .description import OnnxDescription, read_description
@@ -58,8 +58,8 @@ class OnnxModel(nn.Module):
             attention_mask: the same shape; ``None``: no padding.
             pixel_values: ``(batch, channels, height, width)``; for two images per text ``(batch, 2, channels, …)``.
             pixel_mask: ``(batch, height, width)``, with the 2 where the pixels have it; ``None``: no padding.
-            labels: soft scores ``(batch, answers)``, or class numbers ``(batch,)``. The loss of a retrieval model is
-                that of the comparison of texts, without the matching loss.
+            labels: soft scores ``(batch, answers)``, or class numbers or other numbers ``(batch,)``. The loss of a
+                retrieval model is that of the comparison of texts, without the matching loss.
 
         Raises:
             InputError: no images, padded ones or ones of a size that the model was not exported for.
@@ -79,7 +79,7 @@ class OnnxModel(nn.Module):
         else:
             refuse_padding(pixel_mask)
         logits = self.run(inputs)
-        return TaskOutput(None if labels is None else _loss(logits, labels), logits)
+        return TaskOutput(None if labels is None else loss_by_labels(logits, labels), logits)
 
     def run(self, inputs: Mapping[str, Tensor]) -> Tensor:
         """The session's one output for all of its inputs."""
@@ -169,10 +169,3 @@ def _session(path: Path) -> Any:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise InputError(f"{path}: onnxruntime cannot read it ({first_line(error)}); export it again") from None
-
-
-def _loss(logits: Tensor, labels: Tensor) -> Tensor:
-    """As the torch models have it: soft scores are summed over answers, class numbers compared by cross-entropy."""
-    if labels.is_floating_point():
-        return binary_cross_entropy_with_logits(logits, labels) * labels.shape[1]
-    return cross_entropy(logits, labels)

@@ -1,6 +1,7 @@
 """BridgeTower as a model family: transformers' model made skippable, and task heads that transformers lacks."""
 
 from .heads import (
+    BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
     BridgeTowerForQuestionAnswering,
     BridgeTowerForVisualEntailment,
@@ -8,6 +9,7 @@ from .heads import (
 )
 
 __all__ = [
+    "BridgeTowerForClassification",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",

@@ -1,4 +1,4 @@
-"""BridgeTower with the heads of four tasks."""
+"""BridgeTower with the heads of all tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerITMH
 
 from ..frozen_encoders import FrozenEncoders
 from ..head_inputs import Encoded, refuse_padding
-from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_classifiers import (
+    ClassificationHead,
+    QuestionAnsweringHead,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+)
 from ..two_stream_head import Fused, Inputs, States
 from ..two_stream_ranking import RankHead
 from .modeling import LeanBridgeTowerModel
@@ -62,6 +67,10 @@ class BridgeTowerForQuestionAnswering(QuestionAnsweringHead, BridgeTowerTask):
 
 class BridgeTowerForVisualEntailment(VisualEntailmentHead, BridgeTowerTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+
+
+class BridgeTowerForClassification(ClassificationHead, BridgeTowerTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
 
 
 class BridgeTowerForVisualReasoning(VisualReasoningHead, BridgeTowerTask):

@@ -9,6 +9,7 @@ from .. import released_settings
 from ..family import Family, encoder_kind, fusion_kind
 from . import processing, skipping
 from .heads import (
+    BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
     BridgeTowerForQuestionAnswering,
     BridgeTowerForVisualEntailment,
@@ -50,6 +51,8 @@ FAMILY = Family(
         "reasoning": BridgeTowerForVisualReasoning,
         "retrieval": BridgeTowerForImageAndTextRanking,
         "entailment": BridgeTowerForVisualEntailment,
+        "classification": BridgeTowerForClassification,
+        "regression": BridgeTowerForClassification,
     },
     pair_config={},
     pads_images=False,

@@ -6,6 +6,7 @@ from transformers import AutoConfig
 
 from .configuration import MeterConfig
 from .heads import (
+    MeterForClassification,
     MeterForImageAndTextRetrieval,
     MeterForQuestionAnswering,
     MeterForVisualEntailment,
@@ -18,6 +19,7 @@ AutoConfig.register(MeterConfig.model_type, MeterConfig, exist_ok=True)
 
 __all__ = [
     "MeterConfig",
+    "MeterForClassification",
     "MeterForImageAndTextRetrieval",
     "MeterForQuestionAnswering",
     "MeterForVisualEntailment",

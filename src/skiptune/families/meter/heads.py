@@ -1,4 +1,4 @@
-"""METER with the heads of four tasks."""
+"""METER with the heads of all tasks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,12 @@ from torch import Tensor
 
 from ...core.errors import InputError
 from ..head_inputs import Encoded, for_each_text, refuse_padding
-from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_classifiers import (
+    ClassificationHead,
+    QuestionAnsweringHead,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+)
 from ..two_stream_head import Fused, Inputs
 from ..two_stream_ranking import RankHead
 from .configuration import MeterConfig
@@ -38,6 +43,10 @@ class MeterForQuestionAnswering(QuestionAnsweringHead, MeterTask):
 
 class MeterForVisualEntailment(VisualEntailmentHead, MeterTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+
+
+class MeterForClassification(ClassificationHead, MeterTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
 
 
 class MeterForVisualReasoning(VisualReasoningHead, MeterTask):

@@ -7,6 +7,7 @@ from ..family import Family, encoder_kind, fusion_kind
 from . import processing, skipping
 from .configuration import MeterConfig
 from .heads import (
+    MeterForClassification,
     MeterForImageAndTextRetrieval,
     MeterForQuestionAnswering,
     MeterForVisualEntailment,
@@ -45,6 +46,8 @@ FAMILY = Family(
         "reasoning": MeterForVisualReasoning,
         "retrieval": MeterForImageAndTextRetrieval,
         "entailment": MeterForVisualEntailment,
+        "classification": MeterForClassification,
+        "regression": MeterForClassification,
     },
     pair_config={},
     pads_images=False,

@@ -1,4 +1,4 @@
-"""ViLT's heads that transformers lacks: entailment, retrieval with a loss, pairs of images from any checkpoint."""
+"""ViLT's heads that transformers lacks: classes, numbers, retrieval with a loss, pairs from any checkpoint."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 from transformers import ViltConfig, ViltForImageAndTextRetrieval, ViltForImagesAndTextClassification, ViltModel
 from transformers.modeling_outputs import SequenceClassifierOutput
 from transformers.models.vilt.modeling_vilt import ViltPreTrainedModel
 
-from ..classifier import classification_loss, make_classifier
+from ..classifier import loss_by_labels, make_classifier
 from ..head_inputs import Encoded, flat_texts, for_each_text
 
 
@@ -50,6 +51,10 @@ class _ViltHead(ViltPreTrainedModel):
         """Logits ``(batch, labels)`` and the output of ``ViltModel`` that they were computed from."""
         raise NotImplementedError
 
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """The cross-entropy of class numbers ``(batch,)``, unless the class says otherwise."""
+        return cross_entropy(logits, labels)
+
     def forward(
         self,
         input_ids: Tensor,
@@ -66,11 +71,11 @@ class _ViltHead(ViltPreTrainedModel):
             attention_mask: 1 where there is no padding, the same shape; ``None``: no padding.
             pixel_values: ``(batch, channels, height, width)``.
             pixel_mask: 1 where there is no padding, ``(batch, height, width)``.
-            labels: class numbers ``(batch,)``; the loss is cross-entropy.
+            labels: class numbers ``(batch,)``, or as the class says.
             kwargs: as in ``ViltModel``.
         """
         logits, body = self.logits_of(input_ids, attention_mask, pixel_values, pixel_mask, **kwargs)
-        loss = classification_loss(logits, labels)
+        loss = None if labels is None else self.loss_of(logits, labels)
         return SequenceClassifierOutput(loss=loss, logits=logits, hidden_states=body.hidden_states)
 
 
@@ -93,6 +98,17 @@ class ViltForVisualEntailment(_ViltHead):
     ) -> tuple[Tensor, Any]:
         body = self.vilt(input_ids, attention_mask, pixel_values=pixel_values, pixel_mask=pixel_mask, **kwargs)
         return self.classifier(body.pooler_output), body
+
+
+class ViltForClassification(ViltForVisualEntailment):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number.
+
+    ``labels``: class numbers ``(batch,)``, scores of all classes ``(batch, classes)``, or numbers ``(batch,)``; see
+    :func:`~skiptune.families.classifier.loss_by_labels`.
+    """
+
+    def loss_of(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return loss_by_labels(logits, labels)
 
 
 class ViltForRanking(_ViltHead, ViltForImageAndTextRetrieval):

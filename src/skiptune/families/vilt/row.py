@@ -8,7 +8,7 @@ from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcesso
 from .. import released_settings
 from ..family import BlockKind, Family
 from . import processing, skipping
-from .heads import ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
+from .heads import ViltForClassification, ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
 
 FAMILY = Family(
     name="vilt",
@@ -45,6 +45,8 @@ FAMILY = Family(
         "reasoning": ViltForVisualReasoning,
         "retrieval": ViltForRanking,
         "entailment": ViltForVisualEntailment,
+        "classification": ViltForClassification,
+        "regression": ViltForClassification,
     },
     pair_config={"num_images": 2, "modality_type_vocab_size": 3},
     pads_images=True,
