@@ -32,6 +32,7 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "adapters.block_width=16",  # at most 6 % trained with 4 of 12 blocks skipped
             "adapters.skip_width=null",
             "adapters.lora_rank=6",
+            "compare.levels=[4, 1, 2, 3, 5, 6]",
         ],
     ),
     "daquar": (

@@ -102,16 +102,27 @@ def test_labels_cover_nothing() -> None:
 
 
 def test_jobs_are_methods_by_seeds_and_the_sweep(tiny_recipe: Callable[..., Path]) -> None:
-    recipe = recipe_of(tiny_recipe, seeds=[0, 1], sweep_seeds=[5], methods=["lora", "das-lora", "heuristic-bottleneck"])
-    budgets = budgets_of(recipe, 4)
+    methods = ["lora", "das-lora", "heuristic-bottleneck"]
+    recipe = recipe_of(tiny_recipe, seeds=[0, 1], sweep_seeds=[5], methods=methods, levels=[1, 2, 3, 2])
+    budgets = budgets_of(recipe)
     assert [budget.num_skip for budget in budgets] == [2, 1, 3]
     jobs = jobs_of(recipe, budgets, recipe.compare.methods)
     main = [(job.name, job.seed) for job in jobs[:6]]
     assert main == [(name, seed) for seed in (0, 1) for name in ("lora", "das-lora-2", "heuristic-bottleneck-2")]
     assert [(job.name, job.seed) for job in jobs[6:]] == [("das-lora-1", 5), ("das-lora-3", 5)]
     mixed = recipe_of(tiny_recipe, levels=[-0.25, 2])
-    assert [job.name for job in jobs_of(mixed, budgets_of(mixed, 4), ["das-lora"])][-1] == "das-lora-macs-0.25"
-    assert len(budgets_of(mixed, 4)) == 2
+    assert [job.name for job in jobs_of(mixed, budgets_of(mixed), ["das-lora"])][-1] == "das-lora-macs-0.25"
+    assert len(budgets_of(mixed)) == 2
+
+
+def test_the_levels_asked_for_are_trained_and_no_others(tiny_recipe: Callable[..., Path]) -> None:
+    def names(**compare: Any) -> set[str]:
+        recipe = recipe_of(tiny_recipe, methods=["lora", "random-lora", "heuristic-lora"], **compare)
+        return {job.name for job in jobs_of(recipe, budgets_of(recipe), recipe.compare.methods)}
+
+    assert names() == names(levels=[]) == {"lora", "random-lora-2", "heuristic-lora-2"}
+    assert names(levels=[1, 3]) == {"lora", "random-lora-1", "heuristic-lora-1", "random-lora-3"}
+    assert names(levels=[-0.2]) == {"lora", "random-lora-macs-0.2", "heuristic-lora-macs-0.2"}
 
 
 def test_a_jobs_recipe_differs_in_what_the_method_says_and_no_more(tiny_recipe: Callable[..., Path]) -> None:
@@ -238,12 +249,12 @@ def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
 ) -> None:
     cache = 1 if model == "meter-tiny" else None
     recipe = read_recipe(tiny_recipe(**SHORT, model=model, compare={"levels": [-0.1]}, encoder_cache=cache))
-    job = jobs_of(recipe, budgets_of(recipe, 6), [name])[-1]
+    job = jobs_of(recipe, budgets_of(recipe), [name])[-1]
     write_json(tmp_path / "recipe.json", job_recipe(recipe, job).to_dict())
     sizes = {"image_size": [48, 48], "text_length": 40}
     write_json(tmp_path / "job.json", {"method": name, **sizes, "threads": 1, "encoded": str(tmp_path / "encoded")})
     found = work(tmp_path)
-    assert job.budget == {"das-bottleneck": Budget(macs=-0.1), "heuristic-lora": Budget(num_skip=2)}.get(name)
+    assert job.budget == (Budget(macs=-0.1) if METHODS[name].skips else None)
     original = insert(Run(recipe).plain_model(), NO_ADAPTERS)
     macs = count_macs(original, example_inputs(original, (48, 48), 40))
     assert (found.macs_g < macs) == METHODS[name].skips

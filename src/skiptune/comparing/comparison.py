@@ -16,7 +16,6 @@ from ..core.formatting import duration
 from ..core.process import best_device, versions
 from ..core.progress import console
 from ..families.registry import family_of
-from ..inserting.selection import blocks_of
 from ..methods.registry import METHODS
 from ..running.recipe import Recipe
 from ..running.run import Run
@@ -165,7 +164,7 @@ class MethodComparison:
         """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
         recipe = self.recipe
         model = self.run.fresh_model(fitted=False)
-        family, blocks = family_of(model), len(blocks_of(model))
+        family = family_of(model)
         refusals = {name: METHODS[name].refusal(family) for name in recipe.compare.methods}
         left_out: dict[str, str] = {name: why for name, why in refusals.items() if why is not None}
         for name, why in left_out.items():
@@ -173,7 +172,7 @@ class MethodComparison:
         usable = [name for name in recipe.compare.methods if name not in left_out]
         if not usable:
             raise InputError("compare.methods: none of them can be used with this model")
-        budgets = budgets_of(recipe, blocks)
+        budgets = budgets_of(recipe)
         if any(METHODS[name].skips for name in usable):
             for budget in budgets:
                 self._check_budget(model, budget)

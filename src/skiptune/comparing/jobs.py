@@ -18,7 +18,6 @@ from ..running.recipe import Recipe
 from .job_files import JobResult
 
 RESULT, FAILURE = "result.json", "failure.txt"
-_MOST_SKIPPED = 6
 #: Sections of a recipe that do not affect the result of a job.
 _FREE = ("output", "bench", "baselines")
 
@@ -54,13 +53,11 @@ def label(budget: Budget) -> str:
     return f"macs{budget.macs:g}" if budget.macs is not None else f"latency{budget.latency:g}"
 
 
-def budgets_of(recipe: Recipe, blocks: int) -> list[Budget]:
-    """The recipe's own, and those of its ``levels``."""
-    levels = recipe.compare.levels
-    if levels is None:
-        levels = tuple(range(1, min(_MOST_SKIPPED + 1, blocks))) if recipe.budget.num_skip is not None else ()
+def budgets_of(recipe: Recipe) -> list[Budget]:
+    """Those of ``compare.levels`` and no others, the recipe's own first if it is among them; without any, its own."""
+    levels = recipe.compare.levels or ()
     found = [Budget(num_skip=int(level)) if level > 0 else Budget(macs=level) for level in levels]
-    return [recipe.budget, *(budget for budget in found if budget != recipe.budget)]
+    return sorted(dict.fromkeys(found), key=lambda budget: budget != recipe.budget) or [recipe.budget]
 
 
 def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[MethodName]) -> list[Job]:
@@ -68,11 +65,11 @@ def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[MethodN
 
     Args:
         recipe: complete.
-        budgets: of :func:`budgets_of`, the recipe's own first.
+        budgets: of :func:`budgets_of`; the first is that of all methods and seeds.
         methods: those of the recipe that can be used.
     """
     found = [
-        Job(name, recipe.budget if METHODS[name].skips else None, seed)
+        Job(name, budgets[0] if METHODS[name].skips else None, seed)
         for seed in recipe.compare.seeds
         for name in methods
         if METHODS[name].trains or seed == recipe.compare.seeds[0]

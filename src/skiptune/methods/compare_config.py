@@ -35,10 +35,11 @@ class CompareConfig(Validated):
 
     Attributes:
         methods: their names.
-        seeds: one training per seed, for every method and the recipe's own budget.
-        sweep_seeds: the same for the other budgets of ``levels``.
-        levels: further budgets for searched and random plans: numbers of blocks, or relative multiply-accumulates as in
-            ``-0.25``; ``None``: 1 to 6 blocks where the recipe's budget is a number of blocks, else none.
+        seeds: one training per seed, for every method. Methods that skip get the recipe's own budget; with ``levels``
+            it only if it is among them, else the first of them.
+        sweep_seeds: the same for searched and random plans with the other budgets of ``levels``.
+        levels: the budgets to compare, and no others: numbers of blocks, or relative multiply-accumulates as in
+            ``-0.25``; ``None``: the recipe's own.
         learning_rate_factors: method → factor of the recipe's learning rate for the parts that the method trains,
             without the head (``head``: its head).
         prompt_length: number of learnt tokens at each place, for prompts.
