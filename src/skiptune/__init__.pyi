@@ -31,6 +31,13 @@ from .families.bridgetower import (
     BridgeTowerForVisualEntailment,
     BridgeTowerForVisualReasoning,
 )
+from .families.clip import (
+    ClipForImageAndTextRetrieval,
+    ClipForQuestionAnswering,
+    ClipForVisualEntailment,
+    ClipForVisualReasoning,
+)
+from .families.family import BlockKind, Family, InputSizes
 from .families.meter import (
     MeterConfig,
     MeterForClassification,
@@ -42,10 +49,18 @@ from .families.meter import (
     MeterProcessor,
 )
 from .families.vilt.heads import ViltForClassification
+from .families.registry import register_family
+from .families.siglip import (
+    SiglipForImageAndTextRetrieval,
+    SiglipForQuestionAnswering,
+    SiglipForVisualEntailment,
+    SiglipForVisualReasoning,
+)
 from .inserting.insert import insert
 from .inserting.parameter_groups import parameter_groups
 from .inserting.pruning import prune
 from .inserting.selection import blocks_of, choose, skipped_blocks
+from .layers.blocks import SkippableBlock
 from .models.loading import load_model, load_processor
 from .plan import Plan, SearchReport
 from .predicting.pipeline import Pipeline
@@ -76,18 +91,25 @@ __all__ = [
     "Answer",
     "BenchConfig",
     "BridgeTowerForClassification",
+    "BlockKind",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
     "BridgeTowerForVisualReasoning",
     "Budget",
     "Classification",
+    "ClipForImageAndTextRetrieval",
+    "ClipForQuestionAnswering",
+    "ClipForVisualEntailment",
+    "ClipForVisualReasoning",
     "CostTable",
     "EncoderCache",
     "Entailment",
     "Evaluation",
     "Experiment",
+    "Family",
     "InputError",
+    "InputSizes",
     "MeterConfig",
     "MeterForClassification",
     "MeterForImageAndTextRetrieval",
@@ -110,8 +132,13 @@ __all__ = [
     "SearchConfig",
     "SearchReport",
     "SharedBase",
+    "SiglipForImageAndTextRetrieval",
+    "SiglipForQuestionAnswering",
+    "SiglipForVisualEntailment",
+    "SiglipForVisualReasoning",
     "SkipConfig",
     "SkipSearch",
+    "SkippableBlock",
     "Task",
     "TrainConfig",
     "TrainingLog",
@@ -149,6 +176,7 @@ __all__ = [
     "read_easy_vqa",
     "read_jsonl",
     "read_recipe",
+    "register_family",
     "search",
     "skipped_blocks",
     "split_by_image",

@@ -56,7 +56,7 @@ def test_sum_over_blocks_is_the_count_of_the_pruned_model(family: str, scope: st
         expected = costs.adapted - sum(costs.savings[name] for name in skipped)
         assert count_macs(slim, inputs) == pytest.approx(expected, rel=1e-12)
     plain = load_model(f"{family}-tiny", "vqa")
-    family_of(plain).adopt(plain)
+    family_of(plain).make_skippable(plain)
     assert costs.original == count_macs(plain, inputs)
     table = cost_table(
         plain, SkipConfig.from_dict({"scope": scope, "block_adapter": adapters}), names[1:], SIZE, LENGTH

@@ -171,7 +171,7 @@ def _processor(family: Family, config: Any, side: int, tokenizer: str | Path | N
         raise InputError(f"{tokenizer}: no such directory; --tokenizer names one with a tokenizer's files")
     words = read_tokenizer(tokenizer, getattr(config, "text_config", config))
     fit_tokenizer(words, family.sizes(config), str(tokenizer))
-    return family.processor_classes[0](images, words)
+    return family.processors[0](images, words)
 
 
 def _left_out(

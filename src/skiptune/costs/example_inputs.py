@@ -33,8 +33,11 @@ def example_inputs(
     generator = torch.Generator().manual_seed(0)
     weight = next(model.parameters())
     ids = torch.randint(5, max(6, sizes.vocab_size), (batch, text_length), generator=generator)
+    if sizes.end_token is not None:
+        ids[ids == sizes.end_token] = 5
+        ids[:, -1] = sizes.end_token
     shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
-    if isinstance(model, family.model_classes["reasoning"]):
+    if isinstance(model, family.model_classes.get("reasoning", ())):
         shape = (batch, 2, *shape[1:])
     pixels = torch.randn(shape, generator=generator)
     return {

@@ -68,7 +68,7 @@ class SharedBase:
         if is_slim(self.name):
             raise InputError(f"{self.name}: a slim model, whose skipped blocks are gone; name the base it belongs to")
         self.family = load_family(self.name)
-        model, body = _any_model(self.name, self.family), self.family.base_prefix
+        model, body = _any_model(self.name, self.family), self.family.body_prefixes
         self._weights = {name: value for name, value in model.named_parameters() if name.startswith(body)}
         for value in self._weights.values():
             if value.data_ptr() % _ALIGNMENT:

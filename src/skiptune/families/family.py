@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError
@@ -21,21 +21,26 @@ if TYPE_CHECKING:
 class InputSizes:
     """The inputs a model takes.
 
+    Costs are counted and timed on random inputs of these sizes.
+
     Attributes:
         image_size: side of a square image in pixels, as in pre-training; what costs are stated for by default.
         patch_size: side of a patch in pixels.
-        num_channels: colours of a pixel.
         vocab_size: tokens the text is made of.
         text_length: tokens of a long text, special ones included; what costs are stated for by default.
         longest_text: tokens there are positions for.
+        num_channels: colours of a pixel.
+        end_token: number of the token that a text's vector is read at (CLIP); ``None``: the model does not look for
+            one.
     """
 
     image_size: int
     patch_size: int
-    num_channels: int
     vocab_size: int
     text_length: int
     longest_text: int
+    num_channels: int = 3
+    end_token: int | None = None
 
 
 @dataclass(frozen=True)
@@ -43,9 +48,10 @@ class BlockKind:
     """What one class of skippable block looks like.
 
     Attributes:
-        block_class: the class, after adoption.
+        block_class: a subclass of :class:`~skiptune.SkippableBlock`, in front, and of the model's own class.
         width: of its residual stream, from the model's configuration.
-        sublayers: number of block adapters per block; 0: the block is only skipped, never adapted.
+        sublayers: number of block adapters per block, which its ``forward`` adds by ``adapt``; 0: the block is only
+            skipped, or adapted by LoRA.
         skip_factor: default width of the skip adapter, in block-adapter widths.
         lora_targets: names, inside the block, of the linear layers that get LoRA.
         scaled_targets: names of the layers whose outputs (IA)³ scales: keys and values of every attention.
@@ -53,10 +59,10 @@ class BlockKind:
     """
 
     block_class: type[SkippableBlock]
-    width: Callable[[Any], int]
-    sublayers: int
-    skip_factor: int
-    lora_targets: tuple[str, ...]
+    width: Callable[[Any], int] = lambda config: int(config.hidden_size)
+    sublayers: int = 0
+    skip_factor: int = 2
+    lora_targets: tuple[str, ...] = ()
     scaled_targets: tuple[str, ...] = ()
     narrowing: str = ""
 
@@ -118,37 +124,56 @@ class Encoder:
     weights: nn.Module
 
 
+def _nothing(model: nn.Module) -> list[nn.Module]:
+    return []
+
+
+def _no_images(config: Any, side: int) -> Any:
+    raise InputError(f"{config.model_type}: the family makes no image processors (image_processor)")
+
+
+def _no_processor(config: Any) -> Any:
+    raise InputError(f"{config.model_type}: the family makes no processors for random weights (fresh_processor)")
+
+
 @dataclass(frozen=True)
 class Family:
-    """The description of a model family, all that other folders need.
+    """The description of a model family, all that other folders need; :func:`skiptune.register_family` adds one.
 
     Attributes:
         name: of the family, as transformers' ``config.model_type`` has it, e.g. ``vilt``.
         kinds: the classes of its skippable blocks.
-        adopt: switches a model's classes over to skippable ones, in place.
+        blocks: names and modules of the skippable blocks, in model order, from any of the family's models.
+        config_class: transformers' configuration.
+        sizes: of the inputs, from the model's configuration.
+        base_prefix: prefix of the pre-trained body's parameters, or several; what lies outside is the task head. A body
+            on its own has names without the first of them.
+        model_classes: task name → class of a model with that task's head; none for models that are trained by a
+            ``Trainer`` of one's own.
+        bare_classes: further classes that are trained so, whose slim models load without being named.
+        adopt: switches a model's classes over to skippable ones, in place; ``None``: each of ``blocks`` becomes the
+            kind that inherits from its class.
         adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
             are no such layers.
-        blocks: names and modules of the skippable blocks, in model order.
         below: modules whose input depends on no skippable block; they run once for all subnetworks on a batch.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
-            ``None``: its blocks' streams must keep their length.
+            ``None``: no token can be added there.
         small_parts: parameter-name prefixes trained beside the adapters (poolers, token-type embeddings).
         poolers: those of them that are poolers'.
         decayed_norms: prefixes of LayerNorms whose weights the released code decays, because their names there are
             others than those it exempts.
-        base_prefix: prefix of the pre-trained body's parameters; what lies outside is the task head.
-        config_class: transformers' configuration.
-        sizes: of the inputs, from the model's configuration.
-        model_classes: task name → class of a model with that task's head.
         pair_config: configuration fields of a model for two images per text.
         pads_images: whether images of different size may be padded into one batch, with a ``pixel_mask``; if not, all
             images have one size.
+        fills_texts: whether every text is filled up to the longest there are positions for, and the model attends to
+            the filling, as in pre-training (SigLIP).
         matching: whether its retrieval model can have a head for image-text matching (``matching_loss`` in its
             configuration).
         released: task name → settings of the released run.
-        processor_classes: of the processor and, with Pillow, its images.
+        processor_classes: of the processor and, with Pillow, its images; tasks know the family by the first. ``None``:
+            the family is trained by a ``Trainer`` of one's own.
         image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
             where images keep their shape).
         fresh_processor: makes a processor for a model with random weights from its configuration.
@@ -156,28 +181,66 @@ class Family:
 
     name: str
     kinds: tuple[BlockKind, ...]
-    adopt: Callable[[nn.Module], None]
-    adopt_encoders: Callable[[nn.Module], None] | None
-    blocks: Callable[[nn.Module], dict[str, SkippableBlock]]
-    below: Callable[[nn.Module], list[nn.Module]]
-    encoders: Callable[[nn.Module], list[Encoder]] | None
-    add_prompts: Callable[[nn.Module, int], None] | None
-    small_parts: tuple[str, ...]
-    poolers: tuple[str, ...]
-    decayed_norms: tuple[str, ...]
-    base_prefix: str
+    blocks: Callable[[nn.Module], Mapping[str, nn.Module]]
     config_class: type[Any]
     sizes: Callable[[Any], InputSizes]
-    model_classes: dict[str, type[PreTrainedModel]]
-    pair_config: dict[str, int]
-    pads_images: bool
-    matching: bool
-    released: dict[str, Released]
-    processor_classes: tuple[type[Any], type[Any]]
-    image_processor: Callable[[Any, int], Any]
-    fresh_processor: Callable[[Any], Any]
+    base_prefix: str | tuple[str, ...]
+    model_classes: Mapping[str, type[PreTrainedModel]] = field(default_factory=dict)
+    bare_classes: tuple[type[PreTrainedModel], ...] = ()
+    adopt: Callable[[nn.Module], None] | None = None
+    adopt_encoders: Callable[[nn.Module], None] | None = None
+    below: Callable[[nn.Module], list[nn.Module]] = _nothing
+    encoders: Callable[[nn.Module], list[Encoder]] | None = None
+    add_prompts: Callable[[nn.Module, int], None] | None = None
+    small_parts: tuple[str, ...] = ()
+    poolers: tuple[str, ...] = ()
+    decayed_norms: tuple[str, ...] = ()
+    pair_config: Mapping[str, int] = field(default_factory=dict)
+    pads_images: bool = False
+    fills_texts: bool = False
+    matching: bool = False
+    released: Mapping[str, Released] = field(default_factory=dict)
+    processor_classes: tuple[type[Any], type[Any]] | None = None
+    image_processor: Callable[[Any, int], Any] = _no_images
+    fresh_processor: Callable[[Any], Any] = _no_processor
 
-    def kind_of(self, block: SkippableBlock) -> BlockKind:
+    @property
+    def body_prefixes(self) -> tuple[str, ...]:
+        """The prefixes of the pre-trained body's parameters."""
+        return (self.base_prefix,) if isinstance(self.base_prefix, str) else tuple(self.base_prefix)
+
+    def full_name(self, model: nn.Module, name: str) -> str:
+        """The name of a parameter in a model with a head, as this table has names, from that in ``model``."""
+        whole = any(hasattr(model, prefix.partition(".")[0]) for prefix in self.body_prefixes)
+        return name if whole else self.body_prefixes[0] + name
+
+    def make_skippable(self, model: nn.Module) -> None:
+        """Switch the classes of a model's blocks over to skippable ones, in place.
+
+        Raises:
+            InputError: a block is of a class that no kind inherits from.
+        """
+        if self.adopt is not None:
+            self.adopt(model)
+            return
+        for name, block in self.blocks(model).items():
+            kind = next((kind.block_class for kind in self.kinds if issubclass(kind.block_class, type(block))), None)
+            if kind is None:
+                raise InputError(f"{self.name}: block {name} is a {type(block).__name__}, which no kind inherits from")
+            kind.adopt(block)
+
+    @property
+    def processors(self) -> tuple[type[Any], type[Any]]:
+        """The classes of the processor and, with Pillow, its images.
+
+        Raises:
+            InputError: it names none.
+        """
+        if self.processor_classes is None:
+            raise InputError(f"{self.name}: the family names no processor_classes, so that its models fit no task")
+        return self.processor_classes
+
+    def kind_of(self, block: nn.Module) -> BlockKind:
         """The entry of a block's class."""
         return next(kind for kind in self.kinds if isinstance(block, kind.block_class))
 
@@ -190,3 +253,13 @@ class Family:
         if task not in self.model_classes:
             raise InputError(f"task {task!r}: {self.name} has no head for it{nearest(task, self.model_classes)}")
         return self.model_classes[task]
+
+    def released_run(self, task: str) -> Released:
+        """The settings of the released run of a task, for ``preset: paper``.
+
+        Raises:
+            InputError: there is none.
+        """
+        if task not in self.released:
+            raise InputError(f"preset: 'paper': there is no released run of {task} with {self.name}; leave it out")
+        return self.released[task]

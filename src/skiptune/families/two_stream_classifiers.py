@@ -1,4 +1,4 @@
-"""Heads that classify the pooled text and image of METER and BridgeTower: answers, classes, numbers, two images."""
+"""Heads that classify the pooled text and image of models with two streams: answers, classes, numbers, two images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _OneImageHead(TwoStreamHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        width = 2 * config.hidden_size
+        width = self.pooled_width
         self.classifier = make_classifier(width, width, config.num_labels)
         self.post_init()
 
@@ -63,7 +63,7 @@ class VisualReasoningHead(TwoStreamHead):
 
     def __init__(self, config: Any) -> None:
         super().__init__(config)
-        width = 2 * config.hidden_size
+        width = self.pooled_width
         self.classifier = make_classifier(2 * width, width, config.num_labels)
         self.post_init()
 

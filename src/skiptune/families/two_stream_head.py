@@ -1,4 +1,4 @@
-"""The common part of heads for models that fuse two streams, METER and BridgeTower: inputs, outputs, the loss.
+"""The common part of heads for models with two streams, text and image: inputs, outputs, the loss.
 
 The names of their layers are those of transformers' ViLT classes. A family puts a head's class before its own class
 with the body, whose ``fuse`` the head calls.
@@ -25,7 +25,7 @@ class Fused:
     """What ``fuse`` returns.
 
     Attributes:
-        pooled: text then image, ``(texts, 2 · width)``.
+        pooled: text then image, ``(texts, 2 · width)``; CLIP and SigLIP: their product too.
         text_states, image_states: if asked for, the streams after every fusion layer; METER: before the first too.
         closeness: scaled cosine of the encoders' text and image vectors, ``(texts,)``, for a retrieval model that adds
             it.
@@ -68,9 +68,14 @@ class TaskOutput(ModelOutput):
 
 
 class TwoStreamHead(PreTrainedModel):
-    """A head on the pooled text and image. A task's class has a layer and says how it is used: ``logits_of``."""
+    """A head on the pooled text and image. A task's class has a layer and says how it is used: ``logits_of``.
+
+    Attributes:
+        pooled_width: of what ``fuse`` pools.
+    """
 
     fuse: Fuse
+    pooled_width: int
 
     def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:
         """Logits ``(batch, labels)`` and what they were computed from."""

@@ -25,14 +25,15 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     seeded by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
 
     Raises:
-        InputError: the model's family is not supported or has no encoders for ``scope="global"``, or adapters were
-            inserted before.
+        InputError: the model's family is not supported, has no encoders for ``scope="global"`` or no place for the
+            block adapters, or adapters were inserted before.
     """
     expect("insert", model=(model, nn.Module), config=(config, (SkipConfig, type(None))))
     config = config or SkipConfig()
     family = family_of(model)
     if getattr(model, "skip_config", None) is not None:
         raise InputError("adapters are already in this model; insert them once, right after loading it")
+    _refuse_missing(family, config)
     _adopt(model, family, config)
     model.requires_grad_(False)
     with drawn_from(seed):
@@ -47,13 +48,23 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     return model
 
 
+def _refuse_missing(family: Family, config: SkipConfig) -> None:
+    """Refuse adapters that no block of the family has a place for."""
+    if config.block_adapter == "bottleneck" and not any(kind.sublayers for kind in family.kinds):
+        raise InputError(
+            f"block_adapter: 'bottleneck': blocks of {family.name} add no adapters of their own (sublayers); use 'lora'"
+        )
+    if config.block_adapter == "lora" and not any(kind.lora_targets for kind in family.kinds):
+        raise InputError(f"block_adapter: 'lora': {family.name}'s table names no layers for it (lora_targets)")
+
+
 def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
     if config.scope == "global" and family.adopt_encoders is None:
         raise InputError(
             f"scope: 'global' also skips the layers of encoders below the fusion; {family.name} has none. "
             "Use 'fusion', which makes all of its blocks skippable"
         )
-    family.adopt(model)
+    family.make_skippable(model)
     if config.scope == "global" and family.adopt_encoders is not None:
         family.adopt_encoders(model)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 from torch import nn
 
@@ -46,15 +47,14 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
         elif full(name).startswith(family.small_parts):
             group = "small_parts"
         else:
-            group = "body" if full(name).startswith(family.base_prefix) else "head"
+            group = "body" if full(name).startswith(family.body_prefixes) else "head"
         groups[group][name] = parameter
     return groups
 
 
 def full_name(model: nn.Module) -> Callable[[str], str]:
     """From a name in ``model`` to that in a model with a head, as the family's table has names."""
-    prefix = family_of(model).base_prefix
-    return (lambda name: name) if hasattr(model, prefix.rstrip(".")) else (lambda name: prefix + name)
+    return partial(family_of(model).full_name, model)
 
 
 def poolers(model: nn.Module) -> set[str]:

@@ -19,9 +19,10 @@ def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:
         InputError: the model is of no supported family, or :func:`insert` was not called.
     """
     blocks = family_of(model).blocks(model)
-    if not all(isinstance(block, SkippableBlock) for block in blocks.values()):
+    found = {name: block for name, block in blocks.items() if isinstance(block, SkippableBlock)}
+    if len(found) < len(blocks) or not found:
         raise InputError("this model has no skippable blocks yet; call skiptune.insert(model, config) first")
-    return blocks
+    return found
 
 
 def choose(model: nn.Module, skipped: Iterable[str]) -> None:

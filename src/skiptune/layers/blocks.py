@@ -11,11 +11,15 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
+from ..core.errors import InputError
 from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 
 
 class SkippableBlock(nn.Module):
-    """A Transformer block that can be skipped. A family's block class inherits from it first.
+    """A Transformer block that can be skipped. A family's block class inherits from it first, then from the model's.
+
+    That is all it takes where the block maps the residual stream, its first argument, to a tensor, and gets no
+    bottleneck adapters. Otherwise it has a ``forward`` of its own.
 
     Attributes:
         block_adapters: one adapter per sub-layer, added in parallel while the block is kept; ``None`` without adapters.
@@ -26,6 +30,8 @@ class SkippableBlock(nn.Module):
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
             ``None``: there is none.
+        takes_prompts, takes_parallel: whether ``forward`` reads ``prompts``, and adds the parallel adapter by
+            :meth:`beside`; for the methods that need it.
     """
 
     block_adapters: nn.ModuleList | None
@@ -35,6 +41,8 @@ class SkippableBlock(nn.Module):
     skipped: bool = False
     removed: bool = False
     mask_position: ClassVar[int | None] = None
+    takes_prompts: ClassVar[bool] = False
+    takes_parallel: ClassVar[bool] = False
 
     @classmethod
     def adopt(cls, block: nn.Module) -> None:
@@ -48,6 +56,18 @@ class SkippableBlock(nn.Module):
         ``__init__``."""
         for name in ("block_adapters", "skip_adapter", "parallel_adapter", "prompts"):
             self.register_module(name, None)
+
+    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """As the model's own class, or skipped: ``x + A_skip(x)``, ``(batch, tokens, width)``.
+
+        Raises:
+            InputError: ``output_attentions`` with a skipped block, which attends to nothing.
+        """
+        if self.skipped:
+            if kwargs.get("output_attentions"):
+                raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
+            return self.step_over(hidden_states)
+        return super().forward(hidden_states, *args, **kwargs)
 
     def step_over(self, x: Tensor) -> Tensor:
         """``x + A_skip(x)``, the output of a skipped block (paper, equation 4). ``x``: ``(batch, tokens, width)``."""

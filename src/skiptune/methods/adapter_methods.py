@@ -6,6 +6,7 @@ from __future__ import annotations
 from torch import nn
 
 from ..core.seeding import drawn_from
+from ..families.family import Family
 from ..families.registry import family_of
 from ..inserting.insert import adapter_widths, insert
 from ..inserting.parameter_groups import freeze_body
@@ -20,6 +21,11 @@ class Adapters(Method):
 
     name, title, form = "adapters", "adapters", "bottleneck"
 
+    def refusal(self, family: Family) -> str | None:
+        if any(kind.sublayers for kind in family.kinds):
+            return None
+        return f"blocks of {family.name} add no bottleneck adapters (sublayers)"
+
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         config = setup.adapters.replace(block_adapter="bottleneck")
         if config.init == "fit":  # the width of skip adapters, of which there are none
@@ -32,6 +38,11 @@ class ParallelAdapters(Method):
     """Scaled parallel adapters (He et al., 2022)."""
 
     name, title, form = "parallel", "parallel adapters", "parallel"
+
+    def refusal(self, family: Family) -> str | None:
+        if any(kind.block_class.takes_parallel for kind in family.kinds):
+            return None
+        return f"blocks of {family.name} add no parallel adapter (takes_parallel)"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)

@@ -26,7 +26,7 @@ class ShallowPrompts(Method):
     def refusal(self, family: Family) -> str | None:
         if family.add_prompts is not None:
             return None
-        return f"{family.name} adds a stream of its encoders at every fusion layer, so that no token can be added"
+        return f"no token can be added to the streams of {family.name}"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         family = family_of(model)
@@ -48,6 +48,11 @@ class DeepPrompts(Method):
     """
 
     name, title, form = "deep-prompts", "deep prompts", "deep-prompts"
+
+    def refusal(self, family: Family) -> str | None:
+        if any(kind.block_class.takes_prompts for kind in family.kinds):
+            return None
+        return f"blocks of {family.name} read no prompts (takes_prompts)"
 
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)

@@ -27,6 +27,10 @@ class Architecture:
         return family_of_type(self.model_type, self.description).config_class(**self.sizes)
 
 
+_TINY_TOWER = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads": 2, "intermediate_size": 64}
+_TINY_WORDS = {"max_position_embeddings": 20}
+_TINY_VISION = {**_TINY_TOWER, "hidden_size": 48, "num_hidden_layers": 4, "image_size": 48, "patch_size": 16}
+
 #: By name.
 ARCHITECTURES = {
     "vilt-b32": Architecture(
@@ -103,6 +107,40 @@ ARCHITECTURES = {
             "hidden_size": 32,
             "num_hidden_layers": 3,
             "num_attention_heads": 2,
+        },
+    ),
+    "clip-b32": Architecture(
+        "CLIP ViT-B/32 (12 text layers, 512 wide, 12 image layers, 768 wide, 224 px), random weights",
+        "clip",
+        {},
+    ),
+    "clip-tiny": Architecture(
+        "a CLIP of 3 text and 4 image layers, 32 and 48 wide, random weights; for trying things out",
+        "clip",
+        {
+            "text_config": {**_TINY_TOWER, **_TINY_WORDS, "vocab_size": 514, "bos_token_id": 512, "eos_token_id": 513},
+            "vision_config": _TINY_VISION,
+            "projection_dim": 40,
+        },
+    ),
+    "siglip-b16": Architecture(
+        "SigLIP ViT-B/16 (12 text and 12 image layers, 768 wide, 224 px), random weights",
+        "siglip",
+        {"text_config": {"bos_token_id": 0, "eos_token_id": 2}},
+    ),
+    "siglip-tiny": Architecture(
+        "a SigLIP of 3 text and 4 image layers, 32 and 48 wide, random weights; for trying things out",
+        "siglip",
+        {
+            "text_config": {
+                **_TINY_TOWER,
+                **_TINY_WORDS,
+                "vocab_size": 261,
+                "bos_token_id": 0,
+                "eos_token_id": 2,
+                "projection_size": 48,
+            },
+            "vision_config": _TINY_VISION,
         },
     ),
 }

@@ -23,6 +23,8 @@ _COUNTS = {
     "image_size": 2**14,
     "patch_size": 2**12,
     "num_channels": 2**6,
+    "projection_dim": 2**16,
+    "projection_size": 2**16,
 }
 #: Numbers with their lowest and highest value.
 _RANGES = {

@@ -17,7 +17,7 @@ from ..core.progress import say_once
 from ..core.text_files import read_json
 from ..core.validation import nearest
 from ..families.family import Family
-from ..families.registry import MODEL_TYPES, family_of_type
+from ..families.registry import family_of_type, is_supported
 from .architectures import ARCHITECTURES
 from .config_check import refuse_odd_config
 from .construction import construction, unsaid
@@ -53,7 +53,7 @@ def load_config(name: str) -> Any:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name].config()
     found, kind = _loading(name, _config_fields)
-    if kind in MODEL_TYPES or not isinstance(found, Mapping):
+    if is_supported(kind) or not isinstance(found, Mapping):
         refuse_odd_config(found, name)
         return _loading(name, family_of_type(str(kind), name).config_class.from_pretrained)
     return _loading(name, lambda source: AutoConfig.from_pretrained(source, trust_remote_code=False))
@@ -132,7 +132,7 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
         source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
     )
     unread = _unread(report)
-    lost = sorted(key for key in unread if key.startswith(f"{model.base_model_prefix}."))
+    lost = sorted(key for key in unread if key.startswith(family_of_type(config.model_type, source).body_prefixes))
     if lost:
         raise InputError(
             f"{source}: the checkpoint lacks {len(lost)} body weights or has them in other sizes: {lost[:5]}"
@@ -227,7 +227,7 @@ def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) 
     if other is None or unread & last:
         return ""
     rows = rows_by_name(names, wanted)
-    carry_rows(layer, other, rows, model.config.initializer_range)
+    carry_rows(layer, other, rows, getattr(model.config, "initializer_range", 0.02))
     rest = f"; it starts fresh for the other {len(wanted) - len(rows)}" if len(rows) < len(wanted) else ""
     return f"its head knows {len(rows)} of {len(wanted)} answers{rest}"
 

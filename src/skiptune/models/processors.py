@@ -28,7 +28,7 @@ def read_processor(source: str, family: Family, config: Any, subject: str) -> An
     Raises:
         InputError: files are missing or damaged, or do not fit the model.
     """
-    processor, images = family.processor_classes
+    processor, images = family.processors
     try:
         settings = images.from_pretrained(source)
         tokenizer = read_tokenizer(source, config)

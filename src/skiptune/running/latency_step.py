@@ -29,7 +29,7 @@ def time_models(models: RunModels, slim_folder: Path, size: tuple[int, int], len
     """
     slim = load(slim_folder, verify=True)
     original = models.original()
-    family_of(original).adopt(original)
+    family_of(original).make_skippable(original)
     unskipped = models.adapted(fitted=False)
     unskipped = prune(unskipped, Plan(family_of(original).name, tuple(blocks_of(unskipped)), ()))
     timed = {"original": original, "unskipped": unskipped, "slim": slim}

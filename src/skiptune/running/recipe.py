@@ -146,7 +146,7 @@ def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:
     given = recipe.train.model_fields_set
     if recipe.preset != "paper" or given == TrainConfig.model_fields.keys():
         return recipe
-    released = (family or load_family(recipe.model)).released[recipe.task]
+    released = (family or load_family(recipe.model)).released_run(recipe.task)
     own = {name: getattr(recipe.train, name) for name in given}
     training = released.training(own.get("batch_size"), processes())
     return recipe.replace(train=TrainConfig.from_dict({**TrainConfig().to_dict(), **training, **own}))

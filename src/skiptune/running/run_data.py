@@ -62,7 +62,7 @@ def _processor_of(recipe: Recipe) -> Any:
 
 def as_released(recipe: Recipe, processor: Any) -> None:
     """Cut texts where the released run did, in place, and say if its images had another size than the model's."""
-    released = load_family(recipe.model).released[recipe.task]
+    released = load_family(recipe.model).released_run(recipe.task)
     processor.tokenizer.model_max_length = min(processor.tokenizer.model_max_length, released.text_length)
     size = processor.image_processor.size
     side = size.get("shortest_edge") or size.get("height")

@@ -1,6 +1,7 @@
 """Image-text retrieval: a score for each pair of text and image, and recall over all pairs.
 
-Trained as in the released code: one true and 15 false texts per image, cross-entropy over their scores.
+Trained as in the released code: one true and 15 false texts per image, cross-entropy over their scores. CLIP and SigLIP
+are trained on batches of pairs instead, see :mod:`skiptune.tasks.contrastive`.
 
 The released METER run adds image-text matching: a second pass over the texts of the micro-batch, in which a random half
 of them gets images drawn from all data, and two classes by the pre-trained head, which stays frozen. The losses are
@@ -25,6 +26,7 @@ from ..data.record import Record
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
 from .answer import Answer
+from .contrastive import image_numbers, is_contrastive, loss_of_vectors, ranks_of_vectors
 from .ranking import Ranks
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .same_images import joined_by_image
@@ -113,11 +115,14 @@ class Retrieval(Task):
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``input_ids``, ``attention_mask`` (batch, 1 + false texts, tokens), pixels, and ``labels``, all 0: the true
-        text comes first.
+        text comes first. For CLIP and SigLIP a caption a record, (batch, tokens), and the numbers of the images.
 
         Raises:
             InputError: there is no pool, or it has captions of one image only.
         """
+        if is_contrastive(self.model_class):
+            pairs = self.tokenize([self._caption(record) for record in records])
+            return {**pairs, **self.images.of(records), "labels": image_numbers(records)}
         texts = [text for record in records for text in self._texts(record)]
         text = {name: value.view(len(records), -1, value.shape[-1]) for name, value in self.tokenize(texts).items()}
         pixels = self.images.of(records)
@@ -125,8 +130,15 @@ class Retrieval(Task):
 
     def _texts(self, record: Record) -> list[str]:
         """One of the record's captions, then false texts: the same for this record and epoch in every batch."""
-        rng = np.random.default_rng((self.seed, record.epoch, zlib.crc32(repr(record.captions).encode())))
+        rng = self._draws(record)
         return [_pick(rng, record.captions), *self._false(rng, record)]
+
+    def _caption(self, record: Record) -> str:
+        """The first of :meth:`_texts`."""
+        return _pick(self._draws(record), record.captions)
+
+    def _draws(self, record: Record) -> np.random.Generator:
+        return np.random.default_rng((self.seed, record.epoch, zlib.crc32(repr(record.captions).encode())))
 
     def _false(self, rng: np.random.Generator, record: Record) -> list[str]:
         found: list[str] = []
@@ -143,14 +155,22 @@ class Retrieval(Task):
         """Recall at 1, 5 and 10, both ways, among all images and texts; ``mean_recall`` is their mean.
 
         Records of one image count as one. Texts go in batches of ``batch_size`` of about equal length. Encoders run
-        once per text and once per image, the fusion for every pair, or for the pairs of a shortlist. Memory grows with
+        once per text and once per image, the fusion for every pair, or for the pairs of a shortlist; CLIP and SigLIP
+        have none, and compare vectors. Memory grows with
         images plus texts, not with their product. A tie counts against the true pair.
         """
         records, places = joined_by_image(records)
         sorted_texts = sorted((len(text), row, text) for row, record in enumerate(records) for text in record.captions)
         owner, texts = np.array([row for _, row, _ in sorted_texts]), [text for *_, text in sorted_texts]
-        rank = self._all_pairs if self.shortlist is None or not comparable(model) else self._shortlisted
-        texts_ahead, images_ahead, answer = rank(model, records, texts, owner, batch_size, f"{title}: pairs")
+        title = f"{title}: pairs"
+        if is_contrastive(model):
+            vectors = self._vectors(model, records, texts, batch_size)
+            texts_ahead, images_ahead, answer = ranks_of_vectors(model, *vectors, owner, title)
+            loss = loss_of_vectors(model, *vectors, self._paired(records, texts, owner), batch_size)
+        else:
+            rank = self._all_pairs if self.shortlist is None or not comparable(model) else self._shortlisted
+            texts_ahead, images_ahead, answer = rank(model, records, texts, owner, batch_size, title)
+            loss = self._loss(model, records, batch_size)
         recalls = {
             f"{kind}_recall@{rank}": float((ahead < rank).mean())
             for kind, ahead in (("text", texts_ahead), ("image", images_ahead))
@@ -159,7 +179,20 @@ class Retrieval(Task):
         metrics = {"mean_recall": sum(recalls.values()) / len(recalls), **recalls}
         said = tuple(texts[answer[place]] for place in places)
         hits = tuple(float(texts_ahead[place] == 0) for place in places)
-        return Evaluation(metrics, self._loss(model, records, batch_size), len(records), 0, said, hits)
+        return Evaluation(metrics, loss, len(records), 0, said, hits)
+
+    def _vectors(
+        self, model: Any, records: Sequence[Record], texts: Sequence[str], size: int
+    ) -> tuple[Encoded, Encoded]:
+        """All texts and all images, each encoded once."""
+        encoded = _joined([batch for kept in self._encoded(texts, model, size) for _, batch in kept])
+        return encoded, self._encoded_images(model, records, size)
+
+    def _paired(self, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray) -> list[tuple[int, str]]:
+        """For every record, the place in ``texts`` and the words of its caption in :meth:`collate`."""
+        places = {(row, text): place for place, (row, text) in enumerate(zip(owner.tolist(), texts, strict=True))}
+        captions = [self._caption(record) for record in records]
+        return [(places[row, caption], caption) for row, caption in enumerate(captions)]
 
     def _all_pairs(
         self, model: Any, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray, size: int, title: str

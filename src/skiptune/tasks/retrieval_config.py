@@ -16,6 +16,8 @@ RANKS = (1, 5, 10)
 class RetrievalConfig(Validated):
     """Settings of retrieval.
 
+    CLIP and SigLIP use none of them: their false partners are the other pairs of a batch, and all pairs are compared.
+
     Attributes:
         false_texts: texts of other images that go with every image.
         matching_loss: add the loss of image-text matching, as the released METER run does. The pre-trained model needs

@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import Image
 
+from ..data.augment import unvaried
 from ..data.record import Record
 
 
@@ -18,7 +19,7 @@ def joined_by_image(records: Sequence[Record]) -> tuple[Sequence[Record], list[i
     Images are one where their paths, places in a table, or bytes are; in memory where they are one object.
     """
     numbers: dict[Any, int] = {}
-    places = [numbers.setdefault(_key(record), len(numbers)) for record in records]
+    places = [numbers.setdefault(image_key(record), len(numbers)) for record in records]
     if len(numbers) == len(places):
         return records, places
     captions: list[list[str]] = [[] for _ in numbers]
@@ -29,5 +30,7 @@ def joined_by_image(records: Sequence[Record]) -> tuple[Sequence[Record], list[i
     return [replace(first[place], captions=tuple(captions[place])) for place in range(len(numbers))], places
 
 
-def _key(record: Record) -> Any:
-    return id(record.image) if isinstance(record.image, Image.Image) else record.image
+def image_key(record: Record) -> Any:
+    """What tells the record's image from others, whatever is changed when it is read."""
+    image = unvaried(record.image)
+    return id(image) if isinstance(image, Image.Image) else image

@@ -16,7 +16,7 @@ from ..core.shown import shown
 from ..data.damaged import Damaged
 from ..data.images import ImageStore
 from ..data.record import Record, check_kind
-from ..families.registry import MODEL_TYPES, family_of, family_of_processor
+from ..families.registry import family_of, family_of_processor, is_supported
 from .answer import Answer
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Task(ABC):
     def cut_texts_for(self, model: nn.Module) -> None:
         """Cut texts where ``model`` has no more positions, if the tokenizer allows more."""
         config = getattr(model, "config", None)
-        if getattr(config, "model_type", None) in MODEL_TYPES and hasattr(config, "to_dict"):
+        if is_supported(getattr(config, "model_type", None)) and hasattr(config, "to_dict"):
             self._longest_text = min(_LONGEST_TEXT, family_of(model).sizes(config).longest_text)
 
     @property
@@ -257,10 +257,22 @@ class Task(ABC):
         """The arguments, beside the processor, that make this task again; JSON values."""
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
-        """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit."""
-        tokenizer = self.processor.tokenizer
+        """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit.
+
+        For families that fill texts up, as SigLIP, all have the limit's length, and nothing is masked.
+        """
+        tokenizer, fills = self.processor.tokenizer, family_of_processor(self.processor).fills_texts
         limit = min(tokenizer.model_max_length, self._longest_text)
-        found = tokenizer(list(texts), padding=True, truncation=True, max_length=limit, return_tensors="pt")
+        found = tokenizer(
+            list(texts),
+            padding="max_length" if fills else True,
+            truncation=True,
+            max_length=limit,
+            return_tensors="pt",
+            return_attention_mask=True,  # not all tokenizers give it unasked
+        )
+        if fills:
+            found["attention_mask"] = torch.ones_like(found["input_ids"])
         return {name: found[name] for name in ("input_ids", "attention_mask")}
 
 

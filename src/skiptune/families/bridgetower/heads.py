@@ -39,6 +39,11 @@ class BridgeTowerTask(FrozenEncoders, BridgeTowerPreTrainedModel):
         second = nn.Parameter(torch.zeros(config.hidden_size)) if self.images == 2 else None
         self.register_parameter("second_image_type", second)
 
+    @property
+    def pooled_width(self) -> int:
+        """Of what ``fuse`` pools."""
+        return 2 * int(self.config.hidden_size)
+
     @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
         super()._init_weights(module)

@@ -78,6 +78,7 @@ class SkippableCrossLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowe
     """
 
     mask_position = 2
+    takes_prompts = takes_parallel = True
     # transformers' own children, which it does not annotate
     attention: Any
     crossattention: Any

@@ -27,6 +27,11 @@ class MeterTask(MeterPreTrainedModel):
         super().__init__(config)
         self.meter = MeterModel(config)
 
+    @property
+    def pooled_width(self) -> int:
+        """Of what ``fuse`` pools."""
+        return 2 * int(self.config.hidden_size)
+
     def fuse(self, inputs: Inputs, image_number: int) -> Fused:
         """Run the body; inputs as in :meth:`MeterModel.forward`."""
         texts, mask, pixels, keep = inputs

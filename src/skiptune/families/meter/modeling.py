@@ -61,6 +61,7 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
     """
 
     mask_position = 2
+    takes_prompts = takes_parallel = True
 
     def __init__(self, config: MeterConfig) -> None:
         super().__init__()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from torch import Tensor, nn
+from torch import nn
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
@@ -19,23 +17,9 @@ class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
 
     mask_position = 1
 
-    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Map ``(batch, tokens, width)`` to the same shape; further arguments as transformers' class has them."""
-        if self.skipped:
-            return self.step_over(hidden_states)
-        output: Tensor = super().forward(hidden_states, *args, **kwargs)
-        return output
-
 
 class SkippableClipLayer(SkippableBlock, CLIPEncoderLayer):
     """CLIP's own block, or skipped: ``x + A_skip(x)``. It has no block adapters."""
-
-    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        """Map ``(batch, patches, width)`` to the same shape; further arguments as transformers' class has them."""
-        if self.skipped:
-            return self.step_over(hidden_states)
-        output: Tensor = super().forward(hidden_states, *args, **kwargs)
-        return output
 
 
 def adopt(model: nn.Module) -> None:

@@ -28,6 +28,7 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
     """
 
     mask_position = 1
+    takes_prompts = takes_parallel = True
     # transformers' own children, which it does not annotate
     attention: Any
     intermediate: Any

@@ -1,0 +1,1 @@
+"""What models with two towers share that meet only in a similarity: CLIP, SigLIP."""

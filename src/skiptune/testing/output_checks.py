@@ -1,0 +1,139 @@
+"""Checks of a family: what its blocks and outputs do, with adapters and with blocks skipped."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..config import SkipConfig
+from ..costs.macs import count_blocks, count_macs
+from ..inserting.block_hooks import block_hooks, output_stream
+from ..inserting.parameter_groups import parameter_groups
+from ..inserting.pruning import prune
+from ..inserting.selection import blocks_of, choose
+from ..plan import Plan
+from ..searching.prefix_sharing import evaluate_each
+from .trial import Trial, differences, is_state, run
+
+#: Relative; other shapes are computed by other kernels, which round in another order.
+_ROUNDING = 1e-4
+
+
+@torch.no_grad()
+def insertion(trial: Trial) -> Iterator[str]:
+    """Adapters change no output. Nor do skippable classes; a family's own ``adopt`` may round otherwise."""
+    plain = copy.deepcopy(trial.model).eval().requires_grad_(False)  # frozen, some layers run other kernels of torch
+    once, again = (run(plain, trial.inputs, output_hidden_states=True) for _ in range(2))
+    steady = {name for name, value in once.items() if torch.equal(value, again[name])}
+    bare = run(trial.adapted(SkipConfig(block_adapter="none")), trial.inputs, output_hidden_states=True)
+    compared = [name for name in once if name in steady or not is_state(name)]  # ViLT's own order of patches is random
+    exact = trial.family.adopt is None
+    for said in differences(
+        {name: bare[name] for name in compared if name in bare},
+        {name: once[name] for name in compared},
+        0.0 if exact else _ROUNDING,
+    ):
+        yield f"without adapters, {said} from the model's own classes"
+    for said in differences(run(trial.adapted(), trial.inputs, output_hidden_states=True), bare):
+        yield f"with block_adapter: {trial.config.block_adapter}, {said} from the model without adapters"
+
+
+@torch.no_grad()
+def skipping(trial: Trial) -> Iterator[str]:
+    """A skipped block passes its stream on, and every output is still there."""
+    model = trial.adapted()
+    whole = run(model, trial.inputs, output_hidden_states=True)
+    results = {name: value for name, value in whole.items() if not is_state(name)}
+    for block in trial.names[: len(trial.names) if len(trial.names) > 1 else 0]:
+        changed: dict[str, bool] = {}
+
+        def after(name: str, module: Any, given: tuple[Any, ...], output: Any, changed: Any = changed) -> None:
+            if module.skipped:
+                changed[name] = not given or not torch.equal(output_stream(output), given[0])
+
+        choose(model, (block,))
+        with block_hooks(model, after):
+            found = run(model, trial.inputs, output_hidden_states=True)
+        if block not in changed:
+            yield f"block {block} is not in the model's path: it never runs"
+            continue
+        if changed[block]:
+            yield f"block {block}, skipped, does not pass its first argument on"
+        shapes = {name: value.shape for name, value in found.items()}
+        if shapes != {name: value.shape for name, value in whole.items()}:
+            yield f"with block {block} skipped, outputs are missing or of another shape: {sorted(shapes)}"
+        elif not differences({name: found[name] for name in results}, results):
+            yield f"skipping block {block} changes no output"
+
+
+def parameter_names(trial: Trial) -> Iterator[str]:
+    """The blocks' weights are the body's, and named parts exist."""
+    model = trial.adapted(SkipConfig(block_adapter="none"))
+    groups = parameter_groups(model)
+    if not groups["body"]:
+        yield f"base_prefix: no parameter begins with {' or '.join(trial.family.body_prefixes)}"
+    body = {id(parameter) for parameter in groups["body"].values()}
+    for name, block in blocks_of(model).items():
+        outside = [own for own, parameter in block.named_parameters() if id(parameter) not in body]
+        if groups["body"] and outside:
+            yield f"base_prefix: {outside[0]} of block {name} is not in the pre-trained body"
+
+
+@torch.no_grad()
+def prefix_sharing(trial: Trial) -> Iterator[str]:
+    """Subnetworks that are evaluated together give what each gives alone."""
+    model, sets = trial.adapted(noise=True), trial.sets()
+    together: dict[int, dict[str, Tensor]] = {}
+    for number, output in evaluate_each(model, sets, trial.inputs):
+        together[number] = run(lambda found=output: found, {})  # type: ignore[arg-type]
+    for number, skipped in enumerate(sets):
+        choose(model, skipped)
+        for said in differences(together[number], run(model, trial.inputs)):
+            yield f"with {_blocks(skipped)} skipped, {said} from plain evaluation; is `below` right?"
+
+
+def costs(trial: Trial) -> Iterator[str]:
+    """Skipping saves multiply-accumulates, as many as are counted."""
+    model = trial.adapted()
+    counted = count_blocks(model, trial.inputs)
+    for name, saved in counted.savings.items():
+        if saved <= 0:
+            yield f"skipping block {name} saves no multiply-accumulates"
+    skipped = trial.names[:1] if len(trial.names) > 1 else ()
+    plan = Plan(trial.family.name, trial.names, skipped)
+    left = count_macs(prune(trial.adapted(), plan), trial.inputs)
+    expected = counted.adapted - sum(counted.savings[name] for name in skipped)
+    if abs(left - expected) > 1e-9 + 1e-6 * abs(expected):
+        yield f"without {_blocks(skipped)}, {left:.6f} G multiply-accumulates are left, by the sum {expected:.6f} G"
+
+
+@torch.no_grad()
+def padding(trial: Trial) -> Iterator[str]:
+    """A text in a padded batch gives what it gives alone."""
+    if trial.family.fills_texts or not {"input_ids", "attention_mask"} <= trial.inputs.keys():
+        return
+    ids = trial.inputs["input_ids"]
+    if ids.ndim != 2 or ids.shape[1] < 6 or len(ids) < 2:
+        return
+    config = trial.model.config
+    pad = getattr(getattr(config, "text_config", config), "pad_token_id", None) or 0
+    short = torch.cat((ids[:, :-3], ids[:, -1:]), dim=1)  # the last token may be one that the model looks for
+    longer, mask = ids.clone(), torch.ones_like(ids)
+    longer[0] = torch.cat((short[0], ids.new_full((2,), pad)))
+    mask[0, short.shape[1] :] = 0
+    model = trial.adapted(noise=True)
+    one = {name: value[:1] for name, value in trial.inputs.items()}
+    alone = run(model, {**one, "input_ids": short[:1], "attention_mask": torch.ones_like(short[:1])})
+    batch = run(model, {**trial.inputs, "input_ids": longer, "attention_mask": mask})
+    results = {name: value for name, value in alone.items() if not is_state(name)}
+    found = {name: batch[name][tuple(slice(0, length) for length in value.shape)] for name, value in results.items()}
+    for said in differences(found, results, _ROUNDING):
+        yield f"{said} between a text alone and in a padded batch"
+
+
+def _blocks(names: tuple[str, ...]) -> str:
+    return f"block {', '.join(names)}" if names else "no block"
