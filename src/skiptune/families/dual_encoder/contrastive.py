@@ -156,5 +156,6 @@ class SigmoidHead(ContrastiveHead):
 
 
 def _unit(features: Any) -> Tensor:
-    pooled: Tensor = features.pooler_output
-    return pooled / pooled.norm(p=2, dim=-1, keepdim=True)
+    vector: Tensor = features.pooler_output
+    unit: Tensor = vector / vector.norm(p=2, dim=-1, keepdim=True)
+    return unit
