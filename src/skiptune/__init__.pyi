@@ -32,6 +32,7 @@ from .families.bridgetower import (
     BridgeTowerForVisualReasoning,
 )
 from .families.clip import (
+    ClipForClassification,
     ClipForImageAndTextRetrieval,
     ClipForQuestionAnswering,
     ClipForVisualEntailment,
@@ -48,14 +49,15 @@ from .families.meter import (
     MeterModel,
     MeterProcessor,
 )
-from .families.vilt.heads import ViltForClassification
 from .families.registry import register_family
 from .families.siglip import (
+    SiglipForClassification,
     SiglipForImageAndTextRetrieval,
     SiglipForQuestionAnswering,
     SiglipForVisualEntailment,
     SiglipForVisualReasoning,
 )
+from .families.vilt.heads import ViltForClassification
 from .inserting.insert import insert
 from .inserting.parameter_groups import parameter_groups
 from .inserting.pruning import prune
@@ -90,14 +92,15 @@ from .version import __version__ as __version__
 __all__ = [
     "Answer",
     "BenchConfig",
-    "BridgeTowerForClassification",
     "BlockKind",
+    "BridgeTowerForClassification",
     "BridgeTowerForImageAndTextRanking",
     "BridgeTowerForQuestionAnswering",
     "BridgeTowerForVisualEntailment",
     "BridgeTowerForVisualReasoning",
     "Budget",
     "Classification",
+    "ClipForClassification",
     "ClipForImageAndTextRetrieval",
     "ClipForQuestionAnswering",
     "ClipForVisualEntailment",
@@ -132,6 +135,7 @@ __all__ = [
     "SearchConfig",
     "SearchReport",
     "SharedBase",
+    "SiglipForClassification",
     "SiglipForImageAndTextRetrieval",
     "SiglipForQuestionAnswering",
     "SiglipForVisualEntailment",

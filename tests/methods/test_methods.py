@@ -171,7 +171,7 @@ def test_what_cannot_be_used_says_why() -> None:
     reason = METHODS["shallow-prompts"].refusal(family_of(make("bridgetower")))
     assert reason is not None
     assert "bridgetower" in reason
-    with pytest.raises(InputError, match="shallow-prompts: bridgetower adds"):
+    with pytest.raises(InputError, match="shallow-prompts: no token can be added to the streams of bridgetower"):
         prepared("bridgetower", "shallow-prompts")
     assert [name for _, name in CASES if name == "shallow-prompts"] == ["shallow-prompts"] * 2
 

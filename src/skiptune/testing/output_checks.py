@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ..config import SkipConfig
 from ..costs.macs import count_blocks, count_macs
@@ -87,9 +86,7 @@ def parameter_names(trial: Trial) -> Iterator[str]:
 def prefix_sharing(trial: Trial) -> Iterator[str]:
     """Subnetworks that are evaluated together give what each gives alone."""
     model, sets = trial.adapted(noise=True), trial.sets()
-    together: dict[int, dict[str, Tensor]] = {}
-    for number, output in evaluate_each(model, sets, trial.inputs):
-        together[number] = run(lambda found=output: found, {})  # type: ignore[arg-type]
+    together = dict(evaluate_each(model, sets, lambda: run(model, trial.inputs)))
     for number, skipped in enumerate(sets):
         choose(model, skipped)
         for said in differences(together[number], run(model, trial.inputs)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .heads import (
+    ClipForClassification,
     ClipForImageAndTextRetrieval,
     ClipForQuestionAnswering,
     ClipForVisualEntailment,
@@ -10,6 +11,7 @@ from .heads import (
 )
 
 __all__ = [
+    "ClipForClassification",
     "ClipForImageAndTextRetrieval",
     "ClipForQuestionAnswering",
     "ClipForVisualEntailment",

@@ -6,7 +6,12 @@ from transformers import CLIPModel
 
 from ..dual_encoder.contrastive import InfoNceHead
 from ..dual_encoder.joint import JointTowers
-from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_classifiers import (
+    ClassificationHead,
+    QuestionAnsweringHead,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+)
 
 
 class ClipForImageAndTextRetrieval(InfoNceHead, CLIPModel):
@@ -28,6 +33,10 @@ class ClipForQuestionAnswering(QuestionAnsweringHead, ClipTask):
 
 class ClipForVisualEntailment(VisualEntailmentHead, ClipTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+
+
+class ClipForClassification(ClassificationHead, ClipTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
 
 
 class ClipForVisualReasoning(VisualReasoningHead, ClipTask):

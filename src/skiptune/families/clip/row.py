@@ -9,6 +9,7 @@ from ..dual_encoder.layers import below, blocks, tower_kind
 from ..family import Family
 from . import processing, skipping
 from .heads import (
+    ClipForClassification,
     ClipForImageAndTextRetrieval,
     ClipForQuestionAnswering,
     ClipForVisualEntailment,
@@ -31,6 +32,8 @@ FAMILY = Family(
         "reasoning": ClipForVisualReasoning,
         "retrieval": ClipForImageAndTextRetrieval,
         "entailment": ClipForVisualEntailment,
+        "classification": ClipForClassification,
+        "regression": ClipForClassification,
     },
     bare_classes=(CLIPModel, CLIPForImageClassification),
     adopt=skipping.adopt,

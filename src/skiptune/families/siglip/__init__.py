@@ -7,6 +7,7 @@ SigLIP 2's checkpoints of a fixed image size are of this family too (``model_typ
 from __future__ import annotations
 
 from .heads import (
+    SiglipForClassification,
     SiglipForImageAndTextRetrieval,
     SiglipForQuestionAnswering,
     SiglipForVisualEntailment,
@@ -14,6 +15,7 @@ from .heads import (
 )
 
 __all__ = [
+    "SiglipForClassification",
     "SiglipForImageAndTextRetrieval",
     "SiglipForQuestionAnswering",
     "SiglipForVisualEntailment",

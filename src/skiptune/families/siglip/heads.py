@@ -6,7 +6,12 @@ from transformers import SiglipModel
 
 from ..dual_encoder.contrastive import SigmoidHead
 from ..dual_encoder.joint import JointTowers
-from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
+from ..two_stream_classifiers import (
+    ClassificationHead,
+    QuestionAnsweringHead,
+    VisualEntailmentHead,
+    VisualReasoningHead,
+)
 
 
 class SiglipForImageAndTextRetrieval(SigmoidHead, SiglipModel):
@@ -28,6 +33,10 @@ class SiglipForQuestionAnswering(QuestionAnsweringHead, SiglipTask):
 
 class SiglipForVisualEntailment(VisualEntailmentHead, SiglipTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
+
+
+class SiglipForClassification(ClassificationHead, SiglipTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
 
 
 class SiglipForVisualReasoning(VisualReasoningHead, SiglipTask):

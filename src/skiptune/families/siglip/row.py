@@ -9,6 +9,7 @@ from ..dual_encoder.layers import below, blocks, tower_kind
 from ..family import Family
 from . import processing, skipping
 from .heads import (
+    SiglipForClassification,
     SiglipForImageAndTextRetrieval,
     SiglipForQuestionAnswering,
     SiglipForVisualEntailment,
@@ -31,6 +32,8 @@ FAMILY = Family(
         "reasoning": SiglipForVisualReasoning,
         "retrieval": SiglipForImageAndTextRetrieval,
         "entailment": SiglipForVisualEntailment,
+        "classification": SiglipForClassification,
+        "regression": SiglipForClassification,
     },
     bare_classes=(SiglipModel, SiglipForImageClassification),
     adopt=skipping.adopt,
