@@ -37,6 +37,7 @@ def begun(data_folder: Path, base_folder: Path, tmp_path: Path) -> Path:
     changes = {"model": str(tmp_path / "model"), "output": str(tmp_path / "out")}
     recipe = write_recipe(tmp_path / "recipe.yaml", tmp_path / "data", **changes)
     Run(read_recipe(recipe)).check()
+    (tmp_path / "out" / "checkpoints" / "train" / "checkpoint-1").mkdir(parents=True)  # else nothing would be locked
     return recipe
 
 

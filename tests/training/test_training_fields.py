@@ -217,18 +217,20 @@ def test_bfloat16_computes_otherwise(train: Trained) -> None:
 
 
 def test_nothing_is_evaluated_while_subnetworks_are_drawn(
-    make_model: Callable[..., Any], task: Vqa, parts: Parts
+    make_model: Callable[..., Any], task: Vqa, parts: Parts, tmp_path: Path
 ) -> None:
+    """Activations are computed again with the blocks skipped that were skipped; callbacks see one training."""
     training = BASE.replace(eval_steps=1, load_best=True, early_stopping=1, gradient_checkpointing=True)
-    settings = SearchConfig(max_steps=4, candidates=2, strategy="random")
+    settings = SearchConfig(max_steps=4, candidates=2, interval=1)
     plans = []
     for config in (training, training.replace(gradient_checkpointing=False)):
-        model = make_model(SkipConfig())
+        model, folder = make_model(SkipConfig()), tmp_path / str(config.gradient_checkpointing)
         experiment = Experiment(task, *parts, Budget(num_skip=1), settings, config)
-        plan = search(model, experiment)
-        log = fit(model, experiment, plan, done=plan.steps)
+        plan = search(model, experiment, folder, callbacks=[Counting()])
+        log = fit(model, experiment, plan, folder, plan.steps, [counting := Counting()])
+        assert 4 < counting.steps == plan.steps + log.steps <= 6
+        assert [entry.step for entry in log.evaluations] == [1, 2][: log.steps]
         plans.append((plan.skipped, log.evaluations, trained_state(model)))
-        assert [entry.step for entry in log.evaluations] == [1, 2]
     assert plans[0][:2] == plans[1][:2]
     assert all(torch.equal(value, plans[1][2][name]) for name, value in plans[0][2].items())
 

@@ -6,10 +6,8 @@ first one does everything else and writes all files.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
@@ -35,27 +33,26 @@ from ..plan import Plan
 from ..reporting.report import write_report
 from ..reporting.result_sections import Baseline
 from ..reporting.results import Results
-from ..searching.plan_file import load_plan, save_plan
-from ..searching.search import search
+from ..searching.plan_file import load_plan
 from ..searching.strategy_comparison import StrategyComparison, StrategyRow
 from ..tasks.input_size import input_size
 from ..tasks.task import Task
-from ..training.checkpoints import has_checkpoint
 from ..training.encoder_cache import EncoderCache
-from ..training.fit import fit
-from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
-from .begun_run import as_begun
+from .begun_run import as_begun, kept_recipe
 from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
+from .longer_training import finish_replacing
 from .recipe import Recipe, with_preset
+from .run_changes import RECIPE, RunChanges, keep_changes, settle
 from .run_checks import check_models, check_records, check_steps
 from .run_data import kept_task, make_task, read_data
-from .run_folder import check_batch, claim, is_begun, save_log, search_folder
+from .run_folder import claim, is_begun
 from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
 from .run_results import StepResults, build_results, slim_measures, step_seconds
 from .step_files import step
 from .train_baseline import train_baseline
+from .training_steps import TrainingSteps, read_tensors
 
 
 class Run:
@@ -65,6 +62,7 @@ class Run:
         expect("Run", recipe=(recipe, Recipe))
         self.recipe = on_main(lambda: with_preset(as_begun(recipe)))
         self.folder = Path(recipe.output)
+        self._changes = RunChanges()
         self._lock: FolderLock | None = None
 
     @cached_property
@@ -89,21 +87,25 @@ class Run:
         return Experiment(self.task, data.train, data.validation, recipe.budget, recipe.search, recipe.train)
 
     @property
-    def _checkpoints(self) -> Path:
-        return self.folder / "checkpoints"
+    def _training(self) -> TrainingSteps:
+        return TrainingSteps(self.models, self.experiment)
 
     def check(self) -> None:
         """Refuse everything that cannot work before any work starts; then the directory belongs to this run.
+
+        A run that has begun goes on with a recipe in which some fields are others, see
+        :mod:`skiptune.running.run_changes`.
 
         Raises:
             InputError: data, model, budget or output directory are not usable, are not those that the run began with,
                 or another process works in the directory.
         """
 
-        def check() -> None:
+        def check() -> RunChanges:
             is_begun(self.folder, self.recipe)
             make_output_folder(self.folder, "output")
             self._lock = hold(self.folder, "output")
+            finish_replacing(self.folder)
             begun = is_begun(self.folder, self.recipe)  # another process may have begun one
             try:
                 inputs = self._checked_inputs(begun)
@@ -113,10 +115,12 @@ class Run:
                 raise
             if inputs is not None:
                 keep_inputs(self.folder, inputs)
-            if not begun:
-                claim(self.folder, self.recipe)
+            if begun:
+                return settle(self.folder, self.recipe, kept_recipe(self.folder / RECIPE), len(self.data.train))
+            claim(self.folder, self.recipe)
+            return RunChanges()
 
-        on_main(check)
+        self._changes = on_main(check)
 
     def _checked_inputs(self, begun: bool) -> RunInputs | None:
         """What the run is given, checked; ``None`` if it is kept already."""
@@ -165,33 +169,7 @@ class Run:
     def search(self) -> Plan:
         """Step 1: the plan, in ``plan.json``. With ``start: search`` it is the first part of the training, which
         :meth:`train` goes on with from its checkpoint."""
-        path = self.folder / "plan.json"
-        if not on_main(path.is_file):
-            plan = self._search(self.fresh_model())
-            on_main(lambda: save_plan(path, plan))
-        if not self._goes_on:
-            on_main(lambda: shutil.rmtree(self._search_folder, ignore_errors=True))
-        return on_main(lambda: load_plan(path))
-
-    def _search(self, model: PreTrainedModel) -> Plan:
-        with self.cached_encoders(model):
-            return search(model, self._search_experiment(), self._search_folder, keep_adapters=self._goes_on)
-
-    @property
-    def _goes_on(self) -> bool:
-        """Whether the training goes on with what the search has trained."""
-        return self.recipe.start == "search"
-
-    @property
-    def _search_folder(self) -> Path:
-        return search_folder(self.recipe, self.folder)
-
-    def _search_experiment(self) -> Experiment:
-        """The experiment with held-out batches of the size that the run began with."""
-        began_with = on_main(lambda: check_batch(self.folder, self.recipe.train))
-        config = self.recipe.search
-        size = config.reward_batch_size or began_with
-        return replace(self.experiment, search=config.replace(reward_batch_size=size))
+        return self._training.search()
 
     def compare(self, strategies: Sequence[str]) -> list[StrategyRow]:
         """Search with several strategies, in ``compare/``; writes a plot too."""
@@ -203,31 +181,19 @@ class Run:
         return rows
 
     def train(self) -> PreTrainedModel:
-        """Step 2: the adapters trained with the plan, in ``trained.safetensors``."""
-        plan, path, folder = self.search(), self.folder / "trained.safetensors", self._checkpoints / "train"
-        model = self.fresh_model()
-        check_plan(model, plan)
-        if not on_main(path.is_file):
-            on_main(lambda: check_batch(self.folder, self.recipe.train))
-            self._take_search(model, plan)
-            with self.cached_encoders(model):
-                log = fit(model, self.experiment, plan, folder, plan.steps if self._goes_on else 0)
-            on_main(lambda: save_log(self.folder, "train", log))
-            self._save_tensors(path, model)
-        on_main(lambda: shutil.rmtree(folder, ignore_errors=True))
-        self._load_tensors(path, model)
-        choose(model, plan.skipped)
+        """Step 2: the adapters trained with the plan, in ``trained.safetensors``. A finished training goes on if the
+        recipe's is longer now."""
+        model = self._training.train()
+        if self._changes.longer:
+            self._training.train_longer(model, self._changes.steps_before)
+            self._changes = RunChanges()
+        choose(model, self.search().skipped)
         return model.to(best_device())
 
-    def _take_search(self, model: PreTrainedModel, plan: Plan) -> None:
-        """What the search trained, for the training to go on with: its checkpoint, or the file of a run of 0.3."""
-        older = self.folder / "searched.safetensors"
-        if not self._goes_on or plan.steps == 0:
-            return
-        if on_main(older.is_file):
-            self._load_tensors(older, model)
-        elif not on_main(lambda: has_checkpoint(self._search_folder)):
-            self._search(model)  # it ends with the same plan
+    def _finish_longer(self) -> None:
+        """What was made of a training that goes on is no result any more."""
+        if self._changes.longer:
+            self.train()
 
     def trained(self) -> tuple[PreTrainedModel, Plan, Task]:
         """The model of a finished training, its plan, and the task as the run keeps it: the data are not needed.
@@ -239,13 +205,13 @@ class Run:
         models = RunModels(self.recipe, self.folder, task, lambda: self.data)
         model, plan = models.untrained(), load_plan(self.folder / "plan.json")
         check_plan(model, plan)
-        self._load_tensors(self.folder / "trained.safetensors", model)
+        read_tensors(self.folder / "trained.safetensors", model)
         choose(model, plan.skipped)
         return model.to(best_device()), plan, task
 
     def baseline(self, name: str) -> Baseline:
         """A method trained beside the plan with the same settings, in ``baselines/``."""
-        return train_baseline(name, self.models, self._search_experiment())
+        return train_baseline(name, self.models, self._training.search_experiment())
 
     def evaluate(self) -> RunEvaluation:
         """Step 3: measures on validation and, once, on test, in ``evaluation.json``."""
@@ -254,6 +220,7 @@ class Run:
             with self.cached_encoders(model):
                 return measure(model, self.task, self.data, self.recipe.train.seed)
 
+        self._finish_longer()
         return step(self.folder / "evaluation.json", RunEvaluation, self.train, make)
 
     def export(self) -> Path:
@@ -262,6 +229,7 @@ class Run:
         Raises:
             InputError: one is there, and it is not as it was exported.
         """
+        self._finish_longer()
         target = self.folder / "slim"
         if on_main((target / "config.json").is_file):
             on_main(lambda: open_export(target, verify=True))
@@ -281,14 +249,25 @@ class Run:
         def make(slim: Path) -> Latency:
             return time_models(self.models, slim, *self.input_size())
 
-        found = step(self.folder / "latency.json", Latency, self.export, make)
+        self._finish_longer()
+        again = self._changes.timing
+        found = step(self.folder / "latency.json", Latency, self.export, make, again)
         on_main(self._tell_latency)
+        if again:
+            on_main(self._keep_timing)
+            self._changes = RunChanges()
         return found
 
+    def _keep_timing(self) -> None:
+        path = self.folder / RECIPE
+        keep_changes(self.folder, self.recipe, kept_recipe(path), self._changes.fields)
+
     def _tell_latency(self) -> None:
-        """Add latency to the slim model's card, which was written before anything was timed."""
+        """Add to the slim model's card what was measured after it was written: timings, and baselines that are new."""
         slim = self.folder / "slim"
-        if "latency" not in read_manifest(slim).extra:
+        told = read_manifest(slim).extra
+        more = set(self.recipe.baselines) - set(told.get("baselines", {}))
+        if "latency" not in told or more or self._changes.timing:
             annotate(slim, self.measured().to_dict())
 
     def input_size(self) -> tuple[tuple[int, int], int]:
@@ -309,10 +288,3 @@ class Run:
     def step_seconds(self) -> dict[str, float]:
         """Wall time of the steps done so far, without the search, whose time is in its plan."""
         return step_seconds(self.folder)
-
-    def _save_tensors(self, path: Path, model: PreTrainedModel) -> None:
-        state = trained_state(model)
-        on_main(lambda: save_trained(path, state))
-
-    def _load_tensors(self, path: Path, model: PreTrainedModel) -> None:
-        load_trained(model, on_main(lambda: read_trained(path)), source=str(path))

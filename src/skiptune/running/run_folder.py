@@ -18,10 +18,12 @@ from ..training.checkpoints import examples_a_step, refuse_other_batch
 from ..training.training_log import TrainingLog
 from .begun_run import kept_recipe
 from .recipe import Recipe
+from .run_changes import RECIPE, has_work, refuse_other
 from .run_inputs import INPUTS
 
-RECIPE, _LOGS = "recipe.json", "logs"
+_LOGS = "logs"
 _BATCH = "batch.json"
+_TIMED_BLOCKS = "checkpoints/*/allowance.json"
 #: Files of a run that are there before its recipe is.
 _UNCLAIMED = (
     LOCK, SUMS, _BATCH, INPUTS, f"{_LOGS}/bad-*.log", "checkpoints/*/allowance.json", f"checkpoints/*/{SUMS}"
@@ -46,7 +48,8 @@ def search_folder(recipe: Recipe, folder: Path) -> Path:
 
 
 def is_begun(folder: Path, recipe: Recipe) -> bool:
-    """Whether ``folder`` holds a run of ``recipe``. What a start leaves that was refused or killed counts for nothing.
+    """Whether ``folder`` holds a run of ``recipe``, or one that may become it. What a start leaves that was refused,
+    failed or was killed before any work counts for nothing.
 
     Raises:
         InputError: it is a file, holds something else or another recipe's run; two recipes are never mixed.
@@ -54,8 +57,10 @@ def is_begun(folder: Path, recipe: Recipe) -> bool:
     path = folder / RECIPE
     occupied = is_occupied(folder, "output")
     if path.is_file():
-        _refuse_other(folder, recipe, kept_recipe(path))
-        return True
+        found, begun = kept_recipe(path), has_work(folder)
+        if begun:
+            _refuse_other(folder, recipe, found)
+        return begun
     if occupied and any(_is_of_others(folder, entry) for entry in folder.rglob("*")):
         raise InputError(f"output: {folder} is not empty and not a run; name another directory")
     return False
@@ -63,6 +68,9 @@ def is_begun(folder: Path, recipe: Recipe) -> bool:
 
 def claim(folder: Path, recipe: Recipe) -> None:
     """Begin a run of ``recipe`` in ``folder``, which is there."""
+    if (folder / RECIPE).is_file() and kept_recipe(folder / RECIPE) != recipe:
+        for path in folder.glob(_TIMED_BLOCKS):  # may be those of another model
+            path.unlink()
     batch = Batch(
         examples_a_step=examples_a_step(recipe.train), reward_batch_size=reward_batch_size(recipe.search, recipe.train)
     )
@@ -78,17 +86,12 @@ def _is_of_others(folder: Path, entry: Path) -> bool:
 
 
 def _refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:
-    """Refuse the recipe ``wanted`` where ``folder`` holds a run of the recipe ``found``."""
+    """Refuse the recipe ``wanted`` where ``folder`` holds a run of the recipe ``found``; however a batch is split up,
+    it is the same."""
     if (folder / _BATCH).is_file() and wanted.train != found.train:
         check_batch(folder, wanted.train)
         wanted, found = _without_batch(wanted), _without_batch(found)
-    free = ("output", "compare")  # what is compared may grow
-    names = [name for name in Recipe.model_fields if name not in free and getattr(found, name) != getattr(wanted, name)]
-    if names:
-        raise InputError(
-            f"output: {folder} holds a run with another {', '.join(sorted(names))}; "
-            "name another output, or remove that directory"
-        )
+    refuse_other(folder, wanted, found)
 
 
 def check_batch(folder: Path, training: TrainConfig) -> int | None:

@@ -21,19 +21,20 @@ STEP_SECONDS = "step_seconds"
 AGAIN = "Remove it to do this step again."
 
 
-def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T], V]) -> V:
-    """The result of a step, of type ``kind``, from its file; made and written if there is no file yet.
+def step(path: Path, kind: type[V], before: Callable[[], T], make: Callable[[T], V], again: bool = False) -> V:
+    """The result of a step, of type ``kind``, from its file; made and written if there is no file yet, or ``again``.
 
     Args:
         path: of the file.
         kind: the type of its content.
         before: work that all processes do first; its result is the argument of ``make``.
         make: the step itself, done by the first process.
+        again: whether what is there is replaced.
 
     Raises:
         InputError: the file is truncated or edited.
     """
-    if not on_main(path.is_file):
+    if again or not on_main(path.is_file):
         given = before()
         started = time.perf_counter()
 

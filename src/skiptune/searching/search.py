@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
 
 from torch import nn
-from transformers import TrainerState, TrainingArguments
+from transformers import TrainerCallback, TrainerState, TrainingArguments
 
 from ..core.arguments import expect
 from ..core.distributed import on_main
@@ -36,7 +37,11 @@ from .training_length import TrainingLength
 
 
 def search(
-    model: nn.Module, experiment: Experiment, folder: str | Path | None = None, keep_adapters: bool = True
+    model: nn.Module,
+    experiment: Experiment,
+    folder: str | Path | None = None,
+    keep_adapters: bool = True,
+    callbacks: Sequence[TrainerCallback] = (),
 ) -> Plan:
     """Find the blocks the task can do without (paper, section 3.3), by :class:`skiptune.SkipSearch`.
 
@@ -51,13 +56,14 @@ def search(
         keep_adapters: keep what the search trained in the model, to continue from there. Otherwise the model is
             restored, for the paper's restart from the pre-trained weights, and the search has a learning-rate schedule
             of its own.
+        callbacks: of transformers' Trainer, as those of :func:`skiptune.fit`.
 
     Returns:
         The plan, with preferences and the ``report`` of how it was found.
 
     Raises:
         InputError: no budget or one that cannot be met, fewer distinct subnetworks than candidates, an empty part, an
-            image in both parts, or too many images that cannot be read.
+            image in both parts, a setting that cannot work on this machine, or too many images that cannot be read.
         RunError: a loss is not finite.
     """
     expect("search", model=(model, nn.Module), experiment=(experiment, Experiment))
@@ -65,7 +71,7 @@ def search(
         where = Path(folder) if folder is not None else Path(scratch)
         parts = (experiment.train, experiment.valid)
         with replacing_damaged(experiment.task, *parts, log=where / DAMAGED_LOG) as (task, _):
-            return _search(model, replace(experiment, task=task), folder, where, keep_adapters)
+            return _search(model, replace(experiment, task=task), folder, where, keep_adapters, callbacks)
 
 
 class ExperimentSearch(SkipSearch):
@@ -90,7 +96,12 @@ class ExperimentSearch(SkipSearch):
 
 
 def _search(
-    model: nn.Module, experiment: Experiment, folder: str | Path | None, where: Path, keep_adapters: bool
+    model: nn.Module,
+    experiment: Experiment,
+    folder: str | Path | None,
+    where: Path,
+    keep_adapters: bool,
+    callbacks: Sequence[TrainerCallback],
 ) -> Plan:
     """See :func:`search`; checkpoints go to ``where``."""
     config, training = experiment.search, experiment.training
@@ -107,7 +118,8 @@ def _search(
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
     before = trained_state(model)
     stretch = Stretch(0, whole, whole, training.warmup_ratio, searching=times.steps)
-    train_loop(model, experiment, stretch, where, TrainingBar("searching", callback.note, times.steps), [callback])
+    bar = TrainingBar("searching", callback.note, times.steps)
+    train_loop(model, experiment, stretch, where, bar, [callback, *callbacks])
     if not keep_adapters:
         load_trained(model, before)
     choose(model, ())

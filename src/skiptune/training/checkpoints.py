@@ -7,6 +7,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -100,9 +101,16 @@ def has_checkpoint(folder: Path) -> bool:
     return any(folder.glob("checkpoint-*"))
 
 
-def planned_steps(checkpoint: str) -> int:
-    """How many optimizer steps the training had in all that wrote a checkpoint."""
-    return int(json.loads((Path(checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))["max_steps"])
+def began_with_search(checkpoint: str) -> bool:
+    """Whether the training that wrote a checkpoint began with the steps of a search, whose state is then there."""
+    state = json.loads((Path(checkpoint) / "trainer_state.json").read_text(encoding="utf-8"))
+    entries = (entry for found in state["stateful_callbacks"].values() for entry in _listed(found))
+    return any("rounds" in entry.get("attributes", {}) for entry in entries)
+
+
+def _listed(found: Any) -> list[dict[str, Any]]:
+    """The states of several callbacks of one class, or of one."""
+    return found if isinstance(found, list) else [found]
 
 
 def processes_of(checkpoint: str) -> int:

@@ -22,7 +22,7 @@ from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import Plan
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
-from .checkpoints import newest_checkpoint, planned_steps, processes_of
+from .checkpoints import began_with_search, newest_checkpoint, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .machine import check_machine, tell_machine
 from .progress_bar import TrainingBar, silence
@@ -151,7 +151,7 @@ def fit(
         raise InputError(f"the search took {done} steps and the training has {whole} in all; raise train.epochs")
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
-        one = done > 0 and on_main(lambda: _is_of_one_training(where, config, whole))
+        one = done > 0 and on_main(lambda: _is_of_one_training(where, config))
         ratio = config.warmup_ratio
         stretch = Stretch(0, whole, whole, ratio, done) if one else Stretch(done, whole - done, whole, ratio)
         with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
@@ -159,7 +159,7 @@ def fit(
     return log.after(done) if one else log
 
 
-def _is_of_one_training(folder: Path, config: TrainConfig, whole: int) -> bool:
+def _is_of_one_training(folder: Path, config: TrainConfig) -> bool:
     """Whether the checkpoint in ``folder`` is one of search and training together."""
     checkpoint = newest_checkpoint(folder, config)
-    return checkpoint is not None and planned_steps(checkpoint) == whole
+    return checkpoint is not None and began_with_search(checkpoint)

@@ -73,6 +73,18 @@ class TrainingLog:
         best = None if self.best_step is None else self.best_step - done
         return TrainingLog(self.seconds, self.steps - done, losses, evaluations, best)
 
+    def then(self, later: TrainingLog) -> TrainingLog:
+        """One log of this training and of its continuation ``later``."""
+        losses = tuple(entry.replace(step=self.steps + entry.step) for entry in later.history)
+        found = tuple(entry.replace(step=self.steps + entry.step) for entry in later.evaluations)
+        return TrainingLog(
+            self.seconds + later.seconds,
+            self.steps + later.steps,
+            self.history + losses,
+            self.evaluations + found,
+            None if later.best_step is None else self.steps + later.best_step,
+        )
+
     def save(self, path: Path) -> None:
         """Write JSON, whole or not at all."""
         write_json(path, self.to_dict())
