@@ -93,6 +93,17 @@ def drawings(folder: Path) -> None:
     lines(folder / "dev.jsonl", [{"image": f"train-{k}-0.png", "sentence": "a", "label": "true"} for k in range(4)])
 
 
+def classes(folder: Path) -> None:
+    for number, part in enumerate(("train", "test")):
+        for label, first in (("cats", 0), ("dogs", 4)):
+            drawn(folder / part / label / "deeper", [f"{k}.png" for k in range(4)], first + 8 * number)
+
+
+def scored(folder: Path) -> None:
+    drawn(folder / "images", [f"{k}.png" for k in range(4)])
+    (folder / "ratings.tsv").write_text("photo\trating\n" + "".join(f"{k}.png\t{k / 2}\n" for k in range(4)))
+
+
 #: Data → its format, its task, the fields that are named, and how many rows each part has.
 FOLDERS: dict[str, tuple[Make, str, str, set[str]]] = {
     "own rows": (own, "jsonl", "vqa", {"train", "images", "columns"}),
@@ -103,6 +114,8 @@ FOLDERS: dict[str, tuple[Make, str, str, set[str]]] = {
     "karpathy": (karpathy, "karpathy", "retrieval", {"train", "images", "split"}),
     "nlvr2": (nlvr2, "nlvr2", "reasoning", {"train", "validation", "images"}),
     "nlvr": (drawings, "nlvr", "reasoning", {"train", "images"}),
+    "folders by class": (classes, "imagefolder", "classification", {"train", "test"}),
+    "numbers": (scored, "csv", "regression", {"train", "images", "columns"}),
     "snli-ve": (entailment, "snli-ve", "entailment", {"train", "images"}),
 }
 

@@ -39,7 +39,8 @@ class DataConfig(Validated):
     Attributes:
         name: ``easy-vqa`` for the embedded set, else the format of the files: ``jsonl`` or ``csv`` for your own,
             ``vqav2``, ``nlvr2``, ``nlvr``, ``karpathy``, ``snli-ve``, ``arrow`` (tables of the released ViLT and METER
-            code) or ``dataset`` (a Hugging Face dataset on disk).
+            code), ``imagefolder`` (a folder of images with a folder for every class) or ``dataset`` (a Hugging Face
+            dataset on disk).
         train: the file (for ``arrow`` also a list of them) or folder of the training records; a ``karpathy`` file holds
             all parts.
         images: folder of the training images; also of the others unless they name their own.

@@ -12,7 +12,6 @@ from ..data.readers.collecting import there
 _MOST, _DEEPEST = 500, 3
 #: Images that are looked for in each.
 _LOOKED_FOR = 20
-ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".bmp", ".tif", ".tiff")
 
 
 def folders_below(folder: Path, depth: int = _DEEPEST) -> Iterator[Path]:
@@ -49,8 +48,3 @@ def image_folder_of(names: Sequence[str], folder: Path) -> Path:
 def first_folder(folder: Path, fits: Callable[[Path], bool]) -> Path | None:
     """The first folder, at or below ``folder``, that ``fits``."""
     return next((candidate for candidate in folders_below(folder) if fits(candidate)), None)
-
-
-def has_images(folder: Path) -> bool:
-    """Whether image files lie in a folder, by their names."""
-    return any(entry.suffix.lower() in ENDINGS for entry in folder.iterdir())

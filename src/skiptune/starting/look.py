@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..core.errors import InputError
+from .class_folders import images_by_class
 from .hugging_face import hugging_face_dataset
 from .layout import Layout
 from .own_rows import own_rows
@@ -23,10 +24,12 @@ def look(path: Path) -> Layout:
         found = own_rows(path.resolve().parent, path.resolve())
     else:
         folder = path.resolve()
-        found = hugging_face_dataset(folder) or published_set(folder) or own_rows(folder, None)
+        found = (
+            hugging_face_dataset(folder) or published_set(folder) or own_rows(folder, None) or images_by_class(folder)
+        )
     if found is None:
         raise InputError(
-            f"{path}: no data that can be read; expected JSON lines or a CSV table beside a folder of images, a "
-            "Hugging Face dataset, or a published set (see the guide to data formats)"
+            f"{path}: no data that can be read; expected JSON lines or a CSV table beside a folder of images, "
+            "folders of images by class, a Hugging Face dataset, or a published set (see the guide to data formats)"
         )
     return found

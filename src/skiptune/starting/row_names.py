@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import get_args
 
 from ..core.errors import InputError
 from ..data.readers.values import label_of
@@ -26,18 +27,31 @@ _NAMES: Mapping[str, Sequence[str]] = {
     "value": ("score", "rating", "number"),
 }
 _ENTAILMENT = ("contradiction", "neutral", "entailment")
+#: What tells a kind of rows, the first that fits: fields of which all are there, and fields of which one is.
+_KINDS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
+    "vqa": (("question",), ("answer", "answers")),
+    "statements": (("sentence",), ("label",)),
+    "retrieval": ((), ("captions", "caption")),
+    "regression": ((), ("value",)),
+    "classification": ((), ("labels", "label")),
+}
+_IMAGES = ("image", "image2")
 
 
 def column_names(names: Iterable[str]) -> dict[str, str]:
-    """Our field → the name that it has among ``names``, for fields with another one there."""
+    """Our field → the name that it has among ``names``, for fields of one kind of rows that have another one there."""
     given = {_plain(name): name for name in names}
+    usual = {name: given[other] for name, others in _NAMES.items() for other in (name, *others)[::-1] if other in given}
+    if "question" not in usual and {"answer", "answers"} & usual.keys() and "text" in given:
+        usual["question"] = given["text"]
+    kind = _kind_of(
+        usual.keys() if not {"caption", "captions"} & given.keys() else {"caption", "captions"} & given.keys()
+    )
+    wanted = (*_IMAGES, *(name for fields in _KINDS.get(kind or "", ()) for name in fields))
     found: dict[str, str] = {}
-    for name, others in _NAMES.items():
-        usual = next((given[other] for other in (name, *others) if other in given), None)
-        if usual is not None and usual != name and usual not in found.values():
-            found[name] = usual
-    if "question" not in {*given, *found} and {"answer", "answers"} & {*given, *found} and "text" in given:
-        found["question"] = given["text"]
+    for name in wanted:
+        if name in usual and usual[name] != name and usual[name] not in found.values():
+            found[name] = usual[name]
     return found
 
 
@@ -45,18 +59,23 @@ def _plain(name: str) -> str:
     return name.strip().lower().replace("-", "_").replace(" ", "_")
 
 
+def _kind_of(names: Collection[str]) -> str | None:
+    fitting = (
+        kind for kind, (all_of, one_of) in _KINDS.items() if set(all_of) <= set(names) and set(one_of) & set(names)
+    )
+    return next(fitting, None)
+
+
 def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
     """The task that rows with our names of fields are for; ``None``: of no task."""
     named = {name for row in rows for name, value in row.items() if value is not None}
-    if named & {"caption", "captions"}:
+    if named & {"caption", "captions"}:  # as the readers take them
         return "retrieval"
-    if "question" in named:
-        return "vqa"
-    if "sentence" in named:
+    kind = _kind_of(named)
+    if kind == "statements":
         return "entailment" if _is_entailment([row.get("label") for row in rows]) else "reasoning"
-    if "value" in named:
-        return "regression"
-    return "classification" if named & {"label", "labels"} else None
+    tasks: Mapping[str | None, TaskName] = {name: name for name in get_args(TaskName)}
+    return tasks.get(kind)
 
 
 def _is_entailment(labels: Sequence[object]) -> bool:

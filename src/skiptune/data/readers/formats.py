@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 #: The names of the formats, which recipes are checked against.
-Format = Literal["jsonl", "csv", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset"]
+Format = Literal["jsonl", "csv", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset", "imagefolder"]
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,12 @@ def _arrow(files: Files) -> Records:
     return read_arrow(files.path, **files.checks)
 
 
+def _imagefolder(files: Files) -> Records:
+    from .image_folder import read_image_folder
+
+    return read_image_folder(files.path[0], **files.checks)
+
+
 def _dataset(files: Files) -> Records:
     from .hf_dataset import read_dataset
 
@@ -123,5 +129,6 @@ SOURCES: Mapping[str, Source] = {
     "karpathy": Source(_karpathy, needs=("images", "split")),
     "snli-ve": Source(_snli_ve, needs=("images",)),
     "arrow": Source(_arrow),
+    "imagefolder": Source(_imagefolder),
     "dataset": Source(_dataset, takes=("images", "split", "columns")),
 }
