@@ -79,6 +79,7 @@ from .tasks.classification import Classification
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate
 from .tasks.reasoning import Reasoning
+from .tasks.records import records
 from .tasks.regression import Regression
 from .tasks.retrieval import Retrieval
 from .tasks.task import Evaluation, Task
@@ -181,6 +182,7 @@ __all__ = [
     "read_jsonl",
     "read_recipe",
     "register_family",
+    "records",
     "search",
     "skipped_blocks",
     "split_by_image",

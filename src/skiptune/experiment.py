@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .config import Budget, SearchConfig, TrainConfig
 from .core.errors import InputError
 from .core.validation import Problems
-from .data.record import Record, check_kind
+from .data.given_records import Examples, as_records
+from .data.record import Record
 from .tasks.task import Task
 
 
@@ -18,7 +20,7 @@ class Experiment:
 
     Attributes:
         task: the task.
-        train: training records.
+        train: training records, or rows that :func:`skiptune.records` takes.
         valid: held-out records that the search compares subnetworks on; they share no image with ``train``. A training
             without a search needs none.
         budget: how much to skip; only a search needs one.
@@ -36,15 +38,28 @@ class Experiment:
     search: SearchConfig = field(default_factory=SearchConfig)
     training: TrainConfig = field(default_factory=TrainConfig)
 
+    if TYPE_CHECKING:  # records are made of what is given
+
+        def __init__(
+            self,
+            task: Task,
+            train: Examples,
+            valid: Examples = (),
+            budget: Budget | None = None,
+            search: SearchConfig = ...,
+            training: TrainConfig = ...,
+        ) -> None: ...
+
     def __post_init__(self) -> None:
         problems = Problems("the experiment is not valid")
         for name, kind in (("task", Task), ("budget", Budget), ("search", SearchConfig), ("training", TrainConfig)):
             value = getattr(self, name)
             fine = isinstance(value, kind) or (name == "budget" and value is None)
             problems.check(fine, f"{name}: {value!r} is not a {kind.__name__}")
+        checks = self.task.own_row_checks if isinstance(self.task, Task) else dict
         for name in ("train", "valid"):
             try:
-                check_kind(getattr(self, name), name)
+                object.__setattr__(self, name, as_records(getattr(self, name), checks(), name))
             except InputError as error:
                 problems.add(str(error))
         problems.raise_any()

@@ -42,7 +42,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
         lambda model, task, records: st.evaluate(model, task, "q.jsonl"),
         "records: str given; expected records",
     ),
-    "evaluate-late": (lambda model, task, records: st.evaluate(model, task, [*records, {}]), "records: list given"),
+    "evaluate-late": (lambda model, task, records: st.evaluate(model, task, [*records, 5]), "records: list given"),
     "evaluate-batch": (
         lambda model, task, records: st.evaluate(model, task, records, 0),
         "batch_size: 0; a batch has at least 1 record",
@@ -53,7 +53,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
         "top: 0; expected how many",
     ),
     "run": (lambda model, task, records: st.Run("recipe.yaml"), "recipe: 'recipe.yaml' is not a Recipe"),
-    "split": (lambda model, task, records: st.split_by_image(["x"], 0.5, seed=0), "records: str among them"),
+    "split": (lambda model, task, records: st.split_by_image(["x"], 0.5, seed=0), "records: list given"),
     "plan": (lambda model, task, records: st.Plan("vilt", "0123", ()), "blocks: '0123' is a text"),
 }
 

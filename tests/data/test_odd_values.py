@@ -266,8 +266,12 @@ def test_tasks_take_processors_and_records_only(images: Path) -> None:
         Vqa.from_records("vilt-tiny", [record])
     processor = load_processor("vilt-tiny")
     assert Vqa.from_records(processor, iter([record])).answers == ("blue", "red")  # type: ignore[arg-type]
-    for given in ("train.jsonl", [{"image": "a.png"}], 5):
-        with pytest.raises(InputError, match="expected records, as skiptune"):
+    for given, message in (
+        ("train.jsonl", "expected records"),
+        ([{"image": "a.png"}], "1 of 1 rows are bad"),
+        (5, "int"),
+    ):
+        with pytest.raises(InputError, match=message):
             Vqa.from_records(processor, given)  # type: ignore[arg-type]
 
 

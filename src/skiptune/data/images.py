@@ -15,7 +15,8 @@ from torch.utils.data import get_worker_info
 from ..core.errors import InputError, first_line
 from .augment import Varied
 from .damaged import Damaged
-from .pictures import FileVersion, Picture, Stored, decode, file_version, name_of
+from .held_pictures import Held
+from .pictures import FileVersion, Picture, Placed, Stored, decode, file_version, name_of
 from .proportions import in_proportion
 from .record import Record
 
@@ -31,15 +32,15 @@ class _Kept:
     """Pixels by picture, each of the version that was decoded."""
 
     def __init__(self) -> None:
-        self.pixels: dict[Path | Stored, tuple[_Version, np.ndarray]] = {}
+        self.pixels: dict[Placed, tuple[_Version, np.ndarray]] = {}
         self._used = 0
 
-    def find(self, picture: Path | Stored, version: _Version) -> np.ndarray | None:
+    def find(self, picture: Placed, version: _Version) -> np.ndarray | None:
         """The pixels, unless the picture is another one by now."""
         known, pixels = self.pixels.get(picture, (None, None))
         return pixels if known == version else None
 
-    def add(self, picture: Path | Stored, version: _Version, pixels: np.ndarray, limit: int) -> None:
+    def add(self, picture: Placed, version: _Version, pixels: np.ndarray, limit: int) -> None:
         """Keep the pixels in place of those of an earlier version, if there is room within ``limit`` bytes."""
         earlier = self.pixels.pop(picture, None)
         if earlier is not None:
@@ -77,7 +78,7 @@ class ImageStore:
         return other
 
     def pixels(self, picture: Picture | Varied, place: str = "") -> np.ndarray:
-        """The resized image. Files and stored images are cached; images in memory and varied ones are not.
+        """The resized image. Files and images of tables are cached; single images in memory and varied ones are not.
 
         Args:
             picture: the image.
@@ -90,7 +91,7 @@ class ImageStore:
         if isinstance(picture, Varied):
             image = Image.fromarray(self.pixels(picture.picture, place).transpose(1, 2, 0))
             return np.array(picture.policy(image, picture.draw)).transpose(2, 0, 1)  # a copy: Pillow's is read-only
-        key, version = picture if isinstance(picture, Path | Stored) else None, self._version(picture)
+        key, version = picture if isinstance(picture, Path | Stored | Held) else None, self._version(picture)
         pixels = None if key is None else self._kept.find(key, version)
         if pixels is not None:
             return pixels

@@ -1,4 +1,4 @@
-"""Where an image is: in a file, as bytes inside an Arrow table, or in memory."""
+"""Where an image is: in a file, as bytes inside an Arrow table, in a row of a dataset, or in memory."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 
 from ..core.errors import InputError, first_line
 from .eight_bits import to_rgb
+from .held_pictures import Held
 from .picture_files import open_picture, refuse_large
 
 
@@ -53,8 +54,10 @@ class Stored:
         return len(value.as_buffer()) if isinstance(value, pa.BinaryScalar) and value.is_valid and not is_text else 0
 
 
-#: The image of a record. Bytes and Pillow images are decoded at every use and not cached.
-Picture: TypeAlias = Path | Stored | bytes | Image.Image
+#: A picture that a table of records refers to; it is known by its name or place.
+Placed: TypeAlias = Path | Stored | Held
+#: The image of a record. Bytes and Pillow images by themselves are decoded at every use and not cached.
+Picture: TypeAlias = Placed | bytes | Image.Image
 #: Inode, size, and times of the last changes of content and of attributes.
 FileVersion: TypeAlias = tuple[int, int, int, int]
 
@@ -107,13 +110,14 @@ def decode(picture: Picture, upright: bool = True) -> Image.Image:
         InputError: missing, no picture, not of a known format, damaged, or with more than
             :data:`~skiptune.data.picture_files.MOST_PIXELS`; the message names it.
     """
-    if not isinstance(picture, Path | Stored | bytes | Image.Image):
+    if not isinstance(picture, Path | Stored | Held | bytes | Image.Image):
         raise InputError(f"image: {type(picture).__name__}; expected a path, encoded bytes or a Pillow image")
     try:
-        if isinstance(picture, Image.Image):
-            refuse_large(picture.size)
-            return to_rgb(picture, upright)
-        with open_picture(picture.read() if isinstance(picture, Stored) else picture) as opened:
+        content = picture.content() if isinstance(picture, Held) else picture
+        if isinstance(content, Image.Image):
+            refuse_large(content.size)
+            return to_rgb(content, upright)
+        with open_picture(content.read() if isinstance(content, Stored) else content) as opened:
             return to_rgb(opened, upright)
     except InputError:
         raise
@@ -125,33 +129,40 @@ def decode(picture: Picture, upright: bool = True) -> Image.Image:
 
 def name_of(picture: Picture) -> str:
     """What messages call a picture."""
-    return str(picture) if isinstance(picture, Path | Stored) else "in memory"
+    return str(picture) if isinstance(picture, Path | Stored | Held) else "in memory"
 
 
-def image_problem(path: Path, open_it: bool = True) -> str:
-    """The problem of an image file, or an empty string.
+def image_problem(picture: Path | bytes | Image.Image, open_it: bool = True) -> str:
+    """The problem of an image file, or of an image in memory, or an empty string.
 
     Checking that the file exists and is not empty takes 2 µs; opening it (Pillow reads and verifies the header) 30 µs
     and more. Pixels are not decoded, so later damage shows only when the image is used.
     """
+    name = name_of(picture)
     try:
-        status = path.stat()
-        if not stat.S_ISREG(status.st_mode):
-            return f"image {path}: not a file"
-        if not status.st_size:
-            return f"image {path}: empty file"
+        if isinstance(picture, Image.Image):
+            refuse_large(picture.size)
+            return ""
+        if isinstance(picture, Path):
+            status = picture.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return f"image {name}: not a file"
+            if not status.st_size:
+                return f"image {name}: empty file"
         if open_it:
-            with open_picture(path) as image:
+            with open_picture(picture) as image:
                 image.verify()
     except FileNotFoundError:
-        return f"image {path}: no such file"
+        return f"image {name}: no such file"
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
-        return f"image {path}: cannot be read ({first_line(error)})"
+        return f"image {name}: cannot be read ({first_line(error)})"
     return ""
 
 
-def byte_size(picture: Path | Stored) -> int:
-    """Number of encoded bytes; 0 for a file that cannot be accessed."""
+def byte_size(picture: Placed) -> int:
+    """Number of encoded bytes; of a decoded picture, of bytes of its pixels; 0 for what cannot be accessed."""
+    if isinstance(picture, Held):
+        return picture.byte_size()
     if isinstance(picture, Stored):
         return picture.size()
     try:
@@ -160,7 +171,7 @@ def byte_size(picture: Path | Stored) -> int:
         return 0
 
 
-def digest(picture: Path | Stored, last: int | None = None) -> str:
+def digest(picture: Placed, last: int | None = None) -> str:
     """Digest of the encoded bytes, or of the ``last`` bytes only. A picture that is not there has a digest that equals
     no other."""
     if last is None:
@@ -168,18 +179,18 @@ def digest(picture: Path | Stored, last: int | None = None) -> str:
     return _digest(picture, lambda file: _read_at(file, max(0, byte_size(picture) - last), last))
 
 
-def sampled_digest(picture: Path | Stored, block: int = 4096, blocks: int = 4) -> str:
+def sampled_digest(picture: Placed, block: int = 4096, blocks: int = 4) -> str:
     """As :func:`digest`, of ``blocks`` blocks of ``block`` bytes, spread evenly from the first byte to the last."""
     size = byte_size(picture)
     starts = sorted({max(0, size - block) * number // (blocks - 1) for number in range(blocks)})
     return _digest(picture, lambda file: b"".join(_read_at(file, start, block) for start in starts))
 
 
-def _digest(picture: Path | Stored, read: Callable[[BinaryIO], bytes]) -> str:
+def _digest(picture: Placed, read: Callable[[BinaryIO], bytes]) -> str:
     try:
-        with io.BytesIO(picture.read()) if isinstance(picture, Stored) else picture.open("rb") as file:
+        with picture.open("rb") if isinstance(picture, Path) else io.BytesIO(picture.read()) as file:
             content = read(file)
-    except (OSError, InputError):  # gone, or a row without an image
+    except (OSError, ValueError, InputError):  # gone, or a row without an image
         content = str(picture).encode()
     return hashlib.blake2b(content, digest_size=16).hexdigest()
 

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from .pictures import Stored, byte_size, digest, sampled_digest
+from .held_pictures import Held
+from .pictures import Placed, Stored, byte_size, digest, sampled_digest
 from .record import Record
 from .record_table import BATCH, SCHEMA
 from .records import Records
@@ -32,7 +33,8 @@ READ_WHOLE = 2**31
 def digests_of(records: Sequence[Record]) -> dict[str, str]:
     """SHA-256 of the records by aspect, one of :data:`ASPECTS`.
 
-    An image counts by its file's name, or its place in a table, and its bytes. The folder does not count. Where the
+    An image counts by its file's name, or its place in a table, and its bytes, one in memory by these alone. The folder
+    does not count. Where the
     images have more than :data:`READ_WHOLE` bytes together, an image's number of bytes counts and
     :func:`~skiptune.data.pictures.sampled_digest`.
     """
@@ -72,13 +74,15 @@ class _ImageDigests:
 
     def __call__(self, number: int) -> str:
         if number not in self._seen:
-            picture: Path | Stored = self._table.picture(number)
+            picture: Placed = self._table.picture(number)
             content = digest(picture) if self._whole else f"{byte_size(picture)} {sampled_digest(picture)}"
             self._seen[number] = f"{_place(picture)} {content}"
         return self._seen[number]
 
 
-def _place(picture: Path | Stored) -> str:
+def _place(picture: Placed) -> str:
+    if isinstance(picture, Held):
+        return ""
     if isinstance(picture, Stored):
         return f"{Path(picture.table).name} {picture.column} {picture.row}"
     return picture.name

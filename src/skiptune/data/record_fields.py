@@ -15,6 +15,7 @@ from ..core.errors import InputError
 from ..core.shown import shown
 from .answers import answer_text
 from .arrays import is_array, picture_of_array
+from .held_pictures import Held
 from .pictures import Stored
 
 #: Numbers of labels that a table holds.
@@ -29,7 +30,7 @@ def picture(value: Any, name: str) -> Any:
     Raises:
         InputError: it is nothing that holds an image, or an address.
     """
-    if isinstance(value, Path | Stored | bytes | Image.Image) or (value is None and name == "image2"):
+    if isinstance(value, Path | Stored | Held | bytes | Image.Image) or (value is None and name == "image2"):
         return value
     if isinstance(value, str) and value.strip():
         if _ADDRESS.match(value):

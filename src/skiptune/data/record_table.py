@@ -12,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..core.files import telling_of
-from .pictures import Stored
+from .held_pictures import Held, PictureSource
+from .pictures import Placed, Stored
 from .temporary_folder import temporary_folder
 
 #: Rows per record batch. Every batch but the last has exactly as many, so a row is found by division.
@@ -41,24 +42,28 @@ SCHEMA = pa.schema(
         "value": pa.float64(),
     }
 )
-_PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64()})
+#: ``source`` numbers what holds the picture, where no file does.
+_PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64(), "source": pa.int32()})
 
 
 class Table:
     """Columns of records, and the distinct pictures that ``image`` and ``image2`` number. Pickled by its file name."""
 
-    def __init__(self, batches: Sequence[Any], pictures: Any, path: Path | None = None) -> None:
+    def __init__(
+        self, batches: Sequence[Any], pictures: Any, path: Path | None = None, sources: Sequence[PictureSource] = ()
+    ) -> None:
         self.batches = list(batches)
         self.pictures = pictures
         self.path = path
+        self.sources = tuple(sources)
 
     def __len__(self) -> int:
         return sum(batch.num_rows for batch in self.batches)
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.path is not None:
-            return _open, (self.path,)
-        return Table, (self.batches, self.pictures)
+            return _open, (self.path, self.sources)
+        return Table, (self.batches, self.pictures, None, self.sources)
 
     def row(self, number: int) -> dict[str, object]:
         """The values of one row by column name."""
@@ -77,9 +82,11 @@ class Table:
         filled = self.column(name).fill_null(-1)
         return np.asarray(filled.to_numpy(), dtype=np.int64)
 
-    def picture(self, number: int) -> Path | Stored:
+    def picture(self, number: int) -> Placed:
         """A distinct picture by number."""
-        path, column, row = (values[number].as_py() for values in self.pictures.columns)
+        path, column, row, source = (values[number].as_py() for values in self.pictures.columns)
+        if source is not None:
+            return Held(self.sources[source], column, row)
         return Path(path) if column is None else Stored(path, column, row)
 
 
@@ -88,14 +95,17 @@ class TableWriter:
 
     def __init__(self) -> None:
         self._rows: list[list[Any]] = [[] for _ in SCHEMA.names]
-        self._numbers: dict[str | Stored, int] = {}
+        self._numbers: dict[str | Stored | Held, int] = {}
+        self._sources: dict[PictureSource, int] = {}
         self._batches: list[Any] = []
         self._bytes = 0
         self._path: Path | None = None
         self._file: Any = None
 
-    def number(self, picture: Path | Stored) -> int:
+    def number(self, picture: Placed) -> int:
         """The number of a picture, a new one at its first appearance."""
+        if isinstance(picture, Held):
+            self._sources.setdefault(picture.source, len(self._sources))
         key = str(picture) if isinstance(picture, Path) else picture
         return self._numbers.setdefault(key, len(self._numbers))
 
@@ -110,18 +120,23 @@ class TableWriter:
         """The table of all rows."""
         if self._rows[0]:
             self._flush()
-        paths = [key.table if isinstance(key, Stored) else key for key in self._numbers]
-        stored = [key if isinstance(key, Stored) else None for key in self._numbers]
-        columns = [paths, [key and key.column for key in stored], [key and key.row for key in stored]]
+        places = [self._place(key) for key in self._numbers]
+        columns = zip(*places, strict=True) if places else [[] for _ in _PICTURES.names]
         pictures = pa.record_batch(
             [pa.array(values, kind) for values, kind in zip(columns, _PICTURES.types, strict=True)], schema=_PICTURES
         )
         if self._path is None:
-            return Table(self._batches, pictures)
+            return Table(self._batches, pictures, None, tuple(self._sources))
         self._file.close()
         with pa.ipc.new_file(_pictures_of(self._path), _PICTURES) as file:
             file.write_batch(pictures)
-        return _open(self._path)
+        return _open(self._path, tuple(self._sources))
+
+    def _place(self, key: str | Stored | Held) -> tuple[str | None, str | None, int | None, int | None]:
+        """A row of the table of pictures."""
+        if isinstance(key, Held):
+            return None, key.column, key.row, self._sources[key.source]
+        return (key, None, None, None) if isinstance(key, str) else (key.table, key.column, key.row, None)
 
     def close(self) -> None:
         """Remove what was written, after a failure."""
@@ -153,8 +168,8 @@ def _pictures_of(path: Path) -> str:
     return str(path.with_suffix(".pictures"))
 
 
-def _open(path: Path) -> Table:
+def _open(path: Path, sources: Sequence[PictureSource] = ()) -> Table:
     """Map a written table. Pages are read with the rows, and the system can drop them again."""
     files = [pa.ipc.open_file(pa.memory_map(str(name))) for name in (path, _pictures_of(path))]
     rows, pictures = ([file.get_batch(number) for number in range(file.num_record_batches)] for file in files)
-    return Table(rows, pictures[0], path)
+    return Table(rows, pictures[0], path, sources)

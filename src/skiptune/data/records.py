@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from PIL import Image
 
 from ..core.errors import InputError
 from . import record_fields as fields
-from .pictures import Stored
+from .held_pictures import Held, InMemory
+from .pictures import Placed, Stored
 from .record import Record
 from .record_table import BATCH, Table, TableWriter
 
@@ -39,12 +41,12 @@ class Records(Sequence[Record]):
 
     @classmethod
     def of(cls, records: Iterable[Record], source: str = "records") -> Records:
-        """A table of the given records; their images must be files or stored."""
+        """A table of the given records. Pictures in memory stay there, the table refers to them."""
         if isinstance(records, Records):
             return records
-        writer = TableWriter()
+        writer, memory = TableWriter(), InMemory()
         for record in records:
-            add_record(writer, record)
+            add_record(writer, record, memory=memory)
         return cls(source, writer.finish())
 
     @property
@@ -78,7 +80,7 @@ class Records(Sequence[Record]):
         """The records in ``rows``, in that order."""
         return Records(self.source, self.table, self.numbers[np.asarray(rows, dtype=np.int64)])
 
-    def pictures(self) -> list[Path | Stored]:
+    def pictures(self) -> list[Placed]:
         """The distinct images, each once."""
         used = np.unique(np.concatenate([self.table.images(name)[self.numbers] for name in ("image", "image2")]))
         return [self.table.picture(int(number)) for number in used if number >= 0]
@@ -102,18 +104,29 @@ class Records(Sequence[Record]):
         )
 
 
-def add_record(writer: TableWriter, record: Record, place: str = "") -> None:
-    """Append a record to a table; ``place`` is the row of the table's source that it was read from.
+def add_record(writer: TableWriter, record: Record, place: str = "", memory: InMemory | None = None) -> None:
+    """Append a record to a table.
+
+    Args:
+        writer: of the table.
+        record: what to append.
+        place: the row of the table's source that it was read from.
+        memory: takes pictures that are in memory.
 
     Raises:
-        InputError: it is no record, an image of it is in memory, not a file or stored, or its name is not UTF-8.
+        InputError: it is no record, the name of an image is not UTF-8, or an image is in memory and there is nothing
+            that takes it, or is one of a training, which changes when it is read.
     """
     if not isinstance(record, Record):
         raise InputError(f"records: {type(record).__name__} among them; skiptune.read_jsonl gives records")
     numbers = []
     for picture in record.images:
-        if not isinstance(picture, Path | Stored):
-            raise InputError(f"image: {type(picture).__name__} in memory; a table holds images by file only")
+        if memory is not None and isinstance(picture, bytes | Image.Image):
+            picture = Held(memory, "picture", memory.add(picture))
+        if not isinstance(picture, Path | Stored | Held):
+            raise InputError(
+                f"image: {type(picture).__name__}; a table holds pictures as given, not as training changes them"
+            )
         fields.text(str(picture), "image")
         numbers.append(writer.number(picture))
     writer.add(

@@ -10,7 +10,8 @@ import numpy as np
 
 from ..core.errors import InputError
 from ..core.validation import Problems
-from .pictures import Stored, byte_size, digest
+from .given_records import Examples, as_records
+from .pictures import Placed, byte_size, digest
 from .record import Record
 from .records import Records
 
@@ -18,12 +19,11 @@ from .records import Records
 _TAIL = 4096
 
 
-def split_by_image(
-    records: Sequence[Record], share: float, seed: int, part: str = "validation"
-) -> tuple[Records, Records]:
+def split_by_image(records: Examples, share: float, seed: int, part: str = "validation") -> tuple[Records, Records]:
     """Hold out ``share`` of the *images* with all their questions; returns (remaining, held out).
 
-    ``part`` is the name of the held-out part in errors.
+    ``records`` may also be rows, as :func:`skiptune.records` takes them. ``part`` is the name of the held-out part in
+    errors.
 
     Records that share an image, by path or by content (byte-identical files), or a ``group``, also by way of others,
     count as one image and stay together.
@@ -31,7 +31,7 @@ def split_by_image(
     Raises:
         InputError: one of the two parts would be empty.
     """
-    whole = Records.of(records)
+    whole = Records.of(as_records(records))
     unit = _units(whole)
     names = {int(number): str(whole.table.picture(int(number))) for number in np.unique(unit)}
     images = sorted(names, key=lambda number: names[number])
@@ -94,12 +94,12 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     """
     problems = Problems("parts of the data share images, so held-out numbers would be too good")
     images = {name: set(map(_resolved, Records.of(records).pictures())) for name, records in parts.items()}
-    owners: dict[Path | Stored, set[str]] = defaultdict(set)
+    owners: dict[Placed, set[str]] = defaultdict(set)
     for name, pictures in images.items():
         for picture in pictures:
             owners[picture].add(name)
 
-    def across(group: list[Path | Stored]) -> bool:
+    def across(group: list[Placed]) -> bool:
         return len(set().union(*(owners[picture] for picture in group))) > 1
 
     groups = _same_content(owners, across)
@@ -114,30 +114,28 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     problems.raise_any()
 
 
-def _resolved(picture: Path | Stored) -> Path | Stored:
+def _resolved(picture: Placed) -> Placed:
     return picture.resolve() if isinstance(picture, Path) else picture
 
 
-def _same_content(
-    pictures: Iterable[Path | Stored], wanted: Callable[[list[Path | Stored]], bool]
-) -> list[list[Path | Stored]]:
+def _same_content(pictures: Iterable[Placed], wanted: Callable[[list[Placed]], bool]) -> list[list[Placed]]:
     """Groups of pictures with the same bytes, those that are ``wanted``.
 
     Sizes are compared first, then the last bytes; only pictures that are still equal and longer are read whole; groups
     that are not wanted, and those of one picture, are not read any further.
     """
 
-    def end(picture: Path | Stored) -> str:
+    def end(picture: Placed) -> str:
         return digest(picture, _TAIL)
 
-    def whole(picture: Path | Stored) -> str:
+    def whole(picture: Placed) -> str:
         return digest(picture) if byte_size(picture) > _TAIL else ""
 
     groups = [list(pictures)]
     for key in (byte_size, end, whole):
-        found: list[list[Path | Stored]] = []
+        found: list[list[Placed]] = []
         for group in groups:
-            by_key: dict[int | str, list[Path | Stored]] = defaultdict(list)
+            by_key: dict[int | str, list[Placed]] = defaultdict(list)
             for picture in group:
                 by_key[key(picture) if len(group) > 1 else ""].append(picture)
             found += by_key.values()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from torch import Tensor, nn
@@ -16,9 +16,6 @@ from .head_start import start_at_frequencies
 from .label_rules import UNKNOWN, LabelRule, OneLabel, SeveralLabels, Truth
 from .one_text import OneTextTask
 from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
-
-if TYPE_CHECKING:
-    from ..data.readers.collecting import RowChecks
 
 
 class Classification(OneTextTask):
@@ -74,10 +71,6 @@ class Classification(OneTextTask):
             refuse_unless(record.image2 is None, cls.name, "one image")
 
         return check
-
-    @classmethod
-    def row_checks(cls) -> RowChecks:
-        return {**super().row_checks(), "task": cls.name}
 
     @classmethod
     def answered(cls, record: Record) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
@@ -10,7 +9,7 @@ from torch import nn
 
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..data.record import Record, check_kind
+from ..data.given_records import Examples, as_records
 from .replacing import replacing_damaged
 from .task import Evaluation, Task
 
@@ -19,7 +18,7 @@ from .task import Evaluation, Task
 def evaluate(
     model: nn.Module,
     task: Task,
-    records: Sequence[Record],
+    records: Examples,
     batch_size: int = 64,
     title: str = "evaluating",
     most_bad: float | None = None,
@@ -31,7 +30,7 @@ def evaluate(
     Args:
         model: for the task.
         task: what is measured.
-        records: of the task.
+        records: of the task, or rows that :func:`skiptune.records` takes. Those without an answer are predicted only.
         batch_size: records in a batch.
         title: of the progress bar.
         most_bad: the share of images that cannot be read above which to stop; ``None``: 1 %, but up to ten where there
@@ -42,20 +41,20 @@ def evaluate(
             be read, or ``batch_size`` or ``most_bad`` is out of range.
     """
     expect("evaluate", model=(model, nn.Module), task=(task, Task), batch_size=(batch_size, int))
-    check_kind(records)
-    if not records:
+    found = as_records(records, task.own_row_checks(), require_answers=False)
+    if not found:
         raise InputError("there are no records to evaluate")
     if batch_size < 1:
         raise InputError(f"batch_size: {batch_size}; a batch has at least 1 record")
     if most_bad is not None and not 0 <= most_bad <= 1:
         raise InputError(f"most_bad: {most_bad} is not a share between 0 and 1")
-    task.check(records)
+    task.check(found)
     task.cut_texts_for(model)
     training = model.training
     model.eval()
     try:
-        with replacing_damaged(task, records, most_bad=most_bad) as (reporting, damaged):
-            found = reporting.measure(model, records, batch_size, title)
+        with replacing_damaged(task, found, most_bad=most_bad) as (reporting, damaged):
+            measured = reporting.measure(model, found, batch_size, title)
     finally:
         model.train(training)
-    return found if damaged is None else replace(found, damaged=tuple(damaged.problems()))
+    return measured if damaged is None else replace(measured, damaged=tuple(damaged.problems()))

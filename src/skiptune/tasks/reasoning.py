@@ -65,7 +65,7 @@ class Reasoning(Labelled):
         return check
 
     def own_row_checks(self) -> RowChecks:
-        return {"accept": self.checker(self.number), "labels": self.choices}
+        return {**super().own_row_checks(), "accept": self.checker(self.number)}
 
     @property
     def head(self) -> str:

@@ -6,7 +6,7 @@ The model learns standardised numbers, ``(value - mean) / deviation`` of the tra
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +17,6 @@ from ..data.record import Record
 from .answer import Answer
 from .one_text import OneTextTask
 from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
-
-if TYPE_CHECKING:
-    from ..data.readers.collecting import RowChecks
 
 
 class Regression(OneTextTask):
@@ -76,10 +73,6 @@ class Regression(OneTextTask):
             refuse_unless(record.image2 is None, cls.name, "one image")
 
         return check
-
-    @classmethod
-    def row_checks(cls) -> RowChecks:
-        return {**super().row_checks(), "task": cls.name}
 
     @classmethod
     def answered(cls, record: Record) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.progress import console
 from ..data.damaged import Damaged
+from ..data.held_pictures import Held
 from ..data.pictures import Stored
 from ..data.record import Record
 from .task import Task
@@ -48,4 +49,4 @@ def _count_images(records: Sequence[Record]) -> int:
     if isinstance(records, Records):
         return len(records.pictures())
     pictures = (picture for record in records for picture in record.images)
-    return len({picture if isinstance(picture, Path | Stored) else id(picture) for picture in pictures})
+    return len({picture if isinstance(picture, Path | Stored | Held) else id(picture) for picture in pictures})

@@ -12,7 +12,7 @@ with its true text and with one false text: also half and half, without a second
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.progress import track
 from ..data.augment import unvaried
+from ..data.given_records import Examples
 from ..data.record import Record
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
@@ -82,7 +83,7 @@ class Retrieval(Task):
     def from_records(
         cls,
         processor: Any,
-        records: Iterable[Record],
+        records: Examples,
         least: int = 1,
         *,
         false_texts: int = FALSE_TEXTS,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..core.shown import shown
 from ..data.damaged import Damaged
+from ..data.given_records import Examples, as_records
 from ..data.images import ImageStore
 from ..data.record import Record, check_kind
 from ..families.registry import family_of, family_of_processor, is_supported
@@ -166,12 +167,12 @@ class Task(ABC):
         """Configuration fields of a model for this task."""
 
     @classmethod
-    def from_records(cls, processor: Any, records: Iterable[Record], least: int = 1) -> Self:
+    def from_records(cls, processor: Any, records: Examples, least: int = 1) -> Self:
         """The task as training records define it.
 
         Args:
             processor: of the model.
-            records: of this task; all are checked.
+            records: of this task, or rows that :func:`skiptune.records` takes; all are checked.
             least: answers and labels given less often are left out.
 
         Raises:
@@ -195,25 +196,26 @@ class Task(ABC):
         """A function for the records of one part of the data; it may compare each with those before it."""
 
     @classmethod
-    def checked(cls, records: Iterable[Record]) -> Sequence[Record]:
+    def checked(cls, records: Examples) -> Sequence[Record]:
         """The records, if they are of this task.
 
         Raises:
             InputError: as :meth:`check`.
         """
-        found = as_records(records)
+        found = as_records(records, cls.row_checks())
         cls.check(found)
         return found
 
     @classmethod
-    def check(cls, records: Iterable[Record]) -> None:
+    def check(cls, records: Sequence[Record]) -> None:
         """Refuse records of which any is not of this task.
 
         Raises:
             InputError: names the record, by its place from 1 on, and the field that is missing.
         """
+        check_kind(records)
         check = cls.checker()
-        for number, record in enumerate(as_records(records), start=1):
+        for number, record in enumerate(records, start=1):
             try:
                 check(record)
             except InputError as error:
@@ -222,7 +224,7 @@ class Task(ABC):
     @classmethod
     def row_checks(cls) -> RowChecks:
         """How readers tell rows of this task; new for every part, see :meth:`checker`."""
-        return {"accept": cls.checker(), "labels": cls.choices}
+        return {"accept": cls.checker(), "labels": cls.choices, "task": cls.name}
 
     def own_row_checks(self) -> RowChecks:
         """As :meth:`row_checks`, for rows that a model of just this task can judge."""
@@ -290,14 +292,3 @@ def refuse_unless(fine: object, task: str, what: str) -> None:
     """
     if not fine:
         raise InputError(f"task {task!r} needs records with {what}; this one is of another kind")
-
-
-def as_records(records: Iterable[Record]) -> Sequence[Record]:
-    """Records that a user gives, as a sequence.
-
-    Raises:
-        InputError: they are something else.
-    """
-    found = records if isinstance(records, Sequence) or not isinstance(records, Iterable) else list(records)
-    check_kind(found)
-    return found

@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias, TypedDict
 
+from PIL import Image
+
 from ...core.errors import InputError
 from ..damaged import MOST_BAD
+from ..held_pictures import InMemory
 from ..pictures import image_problem
 from ..record import Record
 from ..record_table import TableWriter
@@ -57,7 +60,7 @@ def collect(
     Raises:
         InputError: no usable row, or too many of them bad; the message names the first ones.
     """
-    writer, images = TableWriter(), _Checked(checks.get("check_images", False))
+    writer, images, memory = TableWriter(), _Checked(checks.get("check_images", False)), InMemory()
     accept = checks.get("accept")
     rows, bad = 0, _Bad(source, checks.get("log"))
     try:
@@ -75,7 +78,7 @@ def collect(
                 bad.add(f"{place}: {error}")
                 continue
             for record in found:
-                add_record(writer, record, place)
+                add_record(writer, record, place, memory)
         table = writer.finish()
         refuse_bad(source, len(table), rows, bad.found, checks.get("most_bad", MOST_BAD))
     except BaseException:
@@ -120,6 +123,8 @@ class _Checked:
 
     def check(self, record: Record) -> None:
         for picture in record.images:
+            if isinstance(picture, bytes | Image.Image) and (problem := image_problem(picture, self._open_them)):
+                raise InputError(problem)
             if not isinstance(picture, Path) or str(picture) in self._good:
                 continue
             name = str(picture)

@@ -115,7 +115,7 @@ def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str,
 
 def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
     """Rows by our field names, with images as references to where they are stored."""
-    labels = {name: found for name, column in names.items() if (found := _classes(dataset.features[column]))}
+    labels = {name: found for name, column in names.items() if (found := classes_of(dataset.features[column]))}
     written = {name for name, column in names.items() if type(dataset.features[column]).__name__ == "Json"}
     number = 0
     for file in dataset.cache_files:
@@ -126,16 +126,16 @@ def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:
             for place in range(chunk.num_rows):
                 row = {name: column[place] for name, column in values.items()}
                 for name, classes in labels.items():
-                    row[name] = _named(row[name], classes)
+                    row[name] = named(row[name], classes)
                 for name in written:
                     row[name] = _read(row[name])
                 for name in row.keys() & {"answers", "labels"}:
-                    row[name] = _counted(row[name])
+                    row[name] = counted(row[name])
                 yield f"row {number}", row_of(row)
                 number += 1
 
 
-def _counted(answers: Any) -> Any:
+def counted(answers: Any) -> Any:
     """Answers with their counts as a mapping."""
     if isinstance(answers, str) and answers.startswith("{"):  # in a file without its features
         return _read(answers)
@@ -152,10 +152,10 @@ def _read(value: Any) -> Any:
         return error
 
 
-def _named(value: Any, classes: Sequence[str]) -> Any:
+def named(value: Any, classes: Sequence[str]) -> Any:
     """A class or several by their names; datasets writes -1 where there is no label."""
     if isinstance(value, list):
-        return [_named(entry, classes) for entry in value]
+        return [named(entry, classes) for entry in value]
     if isinstance(value, int):
         return classes[value] if 0 <= value < len(classes) else None
     return value
@@ -177,7 +177,7 @@ def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[A
     ]
 
 
-def _classes(feature: Any) -> Sequence[str]:
+def classes_of(feature: Any) -> Sequence[str]:
     """The names of a column's classes, also where every row has a list of them; empty for other columns."""
     feature = getattr(feature, "feature", feature)
     return tuple(feature.names) if type(feature).__name__ == "ClassLabel" else ()

@@ -1,7 +1,8 @@
-"""A row with labels or a number, for classification and regression."""
+"""A row with labels or a number, for classification and regression; and one of a task of one's own."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from ...core.errors import InputError
@@ -41,6 +42,20 @@ def labelled(row: Row, task: str, required: bool) -> Row:
             raise InputError("value: missing; give a number")
         raise InputError("label: missing (or give labels, a list or a mapping from label to score)")
     return {**found, **known}
+
+
+def every_field(row: Row, answers: Callable[[Row], tuple[dict[str, float], tuple[str, ...]]]) -> Row:
+    """All that a row of a task of one's own has, as a record has it; ``answers`` reads ``answer`` and ``answers``.
+
+    Raises:
+        InputError: a field holds what it cannot.
+    """
+    known, given = answers(row)
+    captions = row.get("captions") or ([row["caption"]] if row.get("caption") is not None else [])
+    found: Row = {"text": _text(row), "answers": known, "given": given}
+    labels = _labels(row) if row.get("label") is not None or row.get("labels") is not None else {}
+    value = fields.number(row.get("value"), "value")
+    return {**found, **labels, "captions": fields.captions(captions, "captions"), "value": value}
 
 
 def _text(row: Row) -> str:

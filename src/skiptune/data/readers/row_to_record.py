@@ -12,12 +12,16 @@ from ..answers import answer_text
 from ..pictures import Picture
 from ..record import Record
 from .collecting import Row
-from .row_labels import is_labelled, labelled
+from .row_labels import every_field, is_labelled, labelled
 from .values import id_of, label_of, text_of
 
 _SOFT_SCORE = 0.3
 #: From this count on an answer scores 1.
 _MOST = 4
+#: Tasks whose rows have only certain fields; those of others may have all.
+_NAMED = ("vqa", "reasoning", "retrieval", "entailment", "classification", "regression")
+#: Task → the field that a row's ``text`` stands for.
+_TEXT_OF = {"vqa": "question", "reasoning": "sentence", "entailment": "sentence"}
 
 
 def row_record(
@@ -50,6 +54,9 @@ def row_record(
     image = picture(row, "image")
     rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
     rest["id"], rest["group"] = id_of(row, "id"), id_of(row, "group")
+    row = _with_usual_text(row, task)
+    if task and task not in _NAMED:
+        return Record(image, **every_field(row, _answers), **rest)
     if is_labelled(row, task):
         return Record(image, **labelled(row, task, require_answers), **rest)
     if row.get("captions") is not None or row.get("caption") is not None:
@@ -71,6 +78,12 @@ def row_record(
     if require_answers and not answers:
         raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
     return Record(image, question, answers, given=given, **rest)
+
+
+def _with_usual_text(row: Row, task: str) -> Row:
+    """The row, its ``text`` under the name that the task has for it, unless it has one under that."""
+    name = _TEXT_OF.get(task)
+    return row if name is None or row.get(name) is not None else {**row, name: row.get("text")}
 
 
 def _answers(row: Row) -> tuple[dict[str, float], tuple[str, ...]]:

@@ -1,0 +1,114 @@
+"""The rows of a ``datasets.Dataset`` in Python; a picture is read from it when it is needed, and never kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...core.errors import InputError
+from ..held_pictures import Content, Held, PictureSource
+from .collecting import Entry, Row
+from .columns import row_of, values_of
+from .hf_dataset import classes_of, counted, named
+from .plain_rows import content_of
+from .renaming import FIELDS, check_columns
+
+_ROWS = 256
+_IMAGES = ("image", "image2")
+
+
+def is_dataset(data: object) -> bool:
+    """Whether it is a ``datasets.Dataset``."""
+    return type(data).__module__.startswith("datasets.") and hasattr(data, "features") and hasattr(data, "cache_files")
+
+
+class DatasetPictures(PictureSource):
+    """The pictures in the rows of a dataset, as they are stored; a transform of the user's is obeyed.
+
+    Args:
+        dataset: the dataset.
+        folder: that paths are relative to; ``None``: the working directory.
+    """
+
+    def __init__(self, dataset: Any, folder: Path | None) -> None:
+        self._changed = _is_changed(dataset)
+        self._rows = dataset if self._changed else dataset.with_format("arrow")
+        self._folder = folder
+
+    def content(self, column: str, row: int) -> Content:
+        if self._changed:
+            value = self._rows[row][column]
+        else:
+            value = self._rows.select_columns([column])[row].column(0)[0].as_py()
+        return content_of(value, self._folder)
+
+
+def dataset_entries(dataset: Any, columns: Mapping[str, str], folder: Path | None) -> Iterator[Entry]:
+    """The rows with their places, by our names of fields; pictures are references.
+
+    Raises:
+        InputError: no such column, or no column of images.
+    """
+    check_columns(columns, "the dataset", dataset.column_names)
+    names = {name: columns.get(name, name) for name in FIELDS}
+    names = {name: column for name, column in names.items() if column in dataset.column_names}
+    if "image" not in names:
+        raise InputError(
+            f"the dataset: no column image; its columns are {', '.join(dataset.column_names)}; give columns"
+        )
+    pictures = DatasetPictures(dataset, folder)
+    images = {name: column for name, column in names.items() if name in _IMAGES}
+    there = {name: _is_there(dataset, column) for name, column in images.items()}
+    texts = {name: column for name, column in names.items() if name not in images}
+    for number, row in enumerate(_text_rows(dataset, texts)):
+        if isinstance(row, dict):
+            held = {name: Held(pictures, column, number) for name, column in images.items() if there[name][number]}
+            row = {**row, **held}
+        yield f"row {number}", row
+
+
+def _text_rows(dataset: Any, names: Mapping[str, str]) -> Iterator[Row | InputError]:
+    """The values of all fields but images; a problem in place of a row that cannot be read."""
+    if _is_changed(dataset):
+        for number in range(len(dataset)):
+            row = dataset[number]
+            yield {name: row[column] for name, column in names.items()}
+        return
+    if not names:
+        yield from ({} for _ in range(len(dataset)))
+        return
+    classes = {name: found for name, column in names.items() if (found := classes_of(dataset.features[column]))}
+    table = dataset.select_columns(list(names.values())).with_format("arrow")
+    for start in range(0, len(dataset), _ROWS):
+        chunk = table[start : start + _ROWS]
+        values = {name: values_of(chunk.column(column)) for name, column in names.items()}
+        for entry in zip(*values.values(), strict=True):
+            row = dict(zip(values, entry, strict=True))
+            row.update({name: named(row[name], found) for name, found in classes.items()})
+            row.update({name: counted(row[name]) for name in row.keys() & {"answers", "labels"}})
+            yield row_of(row)
+
+
+def _is_there(dataset: Any, column: str) -> np.ndarray:
+    """For every row, whether it has a picture; none is read for that."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if _is_changed(dataset):
+        return np.ones(len(dataset), dtype=bool)
+    values = dataset.data.column(column)
+    valid = pc.is_valid(values)
+    if pa.types.is_struct(values.type):
+        inside = [pc.is_valid(pc.struct_field(values, field.name)) for field in values.type]
+        valid = pc.and_(valid, pc.or_(inside[0], inside[-1]))
+    found = np.asarray(valid.to_numpy(), dtype=bool)
+    chosen = getattr(dataset, "_indices", None)  # of datasets that were shuffled or filtered
+    return found if chosen is None else found[chosen.column(0).to_numpy()]
+
+
+def _is_changed(dataset: Any) -> bool:
+    """Whether the user has set a transform of rows."""
+    return bool(dataset.format["type"] == "custom")
