@@ -22,6 +22,8 @@ from ..core.files import file_sha256, write_atomically, write_text
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.process import versions
 from ..families.registry import family_of
+from ..inserting.adapted_class import plain_class
+from ..inserting.frozen_names import frozen_names
 from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.fingerprint import fingerprint
@@ -84,7 +86,7 @@ def export(
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
     plan = plan or _present_plan(model)
-    frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+    frozen = frozen_names(model)
     slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
     state = slim.state_dict()
     kept_frozen = {name: value for name, value in state.items() if name in frozen}
@@ -105,7 +107,7 @@ def export(
             skiptune_version=__version__,
             versions=versions(),
             form=form,
-            architecture=type(model).__name__,
+            architecture=plain_class(model).__name__,
             base_config=model.config.to_dict(),
             base=base,
             base_fingerprint=fingerprint(kept_frozen.items()),

@@ -17,7 +17,15 @@ ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
 _ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
-def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, token: str | None = None) -> str:
+def push_to_hub(
+    folder: str | Path,
+    repo_id: str,
+    private: bool | None = None,
+    token: str | None = None,
+    commit_message: str = "Slim model exported by skiptune",
+    revision: str | None = None,
+    create_pr: bool = False,
+) -> str:
     """Upload the slim model in ``folder``, with its card, to the hub; the repository is made if there is none.
 
     Args:
@@ -25,6 +33,9 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
         repo_id: ``user/name``.
         private: whether a new repository is private; ``None``: the account's default.
         token: ``None``: that of ``hf auth login`` or ``HF_TOKEN``.
+        commit_message: of the commit.
+        revision: the branch; ``None``: the repository's main one.
+        create_pr: open a pull request instead.
 
     Returns:
         The address of the commit.
@@ -51,7 +62,9 @@ def push_to_hub(folder: str | Path, repo_id: str, private: bool | None = None, t
             repo_id=repo_id,
             folder_path=folder,
             allow_patterns=list(ALLOWED),
-            commit_message="Slim model exported by skiptune",
+            commit_message=commit_message,
+            revision=revision,
+            create_pr=create_pr,
         )
     except Exception as error:  # the client's own exceptions, and those of its HTTP library
         reason = first_line(error)

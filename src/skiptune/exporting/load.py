@@ -8,8 +8,12 @@ from transformers import PreTrainedModel
 
 from ..core.errors import InputError
 from ..core.files import file_sha256
+from ..inserting.adapted_class import adapt_class
+from ..inserting.load_saved import load_saved
+from ..inserting.saved_model import is_saved
 from .hub import local_folder
 from .manifest import WEIGHTS, Manifest, read_manifest
+from .slim_class import SlimModel
 from .structure import load_on_base, load_standalone
 from .tensor_file import data_is_whole, header_sha256, map_tensors
 
@@ -24,8 +28,11 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
     further. With ``verify``, every byte of the weights' file and of the base's kept blocks is compared, which takes
     several times as long (exports of version 0.2 are always compared so).
 
+    A directory of ``save_pretrained`` is read too, also one of a model whose blocks are all there: as it was, to be
+    trained further.
+
     Args:
-        directory: a directory that :func:`export` wrote, or a hub id, ``user/name``.
+        directory: a directory that :func:`export` or ``save_pretrained`` wrote, or a hub id, ``user/name``.
         base: another place of the base model, for the ``adapters`` form.
         verify: compare all weights with the digests taken at export.
 
@@ -34,6 +41,10 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
             trained on (the message gives both fingerprints).
     """
     folder = local_folder(directory)
+    if is_saved(folder):
+        if base is not None:
+            raise InputError(f"{folder}: it stands alone and takes no base")
+        return load_saved(folder)
     manifest, weights = open_export(folder, verify)
     state = map_tensors(weights)
     try:
@@ -47,6 +58,7 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
     except InputError as error:
         raise InputError(f"slim model {folder}: {error}") from None
     model.skip_config, model.manifest = manifest.skip_config, manifest
+    adapt_class(model, SlimModel)
     model.requires_grad_(False)
     return model.eval()
 

@@ -9,13 +9,13 @@ from pydantic import ConfigDict, Field, ValidationInfo, field_validator
 
 from ..config import SkipConfig
 from ..core.digests import refuse_broken_seal, sealed
-from ..core.errors import InputError, first_line
+from ..core.errors import InputError
 from ..core.files import file_sha256, write_json
 from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, problem_lines
 from ..families.registry import model_class_named
-from ..models.config_check import refuse_odd_config
+from ..models.config_check import config_from_fields
 from ..models.processor_files import processor_files
 from ..plan import Plan, check_skipped
 from ..tasks.task_names import TaskName
@@ -156,12 +156,7 @@ class Manifest(Validated):
         Raises:
             InputError: no configuration can be made of it.
         """
-        refuse_odd_config(self.base_config, CONFIG)
-        fields = {name: value for name, value in self.base_config.items() if name != "model_type"}
-        try:
-            return self.family.config_class(**fields)
-        except Exception as error:  # an edited configuration can raise anything
-            raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
+        return config_from_fields(self.base_config, self.family.config_class, CONFIG)
 
     @property
     def skipping(self) -> Plan:

@@ -12,6 +12,7 @@ from ..families.family import BlockKind, Family
 from ..families.registry import family_of
 from ..layers.adapters import BottleneckAdapter, Init
 from ..layers.blocks import SkippableBlock
+from .adapted_class import adapt_class
 from .lora import add_lora
 from .parameter_groups import freeze_body
 from .selection import blocks_of
@@ -45,6 +46,8 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
             add_lora(model, [(block, family.kind_of(block).lora_targets) for block in blocks], config)
     freeze_body(model)
     model.skip_config = config  # type: ignore[assignment]
+    if not merged:  # such a structure gets its class from who builds it
+        adapt_class(model)
     return model
 
 

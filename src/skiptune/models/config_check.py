@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
-from ..core.errors import InputError
+from ..core.errors import InputError, first_line
 from ..core.validation import Problems, is_number, shortened
 
 #: Largest value of whole numbers of at least 1, by field. Published models stay far below.
@@ -64,6 +65,19 @@ def refuse_odd_config(values: object, subject: str) -> None:
     named = labels is None or (isinstance(labels, Mapping) and all(str(number).isdecimal() for number in labels))
     problems.check(named, f"id2label: {shortened(repr(labels))} is not a mapping from numbers to names")
     problems.raise_any()
+
+
+def config_from_fields(fields: Mapping[str, Any], config_class: type[Any], subject: str) -> Any:
+    """The configuration of the fields in ``base_config`` of a directory that SkipTune wrote.
+
+    Raises:
+        InputError: no configuration can be made of them.
+    """
+    refuse_odd_config(fields, subject)
+    try:
+        return config_class(**{name: value for name, value in fields.items() if name != "model_type"})
+    except Exception as error:  # an edited configuration can raise anything
+        raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
 
 
 def _parts(values: Mapping[str, object]) -> Iterator[tuple[str, Mapping[str, object]]]:

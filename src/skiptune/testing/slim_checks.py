@@ -11,6 +11,7 @@ import torch
 
 from ..exporting.export import export
 from ..exporting.load import load
+from ..inserting.adapted_class import plain_class
 from ..inserting.pruning import prune
 from ..inserting.selection import choose
 from ..models.construction import unsaid
@@ -29,7 +30,7 @@ def slim_models(trial: Trial) -> Iterator[str]:
     most = 0.0 if trial.config.block_adapter == "bottleneck" else 1e-4  # LoRA is merged
     for said in differences(run(prune(copy.deepcopy(model), plan).eval(), trial.inputs), wanted, most):
         yield f"{said} without the weights of skipped blocks"
-    if type(model) not in (*trial.family.model_classes.values(), *trial.family.bare_classes):
+    if plain_class(model) not in (*trial.family.model_classes.values(), *trial.family.bare_classes):
         yield f"{type(model).__name__} is in neither model_classes nor bare_classes, so that no slim model of it loads"
         return
     with TemporaryDirectory() as folder:

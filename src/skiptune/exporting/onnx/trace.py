@@ -20,6 +20,7 @@ from transformers import PreTrainedModel
 
 from ...costs.example_inputs import example_inputs
 from ...families.registry import family_of
+from ...inserting.adapted_class import plain_class
 from ...models.construction import ONE_AT_A_TIME
 
 _SHORT = 4  # tokens
@@ -45,7 +46,7 @@ class Graph:
     def of(cls, model: PreTrainedModel, image_size: tuple[int, int] | None) -> Graph:
         """For a model, with images of one size or, with ``None``, of any."""
         classes = family_of(model).model_classes
-        head = next(task for task, model_class in classes.items() if type(model) is model_class)
+        head = next(task for task, model_class in classes.items() if plain_class(model) is model_class)
         lengths = _SHORT, family_of(model).sizes(model.config).text_length
         batches = [_batch(model, head, image_size, images, length) for images in (1, 3) for length in lengths]
         return cls(head, image_size, batches)

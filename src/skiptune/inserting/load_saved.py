@@ -1,0 +1,81 @@
+"""Load what ``save_pretrained`` of a model with adapters wrote."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from ..core.errors import InputError, first_line
+from ..core.state_dicts import refuse_misfit, shapes_of
+from ..core.text_files import read_json
+from ..families.family import Family
+from ..families.registry import model_class_named
+from ..models.config_check import config_from_fields
+from ..models.construction import construction
+from ..models.weight_files import check_weights, weight_files
+from ..models.without_weights import parameters_on_meta
+from ..plan import Plan
+from .adapted_class import adapt_class
+from .insert import insert
+from .pruning import remove_dead_blocks
+from .saved_model import CONFIG, SavedModel
+from .selection import blocks_of, choose
+
+
+def load_saved(folder: Path) -> PreTrainedModel:
+    """The model in such a directory, in evaluation mode; what was trained can be trained further.
+
+    Raises:
+        InputError: edited or damaged files, weights that do not fit, or a class that no family has.
+    """
+    saved = SavedModel.from_dict(read_json(folder / CONFIG), f"{folder / CONFIG} is not valid")
+    try:
+        model_class, family = model_class_named(saved.architecture, saved.base_config.get("model_type"))
+        model = _structure(saved, model_class, family)
+    except InputError as error:
+        raise InputError(f"{folder / CONFIG}: {error}") from None
+    state = _read_weights(folder)
+    tied = getattr(model, "all_tied_weights_keys", None) or {}
+    wanted = {name: shape for name, shape in shapes_of(model.state_dict()).items() if name in state or name not in tied}
+    refuse_misfit(f"{folder}: the weights do not fit", wanted, shapes_of(state))
+    model.load_state_dict(state, strict=not tied, assign=True)
+    with construction():
+        model.tie_weights()
+    model.name_or_path = saved.base
+    return model.eval()
+
+
+def _structure(saved: SavedModel, model_class: type[PreTrainedModel], family: Family) -> PreTrainedModel:
+    """The model with adapters, its parameters on the meta device."""
+    config = config_from_fields(saved.config_fields, family.config_class, CONFIG)
+    try:
+        with construction(), parameters_on_meta():
+            model = model_class(config)
+            insert(model, saved.skip_config, merged=saved.merged)
+    except Exception as error:  # an edited configuration can raise anything
+        raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
+    if saved.pruned or saved.removed:
+        remove_dead_blocks(model, Plan(family.name, tuple(blocks_of(model)), saved.removed))
+    choose(model, saved.skipped)
+    adapt_class(model)
+    return model
+
+
+def _read_weights(folder: Path) -> dict[str, Tensor]:
+    """All weights in a directory.
+
+    Raises:
+        InputError: there are none, or they are damaged.
+    """
+    check_weights(folder)
+    state: dict[str, Tensor] = {}
+    for path in dict.fromkeys(weight_files(folder)):
+        try:
+            state.update(load_file(path))
+        except (SafetensorError, OSError) as error:
+            raise InputError(f"{path}: cannot be read ({first_line(error)}); truncated or edited?") from None
+    return state
