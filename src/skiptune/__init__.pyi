@@ -86,6 +86,7 @@ from .tasks.task import Evaluation, Task
 from .tasks.vqa import Vqa
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit
+from .training.optimizer import optimizer_groups
 from .training.skip_adapter_init import fit_skip_adapters
 from .training.training_log import TrainingLog
 from .version import __version__ as __version__
@@ -171,6 +172,7 @@ __all__ = [
     "load_processor",
     "load_task",
     "model_from_original",
+    "optimizer_groups",
     "parameter_groups",
     "pipeline",
     "predict",

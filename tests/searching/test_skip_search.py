@@ -3,15 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from torch.optim import AdamW
-from transformers import Trainer, TrainerCallback, TrainingArguments, get_scheduler
+from torch.utils.data import Dataset
+from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments, get_scheduler
 
-from skiptune import Budget, Experiment, SearchConfig, SkipConfig, SkipSearch, TrainConfig, fit, search
+from skiptune import (
+    Budget,
+    Experiment,
+    InputError,
+    RunError,
+    SearchConfig,
+    SkipConfig,
+    SkipSearch,
+    TrainConfig,
+    export,
+    fit,
+    load,
+    search,
+)
 from skiptune.inserting.selection import skipped_blocks
 from skiptune.training.optimizer import optimizer_groups
 from skiptune.training.trained_state import trained_state
@@ -45,13 +60,15 @@ def trainer_of(model: Any, task: Any, parts: Any, folder: Path, **changes: Any) 
     trainer_class, settings = changes.pop("trainer_class", Trainer), changes.pop("search", SEARCH)
     held_out = changes.pop("held_out", list(parts[1]))
     callback = SkipSearch(changes.pop("budget", TWO), held_out, settings)
+    others = changes.pop("callbacks", [])
     optimizer = AdamW(optimizer_groups(model, CONFIG), lr=1e-3, betas=(0.9, 0.98), eps=1e-8)
     trainer = trainer_class(
         model,
         arguments(folder, **changes),
         data_collator=task.collate,
         train_dataset=list(parts[0]),
-        callbacks=[*changes.pop("callbacks", []), callback],
+        eval_dataset=list(parts[1]) if "eval_strategy" in changes else None,
+        callbacks=[*others, callback],
         optimizers=(optimizer, get_scheduler("linear", optimizer, 2, 12)),
     )
     return trainer, callback
@@ -148,3 +165,166 @@ def test_subnetworks_are_compared_by_the_trainers_own_loss(make_model, task, par
         rounds.append(callback.plan.report.rounds[0].losses)
     assert ScaledTrainer.calls > 0
     assert [10 * loss for loss in rounds[0]] == pytest.approx(rounds[1], rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing")  # its name before transformers 5.24
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"per_device_train_batch_size": 4, "gradient_accumulation_steps": 2},
+        {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}},
+        {"dataloader_num_workers": 0, "eval_strategy": "steps", "eval_steps": 2},
+    ],
+    ids=["accumulation", "checkpointing", "evaluation"],
+)
+def test_what_does_not_change_the_mathematics_does_not_change_the_search(
+    changes: dict[str, Any], make_model, task, parts, tmp_path: Path
+) -> None:
+    found = []
+    for number, given in enumerate(({}, changes)):
+        model = make_model(SkipConfig(block_adapter="lora"))
+        settings = SEARCH.replace(max_steps=2, reward_batch_size=8)
+        trainer, callback = trainer_of(
+            model, task, parts, tmp_path / str(number), search=settings, **{"max_steps": 4, **given}
+        )
+        trainer.train()
+        found.append((callback.plan, trained_state(model)))
+    (plan, whole), (other, changed) = found
+    assert plan.skipped == other.skipped
+    assert plan.report.rounds[0].candidates == other.report.rounds[0].candidates
+    for name, value in whole.items():
+        torch.testing.assert_close(changed[name], value, rtol=1e-3, atol=1e-5)
+
+
+def test_half_precision(make_model, task, parts, tmp_path: Path) -> None:
+    model = make_model(SkipConfig())
+    trainer, callback = trainer_of(model, task, parts, tmp_path, bf16=True, use_cpu=True, max_steps=6)
+    trainer.train()
+    assert len(callback.plan.skipped) == 2
+    assert {value.dtype for value in trained_state(model).values()} == {torch.float32}
+
+
+class Watched(TrainerCallback):
+    """What is skipped at every evaluation, and which step was the best so far."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.skipped, self.best = model, {}, {}
+
+    def on_evaluate(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.skipped[state.global_step] = skipped_blocks(self.model)
+        self.best[state.global_step] = state.best_global_step
+
+
+def test_the_best_checkpoint_is_one_of_the_plan(make_model, task, parts, tmp_path: Path) -> None:
+    model = make_model(SkipConfig())
+    watched = Watched(model)
+    trainer, callback = trainer_of(
+        model,
+        task,
+        parts,
+        tmp_path,
+        callbacks=[watched],
+        eval_strategy="steps",
+        eval_steps=2,
+        load_best_model_at_end=True,
+        metric_for_best_model="loss",
+    )
+    trainer.train()
+    plan = callback.plan.skipped
+    assert watched.skipped == {2: (), 4: (), 6: plan, 8: plan, 10: plan, 12: plan}
+    assert trainer.state.best_global_step >= 6
+    assert skipped_blocks(model) == plan
+
+
+class Rows(Dataset):
+    """Rows of a user's own: dictionaries, whose collator makes more than the model takes."""
+
+    def __init__(self, records: Any) -> None:
+        self.records, self.epochs = records, []
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, row: int) -> dict[str, Any]:
+        return {"record": self.records[row], "weight": 1.0}
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epochs.append(epoch)
+
+
+class WeightedTrainer(Trainer):
+    def compute_loss(self, model: Any, inputs: Any, return_outputs: bool = False, **kwargs: Any) -> Any:
+        weights = inputs.pop("weights")
+        outputs = model(**inputs)
+        loss = outputs.loss * weights.mean()
+        return (loss, outputs) if return_outputs else loss
+
+
+def test_a_dataset_and_a_collator_of_ones_own(make_model, task, parts, tmp_path: Path) -> None:
+    def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        return {
+            **task.collate([row["record"] for row in rows]),
+            "weights": torch.tensor([row["weight"] for row in rows]),
+        }
+
+    model, held_out = make_model(SkipConfig()), Rows(parts[1])
+    callback = SkipSearch(Budget(macs=-0.2), "plan", SEARCH.replace(strategy="leave_one_out"))
+    trainer = WeightedTrainer(
+        model,
+        arguments(tmp_path, save_strategy="no"),
+        data_collator=collate,
+        train_dataset=Rows(parts[0]),
+        eval_dataset={"plan": held_out, "validation": Rows(parts[1])},
+        callbacks=[callback],
+    )
+    trainer.train()
+    assert callback.plan.skipped
+    assert held_out.epochs
+    folder = export(model, tmp_path / "slim", callback.plan, task)
+    assert load(folder).manifest.plan.skipped == callback.plan.skipped
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"held_out": None}, "held_out: no dataset given"),
+        ({"held_out": "validation"}, "held_out: 'validation': no such"),
+        ({"held_out": []}, "held_out: the dataset is empty"),
+        ({"held_out": iter([1])}, "has no rows by number"),
+        ({"budget": Budget(macs=-0.99)}, "cannot be met"),
+        ({"search": SearchConfig(max_steps=12)}, "the search takes 12 steps and the training has 12"),
+        ({"restore_callback_states_from_checkpoint": True}, "restore_callback_states_from_checkpoint"),
+        ({"label_names": ["answers"]}, "set label_names"),
+    ],
+)
+def test_mistakes_are_told_before_a_step_is_taken(
+    changes: dict[str, Any], said: str, make_model, task, parts, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError, match=re.escape(said)):
+        trainer_of(make_model(SkipConfig()), task, parts, tmp_path, **changes)[0].train()
+
+
+def test_other_settings_do_not_go_on(make_model, task, parts, tmp_path: Path) -> None:
+    trainer_of(make_model(SkipConfig()), task, parts, tmp_path, max_steps=6)[0].train()
+    for changes in ({"budget": Budget(num_skip=1)}, {"search": SEARCH.replace(batches=2)}):
+        with pytest.raises(InputError, match="they cannot change when it goes on"):
+            trainer_of(make_model(SkipConfig()), task, parts, tmp_path, **changes)[0].train(resume_from_checkpoint=True)
+
+
+@pytest.mark.parametrize("strategy", ["even", "random"])
+def test_strategies_without_training_fix_the_plan_at_once(
+    strategy: str, make_model, task, parts, tmp_path: Path
+) -> None:
+    model = make_model(SkipConfig())
+    settings = SearchConfig(strategy=strategy)
+    trainer, callback = trainer_of(model, task, parts, tmp_path, search=settings, max_steps=1, save_strategy="no")
+    trainer.train()
+    assert callback.plan.strategy == strategy
+    assert len(skipped_blocks(model)) == 2
+
+
+def test_outside_a_trainer(task) -> None:
+    with pytest.raises(RunError, match="not called by a Trainer"):
+        SkipSearch(TWO).on_train_begin(None, TrainerState(), None)
+    with pytest.raises(InputError, match="budget"):
+        SkipSearch(0.25)

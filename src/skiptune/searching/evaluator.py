@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 from torch import Tensor, nn
 
-from ..core.distributed import alike, processes, share_out
+from ..core.distributed import add_up, alike, processes, share_out
 from ..core.errors import RunError
 from ..core.seeding import preserved_random_state
 from ..inserting.selection import blocks_of, choose
@@ -24,7 +24,8 @@ from .prefix_sharing import evaluate_each
 class Evaluator:
     """Compares subnetworks on held-out batches, in evaluation mode, and counts the cost.
 
-    Several processes share the subnetworks of a batch; all get every loss. Global generators are left as they were.
+    Several processes share the subnetworks of a batch, or its rows; all get every loss. Global generators are left as
+    they were.
 
     Args:
         held_out: whose model's subnetworks are compared; a candidate counts its skippable blocks from 0.
@@ -56,31 +57,44 @@ class Evaluator:
         return [self.names[block] for block in candidate]
 
     def losses(self, candidates: Sequence[Candidate], number: int) -> list[float]:
-        """The loss of every candidate on held-out batch ``number``; bit for bit those of evaluating each by itself.
+        """The loss of every candidate on held-out batch ``number``. In one process these are bit for bit the losses of
+        evaluating each by itself.
 
         Raises:
             RunError: a loss is not finite.
         """
 
-        def evaluate(part: Sequence[Candidate]) -> list[float]:
-            sets, found = [self.named(candidate) for candidate in part], [0.0] * len(part)
-            for share, piece in self.pieces(number):
-                for row, loss in evaluate_each(self.model, sets, partial(self.held_out.loss, piece), self.block_runs):
-                    found[row] += share * loss
-            return found
-
-        order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
-        groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
         with self.evaluating():
-            parts = share_out([[candidates[row] for row in rows] for rows in groups], evaluate)
-        losses = [0.0] * len(candidates)
-        for rows, part in zip(groups, parts, strict=True):
-            for row, loss in zip(rows, part, strict=True):
-                losses[row] = loss
+            losses = self._together(candidates, number) if self.held_out.together else self._shared(candidates, number)
         self.add(len(candidates))
         if not np.isfinite(losses).all():
             raise alike(RunError(f"a validation loss is not finite ({losses}); lower the learning rate"))
         return losses
+
+    def _shared(self, candidates: Sequence[Candidate], number: int) -> list[float]:
+        """Each process evaluates some of the candidates, on the whole batch."""
+        order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
+        groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
+        parts = share_out(
+            [[candidates[row] for row in rows] for rows in groups],
+            lambda part: self._losses(part, self.pieces(number)),
+        )
+        losses = [0.0] * len(candidates)
+        for rows, part in zip(groups, parts, strict=True):
+            for row, loss in zip(rows, part, strict=True):
+                losses[row] = loss
+        return losses
+
+    def _together(self, candidates: Sequence[Candidate], number: int) -> list[float]:
+        """Each process evaluates all candidates, on a part of the batch."""
+        return add_up(self._losses(candidates, self.held_out.own_pieces(number, self.batch_size)))
+
+    def _losses(self, candidates: Sequence[Candidate], pieces: Iterable[tuple[float, Batch]]) -> list[float]:
+        sets, found = [self.named(candidate) for candidate in candidates], [0.0] * len(candidates)
+        for share, piece in pieces:
+            for row, loss in evaluate_each(self.model, sets, partial(self.held_out.loss, piece), self.block_runs):
+                found[row] += share * loss
+        return found
 
     def forward(self, piece: Batch) -> float:
         """Run the model as it stands on a piece of a batch, without gradient; returns the loss."""

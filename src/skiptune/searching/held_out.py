@@ -13,13 +13,14 @@ from accelerate.utils import send_to_device
 from torch import Tensor, nn
 from transformers import Trainer
 
-from ..core.distributed import alike
+from ..core.distributed import alike, processes, rank
 from ..core.errors import InputError
 from ..core.seeding import preserved_random_state
 from ..experiment import Experiment
 from ..training.dataset import RecordDataset
 from ..training.fit import make_trainer
 from ..training.schedule import Stretch
+from ..training.trainer import SkipTrainer
 
 #: A batch as a data collator makes it: a mapping, whose values are tensors for the most part.
 Batch: TypeAlias = Mapping[str, Any]
@@ -80,6 +81,20 @@ class HeldOut:
         Each comes with its share of the rows: a mean over the batch is the sum of the pieces' means times these.
         """
         return self._pieces(self._rows(number, batch_size))
+
+    @property
+    def together(self) -> bool:
+        """Whether all processes must compute their losses at the same time: a Trainer's may wait for those of the
+        others. Our own does not."""
+        return processes() > 1 and not isinstance(self.trainer, SkipTrainer)
+
+    def own_pieces(self, number: int, batch_size: int) -> Iterator[tuple[float, Batch]]:
+        """The pieces of batch ``number`` that this process takes; those of all processes have shares that sum up to 1,
+        and as many pieces each. A remainder of rows is left out; of fewer rows than processes, each takes all."""
+        rows, several = self._rows(number, batch_size), processes()
+        even = len(rows) // several * several
+        own = rows[:even][rank() :: several] or rows
+        return ((share / several, piece) for share, piece in self._pieces(own))
 
     def first(self, count: int) -> Iterator[tuple[float, Batch]]:
         """The first ``count`` rows, in such pieces."""

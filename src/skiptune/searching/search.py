@@ -30,6 +30,7 @@ from ..training.trained_state import load_trained, trained_state
 from .budget import timed_once
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .saved_search import SavedSearch
 from .search_schedule import held_out_batch, schedule
 from .skip_search import SkipSearch
 from .strategies import STRATEGIES, Strategy
@@ -88,7 +89,7 @@ class ExperimentSearch(SkipSearch):
         super().__init__(experiment.needed_budget, held_out, experiment.search, stop=True)
         self.prepared, self.whole = strategy, length
 
-    def _make_strategy(self, held_out: HeldOut, seed: int, before: dict[str, Any] | None) -> Strategy:
+    def _make_strategy(self, held_out: HeldOut, seed: int, saved: SavedSearch | None) -> Strategy:
         return self.prepared
 
     def _length(self, args: TrainingArguments, state: TrainerState, train_dataloader: Any) -> TrainingLength:

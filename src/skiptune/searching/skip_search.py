@@ -18,13 +18,13 @@ from ..core.distributed import alike, on_main, processes
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
-from ..plan import Comparisons, Plan, Round
+from ..plan import Plan, Round
 from .budget import feasible_sets_of
 from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
-from .feasible_sets import FeasibleSets
 from .found_plan import begun_report, found_plan, logged_losses
 from .held_out import HeldOut
+from .saved_search import SavedSearch
 from .search_schedule import Schedule, held_out_batch, schedule
 from .strategies import STRATEGIES, Strategy
 from .training_length import TrainingLength
@@ -101,21 +101,25 @@ class SkipSearch(TrainerCallback, ExportableState):
 
     def state(self) -> dict[str, Any]:
         """The state that a resume needs, as JSON values; nothing before the training begins."""
-        if not self._begun:
-            return {"args": {}, "attributes": {}}
-        attributes = {
-            "settings": self._settings(),
-            "strategy": self.strategy.state(),
-            "allowance": [list(self.strategy.feasible.savings), self.strategy.feasible.target],
-            "account": self.evaluator.comparisons.to_dict(),
-            "draws": self.draws,
-            "rounds": [entry.to_dict() for entry in self.rounds],
-            "batch_size": self.evaluator.batch_size,
-            "micro_batches": self.micro_batches,
-            "seconds": self._spent(),
-            "plan": None if self.plan is None else self.plan.to_dict(),
-        }
-        return {"args": {}, "attributes": attributes}
+        saved = {} if not self._begun else self._saved().to_dict()
+        return {"args": {}, "attributes": saved}
+
+    def _saved(self) -> SavedSearch:
+        feasible = self.strategy.feasible
+        return SavedSearch(
+            budget=self.budget,
+            search=self.search,
+            savings=feasible.savings,
+            target=feasible.target,
+            strategy=self.strategy.state(),
+            comparisons=self.evaluator.comparisons,
+            rounds=tuple(self.rounds),
+            draws=self.draws,
+            batch_size=self.evaluator.batch_size,
+            micro_batches=self.micro_batches,
+            seconds=self._spent(),
+            plan=None if self.plan is None else self.plan.to_dict(),
+        )
 
     def on_init_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if args.restore_callback_states_from_checkpoint:
@@ -129,36 +133,26 @@ class SkipSearch(TrainerCallback, ExportableState):
     ) -> None:
         trainer = calling_trainer()
         _refuse_sharded(trainer)
-        saved = state.stateful_callbacks.get(type(self).__name__) if state.global_step else None
-        before: dict[str, Any] | None = (saved.get("attributes") or None) if isinstance(saved, dict) else None
-        if state.global_step and before is None:
-            raise alike(
-                InputError(
-                    f"this training has taken {state.global_step} steps without SkipSearch, which searches in the "
-                    "first ones; start it over"
-                )
-            )
-        self._begin(trainer, state, kwargs.get("train_dataloader"), before)
-        if before is not None:
-            self._restore(before)
+        saved = SavedSearch.of(state, type(self).__name__, self.budget, self.search)
+        self._begin(trainer, state, kwargs.get("train_dataloader"), saved)
+        if saved is not None:
+            self._restore(saved)
         elif not self.strategy.trains or self.strategy.feasible.number == 0:
             self._fix(state)
         if self.plan is not None:
             choose(self.evaluator.model, self.plan.skipped)
             control.should_training_stop = self.stop
 
-    def _begin(
-        self, trainer: Trainer, state: TrainerState, train_dataloader: Any, before: dict[str, Any] | None
-    ) -> None:
-        """Make strategy, evaluator and schedule; nothing is known of the search but what was saved ``before``."""
+    def _begin(self, trainer: Trainer, state: TrainerState, train_dataloader: Any, saved: SavedSearch | None) -> None:
+        """Make strategy, evaluator and schedule."""
         seed = trainer.args.seed if self.seed is None else self.seed
         self.plan, self.rounds, self.draws = None, [], 0
         self.micro_batches = trainer.args.gradient_accumulation_steps
         self._started, self._seconds = time.perf_counter(), 0.0
         held_out = HeldOut(trainer, self.held_out, seed)
-        self.strategy = self._make_strategy(held_out, seed, before)
+        self.strategy = self._make_strategy(held_out, seed, saved)
         length = self._length(trainer.args, state, train_dataloader)
-        batch_size = held_out_batch(self.search, length) if before is None else before["batch_size"]
+        batch_size = held_out_batch(self.search, length) if saved is None else saved.batch_size
         self.evaluator = Evaluator(held_out, batch_size)
         self.times = schedule(self.search, length, self.evaluator.batch_size)
         self._begun = True
@@ -174,41 +168,29 @@ class SkipSearch(TrainerCallback, ExportableState):
         """The length of the training of which the search is a part."""
         return TrainingLength.of_trainer(args, state, train_dataloader)
 
-    def _make_strategy(self, held_out: HeldOut, seed: int, before: dict[str, Any] | None) -> Strategy:
+    def _make_strategy(self, held_out: HeldOut, seed: int, saved: SavedSearch | None) -> Strategy:
         """The strategy for the budget; a resumed search has what was counted or timed when it began."""
-        model = held_out.model
-        if before is not None:
-            savings, target = before["allowance"]
-            feasible = FeasibleSets(tuple(savings), target)
-        else:
-            inputs = self.inputs or held_out.typical()
-            feasible = on_main(lambda: feasible_sets_of(model, self.budget, inputs))
+        model, inputs = held_out.model, self.inputs
+        feasible = (
+            on_main(lambda: feasible_sets_of(model, self.budget, inputs or held_out.typical()))
+            if saved is None
+            else saved.feasible
+        )
         strategy = STRATEGIES[self.search.strategy](feasible, self.search, seed, tuple(blocks_of(model)))
         if feasible.number != 0:
             strategy.check()
         return strategy
 
-    def _settings(self) -> dict[str, Any]:
-        return {"budget": self.budget.to_dict(), "search": self.search.to_dict()}
-
-    def _restore(self, saved: dict[str, Any]) -> None:
-        if saved["settings"] != self._settings():
+    def _restore(self, saved: SavedSearch) -> None:
+        self.strategy.restore(saved.strategy)
+        self.evaluator.comparisons, self.rounds = saved.comparisons, list(saved.rounds)
+        self.draws, self._seconds, self.plan = saved.draws, saved.seconds, saved.fixed
+        if self.search.draw == "micro_batch" and saved.micro_batches != self.micro_batches:
             raise alike(
                 InputError(
-                    f"this search began with {saved['settings']}; its budget and settings cannot change when it goes on"
-                )
-            )
-        self.strategy.restore(saved["strategy"])
-        self.evaluator.comparisons = Comparisons.from_dict(saved["account"])
-        self.draws, self._seconds = saved["draws"], saved["seconds"]
-        self.rounds = [Round.from_dict(entry) for entry in saved["rounds"]]
-        self.plan = None if saved["plan"] is None else Plan.from_dict(saved["plan"])
-        before = saved["micro_batches"]
-        if self.search.draw == "micro_batch" and before != self.micro_batches:
-            raise alike(
-                InputError(
-                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with {before} "
-                    "micro-batches a step, each of which draws a subnetwork (search.draw); set it to that again"
+                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with "
+                    f"{saved.micro_batches} micro-batches a step, each of which draws a subnetwork (search.draw); set "
+                    "it to that again"
                 )
             )
 
