@@ -21,8 +21,8 @@ class Experiment:
     Attributes:
         task: the task.
         train: training records, or rows that :func:`skiptune.records` takes.
-        valid: held-out records that the search compares subnetworks on; they share no image with ``train``. A training
-            without a search needs none.
+        valid: held-out records that the search compares subnetworks on, and that a training measures with
+            ``eval_steps``; they share no image with ``train``. Without either none are needed.
         budget: how much to skip; only a search needs one.
         search: settings of the search.
         training: optimisation settings of search and training together; their seed also seeds the search.

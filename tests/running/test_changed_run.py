@@ -117,6 +117,7 @@ def test_a_longer_training_replaces_the_results_when_it_is_done(
     assert (both.steps, [entry.step for entry in both.evaluations]) == (log.steps + 2, [log.steps + 1, log.steps + 2])
     assert both.history[: len(log.history)] == log.history
     assert results.recipe.train["max_steps"] == 8
+    assert (results.history.evaluations, results.history.best_step) == (both.evaluations, both.best_step)
     assert not any((longer.folder / name).exists() for name in ("longer", "checkpoints/longer-8"))
     with pytest.raises(InputError, match=r"6 steps are fewer than the 8 of the run"):
         run().check()
@@ -160,11 +161,12 @@ def test_a_method_is_added(run: Callable[..., Run]) -> None:
         ("data.validation_share=0.3", "data.validation_share"),
         ("train.load_best=true", "train.eval_steps, train.load_best"),
         ("start=pretrained", "start"),
+        ("train.epochs=3 train.load_best=true", "train.eval_steps, train.load_best"),  # max_steps stays
     ],
 )
 def test_what_would_need_another_run_is_refused_by_name(change: str, named: str, run: Callable[..., Run]) -> None:
     with pytest.raises(InputError, match=rf"holds a run with another {named};"):
-        run(change, *(["train.eval_steps=2"] if "load_best" in change else [])).check()
+        run(*change.split(), *(["train.eval_steps=2"] if "load_best" in change else [])).check()
 
 
 def test_a_run_that_failed_before_any_work_locks_nothing(

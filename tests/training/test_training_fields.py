@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from types import SimpleNamespace
+from typing import Any, cast, get_args
 
 import pytest
 import torch
 from torch import nn
-from transformers import EarlyStoppingCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, Trainer, TrainerCallback
+from transformers.integrations import TensorBoardCallback
 from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 from transformers.trainer_callback import ExportableState
 from transformers.trainer_utils import SchedulerType
@@ -32,6 +34,7 @@ from skiptune.config import Budget, SearchConfig
 from skiptune.core import trainer_fields
 from skiptune.training.machine import check_machine
 from skiptune.training.optimizer import optimizer_class
+from skiptune.training.reports import keep_reports
 from skiptune.training.schedule import Stretch, make_scheduler
 from skiptune.training.trained_state import trained_state
 from skiptune.training.trainer_arguments import training_arguments
@@ -295,3 +298,13 @@ def test_names_are_those_of_transformers() -> None:
 def test_one_place_to_report_to_or_several() -> None:
     assert TrainConfig(report_to="wandb") == TrainConfig(report_to=("wandb",))
     assert TrainConfig.from_dict({"report_to": "none"}) == TrainConfig()
+
+
+def test_files_of_tensorboard_outlast_the_checkpoints(tmp_path: Path) -> None:
+    """A run removes its checkpoints once it has trained; a folder that the environment names is left."""
+    for before, after in ((None, str(tmp_path / "tensorboard" / "train")), ("logs", "logs")):
+        callback = object.__new__(TensorBoardCallback)  # needs the library to be made
+        callback.logging_dir = before
+        trainer = SimpleNamespace(callback_handler=SimpleNamespace(callbacks=[callback]))
+        keep_reports(cast(Trainer, trainer), tmp_path / "train")
+        assert callback.logging_dir == after

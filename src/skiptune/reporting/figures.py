@@ -16,7 +16,7 @@ def figures(results: Results) -> list[tuple[str, str]]:
         found.append(("Preferences during the search", rounds_plot(plan)))
     if history.search or history.train:
         continued = results.recipe is not None and results.recipe.start == "search"
-        found.append(("Loss during search and training", losses_plot(history.search, history.train, continued)))
+        found.append(("Loss during search and training", losses_plot(history, continued)))
     if results.latency is not None and results.latency.batches:
         found.append(("Latency, with 10% to 90% of the runs", latency_plot(results.latency)))
     return found

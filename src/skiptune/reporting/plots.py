@@ -16,9 +16,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ..core.formatting import milliseconds
 from ..core.measurements import Latency, Timing
-from ..plan import LoggedLoss
 from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
-from .result_sections import ChosenPlan
+from .result_sections import ChosenPlan, History
 from .wording import MODELS
 
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
@@ -74,29 +73,30 @@ def rounds_plot(plan: ChosenPlan) -> str:
         return _image(figure)
 
 
-def losses_plot(search: Sequence[LoggedLoss], train: Sequence[LoggedLoss], continued: bool) -> str:
-    """Logged training losses by step; the scale is logarithmic when they fall a long way.
+def losses_plot(logged: History, continued: bool) -> str:
+    """Losses of training and validation by step; the scale is logarithmic when they fall a long way.
 
     Args:
-        search: of the search.
-        train: of the training with the plan, whose steps are counted from 1 on.
+        logged: of the search, and of the training with the plan, whose steps are counted from 1 on.
         continued: whether the training goes on where the search ended. It is one line then, with a mark where the plan
             was fixed; else there are two lines, as there were two trainings.
     """
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
-        fixed = search[-1].step if continued and search else 0
-        after = [entry.replace(step=entry.step + fixed) for entry in train]
-        lines = {"training": [*search, *after]} if fixed else {"search": [*search], "training": after}
-        for name, history in lines.items():
-            steps, losses = [entry.step for entry in history], [entry.loss for entry in history]
-            dash, color = ("--", PURPLE) if name == "search" else ("-", INK)
-            marker = "o" if len(steps) == 1 else None
+        search = [(entry.step, entry.loss) for entry in logged.search]
+        fixed = search[-1][0] if continued and search else 0
+        after = [(entry.step + fixed, entry.loss) for entry in logged.train]
+        lines = {"training": [*search, *after]} if fixed else {"search": search, "training": after}
+        lines["validation"] = [(entry.step + fixed, entry.loss) for entry in logged.evaluations]
+        for name, points in lines.items():
+            steps, losses = [step for step, _ in points], [loss for _, loss in points]
+            dash, color = {"search": ("--", PURPLE), "training": ("-", INK), "validation": ("-", BLUE)}[name]
+            marker = "o" if len(steps) == 1 or name == "validation" else None
             if steps:
                 axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
         if fixed:
             axes.axvline(fixed, color=VERMILLION, linestyle=":", linewidth=1.4, label="the plan is fixed")
-        every = [entry.loss for history in lines.values() for entry in history]
+        every = [loss for points in lines.values() for _, loss in points]
         if min(every) > 0 and max(every) <= 5 * min(every):
             axes.set_ylim(0, 1.1 * max(every))
         elif min(every) > 0:

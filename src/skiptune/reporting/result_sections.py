@@ -11,6 +11,7 @@ from ..core.measurements import MeasuredParts
 from ..core.validated import Number, Pair, Several, Validated
 from ..core.validation import Problems
 from ..plan import Comparisons, LoggedLoss, Round
+from ..training.training_log import LoggedEvaluation
 
 
 def _text(value: object) -> str:
@@ -186,10 +187,19 @@ class Records(Validated):
 
 
 class History(Validated):
-    """Logged losses of search and training."""
+    """What was logged of search and training.
+
+    Attributes:
+        search: training losses of the search.
+        train: those of the training with the plan.
+        evaluations: of that training, on the validation records.
+        best_step: the step of the training whose weights it ended with, if not the last.
+    """
 
     search: Several[LoggedLoss] = ()
     train: Several[LoggedLoss] = ()
+    evaluations: Several[LoggedEvaluation] = ()
+    best_step: int | None = None
 
 
 class AdapterStart(Validated):

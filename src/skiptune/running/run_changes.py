@@ -85,10 +85,14 @@ def refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:
     """
     names = changed_fields(found, wanted)
     longer = bool(names & _LONGER) and (folder / "plan.json").is_file()
-    refused = sorted(name for name in names if not _may_change(name, longer))
-    if refused:
+    _refuse(folder, [name for name in names if not _may_change(name, longer)])
+
+
+def _refuse(folder: Path, names: Iterable[str]) -> None:
+    """Raise the error for fields, if there are any, that may not change."""
+    if found := sorted(names):
         raise InputError(
-            f"output: {folder} holds a run with another {', '.join(refused)}; "
+            f"output: {folder} holds a run with another {', '.join(found)}; "
             "name another output, or remove that directory"
         )
 
@@ -109,19 +113,20 @@ def settle(folder: Path, wanted: Recipe, found: Recipe, rows: int) -> RunChanges
         rows: training records.
 
     Raises:
-        InputError: the training would be shorter than it was.
+        InputError: the training would be shorter than it was, or as long with other evaluations.
     """
     names = {name for name in changed_fields(found, wanted) if _may_change(name, longer=True)}
-    before = whole_steps(found.train, rows)
+    length = {"epochs": found.train.epochs, "max_steps": found.train.max_steps}
     after = whole_steps(wanted.train, rows)
+    before = whole_steps(wanted.train.replace(**length), rows)  # the batch may be split up another way now
     if names & _LONGER and after < before:
         raise InputError(
             f"train.epochs: {after} steps are fewer than the {before} of the run in {folder}; "
             "take as many or more, or name another output"
         )
-    waiting = {name for name in names if _waits(folder, name)}
     if after == before:
-        waiting -= _LONGER | _WITH_LONGER
+        _refuse(folder, names & _WITH_LONGER)
+    waiting = {name for name in names if _waits(folder, name) and (name not in _LONGER or after > before)}
     keep_changes(folder, wanted, found, names - waiting - {"output"})  # a run may be moved
     return RunChanges(frozenset(waiting), before)
 

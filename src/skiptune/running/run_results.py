@@ -15,7 +15,7 @@ from ..core.validated import Validated
 from ..costs.cost_table import cost_table
 from ..data.parts import Data
 from ..exporting.measures import Measures
-from ..plan import LoggedLoss, Plan
+from ..plan import Plan
 from ..reporting.result_sections import (
     AdapterStart,
     Baseline,
@@ -78,7 +78,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         parameters=Parameters.from_dict(parameters),
         bytes=Bytes(slim=sum(file.stat().st_size for file in (folder / "slim").iterdir())),
         latency=steps.latency,
-        history=History(search=() if plan.report is None else plan.report.history, train=_history(folder)),
+        history=_history(plan, folder),
         records=_records(data, len(damaged.problems()) if damaged else 0),
         answers=len(task.settings().get("answers", ())) or None,
         seconds={"search": None if plan.report is None else plan.report.seconds, **step_seconds(folder)},
@@ -108,9 +108,14 @@ def _chosen(plan: Plan) -> ChosenPlan:
     return found if report.certainty is None else found.replace(**dict(report.certainty))
 
 
-def _history(folder: Path) -> tuple[LoggedLoss, ...]:
-    """Losses of the training with the plan."""
-    return load_log(folder, "train").history if "train" in logs(folder) else ()
+def _history(plan: Plan, folder: Path) -> History:
+    """What was logged of the search and of the training with the plan."""
+    found = History(search=() if plan.report is None else plan.report.history, train=())
+    if "train" not in logs(folder):
+        return found
+    log = load_log(folder, "train")
+    found = found.replace(train=log.history)
+    return found.replace(evaluations=log.evaluations, best_step=log.best_step) if log.evaluations else found
 
 
 def step_seconds(folder: Path) -> dict[str, float]:
