@@ -328,3 +328,50 @@ def test_outside_a_trainer(task) -> None:
         SkipSearch(TWO).on_train_begin(None, TrainerState(), None)
     with pytest.raises(InputError, match="budget"):
         SkipSearch(0.25)
+
+
+class SftLoop(Trainer):
+    """What TRL's ``SFTTrainer`` does otherwise than its parent: rows prepared when it is made, columns of its own, a
+    loss that changes its inputs, wants outputs and keeps measures by mode, which ``log`` reports and forgets."""
+
+    def __init__(self, *args: Any, train_dataset: Any, eval_dataset: Any, **kwargs: Any) -> None:
+        prepared = {name: Rows(rows) for name, rows in eval_dataset.items()}
+        super().__init__(*args, train_dataset=Rows(train_dataset), eval_dataset=prepared, **kwargs)
+        self.measures: dict[str, list[float]] = {"train": [], "eval": []}
+
+    def _set_signature_columns_if_needed(self) -> None:
+        self._signature_columns = ["record", "weight"]
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        inputs.pop("weights")
+        loss, outputs = super().compute_loss(model, inputs, return_outputs=True, num_items_in_batch=num_items_in_batch)
+        right = outputs.logits.argmax(-1) == inputs["labels"].argmax(-1)
+        self.measures["train" if self.model.training else "eval"].append(float(right.float().mean()))
+        return (loss, outputs) if return_outputs else loss
+
+    def log(self, logs: dict[str, float], *args: Any, **kwargs: Any) -> None:
+        mode = "train" if self.model.training else "eval"
+        super().log({**logs, "accuracy": sum(self.measures[mode]) / max(1, len(self.measures[mode]))}, *args, **kwargs)
+        self.measures[mode].clear()
+
+
+def test_the_loop_of_a_supervised_fine_tuning_trainer(make_model, task, parts, tmp_path: Path) -> None:
+    def collate(rows: list[dict[str, Any]]) -> dict[str, Any]:
+        weights = torch.ones(len(rows))
+        return {**task.collate([row["record"] for row in rows]), "weights": weights}
+
+    callback = SkipSearch(TWO, "held_out", SEARCH)
+    trainer = SftLoop(
+        make_model(SkipConfig(block_adapter="lora")),
+        arguments(tmp_path, remove_unused_columns=True, save_strategy="no", max_steps=6, gradient_accumulation_steps=2),
+        train_dataset=list(parts[0]),
+        eval_dataset={"held_out": list(parts[1])},
+        data_collator=collate,
+        callbacks=[callback],
+    )
+    trainer.train()
+    assert len(callback.plan.skipped) == 2
+    assert callback.plan.steps == 5
+    assert all(0 <= entry["accuracy"] <= 1 for entry in trainer.state.log_history if "loss" in entry)
