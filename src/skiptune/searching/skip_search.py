@@ -46,6 +46,8 @@ class SkipSearch(TrainerCallback, ExportableState):
     Until the plan is fixed, an evaluation by the Trainer measures the plan as it would be now (nothing skipped, before
     the first comparison); the best checkpoint and early stopping begin with the plan.
 
+    Every ``trainer.train()`` that does not resume searches anew.
+
     Departures from the paper: the search is the first part of the training, which goes on with what the adapters have
     learnt; a new subnetwork is drawn for every optimizer step, unless ``search.draw`` says ``micro_batch``.
 
