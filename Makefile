@@ -52,6 +52,7 @@ benchmarks: install
 	$(BIN)/python benchmarks/search_quality.py
 	$(BIN)/python benchmarks/question_only.py
 	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/first_hour.py
 	$(BIN)/skiptune run easy-vqa-demo
 	$(BIN)/python benchmarks/onnx_accuracy.py
 

@@ -27,7 +27,7 @@ from skiptune.running.packaged_recipes import packaged_recipes
 #: A command that starts with one of these takes minutes.
 SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")
 #: Short commands that are run; the others of up to three words stand in sentences and leave out what they need.
-WHOLE = ("skiptune models", "skiptune --version", "skiptune report runs/kitchen")
+WHOLE = ("skiptune init my-questions", "skiptune models", "skiptune --version", "skiptune report runs/kitchen")
 #: Something that the reader has and we do not: a name in capitals, or a checkpoint.
 PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|\.ckpt|user/name|…")
 
@@ -65,6 +65,10 @@ def reader(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("train", "test"):
         shutil.copy(data_folder / f"{name}.jsonl", folder / f"{name}.jsonl")
     shutil.copy(data_folder / "test.jsonl", folder / "questions.jsonl")
+    shutil.copytree(data_folder / "images", folder / "my-questions" / "pictures")
+    shutil.copy(data_folder / "train.jsonl", folder / "my-questions" / "questions.jsonl")
+    draw_square(folder / "my-questions" / "pictures" / "kitchen.jpg", 22)
+    shutil.copy(recipe, folder / "recipe.yaml")
     draw_square(folder / "picture.png", 21)
     draw_square(folder / "photos" / "kitchen.jpg", 22)
     return folder
@@ -83,6 +87,8 @@ def test_commands_in_the_text_of_tutorials(line: str) -> None:
 
 @pytest.mark.parametrize("line", every("skiptune ", [page for page in PAGES if page not in TUTORIALS]))
 def test_commands(line: str, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if line.startswith("skiptune init"):
+        (reader / "recipe.yaml").unlink(missing_ok=True)
     if PLACEHOLDER.search(line):
         parse(line)
     elif line.startswith("skiptune bench"):  # models of full size

@@ -15,6 +15,7 @@ from torch import nn
 
 from ..core.errors import InputError, RunError
 from ..core.process import versions
+from ..core.progress import busy, track
 from ..core.validation import Problems
 from ..costs.example_inputs import Inputs, example_inputs
 from ..costs.latency import take_turns
@@ -44,7 +45,8 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResu
     specs = _named(models)
     with _threads(config.threads):
         builder = Builder(config.labels, DTYPES[config.dtype], config.device)
-        built = {name: builder.build(spec) for name, spec in specs.items()}
+        with busy("loading"):
+            built = {name: builder.build(spec) for name, spec in specs.items()}
         settings = _settings(config, next(iter(built.values())))
         with ShapesOnly():
             macs = {name: count_macs(model, _inputs(name, model, settings, 1)) for name, model in built.items()}
@@ -52,7 +54,8 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResu
             builder.prepare(spec, built[name])
         rows = [row for batch in config.batch_sizes for row in _rows(specs, built, macs, settings, batch)]
     del built, builder  # room for those that are measured alone
-    alone = [measure_alone(spec.text, settings).replace(model=name) for name, spec in specs.items() if config.memory]
+    by_itself = track(list(specs.items()), "memory") if config.memory else ()
+    alone = [measure_alone(spec.text, settings).replace(model=name) for name, spec in by_itself]
     warnings = tuple(unsafe(rows))
     return BenchResult(rows=tuple(rows), models=tuple(alone), warnings=warnings, settings=settings, versions=versions())
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from ..core.progress import busy, console, without_bars
 from ..inserting.parameter_groups import unfreeze
 from ..methods.registry import METHODS
 from ..running.run import Run
@@ -32,11 +33,13 @@ class Estimate:
 
     def __init__(self, run: Run, threads: int) -> None:
         self.run = run
+        console.print("estimating how long the trainings take, by a few steps")
         before = torch.get_num_threads()
         torch.set_num_threads(threads)
         try:
             self.steps = TrainingLength.of(run.recipe.train, len(run.data.train)).steps
-            self.step, self.whole_step, self.evaluation = self._measure()
+            with busy("estimating"), without_bars():
+                self.step, self.whole_step, self.evaluation = self._measure()
         finally:
             torch.set_num_threads(before)
 

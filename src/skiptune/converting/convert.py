@@ -19,6 +19,7 @@ from ..config import SkipConfig
 from ..core.errors import InputError
 from ..core.files import write_atomically
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
+from ..core.progress import busy
 from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
@@ -66,6 +67,7 @@ class Supplement:
     skip: str | None = None
 
 
+@busy("converting")
 def convert(
     checkpoint: str | Path, output: str | Path, task: str | None = None, given: Supplement | None = None
 ) -> Conversion:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.progress import busy
 from .data_config import EMBEDDED_SET, PARTS, DataConfig
 from .readers.arrow import released_vocabulary
 from .readers.collecting import RowChecks
@@ -60,6 +61,7 @@ class Data:
         return list(self.held_out)[-1]
 
 
+@busy("reading")
 def read_parts(
     config: DataConfig, seed: int, log: Path | None = None, row_checks: Callable[[], RowChecks] | None = None
 ) -> Data:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.progress import busy
 from ..core.validation import Problems
 from .given_records import Examples, as_records
 from .pictures import Placed, byte_size, digest
@@ -84,6 +85,7 @@ def _units(records: Records) -> np.ndarray:
     return np.asarray(roots[first])
 
 
+@busy("comparing images")
 def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     """Refuse parts that share an image, by path or by content (byte-identical files).
 

@@ -21,6 +21,7 @@ from ..core.errors import InputError
 from ..core.files import file_sha256, write_atomically, write_text
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.process import versions
+from ..core.progress import busy
 from ..families.registry import family_of
 from ..inserting.adapted_class import plain_class
 from ..inserting.frozen_names import frozen_names
@@ -49,6 +50,7 @@ from .tensor_file import write_tensors
 _CARD = "README.md"
 
 
+@busy("exporting")
 def export(
     model: PreTrainedModel,
     directory: str | Path,

@@ -11,6 +11,7 @@ from pydantic import Field
 from ..core.digests import check_recorded, is_recorded, write_recorded_json
 from ..core.errors import InputError
 from ..core.files import file_sha256
+from ..core.progress import busy
 from ..core.text_files import read_json
 from ..core.validated import Validated
 from ..core.validation import Problems
@@ -119,6 +120,7 @@ def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[tuple[
             yield name, "new" if name not in before else "gone" if name not in now else "changed (SHA-256)"
 
 
+@busy("digests")
 def inputs_of(recipe: Recipe, data: Data, task: Task) -> RunInputs:
     """What a run of ``recipe`` is given now."""
     parts = {"train": data.train, **data.held_out}

@@ -9,7 +9,7 @@ from rich.progress import Progress
 from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 from transformers.trainer_callback import PrinterCallback, ProgressCallback
 
-from ..core.progress import make_bar
+from ..core.progress import bars_are_shown, make_bar
 
 
 def silence(trainer: Trainer) -> None:
@@ -32,7 +32,7 @@ class TrainingBar(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
-        if state.is_world_process_zero:
+        if state.is_world_process_zero and bars_are_shown():
             self.bar = make_bar()
             self.bar.start()
             self.task = self.bar.add_task(

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from ..core.distributed import on_main
 from ..core.errors import InputError
+from ..core.progress import busy
 from ..data.record import Record
 from ..inserting.block_hooks import block_hooks, output_stream
 from ..inserting.selection import blocks_of, choose, skipped_blocks
@@ -83,6 +84,7 @@ class Moments:
         return LinearMap(down.T, up, mean_r - up @ (down.T @ mean_u), error)
 
 
+@busy("adapters")
 def fit_skip_adapters(
     model: nn.Module, task: Task, records: Sequence[Record], batches: int = 8, batch_size: int = 32, seed: int = 0
 ) -> dict[str, float]:

@@ -18,7 +18,7 @@ from ...core.extras import require_extra
 from ...core.files import file_sha256, write_atomically
 from ...core.output_folders import behind_links
 from ...core.process import versions
-from ...core.progress import console
+from ...core.progress import busy, console
 from ...families.registry import family_of
 from ...plan import Plan
 from ...tasks.task import Task
@@ -127,8 +127,11 @@ def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool
     large = sum(value.nbytes for value in model.state_dict().values()) > _LARGE
     path, smaller = (folder / ONNX_FILES[backend] for backend in ("onnx", "onnx-int8"))
     console.print(f"exporting {type(model).__name__} to ONNX")
-    trace(model, graph, path, large)
-    found = _compare(path, description, graph.batches, expected)
+    with busy("ONNX") as begin:
+        begin("tracing")
+        trace(model, graph, path, large)
+        begin("comparing with torch")
+        found = _compare(path, description, graph.batches, expected)
     if found.relative_difference > TOLERANCE:
         batches = [batch.to_dict() for batch in found.batches]
         raise RunError(
@@ -137,8 +140,9 @@ def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool
         )
     models = {"onnx": found}
     if int8:
-        quantise(path, smaller, large)
-        models["onnx-int8"] = _compare(smaller, description, graph.batches, expected)
+        with busy("8 bits"):
+            quantise(path, smaller, large)
+            models["onnx-int8"] = _compare(smaller, description, graph.batches, expected)
     description.replace(models=models).write(folder)
 
 
