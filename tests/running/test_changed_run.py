@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,14 @@ from skiptune.training.training_log import TrainingLog
 
 FILES = ("plan.json", "trained.safetensors", "evaluation.json", "latency.json", "slim/slim.safetensors")
 LONGER = "train.max_steps=8"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def less_garbage() -> Iterator[None]:
+    """Every Trainer collects garbage, which takes longer than these trainings do."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +156,6 @@ def test_a_method_is_added(run: Callable[..., Run]) -> None:
     assert set(more.all().baselines) == {"random"}
     assert contents(more.folder) == before
     assert set(read_manifest(more.folder / "slim").extra["baselines"]) == {"random"}
-    assert set(run().all().baselines) == set()
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import gc
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, get_args
@@ -84,6 +85,14 @@ class Trained:
         return model, fit(model, experiment, plan, folder, callbacks=callbacks)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def less_garbage() -> Iterator[None]:
+    """Every Trainer collects garbage, which takes longer than these trainings do."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def train(make_model: Callable[..., Any], task: Vqa, parts: Parts) -> Trained:
     return Trained(make_model, task, parts)
@@ -157,10 +166,14 @@ def test_a_training_goes_on_bit_for_bit(changes: dict[str, Any], train: Trained,
     assert "forward" not in vars(resumed)
 
 
-def test_evaluations_change_nothing_and_are_logged(train: Trained, task: Vqa, parts: Parts, tmp_path: Path) -> None:
-    plain, _ = train()
-    model, log = train(tmp_path / "folder", eval_steps=4)
+def test_what_changes_the_weights_and_what_does_not(train: Trained, task: Vqa, parts: Parts, tmp_path: Path) -> None:
+    plain, first = train()
+    half, other = train(bf16=True)
+    assert not same(plain, half)
+    assert other.history[0].loss == pytest.approx(first.history[0].loss, rel=0.02)
+    model, log = train(tmp_path / "folder", eval_steps=4, gradient_checkpointing=True)
     assert same(plain, model)
+    assert not any(getattr(module, "gradient_checkpointing", False) for module in model.modules())
     assert [entry.step for entry in log.evaluations] == [4, 6]
     measured = evaluate(model, task, parts[1])
     assert log.evaluations[-1].metrics == measured.metrics
@@ -200,23 +213,14 @@ def test_an_early_stop_stays(train: Trained, tmp_path: Path) -> None:
     again, second = train(tmp_path, max_steps=40, **changes)
     assert (second.steps, second.best_step) == (log.steps, log.best_step)
     assert same(model, again)
+    with pytest.raises(KeyboardInterrupt):  # after the first evaluation that was no better
+        train(tmp_path / "killed", [Interrupted(log.steps - 1)], max_steps=40, **changes)
+    resumed, third = train(tmp_path / "killed", max_steps=40, **changes)
+    assert third.evaluations == log.evaluations
+    assert same(model, resumed)
     own, theirs = train(callbacks=[EarlyStoppingCallback(2)], max_steps=40, **{**changes, "early_stopping": None})
     assert theirs.steps == log.steps
     assert same(model, own)
-
-
-def test_gradients_with_and_without_checkpointing(train: Trained) -> None:
-    plain, _ = train()
-    saving, _ = train(gradient_checkpointing=True)
-    assert same(plain, saving)
-    assert not any(getattr(module, "gradient_checkpointing", False) for module in saving.modules())
-
-
-def test_bfloat16_computes_otherwise(train: Trained) -> None:
-    plain, log = train()
-    half, other = train(bf16=True)
-    assert not same(plain, half)
-    assert other.history[0].loss == pytest.approx(log.history[0].loss, rel=0.02)
 
 
 def test_nothing_is_evaluated_while_subnetworks_are_drawn(
@@ -298,6 +302,19 @@ def test_names_are_those_of_transformers() -> None:
 def test_one_place_to_report_to_or_several() -> None:
     assert TrainConfig(report_to="wandb") == TrainConfig(report_to=("wandb",))
     assert TrainConfig.from_dict({"report_to": "none"}) == TrainConfig()
+
+
+@pytest.mark.parametrize(
+    ("callbacks", "said"),
+    [
+        ([EarlyStoppingCallback(2)], "callbacks: EarlyStoppingCallback needs evaluations; set eval_steps"),
+        (["wandb"], "callbacks: 'wandb' is not a TrainerCallback of transformers"),
+        (Counting(), "is not a list of transformers' TrainerCallbacks"),
+    ],
+)
+def test_callbacks_that_are_none(callbacks: Any, said: str, train: Trained) -> None:
+    with pytest.raises(InputError, match=said):
+        train(callbacks=callbacks)
 
 
 def test_files_of_tensorboard_outlast_the_checkpoints(tmp_path: Path) -> None:

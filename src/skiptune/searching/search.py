@@ -22,8 +22,10 @@ from ..inserting.selection import blocks_of, choose
 from ..plan import Plan
 from ..tasks.input_size import input_size
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
+from ..training.callback_states import check_callbacks
 from ..training.dataset import RecordDataset
 from ..training.fit import train_loop
+from ..training.machine import check_machine
 from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
@@ -68,6 +70,8 @@ def search(
         RunError: a loss is not finite.
     """
     expect("search", model=(model, nn.Module), experiment=(experiment, Experiment))
+    check_callbacks(callbacks, experiment.training)
+    check_machine(experiment.training)  # before blocks are timed
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
         parts = (experiment.train, experiment.valid)

@@ -1,11 +1,32 @@
-"""States of callbacks in a checkpoint: restored in place, so that a user's callback stays the object it is."""
+"""A user's callbacks: what they must be, and their states in a checkpoint, which are restored in place, so that a
+callback stays the object it is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transformers import TrainerCallback, TrainerControl, TrainerState
+from transformers import EarlyStoppingCallback, TrainerCallback, TrainerControl, TrainerState
 from transformers.trainer_callback import ExportableState
+
+from ..config import TrainConfig
+from ..core.errors import InputError
+from ..core.shown import shown
+
+
+def check_callbacks(callbacks: object, config: TrainConfig) -> None:
+    """Refuse what is no list of the Trainer's callbacks, and one that waits for evaluations where there are none.
+
+    Raises:
+        InputError: names it.
+    """
+    if not isinstance(callbacks, Sequence):
+        raise InputError(f"callbacks: {shown(callbacks)} is not a list of transformers' TrainerCallbacks")
+    for callback in callbacks:
+        kind = callback if isinstance(callback, type) else type(callback)
+        if not issubclass(kind, TrainerCallback):
+            raise InputError(f"callbacks: {shown(callback)} is not a TrainerCallback of transformers")
+        if issubclass(kind, EarlyStoppingCallback) and config.eval_steps is None:
+            raise InputError(f"callbacks: {kind.__name__} needs evaluations; set eval_steps")
 
 
 def restore_callbacks(callbacks: Sequence[TrainerCallback], state: TrainerState) -> None:

@@ -22,6 +22,7 @@ from ..experiment import Experiment
 from ..inserting.selection import check_plan, choose
 from ..plan import Plan
 from ..tasks.replacing import DAMAGED_LOG, replacing_damaged
+from .callback_states import check_callbacks
 from .checkpoints import began_with_search, newest_checkpoint, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .machine import check_machine, tell_machine
@@ -142,6 +143,7 @@ def fit(
         RunError: the loss is not finite.
     """
     expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
+    check_callbacks(callbacks, experiment.training)
     config = experiment.training
     if plan is not None:
         check_plan(model, plan)

@@ -37,16 +37,14 @@ class Validation:
 
     @classmethod
     def of(cls, experiment: Experiment, stretch: Stretch) -> Validation | None:
-        """That of an experiment's steps; ``None``: none of them is evaluated.
+        """That of an experiment's steps; ``None``: nothing is evaluated.
 
         Raises:
             InputError: there is nothing to measure on.
         """
-        config = experiment.training
-        if config.eval_steps is None or stretch.searching >= stretch.steps > 0:
-            return None
         check_validation(experiment)
-        return cls(experiment.task, experiment.valid, config, stretch.searching)
+        config = experiment.training
+        return None if config.eval_steps is None else cls(experiment.task, experiment.valid, config, stretch.searching)
 
     @property
     def metric(self) -> str:
