@@ -160,6 +160,7 @@ def write_recipe(path: Path, data_folder: Path, **changes: Any) -> Path:
             "validation_share": 0.25,
             "test": str(data_folder / "test.jsonl"),
         },
+        "baselines": [],
         "budget": {"num_skip": 2},
         "search": {"max_steps": 12, "interval": 2},
         "train": {"max_steps": 22, "batch_size": 8, "save_steps": 3},

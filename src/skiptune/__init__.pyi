@@ -78,11 +78,12 @@ from .tasks.answer import Answer
 from .tasks.classification import Classification
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate
+from .tasks.evaluation_result import Evaluation
 from .tasks.reasoning import Reasoning
 from .tasks.records import records
 from .tasks.regression import Regression
 from .tasks.retrieval import Retrieval
-from .tasks.task import Evaluation, Task
+from .tasks.task import Task
 from .tasks.vqa import Vqa
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit

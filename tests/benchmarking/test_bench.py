@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from skiptune.benchmarking.bench_models import Builder, parse_model
 from skiptune.benchmarking.bench_report import markdown
 from skiptune.benchmarking.bench_result import BenchResult, BenchRow, BenchSettings, ModelSummary
 from skiptune.benchmarking.memory import measure_alone
-from skiptune.benchmarking.summarize import median_interval, summarize, unsafe
+from skiptune.benchmarking.summarize import summarize, unsafe
 from skiptune.cli.main import app
 from skiptune.costs.example_inputs import example_inputs
 
@@ -119,17 +118,11 @@ def test_warnings_when_the_spread_is_wide() -> None:
     (said,) = unsafe(rows({"original": steady, "same": [0.9, 1.1] * 4}))
     assert "same takes 1.00× of original" in said
     assert "includes 1" in said
-    assert any("machine busy" in line for line in unsafe(rows({"original": [1.0, 2.0] * 4, "faster": [0.4, 0.8] * 4})))
+    assert any(
+        "the machine is busy: do not trust these times" in line
+        for line in unsafe(rows({"original": [1.0, 2.0] * 4, "faster": [0.4, 0.8] * 4}))
+    )
     assert "too few" in unsafe(rows({"original": [1.0] * 5, "faster": [0.9] * 5}))[0]
-
-
-def test_the_interval_holds_the_median_as_often_as_it_says() -> None:
-    generator = random.Random(0)
-    for count in (6, 20, 31):
-        intervals = [median_interval([generator.gauss(0, 1) for _ in range(count)]) for _ in range(2000)]
-        held = sum(low <= 0 <= high for low, high in intervals) / len(intervals)
-        assert 0.94 < held < 0.99
-    assert median_interval([3, 1, 2]) == (1, 3)
 
 
 def test_command_writes_table_numbers_and_figure(slim: Path, tmp_path: Path) -> None:

@@ -139,7 +139,8 @@ def test_presets_fill_in_what_the_recipe_leaves_open() -> None:
     assert paper.adapters == SkipConfig.paper().replace(block_width=8)
     own = Recipe.from_dict({**RECIPE, "adapters": {"lora_rank": 2}, "budget": {}, "baselines": None})
     assert own.adapters == SkipConfig(block_adapter="lora", lora_rank=2)
-    assert (own.start, own.budget, own.baselines) == ("search", Budget(num_skip=4), ())
+    assert (own.start, own.budget, own.baselines) == ("search", Budget(num_skip=4), ("unskipped",))
+    assert Recipe.from_dict({**RECIPE, "baselines": []}).baselines == ()
 
 
 def test_names_that_recipes_are_checked_against_are_those_of_the_tables() -> None:

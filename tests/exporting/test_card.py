@@ -50,8 +50,8 @@ def test_a_card_with_everything(make_model: Any, task: Vqa, tmp_path: Path) -> N
     text = card.text
     for said in ("2 of 4 blocks", "| skipped | 1, 2 |", "| chosen by | bandit |", "| seed | 7 |", "| torch |"):
         assert said in text
-    assert "| this model | test | accuracy | 87.50% | 1,234 |" in text
-    assert "| nothing skipped, same adapters | test | accuracy | 90.00% | 1,234 |" in text
+    assert "| this model | test | accuracy | 87.50% (85.54% to 89.23%) | 1,234 |" in text
+    assert "| nothing skipped | test | accuracy | 90.00% (88.20% to 91.55%) | 1,234 |" in text
     assert "Latency\n\nNot measured" in text
     assert "this card does not know" in text
 
@@ -60,7 +60,7 @@ def test_latency_is_added_when_it_is_known(make_model: Any, task: Vqa, tmp_path:
     folder = exported(make_model, task, tmp_path / "slim", extra=EXTRA)
     annotate(folder, {"latency": LATENCY, "image_size": [384, 640]})
     text = (folder / "README.md").read_text(encoding="utf-8")
-    assert "| this model | 1 | 70.0 ms | 0.70× |" in text
+    assert "| this model | 1 | 70.0 ms | −30.0% |" in text
     assert "cpu, 2 threads, 40 tokens of text, images of 384 × 640 pixels" in text
     content = json.loads((folder / "config.json").read_text())
     assert content["extra"] == {**EXTRA, "latency": LATENCY, "image_size": [384, 640]}
@@ -209,4 +209,4 @@ def test_no_text_can_become_markup(make_model: Any, tmp_path: Path) -> None:
     assert "[a](http" not in text.replace(r"\]", "")
     rows = [line for line in text.splitlines() if "&lt;script&gt;" in line]
     assert len(rows) == 3
-    assert all(len(row.replace(r"\|", "").split("|")) in (4, 7) for row in rows)
+    assert all(len(row.replace(r"\|", "").split("|")) in (4, 8) for row in rows)

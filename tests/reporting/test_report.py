@@ -21,6 +21,7 @@ RESULTS: dict[str, Any] = {
     "skiptune_version": "0.1.0",
     "recipe": {
         "output": "runs/x", "model": "vilt-tiny", "start": "pretrained",
+        "budget": {"macs": -0.2},
         "data": {"name": "jsonl", "train": "/home/someone/secret/kitchen.jsonl"}, "train": {"learning_rate": 0.001},
     },
     "plan": {
@@ -44,7 +45,14 @@ RESULTS: dict[str, Any] = {
     "baselines": {
         "random": {"skipped": ["0", "2"], "trainable": 1234, "seconds": 7.5,
                    "validation": {"accuracy": 0.5, "loss": 2.0, "count": 400},
-                   "test": {"accuracy": 0.75, "loss": 2.0, "count": 1600}},
+                   "test": {"accuracy": 0.75, "loss": 2.0, "count": 1600,
+                            "difference": {"value": 0.0625, "interval": [0.04, 0.08]}}},
+    },
+    "priors": {
+        "most_frequent": {"test": {"accuracy": 0.25, "count": 1600, "interval": [0.23, 0.27],
+                                   "difference": {"value": 0.5625, "interval": [0.53, 0.59]}}},
+        "text_alone": {"test": {"accuracy": 0.8, "count": 1600, "interval": [0.78, 0.82],
+                                "difference": {"value": 0.0125, "interval": [-0.01, 0.03]}}},
     },
     "operations": {"original": 2.0, "with_adapters": 2.25, "with_plan": 1.5},
     "relative_macs": -0.25,
@@ -56,7 +64,8 @@ RESULTS: dict[str, Any] = {
         "batches": {"1": {
             "original": {"median_s": 0.010, "p10_s": 0.009, "p90_s": 0.011, "ratio": 1.0},
             "unskipped": {"median_s": 0.012, "p10_s": 0.011, "p90_s": 0.013, "ratio": 1.2},
-            "slim": {"median_s": 0.008, "p10_s": 0.007, "p90_s": 0.009, "ratio": 0.8},
+            "slim": {"median_s": 0.008, "p10_s": 0.007, "p90_s": 0.009, "ratio": 0.8,
+                     "ratio_interval": [0.785, 0.82], "rounds": 30},
         }},
     },
     "history": {"search": [{"step": 1, "loss": 3.0}, {"step": 2, "loss": 2.5}], "train": [{"step": 1, "loss": 2.0}]},
@@ -105,10 +114,13 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Page, str]:
 
 
 SHOWN = [
-    "81.2%", "81.25%", "87.50%", "1,600", "−25.0%", "1.5 instead of 2 G", "−20.0%", "8.00 ms instead of 10.0 ms",
+    "81.25%", "81.25% (79.26% to 83.09%)", "87.50%", "1,600", "−25.0%", "1.5 instead of 2 G",
+    "−20.0%", "8.00 ms instead of 10.0 ms",
     "37, of them 1 different", "41%", "9 of 66", "0.0123", "0.456",
     "3 MiB", "700 k parameters instead of 1.00 M", "250 k", "policy", "seed 5", "what is it?", "bowl", "29 different",
-    "17", "1 min 01 s", "12.5 s", "2.13.0", "2 of 4 blocks skipped", "×0.800", "kitchen.jsonl", "gone.png",
+    "17", "1 min 01 s", "12.5 s", "2.13.0", "2 of 4 blocks skipped",
+    "−20.0% (−21.5% to −18.0%)", "for an image of 48 × 64 pixels and 11 tokens", "asked for −20.0%", "kitchen.jsonl",
+    "gone.png",
 ]  # fmt: skip
 
 
@@ -118,15 +130,27 @@ def test_both_forms_show_what_is_in_the_results(text: str, made: tuple[Page, str
     assert text in plain(made[1])
 
 
-def test_baselines_stand_beside_the_plan_on_the_same_part(made: tuple[Page, str]) -> None:
-    row = next(line for line in plain(made[1]).splitlines() if line.startswith("| random plan |"))
-    cells = [cell.strip() for cell in row.strip("|").split("|")]
-    assert cells[1].startswith("75.00% ± 2.12%")
-    assert cells[2:4] == ["−6.25 points", "2"]
-    assert cells[5:] == ["1.23 k", "7.5 s"]
-    own = next(line for line in plain(made[1]).splitlines() if line.startswith("| this plan |"))
-    assert "81.25% ± 1.91%" in own
+def test_others_stand_beside_the_plan_on_the_same_part(made: tuple[Page, str]) -> None:
+    lines = {line.split("|")[1].strip(): line for line in plain(made[1]).splitlines() if line.count("|") == 9}
+    rows = {name: [cell.strip() for cell in line.strip("|").split("|")] for name, line in lines.items()}
+    assert rows["this plan"][1:4] == ["81.25% (79.26% to 83.09%)", "", ""]
+    random = rows["random plan"]
+    assert random[1:5] == ["75.00% (72.82% to 77.06%)", "+6.25 points (+4.00 to +8.00)", "this plan is better", "2"]
+    assert random[6:] == ["1.23 k", "7.5 s"]
+    assert rows["question alone"][2:4] == ["+1.25 points (−1.00 to +3.00)", "no difference measured"]
+    assert rows["most frequent answer"][1] == "25.00% (23.00% to 27.00%)"
     assert "Beside the baselines" in made[0].text
+
+
+def test_a_busy_machine_is_told_wherever_times_are(tmp_path: Path) -> None:
+    results = copy.deepcopy(RESULTS)
+    results["latency"]["batches"]["1"]["unskipped"]["p90_s"] = 0.016
+    page, markdown = make(tmp_path, results)
+    said = (
+        "the machine is busy: do not trust these times (10% to 90% of the rounds spread, of their median, batch 1: 42%)"
+    )
+    for text in (page.text, plain(markdown), str(Results.from_dict(results))):
+        assert said in text or said.capitalize() in text
 
 
 def test_each_block_is_shown_with_its_fate(made: tuple[Page, str]) -> None:
@@ -153,6 +177,8 @@ def test_folders_of_the_machine_are_not_told(made: tuple[Page, str]) -> None:
 @pytest.mark.parametrize("missing", [*RESULTS, "test", "preferences", "rounds"])
 def test_what_is_missing_is_left_out(missing: str, tmp_path: Path) -> None:
     results = copy.deepcopy(RESULTS)
+    if missing == "baselines":
+        del results["priors"]
     owner = {"test": results["metric"], "preferences": results["plan"], "rounds": results["plan"]}.get(missing, results)
     del owner[missing]
     if missing == "operations":

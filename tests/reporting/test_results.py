@@ -38,7 +38,7 @@ def test_optional_parts_may_be_missing(missing: str, content: dict[str, Any]) ->
     results = Results.from_dict(content)
     assert results.to_dict() == Results.from_dict(results.to_dict()).to_dict()
     assert missing not in results.to_dict()
-    assert "skipped blocks:  2, 3 of 4" in str(results)
+    assert "skipped blocks:          2, 3 of 4" in str(results)
 
 
 @pytest.mark.parametrize(
@@ -88,14 +88,15 @@ def test_names_of_files_may_hold_any_bytes(content: dict[str, Any], tmp_path: Pa
 
 def test_printing_results_says_what_a_run_ends_with() -> None:
     assert str(Results.load(WRITTEN)).splitlines() == [
-        "skipped blocks:  2, 3 of 4",
-        "validation accuracy:     0.00% of 12 questions (the plan was chosen on them)",
-        "test accuracy:           25.00% of 12 questions",
-        "  unskipped:     25.00%",
-        "  random:        25.00%",
-        "  full:          25.00%",
-        "operations:      -35.9% against the original model",
-        "latency ×1:      -22.0% (2.0 ms)",
+        "skipped blocks:          2, 3 of 4",
+        "validation accuracy:     0.00% (0.00% to 24.25%) of 12 questions (the plan was chosen on them)",
+        "test accuracy:           25.00% (8.89% to 53.23%) of 12 questions",
+        "  nothing skipped:       25.00% (8.89% to 53.23%)",
+        "  random plan:           25.00% (8.89% to 53.23%)",
+        "  full tuning:           25.00% (8.89% to 53.23%)",
+        "operations:              -35.9% against the original model, "
+        "for an image of 48 × 64 pixels and 11 tokens of text",
+        "latency, batch 1:        -22.0%, 2.04 ms instead of 2.62 ms",
     ]
 
 
@@ -103,7 +104,7 @@ def test_damaged_images_are_told(content: dict[str, Any], tmp_path: Path) -> Non
     assert "damaged images" not in str(Results.from_dict(content))
     content["records"]["bad_images"] = 3
     results = Results.from_dict(content)
-    assert "damaged images:  3, replaced by the mean colour" in str(results)
+    assert "damaged images:          3, replaced by the mean colour" in str(results)
     write_report(tmp_path, results)
     assert "replaced by the mean colour: 3" in (tmp_path / "report.md").read_text(encoding="utf-8")
 

@@ -14,6 +14,10 @@ from pathlib import Path
 import pytest
 
 from command_line import skiptune
+from skiptune.core.formatting import change, milliseconds
+from skiptune.core.measured_text import difference, latency_change, quality, verdict
+from skiptune.reporting.results import Results
+from skiptune.reporting.wording import sizes
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +29,7 @@ def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     recipe = write_recipe(folder / "tiny.yaml", data_folder, output=str(folder / "out"), baselines=["random"])
     done = skiptune("run", str(recipe))
     assert done.returncode == 0, done.stderr
+    (folder / "said.txt").write_text(done.stdout, encoding="utf-8")
     return folder / "out"
 
 
@@ -39,9 +44,36 @@ def test_results_hold_what_is_promised(finished: Path) -> None:
     assert results["versions"]["torch"]
     assert not (finished / "checkpoints" / "search").exists()
     assert (finished / "report.html").stat().st_size > 1000
-    card = (finished / "slim" / "README.md").read_text(encoding="utf-8")
-    assert f"{results['metric']['test']['accuracy']:.2%}" in card
-    assert f"{results['latency']['batches']['1']['slim']['median_s'] * 1e3:.1f} ms" in card
+    assert results["baselines"]["random"]["test"]["difference"]["interval"]
+    assert results["priors"].keys() == {"most_frequent", "text_alone"}
+    assert len(results["latency"]["batches"]["1"]["slim"]["seconds"]) == 2
+
+
+def test_run_report_and_card_say_the_same(finished: Path) -> None:
+    """Every number that stands for one thing is one text in a run's last lines, both reports and the card."""
+    results = Results.load(finished / "results.json")
+    test, random, timing = results.metric.test, results.baselines["random"].test, results.latency.batches["1"]["slim"]
+    shown = [
+        quality(test, "accuracy"),
+        quality(random, "accuracy"),
+        *(quality(found.test, "accuracy") for found in results.priors.values()),
+        *(difference(found.parts["test"].difference) for found in results.beside.values()),
+        *(verdict(found.parts["test"].difference).removeprefix("this plan ") for found in results.beside.values()),
+        latency_change(timing),
+        milliseconds(timing.median_s),
+        "2 rounds are too few for a 95% interval",
+        "most frequent answer",
+        "question alone",
+    ]
+    pages = [finished / "report.html", finished / "report.md", finished / "slim" / "README.md"]
+    for page in (finished.with_name("said.txt"), *pages):
+        text = page.read_text(encoding="utf-8").replace("(-", "(−").replace(" -", " −").replace("\\", "")
+        assert [one for one in shown if one not in text] == [], page.name
+    cost = f"{change(results.relative_macs)}"
+    for page in (finished.with_name("said.txt"), *pages[:2]):
+        text = page.read_text(encoding="utf-8").replace(" -", " −")
+        assert cost in text
+        assert sizes(results.input) in text
 
 
 def test_steps_work_on_a_finished_run(finished: Path, data_folder: Path, tmp_path: Path) -> None:

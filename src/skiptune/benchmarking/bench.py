@@ -7,6 +7,7 @@ Results are ratios within a round, because the speed of machines drifts. A ratio
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -14,13 +15,14 @@ import torch
 from torch import nn
 
 from ..core.errors import InputError, RunError
+from ..core.measured_text import left_out
 from ..core.process import versions
 from ..core.progress import busy, track
 from ..core.validation import Problems
 from ..costs.example_inputs import Inputs, example_inputs
-from ..costs.latency import take_turns
 from ..costs.macs import count_macs
 from ..costs.shapes_only import ShapesOnly
+from ..costs.turns import Rounds, take_turns, time_batches
 from ..families.registry import family_of
 from .bench_config import DTYPES, BenchConfig
 from .bench_models import BenchModel, Builder, describe, parse_model
@@ -52,11 +54,11 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResu
             macs = {name: count_macs(model, _inputs(name, model, settings, 1)) for name, model in built.items()}
         for name, spec in specs.items():
             builder.prepare(spec, built[name])
-        rows = [row for batch in config.batch_sizes for row in _rows(specs, built, macs, settings, batch)]
+        rows, missing = _timed(specs, built, macs, settings)
     del built, builder  # room for those that are measured alone
     by_itself = track(list(specs.items()), "memory") if config.memory else ()
     alone = [measure_alone(spec.text, settings).replace(model=name) for name, spec in by_itself]
-    warnings = tuple(unsafe(rows))
+    warnings = (*unsafe(rows), *missing)
     return BenchResult(rows=tuple(rows), models=tuple(alone), warnings=warnings, settings=settings, versions=versions())
 
 
@@ -83,26 +85,43 @@ def _settings(config: BenchConfig, first: nn.Module) -> BenchSettings:
     return BenchSettings.from_dict(given)
 
 
-def _rows(
-    specs: Mapping[str, BenchModel],
-    built: Mapping[str, nn.Module],
-    macs: Mapping[str, float],
-    settings: BenchSettings,
-    batch: int,
-) -> list[BenchRow]:
-    """Check and time all models at one batch size."""
-    inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
+def _timed(
+    specs: Mapping[str, BenchModel], built: Mapping[str, nn.Module], macs: Mapping[str, float], settings: BenchSettings
+) -> tuple[list[BenchRow], list[str]]:
+    """Check and time all models; rows at every batch size, and what was not timed."""
+
+    def take(batch: int, seconds: float) -> Rounds:
+        ends = time.perf_counter() + seconds
+        inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
+        _check_alike(specs, built, inputs, _TOLERANCES[settings.dtype])
+        return take_turns(
+            built, inputs, settings.repeats, settings.warmup, f"batch {batch}", ends - time.perf_counter()
+        )
+
+    found = time_batches(settings.batch_sizes, settings.repeats, settings.seconds, take)
+    described = {name: describe(name, specs[name], model) for name, model in built.items()}
+    unskipped = {name: _unskipped(name, specs, described) for name in specs}
+    rows = [
+        row
+        for batch, rounds in found.rounds.items()
+        for row in summarize(
+            described, rounds, {name: batch * value for name, value in macs.items()}, unskipped, settings, batch
+        )
+    ]
+    told = left_out({str(batch): seconds for batch, seconds in found.left_out.items()}, "--repeats")
+    return rows, [] if told is None else [told]
+
+
+def _check_alike(
+    specs: Mapping[str, BenchModel], built: Mapping[str, nn.Module], inputs: Mapping[str, Inputs], tolerance: float
+) -> None:
+    """Compare the outputs of all models that must give the same."""
     alike: dict[tuple[str, tuple[str, ...]], dict[str, nn.Module]] = {}
     for name, spec in specs.items():
         if spec.same_outputs is not None:
             alike.setdefault(spec.same_outputs, {})[name] = built[name]
     for group in alike.values():
-        check_equal(group, inputs, _TOLERANCES[settings.dtype])
-    seconds = take_turns(built, inputs, settings.repeats, settings.warmup, f"batch {batch}")
-    described = {name: describe(name, specs[name], model) for name, model in built.items()}
-    unskipped = {name: _unskipped(name, specs, described) for name in specs}
-    work = {name: batch * value for name, value in macs.items()}
-    return summarize(described, seconds, work, unskipped, settings, batch)
+        check_equal(group, inputs, tolerance)
 
 
 @torch.inference_mode()

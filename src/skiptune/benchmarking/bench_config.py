@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from pydantic import Field, field_validator
 
-from ..core.validated import Count, Pair, Several, Validated
+from ..core.validated import Count, Number, Pair, Several, Validated
 from ..core.validation import LARGEST
 
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -18,7 +18,9 @@ class BenchConfig(Validated):
     """Settings of a benchmark.
 
     Attributes:
-        repeats: timed rounds; in each, every model runs once.
+        repeats: timed rounds; in each, every model runs once. ``None``: as many as there is time for, at most 30.
+        seconds: without ``repeats``, the time for all batch sizes. One that would take longer is left out, except for
+            the smallest.
         warmup: rounds before them that are not timed.
         batch_sizes: examples per batch; each size is a benchmark of its own.
         image_size: (height, width) in pixels; ``None``: the first model's own.
@@ -30,7 +32,8 @@ class BenchConfig(Validated):
         memory: also load every model in a process of its own, for load time and memory.
     """
 
-    repeats: int = Field(default=20, ge=2, le=LARGEST)
+    repeats: int | None = Field(default=None, ge=2, le=LARGEST)
+    seconds: Number = Field(default=60, gt=0, le=LARGEST)
     warmup: int = Field(default=3, ge=0, le=LARGEST)
     batch_sizes: Several[Count] = Field(default=(1,), min_length=1)
     image_size: Pair[Count] | None = None

@@ -33,7 +33,7 @@ def markdown(result: BenchResult) -> str:
     height, width = settings.image_size
     lines = [
         f"{height} × {width} pixels, {settings.text_length} tokens, {settings.dtype} on {settings.device}, "
-        f"{settings.threads} threads; medians of {settings.repeats} rounds, in brackets 10 % to 90 % of them; "
+        f"{settings.threads} threads; medians of the rounds, in brackets 10 % to 90 % of them; "
         "ratios are medians of each round's, in brackets the interval that holds the true one in 95 of 100 benchmarks.",
         "",
         markdown_table(_HEAD, [_named(_cells(row)) for row in result.rows]),
@@ -63,7 +63,7 @@ def print_bench(result: BenchResult) -> None:
         console.print(f"warning: {warning}", markup=False, highlight=False)
 
 
-_HEAD = ("model", "batch", "skipped", "adapters", "ms", "× first", "rows/s", "G MAC", "realised")
+_HEAD = ("model", "batch", "skipped", "adapters", "ms", "× first", "rounds", "rows/s", "G MAC", "realised")
 _MEMORY_HEAD = ("model", "load s", "peak loading MiB", "loaded MiB", "peak running MiB, by batch")
 
 
@@ -77,6 +77,7 @@ def _cells(row: BenchRow) -> list[str]:
         row.adapters,
         f"{middle} ({low}–{high})",
         f"{row.ratio:.3f} ({below:.3f}–{above:.3f})",
+        str(row.rounds),
         f"{row.throughput:.1f}",
         f"{row.macs_g:.2f}",
         "" if row.realised is None else f"{row.realised:.2f}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..core.measurements import Timing
 from ..core.validated import Count, Number, Pair, Several, Validated
 from .bench_config import BenchConfig
 
@@ -49,7 +50,7 @@ class BenchRow(ModelSummary):
         realised: share of the saved multiply-accumulates that is saved in time too, against ``realised_to``: the model
             of the same base, adapters and kernels with nothing skipped if there is one, else the first if its kernels
             are the same; ``None`` where nothing is saved.
-        rounds: that were timed.
+        rounds: that were timed; ``seconds`` of each, in order.
     """
 
     image: str
@@ -69,6 +70,19 @@ class BenchRow(ModelSummary):
     realised_interval: Interval | None
     realised_to: str | None
     rounds: int
+    seconds: Several[Number] = ()
+
+    @property
+    def timing(self) -> Timing:
+        """Its times, without those of every round."""
+        return Timing(
+            median_s=self.median_s,
+            p10_s=self.p10_s,
+            p90_s=self.p90_s,
+            ratio=self.ratio,
+            ratio_interval=self.ratio_interval,
+            rounds=self.rounds,
+        )
 
 
 class ModelMemory(Validated):

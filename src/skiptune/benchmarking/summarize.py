@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Mapping, Sequence
 
+from ..core.intervals import median_interval
+from ..core.measured_text import NO_DIFFERENCE, busy_batches, too_few
 from ..costs.latency import ratios, spread
 from .bench_result import BenchRow, BenchSettings, ModelSummary
-
-_WIDE = 0.3  # p10 to p90 over the median, above which the machine was busy
-
-
-_FEWEST = 6  # rounds for an interval of 95 %
 
 
 def summarize(
@@ -56,44 +52,28 @@ def summarize(
                 realised_interval=interval,
                 realised_to=whole if realised is not None else None,
                 rounds=len(taken),
+                seconds=tuple(taken),
             )
         )
     return rows
 
 
-def median_interval(values: Sequence[float], share: float = 0.95) -> tuple[float, float]:
-    """Order statistics that enclose the true median in ``share`` of all cases, for any distribution.
-
-    With fewer than 6 values, the lowest and the highest.
-    """
-    ordered, count = sorted(values), len(values)
-    below, tail = 0, 0.0
-    for place in range(count // 2):
-        tail += math.comb(count, place) / 2**count
-        if 2 * tail > 1 - share:
-            break
-        below = place
-    return ordered[below], ordered[count - 1 - below]
-
-
 def unsafe(rows: Sequence[BenchRow]) -> list[str]:
     """Warnings where the spread of the times makes a ratio unreliable."""
-    found = []
-    for batch in dict.fromkeys(row.batch for row in rows):
-        group = [row for row in rows if row.batch == batch]
-        if group[0].rounds < _FEWEST:
-            found.append(f"batch {batch}: {group[0].rounds} rounds are too few for an interval; take {_FEWEST} or more")
-        busy = sum(row.p90_s - row.p10_s > _WIDE * row.median_s for row in group)
-        if busy:
-            found.append(
-                f"batch {batch}: the times of {busy} of {len(group)} models spread over more than {_WIDE:.0%} of their "
-                "median; is the machine busy? Trust ratios, not milliseconds"
-            )
+    found, groups = [], dict[str, list[BenchRow]]()
+    for row in rows:
+        groups.setdefault(str(row.batch), []).append(row)
+    for batch, group in groups.items():
+        if few := too_few(group[0].rounds):
+            found.append(f"batch {batch}: {few}")
+    timed = {batch: {row.model: row.timing for row in group} for batch, group in groups.items()}
+    found += filter(None, [busy_batches(timed)])
+    for batch, group in groups.items():
         for row in group[1:]:
             low, high = row.ratio_interval
             if low <= 1 <= high:
                 found.append(
                     f"batch {batch}: {row.model} takes {row.ratio:.2f}× of {group[0].model}, but the interval "
-                    f"{low:.2f} to {high:.2f} includes 1: no difference was measured; more --repeats may find one"
+                    f"{low:.2f} to {high:.2f} includes 1: {NO_DIFFERENCE}; more --repeats may find one"
                 )
     return found

@@ -17,7 +17,8 @@ from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
 
 if TYPE_CHECKING:
     from ..data.records import Records
-    from ..tasks.task import Evaluation, Task
+    from ..tasks.evaluation_result import Evaluation, Summary
+    from ..tasks.task import Task
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,20 @@ def _columns(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _summary(records: Records, found: Evaluation) -> dict[str, float | int | dict[str, float] | None]:
+def _summary(records: Records, found: Evaluation) -> Summary:
     counts = {"bad_rows": len(records.bad), "unlabelled": records.unlabelled, "bad_images": len(found.damaged)}
     return {**found.summary(), **counts}
 
 
 def _print(found: Evaluation, task: Task, model: Any) -> None:
+    from ..core.measured_text import quality, share
+    from ..core.measurements import Measured
     from ..tasks.retrieval import Retrieval, comparable
 
+    measured = Measured.from_dict(found.summary())
     for metric, value in found.metrics.items():
-        typer.echo(f"{metric} {value:.2%} on {found.count} {task.unit}")
+        told = quality(measured, metric) if metric == task.metric else share(value)
+        typer.echo(f"{metric} {told} on {found.count} {task.unit}")
     for error, value in found.errors.items():
         typer.echo(f"{error} {value:.4g} in the unit of the values")
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(model):

@@ -89,7 +89,10 @@ class BenchOptions:
         parsed(read_size, metavar="HEIGHTxWIDTH", help="In pixels; the first model's by default."),
     ] = None
     text_length: Annotated[int | None, typer.Option(help="Tokens of text; the first model's by default.")] = None
-    repeats: Annotated[int, typer.Option(help="Timed rounds.")] = 20
+    repeats: Annotated[
+        int | None, typer.Option(help="Timed rounds; by default as many as fit into --seconds, at most 30.")
+    ] = None
+    seconds: Annotated[float, typer.Option(help="Time for all batch sizes, without --repeats.")] = 60
     warmup: Annotated[int, typer.Option(help="Rounds before them that are not timed.")] = 3
     threads: Annotated[int | None, typer.Option(help="Threads of torch; torch's own number by default.")] = None
     dtype: Annotated[
@@ -125,6 +128,7 @@ def bench(options: BenchOptions) -> None:
         image_size=options.image_size,
         text_length=options.text_length,
         repeats=options.repeats,
+        seconds=options.seconds,
         warmup=options.warmup,
         threads=options.threads,
         dtype=options.dtype,

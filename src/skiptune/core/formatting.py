@@ -72,6 +72,11 @@ def change(value: float, digits: int = 1) -> str:
     return text if text.strip("+−0.%") else text[1:]
 
 
+def sentence(text: str) -> str:
+    """``text`` with a large first letter and a full stop."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def file_name(text: str) -> str:
     """The last part of an absolute path, which tells nothing of the machine; anything else as it is."""
     kinds = (PurePosixPath(text), PureWindowsPath(text))

@@ -2,15 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
-from .validated import Number, Pair, Validated
+from .intervals import wilson
+from .validated import Number, Pair, Several, Validated
 
 #: Parts of the data that models are measured on, the one to show first.
 PARTS = ("test", "reserved", "validation")
 BatchSize = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", description="a batch size")]
+
+
+#: Spread of the times of rounds, see :attr:`Timing.spread`, above which the machine was busy.
+BUSY_SPREAD = 0.3
+
+
+class Difference(Validated):
+    """The headline of a run's own model less that of another on the same records.
+
+    Attributes:
+        value: of it.
+        interval: that holds the true one in 95 of 100 cases, see :func:`skiptune.core.intervals.difference_interval`.
+    """
+
+    value: Number
+    interval: Pair[Number]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether one model is better: the interval excludes 0."""
+        low, high = self.interval
+        return low > 0 or high < 0
 
 
 class Measured(Validated):
@@ -19,6 +43,8 @@ class Measured(Validated):
     Attributes:
         loss: mean over the records.
         count: of records.
+        interval: of the headline, with 95 %, see :mod:`skiptune.core.intervals`; ``None``: not recorded.
+        difference: of a run's own model to this one on the same records, where both were measured.
         unknown_answers: records that could not be right, because the model cannot give their answers.
         errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
         unanswered: further records, which were not measured because their answers are not known.
@@ -30,6 +56,8 @@ class Measured(Validated):
 
     loss: Number | None = None
     count: int | None = Field(default=None, ge=0)
+    interval: Pair[Number] | None = None
+    difference: Difference | None = None
     unknown_answers: int = 0
     unanswered: int = 0
     errors: dict[str, Number] = Field(default={})
@@ -38,6 +66,13 @@ class Measured(Validated):
     def metrics(self) -> dict[str, float]:
         """The task's measures by name, the headline first."""
         return dict(self.model_extra or {})
+
+    def interval_of(self, measure: str) -> tuple[float, float] | None:
+        """The recorded interval of the headline ``measure``; else the one that its value and the count allow."""
+        value = self.metrics[measure]
+        if self.interval is not None or not self.count or not 0 <= value <= 1:
+            return self.interval
+        return wilson(value, self.count)
 
     @model_serializer(mode="wrap")
     def _metrics_first(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
@@ -65,12 +100,30 @@ class Timing(Validated):
         median_s, p10_s, p90_s: median, 10th and 90th percentile over the rounds.
         ratio: median over the rounds of its time divided by that of the original model, or of the first one, in the
             same round.
+        ratio_interval: that holds the true ratio in 95 of 100 cases, see
+            :func:`skiptune.core.intervals.median_interval`; ``None``: a version up to 0.3 did not record it.
+        rounds: their number, likewise.
+        seconds: of every round, in order; empty: not recorded.
     """
 
     median_s: Number
     p10_s: Number | None = None
     p90_s: Number | None = None
     ratio: Number
+    ratio_interval: Pair[Number] | None = None
+    rounds: int | None = None
+    seconds: Several[Number] = ()
+
+    @property
+    def spread(self) -> float:
+        """From the 10th to the 90th percentile, as a share of the median; 0 if they are not known."""
+        return 0.0 if self.p10_s is None or self.p90_s is None else (self.p90_s - self.p10_s) / self.median_s
+
+
+def busy(timings: Iterable[Timing]) -> float | None:
+    """The largest spread of models that took turns, if it says that the machine was busy; else ``None``."""
+    widest = max((timing.spread for timing in timings), default=0.0)
+    return widest if widest > BUSY_SPREAD else None
 
 
 class Latency(Validated):
@@ -82,6 +135,7 @@ class Latency(Validated):
         device: ``cpu`` or ``cuda``.
         text_length: tokens of text.
         image_size: (height, width) in pixels; ``None``: a version up to 0.3 did not record it.
+        left_out: batch size that was not timed, because of the time that it would take → estimated seconds of a round.
     """
 
     batches: dict[BatchSize, dict[str, Timing]]
@@ -89,3 +143,12 @@ class Latency(Validated):
     device: str
     text_length: int
     image_size: Pair[int] | None = None
+    left_out: dict[BatchSize, Number] = Field(default={})
+
+    def without_rounds(self) -> Latency:
+        """The same without the seconds of every round."""
+        batches = {
+            batch: {name: timing.replace(seconds=()) if timing.seconds else timing for name, timing in timings.items()}
+            for batch, timings in self.batches.items()
+        }
+        return self.replace(batches=batches)

@@ -9,7 +9,17 @@ from collections.abc import Iterator
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
-from ..core.formatting import Markdown, markdown, milliseconds
+from ..core.formatting import Markdown, markdown, milliseconds, sentence
+from ..core.measured_text import (
+    TIMED,
+    beside,
+    difference,
+    latency_change,
+    quality,
+    share,
+    timing_warnings,
+    verdict,
+)
 from ..core.templates import render
 from ..models.architectures import ARCHITECTURES
 from ..models.embedded import EMBEDDED
@@ -31,8 +41,7 @@ _TASKS = {
 }
 #: Data that are one well-known set; formats of files are not.
 _SETS = ("easy-vqa", "vqav2", "nlvr2", "nlvr", "snli-ve")
-_BASELINES = {"unskipped": "nothing skipped, same adapters", "random": "random blocks skipped", "full": "full tuning"}
-_MODELS = {"original": "original model", "unskipped": "nothing skipped, same adapters", "slim": "this model"}
+_OWN = "this model"
 
 
 def model_card(manifest: Manifest, name: str) -> str:
@@ -43,6 +52,7 @@ def model_card(manifest: Manifest, name: str) -> str:
     """
     measures = Measures.from_dict(manifest.extra, f"{name}: what was measured cannot go into a model card; edited?")
     task, license = _task(manifest), manifest.license or base_license(manifest.base)
+    rows = list(_quality_rows(measures, task))
     text = render(
         __package__,
         "card.md.j2",
@@ -57,13 +67,15 @@ def model_card(manifest: Manifest, name: str) -> str:
         skipped=manifest.plan.skipped,
         strategy=manifest.strategy,
         adapters=manifest.skip_config.block_adapter,
-        quality_rows=list(_quality_rows(measures)),
+        quality_rows=rows,
         unskipped_known="unskipped" in measures.baselines,
+        differences=any(row[-1] for row in rows),
         too_good=measures.compared_on if measures.compared_on in measures.accuracy.parts else None,
         reserved="reserved" in measures.accuracy.parts,
         latency=measures.latency,
         image_size=measures.image_size,
         latency_rows=list(_latency_rows(measures)),
+        warnings=[sentence(told) for told in timing_warnings(measures.latency)] if measures.latency else [],
         training_rows=list(_training(manifest, measures).items()),
     )
     return str(ModelCard(f"---\n{_metadata(manifest, name, measures, license).to_yaml()}\n---\n\n{text}"))
@@ -108,21 +120,34 @@ def _results(task: str, measures: Measures) -> Iterator[EvalResult]:
             )
 
 
-def _quality_rows(measures: Measures) -> Iterator[tuple[str, ...]]:
+def _quality_rows(measures: Measures, task: str) -> Iterator[tuple[str, ...]]:
+    """One row per model, part and measure; the headline has its interval and this model's difference."""
     if not measures.accuracy.parts:
         return
-    baselines = {_BASELINES.get(name, name): found for name, found in measures.baselines.items()}
-    for model, parts in {"this model": measures.accuracy, **baselines}.items():
+    unit = "questions" if task == "vqa" else ""
+    others = {beside(name, unit): found for name, found in {**measures.baselines, **measures.priors}.items()}
+    for model, parts in {_OWN: measures.accuracy, **others}.items():
         for part, found in parts.parts.items():
             count = "" if found.count is None else f"{found.count:,}"
-            yield from ((model, part, metric, f"{value:.2%}", count) for metric, value in found.metrics.items())
-            yield from ((model, part, error, f"{value:.4g}", count) for error, value in found.errors.items())
+            for place, (metric, value) in enumerate(found.metrics.items()):
+                against = found.difference if place == 0 else None
+                yield (
+                    model,
+                    part,
+                    metric,
+                    share(value) if place else quality(found, metric),
+                    count,
+                    "" if against is None else f"{difference(against)}: {verdict(against, _OWN)}",
+                )
+            yield from ((model, part, error, f"{value:.4g}", count, "") for error, value in found.errors.items())
 
 
 def _latency_rows(measures: Measures) -> Iterator[tuple[str, ...]]:
     for batch, timings in (measures.latency.batches if measures.latency else {}).items():
         for name, timing in timings.items():
-            yield _MODELS.get(name, name), batch, milliseconds(timing.median_s, decimals=1), f"{timing.ratio:.2f}×"
+            model = _OWN if name == "slim" else TIMED.get(name, name)
+            told = "" if name == "original" else latency_change(timing)
+            yield model, batch, milliseconds(timing.median_s), told, str(timing.rounds or "")
 
 
 def _training(manifest: Manifest, measures: Measures) -> dict[str, object]:

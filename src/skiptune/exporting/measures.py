@@ -21,7 +21,8 @@ class Measures(Validated):
             ``None``: it compared none.
         seen: SHA-256 of the files of training and validation, with the part, as far as known.
         baselines: the same of models trained beside it with the same settings, by name.
-        latency: the content of a run's ``latency.json``.
+        priors: the same of rules that see no image, by name.
+        latency: the content of a run's ``latency.json``, without the seconds of every round.
         image_size: (height, width) in pixels that the latency was taken at.
     """
 
@@ -33,6 +34,7 @@ class Measures(Validated):
     compared_on: str | None = None
     seen: dict[str, str] = Field(default={})
     baselines: dict[str, MeasuredParts] = Field(default={})
+    priors: dict[str, MeasuredParts] = Field(default={})
     latency: Latency | None = None
     image_size: Pair[int] | None = None
 

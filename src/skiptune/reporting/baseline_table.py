@@ -1,17 +1,19 @@
-"""The plan of a run beside the models that were trained with the same settings."""
+"""The plan of a run beside models trained with the same settings, and rules that see no image."""
 
 from __future__ import annotations
 
 from ..core.formatting import change, count, duration
+from ..core.measured_text import beside, difference, points, quality, verdict
+from ..core.measurements import MeasuredParts
 from .result_sections import Baseline
 from .results import Results
 from .tables import Table
-from .wording import BASELINES, TOO_GOOD, measure_name, or_dash, with_margin
+from .wording import TOO_GOOD, measure_name, or_dash
 
 
 def baseline_tables(results: Results) -> list[Table]:
-    """One table, on a part of the data that all were measured on; none if there are no baselines."""
-    others, measured = results.baselines, results.metric.parts
+    """One table, on a part of the data that all were measured on; none if there is nothing to stand beside."""
+    others, measured = results.beside, results.metric.parts
     shared = [part for part in measured if all(part in entry.parts for entry in others.values())]
     if not others or not shared:
         return []
@@ -20,21 +22,29 @@ def baseline_tables(results: Results) -> list[Table]:
     header = (
         "",
         measure_name(results),
-        "difference",
+        "this plan against it",
+        "",
         "blocks skipped",
         "operations",
         "trained parameters",
         "training",
     )
+    return [Table("Beside the baselines", header, rows, _note(results, part))]
+
+
+def _note(results: Results, part: str) -> str:
     note = (
-        f"Same data and training settings, measured on the {part} part. ± is half the 95% interval of independent "
+        f"Same data and training settings, measured on the {part} part. In brackets 95% intervals, as if "
+        f"{results.metric.unit} were drawn independently; those of differences compare the answers to the same "
         f"{results.metric.unit}; operations are against the original model."
     )
+    if "most_frequent" in results.priors:
+        note += " The most frequent answer of training, over all texts or to the same text, is given without any image."
     if results.too_good(part):
         note += f" {TOO_GOOD}"
-    if results.recipe is not None and results.recipe.start == "search":
+    if results.baselines and results.recipe is not None and results.recipe.start == "search":
         note += " The search is the first part of the plan's training; the others take as many steps in all."
-    return [Table("Beside the baselines", header, rows, note)]
+    return note
 
 
 def _this_plan(results: Results) -> Baseline:
@@ -48,14 +58,19 @@ def _this_plan(results: Results) -> Baseline:
     )
 
 
-def _row(results: Results, name: str, entry: Baseline, part: str) -> tuple[str, ...]:
-    measure = results.metric.measure
-    own, found = results.metric.parts[part], entry.parts[part]
-    difference = change(found.metrics[measure] - own.metrics[measure], digits=2).replace("%", " points")
+def _row(results: Results, name: str, entry: MeasuredParts, part: str) -> tuple[str, ...]:
+    own, found, measure = results.metric.parts[part], entry.parts[part], results.metric.measure
+    told = "" if found is own else points(own.metrics[measure] - found.metrics[measure])  # up to 0.3, without interval
+    quality_cells = (
+        beside(name, results.metric.unit),
+        quality(found, measure),
+        told if found.difference is None else difference(found.difference),
+        "" if found.difference is None else verdict(found.difference),
+    )
+    if not isinstance(entry, Baseline):
+        return (*quality_cells, "", "", "", "")
     return (
-        BASELINES.get(name, name),
-        with_margin(found, measure),
-        "" if found is own else difference,
+        *quality_cells,
         str(len(entry.skipped)),
         or_dash(change, _relative_macs(results, name, entry)),
         or_dash(count, entry.trainable),

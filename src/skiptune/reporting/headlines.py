@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from ..core.formatting import change, count, file_name, milliseconds
+from ..core.formatting import change, count, file_name
+from ..core.measured_text import (
+    busy_batches,
+    difference_range,
+    latency_range,
+    latency_times,
+    points,
+    quality_range,
+    share,
+    verdict,
+)
+from ..core.measurements import Measured
 from .results import Results
-from .wording import measure_name
+from .wording import budget, measure_name, sizes
 
 
 @dataclass(frozen=True)
@@ -37,30 +48,44 @@ def subtitle(results: Results) -> str:
 
 
 def _quality(results: Results) -> Iterator[Headline]:
-    metric = results.metric
+    metric, measure = results.metric, results.metric.measure
     for part, found in list(metric.parts.items())[:1]:
-        note = f"{found.count:,} {metric.unit}"
-        beside = results.baselines["unskipped"].parts.get(part) if "unskipped" in results.baselines else None
-        if beside is not None and (unskipped := beside.metrics.get(metric.measure)):
-            note += f"; {unskipped:.1%} with nothing skipped"
-        if results.too_good(part):
-            note += "; the plan was chosen on them, so it is likely too good"
-        if part == "reserved":
-            note += " that the search never saw"
-        yield Headline(f"{part.capitalize()} {measure_name(results)}", f"{found.metrics[metric.measure]:.1%}", note)
+        unseen = " that the search never saw" if part == "reserved" else ""
+        notes = [
+            f"{found.count:,} {metric.unit}{unseen}" if found.count else "",
+            _between(quality_range(found, measure)),
+            "the plan was chosen on them, so it is likely too good" if results.too_good(part) else "",
+        ]
+        yield Headline(f"{part.capitalize()} {measure_name(results)}", share(found.metrics[measure]), _joined(notes))
+        whole = results.baselines.get("unskipped")
+        other = whole.parts.get(part) if whole is not None else None
+        if other is not None:
+            yield _cost_of_skipping(other, measure)
+
+
+def _cost_of_skipping(other: Measured, measure: str) -> Headline:
+    """What the model with nothing skipped, whose measures are ``other``, has more or less."""
+    unskipped = f"{share(other.metrics[measure])} with nothing skipped"
+    if other.difference is None:
+        return Headline("With nothing skipped", share(other.metrics[measure]), "same adapters and training")
+    notes = [f"against {unskipped}", _between(difference_range(other.difference)), verdict(other.difference)]
+    return Headline("Skipping changed it by", points(other.difference.value), _joined(notes))
 
 
 def _cost(results: Results) -> Iterator[Headline]:
     macs = results.operations
     if macs is not None and results.relative_macs is not None:
         note = f"{macs.with_plan:.3g} instead of {macs.original:.3g} G multiply-accumulates"
-        yield Headline("Operations", change(results.relative_macs), note)
+        notes = [f"{note} {sizes(results.input)}".strip(), budget(results, "macs")]
+        yield Headline("Operations", change(results.relative_macs), _joined(notes))
     batches = results.latency.batches if results.latency else {}
-    sizes = sorted(batches, key=int)
-    for size in dict.fromkeys(sizes[:1] + sizes[-1:]):
-        slim, original = batches[size]["slim"], batches[size]["original"]
-        note = f"{milliseconds(slim.median_s)} instead of {milliseconds(original.median_s)}"
-        yield Headline(f"Latency, batch {size}", change(slim.ratio - 1), note)
+    ordered = sorted(batches, key=int)
+    for batch in dict.fromkeys(ordered[:1] + ordered[-1:]):
+        slim, original = batches[batch]["slim"], batches[batch]["original"]
+        asked = budget(results, "latency") if batch == "1" else ""
+        trusted = busy_batches({batch: batches[batch]})
+        notes = [latency_times(slim, original), _between(latency_range(slim)), asked, trusted or ""]
+        yield Headline(f"Latency, batch {batch}", change(slim.ratio - 1), _joined(notes))
 
 
 def _size(results: Results) -> Iterator[Headline]:
@@ -71,3 +96,11 @@ def _size(results: Results) -> Iterator[Headline]:
     if counts is not None:
         note = f"{count(counts.finally_trained)}, against {count(counts.original)} of the original"
         yield Headline("Trainable parameters", f"{counts.finally_trained / counts.original:.1%}", note)
+
+
+def _between(ends: str) -> str:
+    return ends and f"95%: {ends}"
+
+
+def _joined(notes: Iterable[str]) -> str:
+    return "; ".join(filter(None, notes))

@@ -14,11 +14,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
-from ..core.formatting import milliseconds
+from ..core.formatting import change, milliseconds
+from ..core.measured_text import TIMED
 from ..core.measurements import Latency, Timing
 from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .result_sections import ChosenPlan, History
-from .wording import MODELS
 
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
@@ -126,16 +126,16 @@ def latency_plot(latency: Latency) -> str:
 
 
 def _latency_bars(axes: Axes, timings: Mapping[str, Timing]) -> None:
-    names = [name for name in MODELS if name in timings]
+    names = [name for name in TIMED if name in timings]
     longest = max(_or_median(timings[name], timings[name].p90_s) for name in names)
     for place, name in enumerate(names):
         timing = timings[name]
         low, middle, high = (_or_median(timing, value) for value in (timing.p10_s, timing.median_s, timing.p90_s))
         axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-        text = milliseconds(middle / 1e3) + ("" if name == "original" else f"  ×{timing.ratio:.2f}")
+        text = milliseconds(middle / 1e3) + ("" if name == "original" else f"  {change(timing.ratio - 1)}")
         axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
-    axes.set_yticks(range(len(names)), [MODELS[name] for name in names])
+    axes.set_yticks(range(len(names)), [TIMED[name] for name in names])
     axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar
     axes.invert_yaxis()
     axes.set_xticks([])

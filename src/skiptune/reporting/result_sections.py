@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import ConfigDict, Field, PlainValidator
 
+from ..config import Budget
 from ..core.formatting import file_name
 from ..core.measurements import MeasuredParts
 from ..core.validated import Number, Pair, Several, Validated
@@ -50,6 +51,7 @@ class RecordedRecipe(Validated):
     start: str | None = None
     task: str | None = None
     baselines: Several[str] = ()
+    budget: Budget | None = None
     data: RecordedData = RecordedData()
 
 

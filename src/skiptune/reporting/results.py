@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from pydantic import Field
 
 from ..core.errors import InputError
 from ..core.files import write_json
-from ..core.measurements import Latency
+from ..core.measurements import Latency, MeasuredParts
 from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems
@@ -29,13 +28,12 @@ from .result_sections import (
     Sample,
 )
 
-_RESERVED = " (validation that the search never saw)"
-
 
 class Results(Validated):
     """All results of a run. Missing parts are left out of reports.
 
     Attributes:
+        priors: what rules reach that see no image, by name and part of the data.
         relative_macs: change of operations by the plan, against the original model.
         answers: number of different answers, for tasks that have a vocabulary.
         seconds: wall time by step.
@@ -48,6 +46,7 @@ class Results(Validated):
     samples: Several[Sample] = ()
     adapter_start: AdapterStart | None = None
     baselines: dict[str, Baseline] = Field(default={})
+    priors: dict[str, MeasuredParts] = Field(default={})
     operations: Operations | None = None
     relative_macs: Number | None = None
     input: InputSize | None = None
@@ -91,6 +90,11 @@ class Results(Validated):
         """The content of ``results.json``."""
         return self.model_dump(exclude_unset=True)
 
+    @property
+    def beside(self) -> dict[str, MeasuredParts]:
+        """Models and rules that were measured beside the plan's model, by name."""
+        return {**self.baselines, **self.priors}
+
     def too_good(self, part: str) -> bool:
         """Whether the search compared subnetworks on this part of the data: then its measures are likely too good."""
         compared = self.plan.comparisons if self.plan else None
@@ -98,25 +102,6 @@ class Results(Validated):
 
     def __str__(self) -> str:
         """The lines that ``skiptune run`` ends with."""
-        return "\n".join(self._summary())
+        from .summary import summary_lines
 
-    def _summary(self) -> Iterator[str]:
-        if self.plan is not None:
-            yield f"skipped blocks:  {', '.join(self.plan.skipped) or 'none'} of {len(self.plan.blocks)}"
-        measure = self.metric.measure
-        for part, found in reversed(self.metric.parts.items()):
-            label = f"{part} {measure}:"
-            told = " (the plan was chosen on them)" if self.too_good(part) else _RESERVED if part == "reserved" else ""
-            yield f"{label:<24} {found.metrics[measure]:.2%} of {found.count} {self.metric.unit}{told}"
-            for error, value in found.errors.items():
-                yield f"  {error + ':':<15}{value:.4g} in the unit of the values"
-        for name, entry in self.baselines.items():
-            for measured in list(entry.parts.values())[:1]:
-                yield f"  {name + ':':<15}{measured.metrics[measure]:.2%}"
-        if self.records is not None and self.records.bad_images:
-            yield f"damaged images:  {self.records.bad_images}, replaced by the mean colour (logs/bad-images.log)"
-        if self.relative_macs is not None:
-            yield f"operations:      {self.relative_macs:+.1%} against the original model"
-        for batch, models in (self.latency.batches if self.latency else {}).items():
-            slim = models["slim"]
-            yield f"latency ×{batch + ':':<8}{slim.ratio - 1:+.1%} ({slim.median_s * 1e3:.1f} ms)"
+        return "\n".join(summary_lines(self)).replace("−", "-")  # which not every terminal has

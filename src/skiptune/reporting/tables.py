@@ -5,19 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ..core.formatting import change, duration, milliseconds
+from ..core.formatting import change, duration, milliseconds, sentence
+from ..core.measured_text import TIMED, beside, latency_change, quality, timing_warnings
 from .result_sections import ChosenPlan
 from .results import Results
-from .wording import (
-    BASELINES,
-    MODELS,
-    RESERVED,
-    TOO_GOOD,
-    measure_name,
-    or_dash,
-    readable,
-    with_margin,
-)
+from .wording import RESERVED, TOO_GOOD, budget, measure_name, or_dash, readable, sizes
+
+_IN_A_ROW = 10  # rounds of timing
 
 
 @dataclass(frozen=True)
@@ -33,7 +27,7 @@ class Table:
 def tables(results: Results) -> list[Table]:
     """All tables that have rows, without those of :mod:`skiptune.reporting.baseline_table`."""
     makers: tuple[Callable[[Results], Table], ...]
-    makers = (_quality, _search, _operations, _latency, _parameters, _data, _seconds, _versions)
+    makers = (_quality, _search, _operations, _latency, _rounds, _parameters, _data, _seconds, _versions)
     return [table for table in (make(results) for make in makers) if table.rows]
 
 
@@ -44,7 +38,7 @@ def _quality(results: Results) -> Table:
     rows = [
         (
             part,
-            with_margin(found, measure),
+            quality(found, measure),
             *(f"{found.metrics[name]:.2%}" for name in others),
             or_dash("{:.4g}".format, found.loss),
             or_dash("{:,}".format, found.count),
@@ -53,7 +47,8 @@ def _quality(results: Results) -> Table:
         for part, found in metric.parts.items()
     ]
     header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, "answer not in vocabulary")
-    told = [TOO_GOOD for part in metric.parts if results.too_good(part)] + [RESERVED] * ("reserved" in metric.parts)
+    told = ["In brackets: 95% intervals."] if rows else []
+    told += [TOO_GOOD for part in metric.parts if results.too_good(part)] + [RESERVED] * ("reserved" in metric.parts)
     for part, found in metric.parts.items():
         told += [
             f"{part.capitalize()}: {name} {value:.4g} in the unit of the values."
@@ -99,15 +94,14 @@ def _certainty(plan: ChosenPlan) -> list[tuple[str, str]]:
 
 
 def _operations(results: Results) -> Table:
-    macs, size = results.operations, results.input
+    macs = results.operations
     rows = []
     if macs is not None:
         costs = {"original": macs.original, "nothing skipped": macs.with_adapters, "slim": macs.with_plan}
         rows = [(name, f"{cost:.4g}", change(cost / macs.original - 1)) for name, cost in costs.items()]
-    note = ""
-    if size is not None:
-        height, width = size.image_size
-        note = f"One image of {height} × {width} pixels and {size.text_length} tokens of text."
+    note = "" if results.input is None else f"One forward pass {sizes(results.input)}."
+    if asked := budget(results, "macs"):
+        note += f" The budget {asked}."
     return Table("Operations", ("", "G multiply-accumulates", "change"), rows, note)
 
 
@@ -119,14 +113,33 @@ def _latency(results: Results) -> Table:
         (
             f"{name}, batch of {batch}",
             *(or_dash(milliseconds, seconds) for seconds in (timing.median_s, timing.p10_s, timing.p90_s)),
-            f"×{timing.ratio:.3f}",
+            "" if key == "original" else latency_change(timing),
+            or_dash("{:.0f}".format, timing.rounds),
         )
         for batch, timings in found.batches.items()
-        for key, name in MODELS.items()
+        for key, name in TIMED.items()
         if (timing := timings.get(key)) is not None
     ]
-    note = f"Device {found.device}, threads: {found.threads}; models took turns, ratios are medians over the turns."
-    return Table("Latency", ("", "median", "10%", "90%", "ratio"), rows, note)
+    notes = [
+        f"Device {found.device}, threads: {found.threads}. Models took turns; changes are against the original model "
+        "in the same round: their median, in brackets the 95% interval.",
+        *map(sentence, timing_warnings(found)),
+    ]
+    return Table("Latency", ("", "median", "10%", "90%", "change", "rounds"), rows, " ".join(notes))
+
+
+def _rounds(results: Results) -> Table:
+    """The slim model's change of latency in every round, some in a row."""
+    rows = []
+    for batch, timings in (results.latency.batches if results.latency else {}).items():
+        if not (timings["slim"].seconds and len(timings["slim"].seconds) == len(timings["original"].seconds)):
+            continue
+        pairs = zip(timings["slim"].seconds, timings["original"].seconds, strict=True)
+        changes = [change(slim / original - 1).removesuffix("%") for slim, original in pairs]
+        for start in range(0, len(changes), _IN_A_ROW):
+            part = changes[start : start + _IN_A_ROW]
+            rows.append((f"batch of {batch}, rounds {start + 1} to {start + len(part)}", "  ".join(part)))
+    return Table("Rounds of timing", ("", "change of the slim model's latency, %"), rows)
 
 
 def _parameters(results: Results) -> Table:
@@ -163,7 +176,7 @@ def _data(results: Results) -> Table:
 
 def _seconds(results: Results) -> Table:
     found = {name: seconds for name, seconds in results.seconds.items() if seconds is not None}
-    rows = [(BASELINES.get(name, name), duration(seconds)) for name, seconds in found.items()]
+    rows = [(beside(name), duration(seconds)) for name, seconds in found.items()]
     return Table("Time taken", ("", "duration"), rows)
 
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
-from ..core.measurements import Measured
+from ..core.formatting import change
+from .result_sections import InputSize
 from .results import Results
-
-#: The models whose latency is compared.
-MODELS = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"}
-BASELINES = {"unskipped": "nothing skipped", "random": "random plan", "full": "full tuning"}
-
 
 #: What a part is, where its name does not say it.
 RESERVED = "The reserved part is a share of the validation images that the search never saw."
@@ -33,13 +28,17 @@ def or_dash(show: Callable[[float], str], value: float | None) -> str:
     return "–" if value is None else show(value)
 
 
-def with_margin(found: Measured, measure: str) -> str:
-    """A measure with half of its 95% interval: ``81.25% ± 1.91%``.
+def sizes(given: InputSize | None) -> str:
+    """``for an image of 48 × 64 pixels and 11 tokens of text``."""
+    if given is None:
+        return ""
+    height, width = given.image_size
+    text = f" and {given.text_length} tokens of text" if given.text_length else ""
+    return f"for an image of {height} × {width} pixels{text}"
 
-    The variance of soft scores is not recorded; the largest possible one is used for them.
-    """
-    value = found.metrics[measure]
-    if not found.count:
-        return f"{value:.2%}"
-    margin = 1.96 * math.sqrt(max(0.0, value * (1 - value)) / found.count)
-    return f"{value:.2%} ± {margin:.2%}"
+
+def budget(results: Results, name: str) -> str:
+    """``asked for −25.0%``, if the budget is a relative change of ``name``, ``macs`` or ``latency``; else empty."""
+    given = results.recipe.budget if results.recipe else None
+    asked: float | None = getattr(given, name, None)
+    return "" if asked is None else f"asked for {change(asked)}"

@@ -9,12 +9,16 @@ from ..config import TrainConfig
 from ..core.errors import InputError
 from ..core.text_files import read_json
 from ..data.data_config import DataConfig
-from .recipe import Recipe
+from .recipe import Recipe, TimingConfig
 
 #: What version 0.3 did, which had no such fields of ``data``.
 _DATA_BEFORE = {"reserved_share": None, "exif_orientation": False}
 #: Section → its fields as a run has them whose recipe does not name them.
-_BEFORE = {"data": {**DataConfig().to_dict(), **_DATA_BEFORE}, "train": TrainConfig().to_dict()}
+_BEFORE = {
+    "data": {**DataConfig().to_dict(), **_DATA_BEFORE},
+    "train": TrainConfig().to_dict(),
+    "bench": TimingConfig().to_dict(),
+}
 
 
 def kept_recipe(path: Path) -> Recipe:
@@ -39,8 +43,9 @@ def filled_in(recipe: Any) -> Any:
 def as_begun(recipe: Recipe) -> Recipe:
     """``recipe``, with what it leaves open as the run in its output has it.
 
-    A run of version 0.3 reserves nothing of validation and turns no images. With ``preset: paper`` it keeps what the
-    preset gave then, and any run the micro-batches of its number of processes.
+    A run of version 0.3 reserves nothing of validation and turns no images, trains no baselines but those named then,
+    and is timed as often as was usual then. With ``preset: paper`` it keeps what the preset gave then, and any run the
+    micro-batches of its number of processes.
     """
     path = Path(recipe.output) / "recipe.json"
     if not path.is_file():
@@ -51,10 +56,18 @@ def as_begun(recipe: Recipe) -> Recipe:
         return recipe  # whoever claims the directory says what is wrong with it
     named = content.get("data", {}).keys() | recipe.data.model_fields_set
     before = {name: value for name, value in _DATA_BEFORE.items() if name not in named}
-    recipe = recipe.replace(data=recipe.data.replace(**before))
+    recipe = recipe.replace(data=recipe.data.replace(**before), **_measured_as(recipe, kept))
     if recipe.preset != "paper":
         return recipe
     older = "decayed" not in content.get("train", {})
     wanted = kept.train.to_dict() if older else {"gradient_accumulation": kept.train.gradient_accumulation}
     given = {name: getattr(recipe.train, name) for name in recipe.train.model_fields_set}
     return recipe.replace(train=TrainConfig.from_dict({**wanted, **given}))
+
+
+def _measured_as(recipe: Recipe, kept: Recipe) -> dict[str, Any]:
+    """``baselines`` and ``bench`` as a recipe names them, else as the run has them."""
+    left_open = TimingConfig.model_fields.keys() - recipe.bench.model_fields_set
+    bench = recipe.bench.replace(**{name: getattr(kept.bench, name) for name in left_open})
+    named = "baselines" in recipe.model_fields_set
+    return {"bench": bench, "baselines": recipe.baselines if named else kept.baselines}

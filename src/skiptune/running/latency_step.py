@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from ..core.measurements import Latency
 from ..core.process import best_device
 from ..costs.example_inputs import example_inputs
-from ..costs.latency import compare_latency
+from ..costs.latency import timings
+from ..costs.turns import WARMUP, Rounds, take_turns, time_batches
 from ..exporting.load import load
 from ..families.registry import family_of
 from ..inserting.pruning import prune
@@ -21,12 +24,36 @@ from .run_models import RunModels
 def time_models(models: RunModels, slim_folder: Path, size: tuple[int, int], length: int) -> Latency:
     """Forward passes of the three models, which take turns on the CPU or GPU of this machine.
 
+    Loading the models counts to the time that the recipe's ``bench.seconds`` gives.
+
     Args:
         models: of the run.
         slim_folder: directory of the slim model.
         size: of the images, height and width in pixels.
         length: tokens of text.
     """
+    bench, started = models.recipe.bench, time.perf_counter()
+    timed = _models(models, slim_folder)
+    original = timed["original"]
+
+    def take(batch: int, seconds: float) -> Rounds:
+        inputs = dict.fromkeys(timed, example_inputs(original, size, length, batch))
+        return take_turns(timed, inputs, bench.repeats, WARMUP, f"timing {batch}", seconds)
+
+    left = bench.seconds - (time.perf_counter() - started)
+    found = time_batches(bench.batch_sizes, bench.repeats, left, take)
+    given = {"left_out": {str(batch): seconds for batch, seconds in found.left_out.items()}} if found.left_out else {}
+    return Latency(
+        batches={str(batch): timings(rounds) for batch, rounds in found.rounds.items()},
+        threads=torch.get_num_threads(),
+        device=str(next(timed["slim"].parameters()).device),
+        text_length=length,
+        image_size=size,
+        **given,
+    )
+
+
+def _models(models: RunModels, slim_folder: Path) -> dict[str, nn.Module]:
     slim = load(slim_folder, verify=True)
     original = models.original()
     family_of(original).make_skippable(original)
@@ -35,19 +62,4 @@ def time_models(models: RunModels, slim_folder: Path, size: tuple[int, int], len
     timed = {"original": original, "unskipped": unskipped, "slim": slim}
     for model in timed.values():
         model.to(best_device())
-    bench = models.recipe.bench
-    batches = {
-        str(batch): compare_latency(
-            timed, example_inputs(original, size, length, batch), bench.repeats, title=f"timing {batch}"
-        )
-        for batch in bench.batch_sizes
-    }
-    device = str(next(slim.parameters()).device)
-    content = {
-        "batches": batches,
-        "threads": torch.get_num_threads(),
-        "device": device,
-        "text_length": length,
-        "image_size": size,
-    }
-    return Latency.from_dict({**content, "image_size": size})
+    return timed

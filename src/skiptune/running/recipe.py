@@ -25,11 +25,14 @@ class TimingConfig(Validated):
 
     Attributes:
         batch_sizes: examples in a batch; each is timed.
-        repeats: how often each model takes its turn.
+        repeats: how often each model takes its turn; ``None``: as often as there is time for, at most 30 times.
+        seconds: without ``repeats``, the time for all batch sizes. One that would take longer is left out, except for
+            the smallest.
     """
 
     batch_sizes: Several[Count] = Field(default=(1, 32), min_length=1)
-    repeats: int = Field(default=20, ge=2, le=LARGEST)
+    repeats: int | None = Field(default=None, ge=2, le=LARGEST)
+    seconds: Number = Field(default=60, gt=0, le=LARGEST, description="a number of seconds above 0")
 
 
 #: LoRA on kept blocks where :class:`SkipConfig` has the paper's bottlenecks: with as many parameters it answers better
@@ -59,7 +62,8 @@ class Recipe(Validated):
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
         baselines: methods trained beside it with the same settings: ``unskipped`` and ``random`` have the run's
-            adapters with nothing skipped or a random plan; else names of methods of ``compare``, as ``full``.
+            adapters with nothing skipped or a random plan; else names of methods of ``compare``, as ``full``. Without
+            ``unskipped`` a run does not know what skipping cost; ``[]`` trains none.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval: how that task is trained; ``None`` for the others.
         encoder_cache: largest size in GiB of a file in the output with cached encoder outputs, used by all epochs,
@@ -71,7 +75,7 @@ class Recipe(Validated):
     preset: Literal["default", "paper"] = "default"
     start: Literal["pretrained", "search"] = "search"
     task: TaskName = "vqa"
-    baselines: Several[Literal[OwnBaseline, MethodName]] = ()
+    baselines: Several[Literal[OwnBaseline, MethodName]] = ("unskipped",)
     data: DataConfig = DataConfig()
     adapters: SkipConfig = ADAPTERS
     budget: Budget = BUDGET

@@ -31,7 +31,6 @@ from ..exporting.measures import Measures
 from ..inserting.selection import check_plan, choose
 from ..plan import Plan
 from ..reporting.report import write_report
-from ..reporting.result_sections import Baseline
 from ..reporting.results import Results
 from ..searching.plan_file import load_plan
 from ..searching.strategy_comparison import StrategyComparison, StrategyRow
@@ -51,7 +50,7 @@ from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
 from .run_results import StepResults, build_results, slim_measures, step_seconds
 from .step_files import step
-from .train_baseline import train_baseline
+from .train_baseline import MeasuredBaseline, train_baseline
 from .training_steps import TrainingSteps, read_tensors
 
 
@@ -209,7 +208,7 @@ class Run:
         choose(model, plan.skipped)
         return model.to(best_device()), plan, task
 
-    def baseline(self, name: str) -> Baseline:
+    def baseline(self, name: str) -> MeasuredBaseline:
         """A method trained beside the plan with the same settings, in ``baselines/``."""
         return train_baseline(name, self.models, self._training.search_experiment())
 

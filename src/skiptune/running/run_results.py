@@ -18,7 +18,6 @@ from ..exporting.measures import Measures
 from ..plan import Plan
 from ..reporting.result_sections import (
     AdapterStart,
-    Baseline,
     Bytes,
     ChosenPlan,
     History,
@@ -38,6 +37,7 @@ from .run_folder import load_log, logs
 from .run_inputs import read_inputs
 from .run_models import RunModels
 from .step_files import AGAIN, STEP_SECONDS, read_step
+from .train_baseline import MeasuredBaseline
 
 V = TypeVar("V", bound=Validated)
 
@@ -49,7 +49,7 @@ class StepResults:
     plan: Plan
     evaluation: RunEvaluation
     latency: Latency
-    baselines: Mapping[str, Baseline]
+    baselines: Mapping[str, MeasuredBaseline]
     adapter_start: AdapterStart | None
 
 
@@ -71,7 +71,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         metric=Metric(name=task.metric, unit=task.unit, **steps.evaluation.parts),
         samples=steps.evaluation.samples,
         adapter_start=steps.adapter_start,
-        baselines=dict(steps.baselines),
+        baselines={name: found.beside(steps.evaluation.terms) for name, found in steps.baselines.items()},
         operations=Operations.from_dict(cost.macs_g),
         relative_macs=cost.relative_macs,
         input=InputSize(image_size=size, text_length=length),
@@ -84,6 +84,7 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
         seconds={"search": None if plan.report is None else plan.report.seconds, **step_seconds(folder)},
         seed=recipe.train.seed,
         versions=versions(),
+        **({"priors": steps.evaluation.priors} if steps.evaluation.priors else {}),  # runs of 0.3 have none
     )
     write_recorded_json(folder / "results.json", results.to_dict())
     return results
@@ -140,19 +141,26 @@ def slim_measures(recipe: Recipe, folder: Path, size: Callable[[], tuple[int, in
         InputError: a file of a step was edited.
     """
     evaluation = _if_done(folder / "evaluation.json", RunEvaluation)
-    baselines = {name: _if_done(folder / "baselines" / f"{name}.json", Baseline) for name in recipe.baselines}
+    baselines = {name: _if_done(folder / "baselines" / f"{name}.json", MeasuredBaseline) for name in recipe.baselines}
+    own = {} if evaluation is None else evaluation.terms
+    beside: dict[str, MeasuredParts] = {
+        name: MeasuredParts(**row.beside(own).parts) for name, row in baselines.items() if row is not None
+    }
     found = Measures(
         data=recipe.data.name,
         seed=recipe.train.seed,
         accuracy=MeasuredParts() if evaluation is None else MeasuredParts(**evaluation.parts),
-        baselines={name: MeasuredParts(**row.parts) for name, row in baselines.items() if row is not None},
+        baselines=beside,
+        priors={} if evaluation is None else evaluation.priors,
         compared_on=_compared_on(folder),
         seen=_seen(recipe, folder),
     )
     latency = _if_done(folder / "latency.json", Latency)
     if latency is None:
         return found
-    return found.replace(latency=latency, image_size=latency.image_size or _size_in_results(folder) or size())
+    return found.replace(
+        latency=latency.without_rounds(), image_size=latency.image_size or _size_in_results(folder) or size()
+    )
 
 
 def _size_in_results(folder: Path) -> tuple[int, int] | None:

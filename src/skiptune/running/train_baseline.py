@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import shutil
 from dataclasses import replace
+from typing import Any
+
+from pydantic import Field
 
 from ..core.distributed import on_main
 from ..core.errors import InputError
-from ..core.measurements import Measured
 from ..core.process import best_device
 from ..costs.parameters import count_parameters
 from ..experiment import Experiment
@@ -23,6 +25,7 @@ from .method_recipe import method_recipe
 from .recipe import Recipe
 from .run_folder import check_batch, save_log
 from .run_models import ENCODED, RunModels
+from .side_by_side import Terms, as_measured, terms_of, with_differences
 from .step_files import step
 
 
@@ -38,7 +41,18 @@ def check_baselines(recipe: Recipe, family: Family) -> None:
             raise InputError(f"baselines: {name}: {reason}")
 
 
-def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Baseline:
+class MeasuredBaseline(Baseline):
+    """The content of the file of a baseline: what results say of it, and the terms of its headline by part."""
+
+    terms: Terms = Field(default={})
+
+    def beside(self, own: Terms) -> Baseline:
+        """The baseline without its terms, with the differences of the run's model, whose terms are ``own``, to it."""
+        values = {name: getattr(self, name) for name in self.model_fields_set - {"terms"}}
+        return Baseline(**{**values, **with_differences(self, own, self.terms)})
+
+
+def train_baseline(name: str, models: RunModels, experiment: Experiment) -> MeasuredBaseline:
     """Train the baseline ``name`` of a run and measure it, once: its result is a file.
 
     Args:
@@ -69,20 +83,17 @@ def train_baseline(name: str, models: RunModels, experiment: Experiment) -> Base
         on_main(lambda: shutil.rmtree(checkpoints, ignore_errors=True))
         return trained
 
-    def measure(trained: TrainedMethod) -> Baseline:
+    def measure(trained: TrainedMethod) -> MeasuredBaseline:
         task, data, model = models.task, models.data, trained.model.to(best_device())
         slim = remove_dead_blocks(copy.deepcopy(model), trained.plan)
-        found = {
-            part: Measured.from_dict(evaluate(model, task, records, title=name).summary())
-            for part, records in data.held_out.items()
+        found = {part: evaluate(model, task, records, title=name) for part, records in data.held_out.items()}
+        values: dict[str, Any] = {
+            **as_measured(found),
+            "skipped": trained.plan.skipped,
+            "trainable": count_parameters(slim)["trainable"],
+            "seconds": trained.seconds,
+            "terms": terms_of(found),
         }
-        return Baseline(
-            skipped=trained.plan.skipped,
-            trainable=count_parameters(slim)["trainable"],
-            seconds=trained.seconds,
-            validation=found.get("validation"),
-            reserved=found.get("reserved"),
-            test=found.get("test"),
-        )
+        return MeasuredBaseline(**values)
 
-    return step(folder / "baselines" / f"{name}.json", Baseline, train, measure)
+    return step(folder / "baselines" / f"{name}.json", MeasuredBaseline, train, measure)

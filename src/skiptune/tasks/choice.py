@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..data.record import Record
 from .answer import Answer
+from .evaluation_result import Evaluation
 from .one_text import OneTextTask
-from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
+from .priors import answer_priors
+from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
 
 
 class Choice(OneTextTask):
@@ -73,6 +75,15 @@ class Choice(OneTextTask):
             tuple(scores),
             unanswered=len(records) - len(measured),
         )
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """The most frequent answer, over all texts and by text, see :func:`skiptune.tasks.priors.answer_priors`."""
+        measured = [record for record in records if self.answered(record)]
+        return answer_priors(train, measured, self.accepted_scores, self.score)
+
+    def accepted_scores(self, record: Record) -> dict[str, float]:
+        """The right answers that the model can give, with their scores."""
+        return {answer: 1.0 for answer in self.accepted(record) if answer in self.numbers}
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         probabilities = self.probabilities(model(**on_device(self.inputs(records), model)).logits)

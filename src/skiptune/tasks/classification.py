@@ -12,10 +12,12 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..data.record import Record
 from .answer import Answer
+from .evaluation_result import Evaluation
 from .head_start import start_at_frequencies
 from .label_rules import UNKNOWN, LabelRule, OneLabel, SeveralLabels, Truth
 from .one_text import OneTextTask
-from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
+from .priors import answer_priors
+from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
 
 
 class Classification(OneTextTask):
@@ -105,6 +107,16 @@ class Classification(OneTextTask):
             tuple(", ".join(self.answers[label] for label in labels) for labels in chosen),
             tuple(scores),
             unanswered=len(records) - len(known),
+        )
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """The most frequent label, or set of labels, over all texts and by text."""
+        measured = [record for record in records if self.answered(record)]
+        return answer_priors(
+            [record for record in train if self.answered(record)],
+            measured,
+            lambda record: {given: 1.0 for given in [self.rule.given(self._truth(record))] if UNKNOWN not in given},
+            lambda record, given: self.rule.score(given, self._truth(record)),
         )
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:

@@ -10,8 +10,9 @@ from torch import nn
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..data.given_records import Examples, as_records
+from .evaluation_result import Evaluation
 from .replacing import replacing_damaged
-from .task import Evaluation, Task
+from .task import Task
 
 
 @torch.inference_mode()

@@ -46,10 +46,14 @@ class LabelRule(ABC):
     def chosen(self, probabilities: np.ndarray) -> tuple[int, ...]:
         """The classes that probabilities ``(classes,)`` give a record."""
 
+    def given(self, truth: Truth) -> tuple[int, ...]:
+        """The classes that a record has."""
+        return tuple(sorted(label for label, score in truth.items() if score >= _GIVEN))
+
     def score(self, chosen: Sequence[int], truth: Truth) -> float:
         """The F1 of the chosen labels, in [0, 1]; 1 where rightly none is chosen."""
-        given = {label for label, score in truth.items() if score >= _GIVEN}
-        return 2 * len(given & set(chosen)) / (len(given) + len(chosen)) if given or chosen else 1.0
+        given = self.given(truth)
+        return 2 * len({*given} & {*chosen}) / (len(given) + len(chosen)) if given or chosen else 1.0
 
     @abstractmethod
     def metrics(self, probabilities: np.ndarray, truths: Sequence[Truth]) -> dict[str, float]:

@@ -14,7 +14,7 @@ from ..core.files import write_json, write_text
 from ..core.output_folders import behind_links
 from ..data.pictures import Picture
 from ..data.record import Record
-from .task import Evaluation
+from .evaluation_result import Evaluation
 
 if TYPE_CHECKING:
     from ..data.records import Records

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..data.record import Record
 from .answer import Answer
+from .evaluation_result import Evaluation
 from .one_text import OneTextTask
-from .task import Check, ConfigFields, Evaluation, TaskSettings, on_device, refuse_unless
+from .priors import number_priors
+from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
 
 
 class Regression(OneTextTask):
@@ -100,7 +102,15 @@ class Regression(OneTextTask):
             tuple(scores),
             unanswered=len(records) - len(found.known),
             errors=_errors(predicted - right) if found.known else {},
+            terms=_terms(predicted, right),
         )
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """R² of the mean value of training, over all texts and by text."""
+        measured = [record for record in records if record.value is not None]
+        right = np.array([record.value for record in measured], dtype=np.float64)
+        found = {name: _terms(numbers, right) for name, numbers in number_priors(train, measured).items()}
+        return {name: terms for name, terms in found.items() if terms}
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         """For each record, its number."""
@@ -115,6 +125,12 @@ def _explained(predicted: np.ndarray, right: np.ndarray) -> float:
     """R², at least 0; of equal values 1 where all predictions are exact."""
     left, whole = float(np.sum((predicted - right) ** 2)), float(np.sum((right - right.mean()) ** 2))
     return max(0.0, 1.0 - left / whole) if whole else float(left == 0)
+
+
+def _terms(predicted: np.ndarray, right: np.ndarray) -> tuple[float, ...]:
+    """One number per record whose mean is R² before it is cut at 0; none where all values are equal."""
+    whole = float(np.mean((right - right.mean()) ** 2)) if len(right) else 0.0
+    return tuple((1.0 - (predicted - right) ** 2 / whole).tolist()) if whole else ()
 
 
 def _errors(differences: np.ndarray) -> dict[str, float]:

@@ -28,11 +28,13 @@ from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
 from .answer import Answer
 from .contrastive import image_numbers, is_contrastive, loss_of_vectors, ranks_of_vectors
+from .evaluation_result import Evaluation
 from .ranking import Ranks
+from .recall import chance_terms, recall_terms
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .same_images import joined_by_image
 from .shortlist import Shortlist
-from .task import Check, ConfigFields, Evaluation, Task, TaskSettings, on_device, refuse_unless
+from .task import Check, ConfigFields, Task, TaskSettings, on_device, refuse_unless
 
 #: Bytes of encoded texts that an evaluation holds at a time.
 _KEPT = 2**30
@@ -180,7 +182,13 @@ class Retrieval(Task):
         metrics = {"mean_recall": sum(recalls.values()) / len(recalls), **recalls}
         said = tuple(texts[answer[place]] for place in places)
         hits = tuple(float(texts_ahead[place] == 0) for place in places)
-        return Evaluation(metrics, loss, len(records), 0, said, hits)
+        terms = recall_terms(texts_ahead, images_ahead, owner)
+        return Evaluation(metrics, loss, len(records), 0, said, hits, terms=terms)
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """``chance``: the mean recall that is expected of a random order, image by image."""
+        images, _ = joined_by_image(records)
+        return {"chance": chance_terms([len(record.captions) for record in images])}
 
     def _vectors(
         self, model: Any, records: Sequence[Record], texts: Sequence[str], size: int

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
 
 import torch
@@ -19,6 +18,7 @@ from ..data.images import ImageStore
 from ..data.record import Record, check_kind
 from ..families.registry import family_of, family_of_processor, is_supported
 from .answer import Answer
+from .evaluation_result import Evaluation
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,50 +33,6 @@ _LONGEST_TEXT = 512
 ConfigFields: TypeAlias = dict[str, Any]
 #: Refuses a record that is not of a task, by an :class:`InputError`.
 Check: TypeAlias = Callable[[Record], None]
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Metrics of a model over ``count`` records, with its prediction for each and the prediction's score.
-
-    Attributes:
-        metrics: by name, the task's headline first; each in [0, 1], higher is better. None if nothing was measured.
-        loss: mean over the measured records; ``None`` if nothing was measured.
-        count: of measured records.
-        unknown: records whose answers are not among the model's, so that no prediction is right.
-        predictions: one per record.
-        scores: of the predictions, each in [0, 1]; ``None`` where no answer is known.
-        unanswered: records without a known answer. They are predicted, not measured.
-        errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
-        damaged: problems of images that could not be read and were replaced by the mean colour.
-    """
-
-    metrics: dict[str, float]
-    loss: float | None
-    count: int
-    unknown: int
-    predictions: tuple[str, ...]
-    scores: tuple[float | None, ...]
-    damaged: tuple[str, ...] = ()
-    unanswered: int = 0
-    errors: dict[str, float] = field(default_factory=dict)
-
-    @property
-    def headline(self) -> float:
-        """The task's first metric.
-
-        Raises:
-            InputError: nothing was measured.
-        """
-        if not self.metrics:
-            raise InputError("the answers of these records are not known: nothing was measured")
-        return next(iter(self.metrics.values()))
-
-    def summary(self) -> dict[str, float | int | dict[str, float] | None]:
-        """The numbers, for JSON."""
-        found = {**self.metrics, "loss": self.loss, "count": self.count, "unknown_answers": self.unknown}
-        errors = {"errors": self.errors} if self.errors else {}
-        return {**found, **errors, **({"unanswered": self.unanswered} if self.unanswered else {})}
 
 
 class TaskSettings(TypedDict, total=False):
@@ -253,6 +209,15 @@ class Task(ABC):
     @abstractmethod
     def accepted(self, record: Record) -> list[str]:
         """The right answers, for reports."""
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """What rules reach that see no image: for each, one number per measured record, whose mean is the headline.
+
+        Args:
+            train: training records, which the rules know.
+            records: to measure on; all of a known answer count, as in :meth:`measure`.
+        """
+        return {}
 
     @abstractmethod
     def settings(self) -> TaskSettings:

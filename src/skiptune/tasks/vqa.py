@@ -82,6 +82,9 @@ class Vqa(Choice):
     def accepted(self, record: Record) -> list[str]:
         return sorted(record.answers)
 
+    def accepted_scores(self, record: Record) -> dict[str, float]:
+        return {answer: score for answer, score in record.answers.items() if answer in self.numbers}
+
     @classmethod
     def answered(cls, record: Record) -> bool:
         return bool(record.answers)
