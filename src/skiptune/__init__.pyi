@@ -15,6 +15,7 @@ from .data.readers.jsonl import read_jsonl
 from .data.record import Record
 from .data.splits import split_by_image
 from .experiment import Experiment
+from .exporting.auto_classes import register_auto
 from .exporting.export import export
 from .exporting.hub import push_to_hub
 from .exporting.load import load
@@ -185,6 +186,7 @@ __all__ = [
     "read_jsonl",
     "read_recipe",
     "records",
+    "register_auto",
     "register_family",
     "search",
     "skipped_blocks",

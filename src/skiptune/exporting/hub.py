@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub import HfApi, snapshot_download
 from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
@@ -72,10 +73,11 @@ def push_to_hub(
     return str(done.commit_url)
 
 
-def local_folder(name: str | Path) -> Path:
+def local_folder(name: str | Path, revision: str | None = None) -> Path:
     """The directory ``name``, or, where there is none and it may be a hub id, a copy of that repository.
 
     The copy is kept in the hub's cache and taken from there when nothing has changed, or with ``HF_HUB_OFFLINE=1``.
+    ``revision`` is a branch or commit of the repository.
 
     Raises:
         InputError: neither a directory nor a repository that can be read.
@@ -84,7 +86,8 @@ def local_folder(name: str | Path) -> Path:
     if folder.exists() or not is_hub_id(repo_id):
         return folder
     try:
-        return Path(snapshot_download(repo_id, allow_patterns=list(ALLOWED)))
+        settings: dict[str, Any] = {} if revision is None else {"revision": revision}
+        return Path(snapshot_download(repo_id, allow_patterns=list(ALLOWED), **settings))
     except RepositoryNotFoundError:
         reason = "no such repository on the hub, or a private one of others"
     except LocalEntryNotFoundError:
