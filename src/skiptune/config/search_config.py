@@ -1,0 +1,81 @@
+"""Settings of the search."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from ..core.validated import Count, Number, Validated
+
+Reward = Literal["standardized", "exp_loss"]
+Draw = Literal["step", "micro_batch"]
+StrategyName = Literal[
+    "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy"
+]
+
+
+class SearchConfig(Validated):
+    """The search for blocks to skip (paper, section 3.3).
+
+    Attributes:
+        strategy: how blocks are chosen: ``bandit`` is ours, ``policy`` the paper's, the others are heuristics, see
+            :mod:`skiptune.searching.strategies`.
+        epochs: passes over the training data before the plan is fixed; ``None``: for strategies that compare during
+            training 30 % of the training's steps, the paper's share; for the others a tenth of the steps, at least 64,
+            at most 30 %.
+        max_steps: optimizer steps instead of epochs.
+        warmup_epochs: for strategies that compare during training: passes before the first comparison; ``None``: a
+            third of the search.
+        cost: work spent on comparisons, as a share of the training's work; it sets the number of rounds. A training
+            step counts as two forward passes over its batch, the least that forward and backward pass can cost.
+        interval: for the same strategies: steps between rounds, instead of those that follow from ``cost``.
+        candidates: distinct subnetworks compared in one round; the bandit takes fewer if there are not so many.
+        reward_batch_size: examples in the held-out batch of a round; ``None``: as many as a drawn subnetwork trains on,
+            in an optimizer step or (``draw: micro_batch``) a micro-batch of all processes; half as many for the bandit.
+        batches: held-out batches on which strategies without rounds compare, once, at the end of the search.
+        policy_learning_rate: learning rate of the paper's preferences.
+        reward: reward of the paper's policy. ``standardized``: minus the loss in units of a running standard deviation
+            within rounds, so that the scale of the loss does not matter; ``exp_loss``: the paper's ``exp(-loss)``,
+            which underflows for losses in the hundreds.
+        draw: whether a new subnetwork is drawn for every optimizer ``step``, or for every ``micro_batch`` as in the
+            released code.
+    """
+
+    strategy: StrategyName = "bandit"
+    epochs: Number | None = Field(default=None, ge=1e-6, le=1e6)
+    max_steps: Count | None = None
+    warmup_epochs: Number | None = Field(default=None, ge=0, le=1e6)
+    cost: Number = Field(default=0.1, ge=0, le=100)
+    interval: Count | None = None
+    candidates: int = Field(default=8, ge=2, le=10_000)
+    reward_batch_size: Count | None = None
+    batches: int = Field(default=4, ge=1, le=10_000)
+    policy_learning_rate: Number = Field(default=1.0, ge=1e-12, le=1e6)
+    reward: Reward = "standardized"
+    draw: Draw = "step"
+
+    @classmethod
+    def paper(cls) -> SearchConfig:
+        """The released search: its policy and rewards, 3 candidates every 10 micro-batches, a new subnetwork for each
+        micro-batch, 3 epochs of which the first is a warm-up."""
+        return cls(
+            strategy="policy",
+            epochs=3,
+            warmup_epochs=1,
+            interval=10,
+            candidates=3,
+            reward="exp_loss",
+            draw="micro_batch",
+        )
+
+    @field_validator("warmup_epochs")
+    @classmethod
+    def _part_of_epochs(cls, warmup: float | None, info: ValidationInfo) -> float | None:
+        if warmup is not None and "epochs" in info.data:
+            epochs = info.data["epochs"]
+            if epochs is None:
+                raise ValueError(f"{warmup} needs epochs, of which it is a part")
+            if warmup >= epochs:
+                raise ValueError(f"{warmup} leaves nothing of epochs={epochs} for the search")
+        return warmup
