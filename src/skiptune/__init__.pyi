@@ -84,6 +84,7 @@ from .tasks.reasoning import Reasoning
 from .tasks.records import records
 from .tasks.regression import Regression
 from .tasks.retrieval import Retrieval
+from .tasks.scored import ScoredTask
 from .tasks.task import Task
 from .tasks.vqa import Vqa
 from .training.encoder_cache import EncoderCache
@@ -136,6 +137,7 @@ __all__ = [
     "Retrieval",
     "Run",
     "RunError",
+    "ScoredTask",
     "SearchConfig",
     "SearchReport",
     "SharedBase",

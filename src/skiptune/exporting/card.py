@@ -58,7 +58,7 @@ def model_card(manifest: Manifest, name: str) -> str:
         "card.md.j2",
         name=name,
         task=task,
-        task_text=_TASKS.get(task, "a task that is not recorded"),
+        task_text=_TASKS.get(task, f"the task {task}" if task else "a task that is not recorded"),
         base=_base(manifest),
         license=license,
         form=manifest.form,

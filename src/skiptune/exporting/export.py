@@ -45,6 +45,8 @@ from .manifest import (
     is_slim,
     read_manifest,
 )
+from .own_classes import check_settings, own_model_class, own_task_class
+from .structure import check_rebuilt
 from .tensor_file import write_tensors
 
 _CARD = "README.md"
@@ -74,7 +76,9 @@ def export(
         extra: JSON values for the configuration; the card shows those of :class:`skiptune.exporting.measures.Measures`.
 
     Raises:
-        InputError: an argument of another type, adapters were never inserted, or ``adapters`` without a base.
+        InputError: an argument of another type, adapters were never inserted, ``adapters`` without a base, or what
+            :func:`skiptune.load` or :func:`skiptune.load_task` could not read: a class that cannot be found or made
+            again, settings that are no JSON values.
         RunError: the disk is full.
     """
     from .card import model_card
@@ -87,10 +91,15 @@ def export(
     base = base or loaded_from
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
+    own = own_model_class(plain_class(model), model.config.model_type)
+    named: dict[str, Any] = {} if own is None else {"own_class": own}
+    saved_task = None if task is None else _saved(task)
     plan = plan or _present_plan(model)
     frozen = frozen_names(model)
     slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
     state = slim.state_dict()
+    if own is not None and form == "standalone":
+        check_rebuilt(plain_class(model), slim, plan)
     kept_frozen = {name: value for name, value in state.items() if name in frozen}
     if form == "adapters":
         state = {name: value for name, value in state.items() if name not in frozen}
@@ -110,6 +119,7 @@ def export(
             versions=versions(),
             form=form,
             architecture=plain_class(model).__name__,
+            **named,
             base_config=model.config.to_dict(),
             base=base,
             base_fingerprint=fingerprint(kept_frozen.items()),
@@ -117,7 +127,7 @@ def export(
             skip_config=config,
             plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
             strategy=plan.strategy,
-            task=None if task is None else SavedTask.from_dict({"name": task.name, **task.settings()}),
+            task=saved_task,
             parameters=sum(value.numel() for value in slim.parameters()),
             extra=extra or {},
             header_sha256=write_tensors(folder / WEIGHTS, state),
@@ -131,6 +141,13 @@ def export(
     check_slim_output(directory)
     write_atomically(behind_links(directory), write)
     return directory
+
+
+def _saved(task: Task) -> SavedTask:
+    """The task as a directory has it, if it can be loaded again."""
+    own = own_task_class(task)
+    kind = {} if own is None else {"class": own}
+    return SavedTask.from_dict({"name": task.name, **kind, **check_settings(task)})
 
 
 def check_slim_output(directory: Path) -> None:

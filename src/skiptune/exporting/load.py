@@ -18,7 +18,12 @@ from .structure import load_on_base, load_standalone
 from .tensor_file import data_is_whole, header_sha256, map_tensors
 
 
-def load(directory: str | Path, base: str | None = None, verify: bool = False) -> PreTrainedModel:
+def load(
+    directory: str | Path,
+    base: str | None = None,
+    verify: bool = False,
+    model_class: type[PreTrainedModel] | None = None,
+) -> PreTrainedModel:
     """Load a slim model, ready for inference.
 
     The weights' file is memory-mapped, and skipped blocks are neither read nor allocated. Every load checks the
@@ -35,6 +40,7 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
         directory: a directory that :func:`export` or ``save_pretrained`` wrote, or a hub id, ``user/name``.
         base: another place of the base model, for the ``adapters`` form.
         verify: compare all weights with the digests taken at export.
+        model_class: the class of the model, where it is one of your own: the directory only names it.
 
     Raises:
         InputError: not a slim model, truncated or edited files, keys that do not fit, or another base than it was
@@ -44,10 +50,11 @@ def load(directory: str | Path, base: str | None = None, verify: bool = False) -
     if is_saved(folder):
         if base is not None:
             raise InputError(f"{folder}: it stands alone and takes no base")
-        return load_saved(folder)
+        return load_saved(folder, model_class)
     manifest, weights = open_export(folder, verify)
     state = map_tensors(weights)
     try:
+        manifest.take_class(model_class)
         if manifest.form == "standalone" and base is not None:
             raise InputError("it stands alone and takes no base")
         model = (

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from pydantic import ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
 from ..config import SkipConfig
 from ..core.digests import refuse_broken_seal, sealed
@@ -13,13 +13,14 @@ from ..core.errors import InputError
 from ..core.files import file_sha256, write_json
 from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
-from ..core.validation import Problems, problem_lines
-from ..families.registry import model_class_named
+from ..core.validation import Problems, nearest, problem_lines
+from ..families.registry import family_of_type, model_class_named
 from ..models.config_check import config_from_fields
 from ..models.processor_files import processor_files
 from ..plan import Plan, check_skipped
 from ..tasks.task_names import TaskName
 from .base_license import BaseLicense
+from .own_classes import given_class
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -61,16 +62,29 @@ class SkippedBlocks(Validated):
 
 
 class SavedTask(Validated):
-    """The task that a model was trained for: its name, and beside it the settings of :meth:`Task.settings`."""
+    """The task that a model was trained for: its name, and beside it the settings of :meth:`Task.settings`.
+
+    A task whose class is none of SkipTune's has the path of that class under ``class``.
+    """
 
     model_config = ConfigDict(extra="allow")
 
-    name: TaskName
+    name: str
+
+    def check(self, problems: Problems) -> None:
+        known = self.own_class is not None or self.name in get_args(TaskName)
+        problems.check(known, f"name: {self.name!r}{nearest(self.name, get_args(TaskName))}")
+
+    @property
+    def own_class(self) -> str | None:
+        """The path of a class of the user's own."""
+        found = (self.model_extra or {}).get("class")
+        return None if found is None else str(found)
 
     @property
     def settings(self) -> dict[str, Any]:
         """Arguments of the task's class."""
-        return dict(self.model_extra or {})
+        return {name: value for name, value in (self.model_extra or {}).items() if name != "class"}
 
 
 class Manifest(Validated):
@@ -84,6 +98,7 @@ class Manifest(Validated):
         form: ``standalone``: every weight is in the directory; ``adapters``: only the trained ones, the others are the
             base's.
         architecture: the name of the model's class.
+        own_class: module and name of that class where it is one of the user's own; ``None``: it is in a family's table.
         base_config: transformers' configuration of the model, before blocks were skipped.
         base: name, path or hub id of the base model.
         base_fingerprint: fingerprint of the frozen weights of kept blocks.
@@ -108,6 +123,7 @@ class Manifest(Validated):
     versions: dict[str, str] = Field(default={})
     form: Form
     architecture: str
+    own_class: str | None = None
     base_config: dict[str, Any]
     base: str = ""
     base_fingerprint: str
@@ -123,6 +139,7 @@ class Manifest(Validated):
     weights_sha256: str | None = None
     files: dict[str, str] | None = None
     sha256: str | None = None
+    _given_class: type[PreTrainedModel] | None = PrivateAttr(None)
 
     @field_validator("format")
     @classmethod
@@ -135,19 +152,45 @@ class Manifest(Validated):
         digest = "weights_sha256" if self.format == 1 else "header_sha256"
         problems.check(getattr(self, digest) is not None, f"{digest}: missing")
         try:
-            model_class_named(self.architecture, self.base_config.get("model_type"))
+            _ = self.family
         except InputError as error:
             problems.add(f"architecture: {error}")
 
+    def take_class(self, given: type[PreTrainedModel] | None) -> None:
+        """Take the class that the user gives for the model, which one of the user's own needs.
+
+        Raises:
+            InputError: it is another one than was exported.
+        """
+        from transformers import PreTrainedModel
+
+        if given is not None:
+            path = self.own_class or f"SkipTune's {self.architecture}"
+            self._given_class = given_class(given, PreTrainedModel, self.architecture, path, "model_class")
+
     @property
     def model_class(self) -> type[PreTrainedModel]:
-        """The class of the model that adapters were inserted into."""
+        """The class of the model that adapters were inserted into.
+
+        Raises:
+            InputError: it is one of the user's own, and was not given.
+        """
+        if self._given_class is not None:
+            return self._given_class
+        if self.own_class is not None:
+            raise InputError(
+                f"its model is of a class of its own, {self.own_class}; import it and give it: "
+                f"skiptune.load(directory, model_class={self.architecture})"
+            )
         return model_class_named(self.architecture, self.base_config.get("model_type"))[0]
 
     @property
     def family(self) -> Family:
         """The family of the model."""
-        return model_class_named(self.architecture, self.base_config.get("model_type"))[1]
+        model_type = self.base_config.get("model_type")
+        if self.own_class is not None:
+            return family_of_type(model_type, self.architecture)
+        return model_class_named(self.architecture, model_type)[1]
 
     @property
     def config(self) -> Any:

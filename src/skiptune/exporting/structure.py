@@ -5,6 +5,7 @@ Skipped blocks are removed from the structure before weights are assigned, so th
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..models.construction import construction
 from ..models.fingerprint import fingerprint
 from ..models.loading import load_config, load_model, load_pruned
 from ..models.without_weights import parameters_on_meta
+from ..plan import Plan
 from .manifest import SAMPLE, Manifest
 
 
@@ -41,16 +43,37 @@ def load_standalone(manifest: Manifest, state: dict[str, Tensor]) -> PreTrainedM
     return model
 
 
+def check_rebuilt(model_class: type[PreTrainedModel], slim: PreTrainedModel, plan: Plan) -> None:
+    """Refuse a slim model whose class does not make it again from its configuration, as loading does.
+
+    Raises:
+        InputError: says what the class raises, or which weights differ.
+    """
+    config, name = copy.deepcopy(slim.config), model_class.__name__
+    try:
+        with construction(), parameters_on_meta():
+            made = model_class(config)
+    except Exception as error:  # a class of the user's own can raise anything
+        raise InputError(
+            f"{name}: cannot be made of its configuration alone, as loading does: {first_line(error)}"
+        ) from None
+    with parameters_on_meta():
+        insert(made, slim.skip_config, merged=True)
+        remove_dead_blocks(made, plan)
+    found, wanted = shapes_of(made.state_dict()), shapes_of(slim.state_dict())
+    refuse_misfit(f"{name}: made of its configuration alone, as loading does, it has other weights", found, wanted)
+
+
 def model_without_weights(manifest: Manifest) -> PreTrainedModel:
     """The model that adapters were inserted into, its parameters on the meta device; buffers are there.
 
     Raises:
         InputError: no model can be built from its configuration.
     """
-    config = manifest.config
+    config, model_class = manifest.config, manifest.model_class
     try:
         with construction(), parameters_on_meta():
-            return manifest.model_class(config)
+            return model_class(config)
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
 

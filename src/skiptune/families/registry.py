@@ -153,4 +153,4 @@ def model_class_named(name: str, model_type: Any) -> tuple[type[PreTrainedModel]
             if model_class.__name__ == name:
                 return model_class, _row(known)
             names.append(model_class.__name__)
-    raise InputError(f"{name!r} is not one of {sorted(names)}")
+    raise InputError(f"{name!r} is not one of {sorted(set(names))}; a class of your own is given as model_class")

@@ -13,7 +13,7 @@ from ..core.errors import InputError, first_line
 from ..core.state_dicts import refuse_misfit, shapes_of
 from ..core.text_files import read_json
 from ..families.family import Family
-from ..families.registry import model_class_named
+from ..families.registry import family_of_type, model_class_named
 from ..models.config_check import config_from_fields
 from ..models.construction import construction
 from ..models.weight_files import check_weights, weight_files
@@ -26,15 +26,25 @@ from .saved_model import CONFIG, SavedModel
 from .selection import blocks_of, choose
 
 
-def load_saved(folder: Path) -> PreTrainedModel:
+def load_saved(folder: Path, own_class: type[PreTrainedModel] | None = None) -> PreTrainedModel:
     """The model in such a directory, in evaluation mode; what was trained can be trained further.
+
+    Args:
+        folder: the directory.
+        own_class: the model's class, if it is none of a family's.
 
     Raises:
         InputError: edited or damaged files, weights that do not fit, or a class that no family has.
     """
     saved = SavedModel.from_dict(read_json(folder / CONFIG), f"{folder / CONFIG} is not valid")
     try:
-        model_class, family = model_class_named(saved.architecture, saved.base_config.get("model_type"))
+        model_type = saved.base_config.get("model_type")
+        if own_class is None:
+            model_class, family = model_class_named(saved.architecture, model_type)
+        else:
+            model_class, family = own_class, family_of_type(model_type, saved.architecture)
+            if own_class.__name__ != saved.architecture:
+                raise InputError(f"model_class: {own_class.__name__} is another class than {saved.architecture}")
         model = _structure(saved, model_class, family)
     except InputError as error:
         raise InputError(f"{folder / CONFIG}: {error}") from None

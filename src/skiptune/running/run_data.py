@@ -18,7 +18,7 @@ from ..exporting.measures import Measures
 from ..exporting.seen_files import told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
-from ..tasks.registry import TASKS
+from ..tasks.registry import TASKS, task_named
 from ..tasks.task import Task
 from .recipe import Recipe
 from .run_inputs import read_inputs
@@ -83,7 +83,7 @@ def kept_task(recipe: Recipe, folder: Path) -> Task | None:
     if inputs is not None:
         inputs.refuse_other_model(recipe)
     saved = inputs.task if inputs is not None else _beside_slim(folder / "slim")
-    return None if saved is None else TASKS[saved.name](_processor_of(recipe), **saved.settings)
+    return None if saved is None else task_named(saved.name)(_processor_of(recipe), **saved.settings)
 
 
 def _beside_slim(folder: Path) -> SavedTask | None:

@@ -12,13 +12,13 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from ..data.record import Record
 from .answer import Answer
-from .evaluation_result import Evaluation
-from .one_text import OneTextTask
 from .priors import answer_priors
-from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
+from .scored import ScoredTask
+from .task import Check, ConfigFields, on_device, refuse_unless
+from .task_settings import TaskSettings
 
 
-class Choice(OneTextTask):
+class Choice(ScoredTask):
     """One choice from a fixed list for every record.
 
     Args:
@@ -43,38 +43,12 @@ class Choice(OneTextTask):
         return {"num_labels": len(self.answers), "id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
 
     @abstractmethod
-    def score(self, record: Record, answer: str) -> float:
-        """The score of ``answer``, in [0, 1]."""
-
-    @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
         """``(batch, answers)`` logits to probabilities."""
 
-    def unknown(self, records: Sequence[Record]) -> int:
-        """Number of records whose answers are known, but not among the model's."""
-        return 0
-
-    def metrics(self, records: Sequence[Record], scores: Sequence[float]) -> dict[str, float]:
-        """Measures over all records; the headline is the mean score."""
-        return {self.metric: sum(scores) / len(scores)}
-
-    def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
-        found = self.outputs(model, records, batch_size, title, lambda logits: logits.argmax(1).tolist())
-        predictions = [self.answers[label] for label in found.kept]
-        scores: list[float | None] = [None] * len(records)
-        for row in found.known:
-            scores[row] = self.score(records[row], predictions[row])
-        measured = [records[row] for row in found.known]
-        metrics = self.metrics(measured, [score for score in scores if score is not None]) if measured else {}
-        return Evaluation(
-            metrics,
-            found.loss,
-            len(measured),
-            self.unknown(measured),
-            tuple(predictions),
-            tuple(scores),
-            unanswered=len(records) - len(measured),
-        )
+    def predictions(self, logits: Tensor) -> list[str]:
+        """The answer with the highest logit."""
+        return [self.answers[label] for label in logits.argmax(1).tolist()]
 
     def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
         """The most frequent answer, over all texts and by text, see :func:`skiptune.tasks.priors.answer_priors`."""
@@ -115,8 +89,8 @@ class Labelled(Choice):
         """Class numbers ``(batch,)``."""
         return torch.tensor([record.label for record in records], dtype=torch.long)
 
-    def score(self, record: Record, answer: str) -> float:
-        return float(record.label == self.numbers[answer])
+    def score(self, record: Record, prediction: str | float) -> float:
+        return float(record.label == self.numbers[str(prediction)])
 
     def accepted(self, record: Record) -> list[str]:
         return [self.answers[record.label]] if isinstance(record.label, int) else []

@@ -17,7 +17,8 @@ from .head_start import start_at_frequencies
 from .label_rules import UNKNOWN, LabelRule, OneLabel, SeveralLabels, Truth
 from .one_text import OneTextTask
 from .priors import answer_priors
-from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
+from .task import Check, ConfigFields, on_device, refuse_unless
+from .task_settings import TaskSettings
 
 
 class Classification(OneTextTask):

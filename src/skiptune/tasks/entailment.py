@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 from ..data.record import Record
 from .choice import Labelled
-from .task import Check, TaskSettings, refuse_unless
+from .task import Check, refuse_unless
+from .task_settings import TaskSettings
 
 
 class Entailment(Labelled):
@@ -16,11 +14,6 @@ class Entailment(Labelled):
     name = "entailment"
     unit = "hypotheses"
     choices = ("contradiction", "neutral", "entailment")
-
-    @classmethod
-    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Entailment:
-        """Nothing is learnt from the records."""
-        return cls(processor)
 
     @classmethod
     def checker(cls) -> Check:

@@ -13,7 +13,8 @@ from ..core.errors import InputError
 from ..data.record import Record
 from ..families.registry import family_of_processor
 from .choice import Labelled
-from .task import Check, ConfigFields, TaskSettings, refuse_unless
+from .task import Check, ConfigFields, refuse_unless
+from .task_settings import TaskSettings
 
 if TYPE_CHECKING:
     from ..data.readers.collecting import RowChecks

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.shown import shown
-from ..core.validation import nearest
 from ..data.given_records import Examples
 from ..data.readers.collecting import RowChecks
 from ..data.readers.objects import read_objects
-from .registry import TASKS
+from .registry import task_named
 from .task import Task
 from .task_names import TaskName
 
@@ -60,9 +59,7 @@ def _checks_of(task: TaskName | Task | type[Task] | None) -> RowChecks:
     if isinstance(task, Task):
         return task.own_row_checks()
     if isinstance(task, str):
-        if task not in TASKS:
-            raise InputError(f"task: {shown(task)}{nearest(task, TASKS)}")
-        return TASKS[task].row_checks()
+        return task_named(task).row_checks()
     if not (isinstance(task, type) and issubclass(task, Task)):
         raise InputError(f"task: {shown(task)} is no task; give its name, its class or itself")
     return task.row_checks()

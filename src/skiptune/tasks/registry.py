@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from ..core.errors import InputError
+from ..core.shown import shown
+from ..core.validation import nearest
 from .classification import Classification
 from .entailment import Entailment
 from .reasoning import Reasoning
 from .regression import Regression
 from .retrieval import Retrieval
+from .task import Task
 from .task_names import TaskName
 from .vqa import Vqa
 
@@ -21,3 +25,15 @@ TASKS: dict[
     "classification": Classification,
     "regression": Regression,
 }
+
+
+def task_named(name: str) -> type[Task]:
+    """The class of one of the tasks above.
+
+    Raises:
+        InputError: there is none of this name.
+    """
+    known: dict[str, type[Task]] = {str(task): kind for task, kind in TASKS.items()}
+    if name not in known:
+        raise InputError(f"task: {shown(name)}{nearest(name, known)}")
+    return known[name]

@@ -18,7 +18,8 @@ from .answer import Answer
 from .evaluation_result import Evaluation
 from .one_text import OneTextTask
 from .priors import number_priors
-from .task import Check, ConfigFields, TaskSettings, on_device, refuse_unless
+from .task import Check, ConfigFields, on_device, refuse_unless
+from .task_settings import TaskSettings
 
 
 class Regression(OneTextTask):

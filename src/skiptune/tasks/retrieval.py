@@ -34,7 +34,8 @@ from .recall import chance_terms, recall_terms
 from .retrieval_config import FALSE_TEXTS, RANKS, SHORTLIST
 from .same_images import joined_by_image
 from .shortlist import Shortlist
-from .task import Check, ConfigFields, Task, TaskSettings, on_device, refuse_unless
+from .task import Check, ConfigFields, Task, on_device, refuse_unless
+from .task_settings import TaskSettings
 
 #: Bytes of encoded texts that an evaluation holds at a time.
 _KEPT = 2**30

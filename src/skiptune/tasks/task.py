@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from ..data.record import Record, check_kind
 from ..families.registry import family_of, family_of_processor, is_supported
 from .answer import Answer
 from .evaluation_result import Evaluation
+from .task_settings import TaskSettings
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -33,27 +34,6 @@ _LONGEST_TEXT = 512
 ConfigFields: TypeAlias = dict[str, Any]
 #: Refuses a record that is not of a task, by an :class:`InputError`.
 Check: TypeAlias = Callable[[Record], None]
-
-
-class TaskSettings(TypedDict, total=False):
-    """What, beside the processor, it takes to make a task again. JSON values; each task has some of them.
-
-    Attributes:
-        answers: of question answering and classification, in label order.
-        several: whether a record of classification may have several labels.
-        mean, deviation: of regression's values in training.
-        images: of a statement, 1 or 2.
-        false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
-    """
-
-    answers: list[str]
-    several: bool
-    mean: float
-    deviation: float
-    images: int
-    false_texts: int
-    matching_loss: bool
-    shortlist: int | None
 
 
 class Task(ABC):
@@ -118,9 +98,9 @@ class Task(ABC):
         """The class with a head for this task, of the family that the processor belongs to."""
         return family_of_processor(self.processor).model_class(self.head)
 
-    @abstractmethod
     def model_changes(self) -> ConfigFields:
-        """Configuration fields of a model for this task."""
+        """Configuration fields of a model for this task, e.g. ``num_labels``; by default none."""
+        return {}
 
     @classmethod
     def from_records(cls, processor: Any, records: Examples, least: int = 1) -> Self:
@@ -137,9 +117,12 @@ class Task(ABC):
         return cls.from_checked(processor, cls.checked(records), least)
 
     @classmethod
-    @abstractmethod
     def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Self:
-        """As :meth:`from_records`, of records that were checked; ``options`` are further arguments of the task."""
+        """As :meth:`from_records`, of records that were checked; ``options`` are further arguments of the task.
+
+        By default nothing is learnt from the records.
+        """
+        return cls(processor, **options)
 
     @classmethod
     def from_data(cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any) -> Task:
@@ -147,9 +130,12 @@ class Task(ABC):
         return cls.from_checked(processor, data.train, least, **options)
 
     @classmethod
-    @abstractmethod
     def checker(cls) -> Check:
-        """A function for the records of one part of the data; it may compare each with those before it."""
+        """A function that refuses a record which is not of the task, see :func:`refuse_unless`; by default none is.
+
+        It is made for the records of one part of the data, and may compare each with those before it.
+        """
+        return lambda record: None
 
     @classmethod
     def checked(cls, records: Examples) -> Sequence[Record]:
@@ -206,9 +192,9 @@ class Task(ABC):
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         """For each record, the model's ``top`` best answers, best first; the records are one batch."""
 
-    @abstractmethod
     def accepted(self, record: Record) -> list[str]:
-        """The right answers, for reports."""
+        """The right answers, for reports; by default they are not told."""
+        return []
 
     def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
         """What rules reach that see no image: for each, one number per measured record, whose mean is the headline.
@@ -219,9 +205,9 @@ class Task(ABC):
         """
         return {}
 
-    @abstractmethod
     def settings(self) -> TaskSettings:
-        """The arguments, beside the processor, that make this task again; JSON values."""
+        """The arguments, beside the processor, that make this task again; JSON values. By default none."""
+        return {}
 
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit.

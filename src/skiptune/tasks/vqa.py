@@ -73,11 +73,11 @@ class Vqa(Choice):
                     found[row, self.numbers[answer]] = score
         return found
 
-    def score(self, record: Record, answer: str) -> float:
+    def score(self, record: Record, prediction: str | float) -> float:
         """The official soft accuracy where ten annotators' answers are known, else the answer's soft score."""
         if len(record.given) >= _ANNOTATORS:
-            return official_accuracy(answer, record.given)
-        return record.answers.get(answer, 0.0)
+            return official_accuracy(str(prediction), record.given)
+        return record.answers.get(str(prediction), 0.0)
 
     def accepted(self, record: Record) -> list[str]:
         return sorted(record.answers)

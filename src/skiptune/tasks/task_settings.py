@@ -1,0 +1,26 @@
+"""What it takes to make a task again."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class TaskSettings(TypedDict, total=False):
+    """What, beside the processor, it takes to make a task again. JSON values; each task has some of them.
+
+    Attributes:
+        answers: of question answering and classification, in label order.
+        several: whether a record of classification may have several labels.
+        mean, deviation: of regression's values in training.
+        images: of a statement, 1 or 2.
+        false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
+    """
+
+    answers: list[str]
+    several: bool
+    mean: float
+    deviation: float
+    images: int
+    false_texts: int
+    matching_loss: bool
+    shortlist: int | None
