@@ -63,6 +63,9 @@ def test_a_directory_names_the_classes_it_needs(trained: Any, tmp_path: Path) ->
     folder = st.export(model, tmp_path / "slim", plan, task)
     with pytest.raises(st.InputError, match=r"of a class of its own, own_rating\.ViltForRating; import it and give it"):
         st.load(folder)
+    for source in (folder, model):
+        with pytest.raises(st.InputError, match=r"own_rating\.ViltForRating: a class of your own cannot be written as"):
+            st.export_onnx(source, tmp_path / "onnx")
     with pytest.raises(st.InputError, match=r"model_class: .* is another class than own_rating\.ViltForRating"):
         st.load(folder, model_class=st.ViltForClassification)
     with pytest.raises(st.InputError, match=r"model_class: .* is not a class of PreTrainedModel"):

@@ -20,13 +20,15 @@ from ...core.output_folders import behind_links
 from ...core.process import versions
 from ...core.progress import busy, console
 from ...families.registry import family_of
+from ...inserting.adapted_class import plain_class
 from ...plan import Plan
 from ...tasks.task import Task
 from ...version import __version__
 from ..export import check_slim_output, export
 from ..load import load
 from ..load_task import load_task
-from ..manifest import is_slim
+from ..manifest import is_slim, read_manifest
+from ..own_classes import own_model_class
 from .description import DESCRIPTION, FORMAT, ComparedBatch, ComparedModel, OnnxDescription, read_description
 from .session import ONNX_FILES, make
 from .trace import Graph, Inputs, quantise, torch_logits, trace
@@ -70,6 +72,7 @@ def export_onnx(
     if isinstance(source, PreTrainedModel):
         if directory is None:
             raise InputError("directory: a model needs one to be written to")
+        _refuse_own_class(own_model_class(plain_class(source), source.config.model_type))
         with tempfile.TemporaryDirectory() as temporary:
             slim = export(source, Path(temporary) / "slim", plan, task)
             return export_onnx(slim, directory, int8)
@@ -78,6 +81,7 @@ def export_onnx(
     if not is_slim(folder):
         raise InputError(f"{folder}: not a slim model; skiptune.export writes one")
     check_slim_output(target)
+    _refuse_own_class(read_manifest(folder).own_class)
     model = load(folder, base)
     graph = Graph.of(model, _image_size(model, folder))
     beside = target.resolve() == folder.resolve()
@@ -186,6 +190,12 @@ def _image_size(model: PreTrainedModel, folder: Path) -> tuple[int, int] | None:
         )
     height, width = found[0]
     return int(height), int(width)
+
+
+def _refuse_own_class(path: str | None) -> None:
+    """Refuse a model whose class is one of the user's own: nothing says what its inputs are."""
+    if path is not None:
+        raise InputError(f"{path}: a class of your own cannot be written as ONNX; export the model for torch")
 
 
 def _link(source: Path, target: Path) -> None:
