@@ -164,6 +164,10 @@ def test_a_dataset_with_gaps_and_with_a_transform(dataset: Any) -> None:
         "row 0: label: missing (or give labels, a list or a mapping from label to score)",
         "row 1: image: None is no image; give a path, encoded bytes, a Pillow image or an array",
     ]
+    broken = {"image": [{"bytes": b"no picture", "path": None}], "label": [1]}
+    damaged = records(datasets.Dataset.from_dict(broken, features=features), "classification")
+    with pytest.raises(InputError, match=r"image in the dataset \(image 0\): cannot be read"):
+        decode(damaged[0].image)
     grey = dataset.with_transform(lambda rows: {**rows, "image": [each.convert("L") for each in rows["image"]]})
     assert np.asarray(decode(records(grey)[0].image)).std(axis=2).max() == 0
     with pytest.raises(InputError, match="no column image; its columns are photo, label, note; give columns"):

@@ -15,7 +15,13 @@ Content: TypeAlias = Path | bytes | Image.Image
 
 
 class PictureSource(ABC):
-    """Something that holds pictures. Two are the same only if they are one object."""
+    """Something that holds pictures. Two are the same only if they are one object.
+
+    Attributes:
+        name: where the pictures are, for messages.
+    """
+
+    name = "in memory"
 
     @abstractmethod
     def content(self, column: str, row: int) -> Content:
@@ -60,7 +66,7 @@ class Held:
     row: int
 
     def __str__(self) -> str:
-        return f"in memory ({self.column} {self.row})"
+        return f"{self.source.name} ({self.column} {self.row})"
 
     def content(self) -> Content:
         """What holds the picture.

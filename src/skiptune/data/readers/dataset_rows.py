@@ -33,6 +33,8 @@ class DatasetPictures(PictureSource):
         folder: that paths are relative to; ``None``: the working directory.
     """
 
+    name = "in the dataset"
+
     def __init__(self, dataset: Any, folder: Path | None) -> None:
         self._changed = _is_changed(dataset)
         self._rows = dataset if self._changed else dataset.with_format("arrow")
