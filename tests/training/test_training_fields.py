@@ -245,7 +245,7 @@ def test_nothing_is_evaluated_while_subnetworks_are_drawn(
 def test_what_cannot_run_here_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     config = TrainConfig(
         fp16=not torch.cuda.is_available(),
-        report_to=("codecarbon",),
+        report_to=("codecarbon", "azure_ml", "mlflow"),
         optimizer="adamw_anyprecision",
         arguments={"lr_scheduler_kwargs": {"speed": 2}},
     )
@@ -253,6 +253,7 @@ def test_what_cannot_run_here_is_refused_at_once(monkeypatch: pytest.MonkeyPatch
         check_machine(config)
     said = str(refused.value)
     assert "train.report_to: codecarbon is not installed; run: pip install codecarbon" in said
+    assert "train.report_to: azure_ml is not installed; run: pip install azureml-core" in said
     assert "train.optimizer: adamw_anyprecision cannot be used" in said
     assert torch.cuda.is_available() or "train.fp16: float16 needs a GPU" in said
     with pytest.raises(InputError, match=r"train.scheduler: linear cannot be used: .*speed"):

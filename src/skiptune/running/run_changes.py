@@ -62,19 +62,14 @@ def changed_fields(found: Recipe, wanted: Recipe) -> frozenset[str]:
     own."""
     names: list[str] = []
     ours, theirs = found.to_dict(), wanted.to_dict()
-    for section, value in ours.items():
+    for section, one in ours.items():
         other = theirs[section]
-        if isinstance(value, dict) and isinstance(other, dict):
-            names += [
-                f"{section}.{name}" for name in sorted(value.keys() | other.keys()) if _differ(name, value, other)
-            ]
-        elif value != other:
+        if isinstance(one, dict) and isinstance(other, dict):
+            differing = {name for name in one.keys() | other.keys() if one.get(name) != other.get(name)}
+            names += [f"{section}.{name}" for name in differing]
+        elif one != other:
             names.append(section)
     return frozenset(names)
-
-
-def _differ(name: str, one: dict[str, object], other: dict[str, object]) -> bool:
-    return one.get(name) != other.get(name)
 
 
 def refuse_other(folder: Path, wanted: Recipe, found: Recipe) -> None:

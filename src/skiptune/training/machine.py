@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
 import torch
 from transformers import TrainingArguments
-from transformers.integrations.integration_utils import INTEGRATION_TO_CALLBACK
 
 from ..config import TrainConfig
 from ..core.distributed import processes
@@ -20,8 +20,14 @@ from .optimizer import optimizer_class
 from .schedule import Stretch, make_scheduler
 from .trainer_arguments import training_arguments
 
-#: Distributions of what a training can report to, where their names differ.
-_DISTRIBUTIONS = {"azure_ml": "azureml-core", "comet_ml": "comet-ml", "flyte": "flytekit"}
+#: Modules of what a training can report to, of which one must be there, and the distribution where it has another name.
+#: Making transformers' callback would tell, too, but not quietly.
+_LIBRARIES = {
+    "azure_ml": ("azureml.core", "azureml-core"),
+    "comet_ml": ("comet_ml", "comet-ml"),
+    "flyte": ("flytekit", "flytekit"),
+    "tensorboard": ("tensorboard tensorboardX", "tensorboard"),
+}
 
 
 def check_machine(config: TrainConfig) -> None:
@@ -39,11 +45,9 @@ def check_machine(config: TrainConfig) -> None:
 
 def _lines(config: TrainConfig) -> Iterator[str]:
     for name in config.report_to:
-        try:
-            INTEGRATION_TO_CALLBACK[name]()
-        except (ImportError, RuntimeError):
-            library = _DISTRIBUTIONS.get(name, name)
-            yield f"train.report_to: {name} is not installed; run: pip install {library}"
+        modules, distribution = _LIBRARIES.get(name, (name, name))
+        if not any(map(_is_installed, modules.split())) and name != "kubeflow":  # which is a service
+            yield f"train.report_to: {name} is not installed; run: pip install {distribution}"
     try:
         given = config.replace(report_to=())
         arguments = training_arguments(given, Path("checkpoints"), Stretch(0, 1, 1, 0.0), metric="loss")
@@ -57,6 +61,14 @@ def _lines(config: TrainConfig) -> Iterator[str]:
         make_scheduler(kind([torch.zeros(1, requires_grad=True)], **settings), arguments, Stretch(0, 1, 1, 0.0))
     except InputError as error:
         yield from problem_lines(error)
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        found = find_spec(module)
+    except ModuleNotFoundError:  # what it is a part of
+        return False
+    return found is not None and found.origin is not None  # a directory of that name is none
 
 
 def tell_machine(arguments: TrainingArguments) -> None:
