@@ -143,6 +143,25 @@ def test_a_folder_becomes_a_recipe_that_reads_it(
     assert f"train: {len(found.train)} " in out
 
 
+def test_a_hugging_face_dataset_becomes_a_recipe(call: Call, tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    paths = [tmp_path / "images" / f"{k}.png" for k in range(12)]
+    drawn(paths[0].parent, [path.name for path in paths])
+    kinds = datasets.ClassLabel(names=["cat", "dog"])
+    features = datasets.Features({"picture": datasets.Image(), "class": kinds, "remark": datasets.Value("string")})
+    rows = [{"picture": str(path), "class": k % 2, "remark": "none"} for k, path in enumerate(paths)]
+    parts = {"train": rows[:8], "test": rows[8:]}
+    saved = {name: datasets.Dataset.from_list(part, features=features) for name, part in parts.items()}
+    datasets.DatasetDict(saved).save_to_disk(str(tmp_path / "saved"))
+    output = tmp_path / "recipe.yaml"
+    code, out, err = call("init", tmp_path / "saved", "--model", "vilt-tiny", "--output", output)
+    assert code == 0, err
+    assert "task: classification, 2 answers" in out
+    data = read_recipe(output).data
+    assert (data.name, data.split, data.test_split) == ("dataset", "train", "test")
+    assert data.columns == {"image": "picture", "label": "class"}
+
+
 def test_the_budgets_that_are_told_can_be_met(call: Call, data_folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "recipe.yaml"
     code, out, _ = call("init", data_folder, "--model", "vilt-tiny", "--output", output)

@@ -22,6 +22,8 @@ print(st.predict(st.load("slim"), task, "photos/kitchen.jpg", "what is on the ta
 recipe = st.read_recipe("kitchen.yaml", ["train.max_steps=20"], output="runs/short")
 print(st.Run(recipe).all(), recipe.budget.num_skip)
 
+other = st.load_model(base, "entailment")
+
 # names
 st.serach(model, experiment)  # type: ignore[attr-defined]
 print(plan.skiped)  # type: ignore[attr-defined]
@@ -50,6 +52,7 @@ st.TrainConfig(optimizer="adam")  # type: ignore[arg-type]
 st.TrainConfig(scheduler="cosin")  # type: ignore[arg-type]
 st.TrainConfig(report_to=("wandbb",))  # type: ignore[arg-type]
 st.SearchConfig(strategy="bandid")  # type: ignore[arg-type]
+st.load_model(base, "vqaa")  # type: ignore[arg-type]
 st.Recipe(output="x", task="vqaa")  # type: ignore[arg-type]
 st.Recipe(output="x", baselines=("unskiped",))  # type: ignore[arg-type]
 st.BenchConfig(dtype="float23")  # type: ignore[arg-type]

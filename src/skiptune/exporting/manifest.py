@@ -15,10 +15,10 @@ from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, nearest, problem_lines
 from ..families.registry import family_of_type, model_class_named
+from ..families.task_names import TaskName
 from ..models.config_check import config_from_fields
 from ..models.processor_files import processor_files
 from ..plan import Plan, check_skipped
-from ..tasks.task_names import TaskName
 from .base_license import BaseLicense
 from .own_classes import given_class
 

@@ -18,6 +18,7 @@ from ..core.text_files import read_json
 from ..core.validation import nearest
 from ..families.family import Family
 from ..families.registry import family_of_type, is_supported
+from ..families.task_names import TaskName
 from .architectures import ARCHITECTURES
 from .config_check import refuse_odd_config
 from .construction import construction, unsaid
@@ -80,7 +81,7 @@ def load_family(name: str) -> Family:
 
 def load_model(
     name: str,
-    model_class: type[PreTrainedModel] | str,
+    model_class: type[PreTrainedModel] | TaskName,
     seed: int = 0,
     random_weights: bool = False,
     quiet: bool = False,

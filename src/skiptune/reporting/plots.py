@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -23,6 +24,8 @@ from .result_sections import ChosenPlan, History
 _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 
 _SIZE = (5.6, 2.9)  # inches; half the page
+#: Line of a loss → its dash, colour and width.
+_LOSSES = {"search": ("--", PURPLE, 1.6), "training": ("-", INK, 1.6), "validation": ("-", BLUE, 1.2)}
 _LABELS_FIT = 16  # labels of one line each beside a figure of that height
 
 
@@ -73,43 +76,51 @@ def rounds_plot(plan: ChosenPlan) -> str:
         return _image(figure)
 
 
-def losses_plot(logged: History, continued: bool) -> str:
-    """Losses of training and validation by step; the scale is logarithmic when they fall a long way.
+def losses_plot(history: History, continued: bool) -> str:
+    """Logged training losses by step, and those on the validation records where they were measured; the scale is
+    logarithmic when they fall a long way.
 
     Args:
-        logged: of the search, and of the training with the plan, whose steps are counted from 1 on.
+        history: of the search, and of the training with the plan, whose steps are counted from 1 on.
         continued: whether the training goes on where the search ended. It is one line then, with a mark where the plan
             was fixed; else there are two lines, as there were two trainings.
     """
     with matplotlib.rc_context(PLOT_STYLE):
         figure, axes = _figure()
-        search = [(entry.step, entry.loss) for entry in logged.search]
-        fixed = search[-1][0] if continued and search else 0
-        after = [(entry.step + fixed, entry.loss) for entry in logged.train]
-        lines = {"training": [*search, *after]} if fixed else {"search": search, "training": after}
-        lines["validation"] = [(entry.step + fixed, entry.loss) for entry in logged.evaluations]
-        for name, points in lines.items():
-            steps, losses = [step for step, _ in points], [loss for _, loss in points]
-            dash, color = {"search": ("--", PURPLE), "training": ("-", INK), "validation": ("-", BLUE)}[name]
-            marker = "o" if len(steps) == 1 or name == "validation" else None
-            if steps:
-                axes.plot(steps, losses, dash, color=color, linewidth=1.6, marker=marker, label=name)
+        fixed = history.search[-1].step if continued and history.search else 0
+        after = [(entry.step + fixed, entry.loss) for entry in history.train]
+        searched = [(entry.step, entry.loss) for entry in history.search]
+        lines = {"training": [*searched, *after]} if fixed else {"search": searched, "training": after}
+        lines["validation"] = [(entry.step + fixed, entry.loss) for entry in history.evaluations]
+        for name, places in lines.items():
+            if places:
+                dash, color, width = _LOSSES[name]
+                marker = "o" if len(places) == 1 or name == "validation" else None
+                style: Any = {"linewidth": width, "marker": marker, "markersize": 4, "label": name}
+                axes.plot(*zip(*places, strict=True), dash, color=color, **style)
         if fixed:
             axes.axvline(fixed, color=VERMILLION, linestyle=":", linewidth=1.4, label="the plan is fixed")
-        every = [loss for points in lines.values() for _, loss in points]
-        if min(every) > 0 and max(every) <= 5 * min(every):
-            axes.set_ylim(0, 1.1 * max(every))
-        elif min(every) > 0:
-            axes.set_yscale("log")
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-            axes.yaxis.set_minor_locator(LogLocator(subs=()))
+        best = [place for place in lines["validation"] if place[0] - fixed == history.best_step]
+        if best:
+            axes.plot(*best[0], "*", color=BLUE, markersize=11, label="the weights that were kept")
+        _scale_losses(axes, [loss for places in lines.values() for _, loss in places])
         axes.set(xlabel="optimizer step", ylabel="loss")
         axes.set_xlim(left=0)
         axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
         axes.grid(axis="y", color="#e4e4e4", linewidth=0.8)
         _legend_above(axes)
         return _image(figure)
+
+
+def _scale_losses(axes: Axes, losses: Sequence[float]) -> None:
+    """From 0 on, or logarithmic."""
+    if min(losses) > 0 and max(losses) <= 5 * min(losses):
+        axes.set_ylim(0, 1.1 * max(losses))
+    elif min(losses) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_minor_locator(LogLocator(subs=()))
 
 
 def latency_plot(latency: Latency) -> str:

@@ -12,9 +12,9 @@ from ..core.distributed import processes
 from ..core.validated import Count, Number, Several, Text, Validated
 from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
+from ..families.task_names import TaskName
 from ..methods.compare_config import CompareConfig, MethodName
 from ..tasks.retrieval_config import RetrievalConfig
-from ..tasks.task_names import TaskName
 
 if TYPE_CHECKING:
     from ..families.family import Family

@@ -7,7 +7,7 @@ from typing import get_args
 
 from ..core.errors import InputError
 from ..data.readers.values import label_of
-from ..tasks.task_names import TaskName
+from ..families.task_names import TaskName
 
 #: Our field → other usual names of it.
 _NAMES: Mapping[str, Sequence[str]] = {

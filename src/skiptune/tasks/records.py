@@ -11,9 +11,9 @@ from ..core.shown import shown
 from ..data.given_records import Examples
 from ..data.readers.collecting import RowChecks
 from ..data.readers.objects import read_objects
+from ..families.task_names import TaskName
 from .registry import task_named
 from .task import Task
-from .task_names import TaskName
 
 if TYPE_CHECKING:
     from ..data.records import Records

@@ -5,13 +5,13 @@ from __future__ import annotations
 from ..core.errors import InputError
 from ..core.shown import shown
 from ..core.validation import nearest
+from ..families.task_names import TaskName
 from .classification import Classification
 from .entailment import Entailment
 from .reasoning import Reasoning
 from .regression import Regression
 from .retrieval import Retrieval
 from .task import Task
-from .task_names import TaskName
 from .vqa import Vqa
 
 TASKS: dict[

@@ -1,4 +1,4 @@
-"""The names of the tasks, which a recipe is checked against without loading any."""
+"""The names of the tasks, as recipes and the table of families have them; no task is loaded for them."""
 
 from __future__ import annotations
 
