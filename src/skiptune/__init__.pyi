@@ -87,6 +87,7 @@ from .tasks.retrieval import Retrieval
 from .tasks.scored import ScoredTask
 from .tasks.task import Task
 from .tasks.vqa import Vqa
+from .tasks.zero_shot import ZeroShot
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit
 from .training.optimizer import optimizer_groups
@@ -154,6 +155,7 @@ __all__ = [
     "TrainingLog",
     "ViltForClassification",
     "Vqa",
+    "ZeroShot",
     "__version__",
     "bench",
     "block_savings",

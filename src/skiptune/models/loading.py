@@ -216,7 +216,8 @@ def _settle_head(name: str, model: PreTrainedModel, unread: set[str], own: Any) 
     if layer is None or names == wanted:
         return ""
     last = {key for key, value in model.named_parameters() if value is layer.weight or value is layer.bias}
-    if any(key.startswith("classifier.") for key in unread - last):
+    own_head = {key for key, _ in model.named_parameters() if key.startswith("classifier.")}
+    if own_head & unread - last or (not names and own_head <= unread):
         return ""
     if not names:
         rest = f"it starts fresh for {len(wanted)} answers" if unread & last else "taken in the order of the data"

@@ -15,7 +15,7 @@ from .answer import Answer
 from .evaluation_result import Evaluation
 from .head_start import start_at_frequencies
 from .label_rules import UNKNOWN, LabelRule, OneLabel, SeveralLabels, Truth
-from .one_text import OneTextTask
+from .one_text import OneTextTask, text_options
 from .priors import answer_priors
 from .task import Check, ConfigFields, on_device, refuse_unless
 from .task_settings import TaskSettings
@@ -32,6 +32,7 @@ class Classification(OneTextTask):
         processor: of the model.
         answers: names of the labels, in order.
         several: whether a record may have several labels, or none.
+        text: whether the model reads texts; only CLIP and SigLIP have models of images alone.
 
     Raises:
         InputError: fewer than two labels (or none, where there may be several), or one of them twice.
@@ -41,12 +42,12 @@ class Classification(OneTextTask):
     unit = "examples"
     needs_text = False
 
-    def __init__(self, processor: Any, answers: Sequence[str], several: bool = False) -> None:
+    def __init__(self, processor: Any, answers: Sequence[str], several: bool = False, text: bool = True) -> None:
         if len(answers) < (1 if several else 2) or len(set(answers)) != len(answers):
             least = "one" if several else "two different ones"
             raise InputError(f"labels: {len(answers)} given; at least {least} must be there, none twice")
         super().__init__(processor)
-        self.answers, self.several = tuple(answers), several
+        self.answers, self.several, self.text = tuple(answers), several, text
         self.numbers = {answer: label for label, answer in enumerate(self.answers)}
         self.rule: LabelRule = SeveralLabels() if several else OneLabel()
         self.metric = self.rule.metric
@@ -57,14 +58,15 @@ class Classification(OneTextTask):
         if any record has ``labels`` instead of a ``label``."""
         counts = Counter(label for record in records for label in _names(record))
         found = [label for label, count in counts.items() if count >= least]
-        return cls(processor, _in_order(found), any(record.labels is not None for record in records), **options)
+        several, text = any(record.labels is not None for record in records), text_options(cls, processor, records)
+        return cls(processor, _in_order(found), several, **{**text, **options})
 
     def settings(self) -> TaskSettings:
-        return {"answers": list(self.answers), "several": self.several}
+        return {"answers": list(self.answers), "several": self.several, **self.text_settings()}
 
     def model_changes(self) -> ConfigFields:
         names = {"id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
-        return {"num_labels": len(self.answers), **names, "problem_type": self.rule.problem_type}
+        return {"num_labels": len(self.answers), **names, "problem_type": self.rule.problem_type, **self.text_changes()}
 
     @classmethod
     def checker(cls) -> Check:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from torch import Tensor, nn
 
 from ..core.progress import track
 from ..data.record import Record
-from .task import Task, on_device
+from ..families.registry import family_of_processor
+from .task import ConfigFields, Task, TaskSettings, on_device
 
 T = TypeVar("T")
 
@@ -32,7 +33,21 @@ class Outputs(Generic[T]):
 
 
 class OneTextTask(Task):
-    """A task with a text (perhaps an empty one) and an image for every record."""
+    """A task with a text (perhaps an empty one) and an image for every record.
+
+    Attributes:
+        text: whether the model reads texts; if not, it has no part that does.
+    """
+
+    text: bool = True
+
+    def text_settings(self) -> TaskSettings:
+        """The part of :meth:`settings` about texts."""
+        return {} if self.text else {"text": False}
+
+    def text_changes(self) -> ConfigFields:
+        """The part of :meth:`model_changes` about texts."""
+        return {} if self.text else {"reads_text": False}
 
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """``input_ids``, ``attention_mask`` (batch, tokens), pixels, and :meth:`labels`."""
@@ -79,3 +94,10 @@ class OneTextTask(Task):
             kept.update(zip(rows, keep(output.logits), strict=True))
         mean = loss / len(known) if known else None
         return Outputs([kept[row] for row in range(len(records))], sorted(known), mean)
+
+
+def text_options(task: type[Task], processor: Any, records: Sequence[Record]) -> dict[str, bool]:
+    """``text=False`` where no record has a text and the family has a model of images alone (CLIP, SigLIP)."""
+    model_class = family_of_processor(processor).model_classes.get(task.name)
+    alone = getattr(model_class, "takes_images_alone", False) and not any(record.text.strip() for record in records)
+    return {"text": False} if alone else {}

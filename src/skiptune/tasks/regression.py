@@ -16,7 +16,7 @@ from ..core.errors import InputError
 from ..data.record import Record
 from .answer import Answer
 from .evaluation_result import Evaluation
-from .one_text import OneTextTask
+from .one_text import OneTextTask, text_options
 from .priors import number_priors
 from .task import Check, ConfigFields, on_device, refuse_unless
 from .task_settings import TaskSettings
@@ -33,6 +33,7 @@ class Regression(OneTextTask):
     Args:
         processor: of the model.
         mean, deviation: of the values in training, by which they are standardised.
+        text: whether the model reads texts; only CLIP and SigLIP have models of images alone.
 
     Raises:
         InputError: ``deviation`` is not above 0, or one of them is not finite.
@@ -43,11 +44,11 @@ class Regression(OneTextTask):
     unit = "examples"
     needs_text = False
 
-    def __init__(self, processor: Any, mean: float = 0.0, deviation: float = 1.0) -> None:
+    def __init__(self, processor: Any, mean: float = 0.0, deviation: float = 1.0, text: bool = True) -> None:
         if not np.isfinite(mean) or not (np.isfinite(deviation) and deviation > 0):
             raise InputError(f"mean: {mean}, deviation: {deviation}; expected finite numbers, the second one above 0")
         super().__init__(processor)
-        self.mean, self.deviation = float(mean), float(deviation)
+        self.mean, self.deviation, self.text = float(mean), float(deviation), text
 
     @classmethod
     def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Regression:
@@ -60,13 +61,14 @@ class Regression(OneTextTask):
         if len(np.unique(values)) < 2:
             raise InputError(f"value: {len(values)} records have one, and no two differ; there is nothing to learn")
         with np.errstate(over="ignore"):
+            options = {**text_options(cls, processor, records), **options}
             return cls(processor, float(values.mean()), float(values.std()), **options)
 
     def settings(self) -> TaskSettings:
-        return {"mean": self.mean, "deviation": self.deviation}
+        return {"mean": self.mean, "deviation": self.deviation, **self.text_settings()}
 
     def model_changes(self) -> ConfigFields:
-        return {"num_labels": 1, "problem_type": "regression"}
+        return {"num_labels": 1, "problem_type": "regression", **self.text_changes()}
 
     @classmethod
     def checker(cls) -> Check:

@@ -11,6 +11,8 @@ class TaskSettings(TypedDict, total=False):
     Attributes:
         answers: of question answering and classification, in label order.
         several: whether a record of classification may have several labels.
+        text: false for a model of images alone.
+        prompts: of zero-shot classification.
         mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
@@ -18,6 +20,8 @@ class TaskSettings(TypedDict, total=False):
 
     answers: list[str]
     several: bool
+    text: bool
+    prompts: list[str]
     mean: float
     deviation: float
     images: int

@@ -5,13 +5,8 @@ from __future__ import annotations
 from transformers import CLIPModel
 
 from ..dual_encoder.contrastive import InfoNceHead
-from ..dual_encoder.joint import JointTowers
-from ..two_stream_classifiers import (
-    ClassificationHead,
-    QuestionAnsweringHead,
-    VisualEntailmentHead,
-    VisualReasoningHead,
-)
+from ..dual_encoder.joint import JointOrImageHead, JointTowers
+from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
 
 
 class ClipForImageAndTextRetrieval(InfoNceHead, CLIPModel):
@@ -35,8 +30,11 @@ class ClipForVisualEntailment(VisualEntailmentHead, ClipTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
 
 
-class ClipForClassification(ClassificationHead, ClipTask):
-    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
+class ClipForClassification(JointOrImageHead, ClipTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number.
+
+    With ``config.reads_text`` false of images alone.
+    """
 
 
 class ClipForVisualReasoning(VisualReasoningHead, ClipTask):

@@ -5,13 +5,8 @@ from __future__ import annotations
 from transformers import SiglipModel
 
 from ..dual_encoder.contrastive import SigmoidHead
-from ..dual_encoder.joint import JointTowers
-from ..two_stream_classifiers import (
-    ClassificationHead,
-    QuestionAnsweringHead,
-    VisualEntailmentHead,
-    VisualReasoningHead,
-)
+from ..dual_encoder.joint import JointOrImageHead, JointTowers
+from ..two_stream_classifiers import QuestionAnsweringHead, VisualEntailmentHead, VisualReasoningHead
 
 
 class SiglipForImageAndTextRetrieval(SigmoidHead, SiglipModel):
@@ -35,8 +30,11 @@ class SiglipForVisualEntailment(VisualEntailmentHead, SiglipTask):
     """A classifier over ``config.num_labels`` classes, three for SNLI-VE."""
 
 
-class SiglipForClassification(ClassificationHead, SiglipTask):
-    """A classifier over ``config.num_labels`` classes of one or several labels, or one number."""
+class SiglipForClassification(JointOrImageHead, SiglipTask):
+    """A classifier over ``config.num_labels`` classes of one or several labels, or one number.
+
+    With ``config.reads_text`` false of images alone.
+    """
 
 
 class SiglipForVisualReasoning(VisualReasoningHead, SiglipTask):
