@@ -23,10 +23,15 @@ from skiptune import (
     blocks_of,
     choose,
     evaluate,
+    export,
+    export_onnx,
     insert,
     load_model,
+    load_onnx,
     load_processor,
     parameter_groups,
+    predict,
+    rank,
 )
 
 ORIGINALS = {"clip": CLIPModel, "siglip": SiglipModel}
@@ -172,6 +177,22 @@ def test_a_directory_of_transformers_is_a_base(family: str, records: list[Record
     assert evaluate(loaded, asking, questions).count == 2
     picture = asking.images.pixels(Image.new("RGB", (64, 48)))
     assert tuple(picture.shape) == (3, 48, 48)
+
+
+def test_an_onnx_model_is_measured_and_answers_as_the_torch_model(records: list[Record], tmp_path: Path) -> None:
+    task, model = made("clip", records)
+    insert(model, SkipConfig(block_adapter="none"))
+    choose(model, ("text.1", "image.2"))
+    folder = export(model, tmp_path / "slim", task=task)
+    onnx = load_onnx(export_onnx(folder, tmp_path / "onnx"))
+    ours, theirs = (evaluate(one, task, records, batch_size=4) for one in (model, onnx))
+    assert theirs.loss == pytest.approx(ours.loss, rel=1e-4)
+    assert theirs.metrics == ours.metrics
+    pictures, texts = [str(record.image) for record in records[:2]], [record.captions[0] for record in records[:2]]
+    scores = [[answer[0].score for answer in predict(one, task, pictures, texts)] for one in (model, onnx)]
+    assert scores[1] == pytest.approx(scores[0], rel=1e-4)
+    ranked = [[one.index for one in rank(each, task, pictures[0], list(records[0].captions))] for each in (model, onnx)]
+    assert ranked[0] == ranked[1]
 
 
 def test_siglip_fills_texts_up_and_reads_the_filling(records: list[Record]) -> None:

@@ -24,7 +24,7 @@ from skiptune import (
     load_processor,
 )
 from skiptune.config import TrainConfig
-from skiptune.tasks import retrieval
+from skiptune.tasks import encoding, retrieval
 from skiptune.tasks.ranking import Ranks
 
 FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
@@ -86,7 +86,7 @@ def test_scores_are_those_of_the_whole_model(
     family: str, scope: str, kept: int, records: list[Record], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit; with little memory for encoded texts, images are encoded again for every batch of them."""
-    monkeypatch.setattr(retrieval, "_KEPT", kept)
+    monkeypatch.setattr(encoding, "_KEPT", kept)
     task, model = make(family, records, scope)
     calls = {name: 0 for name in ENCODERS[family] if name}
 
@@ -99,7 +99,7 @@ def test_scores_are_those_of_the_whole_model(
     found = np.full_like(expected, np.nan)
     texts = [text for *_, text in sorted((len(t), row, t) for row, r in enumerate(records) for t in r.captions)]
     with torch.inference_mode():
-        batches = task._encoded(texts, model, 5)
+        batches = encoding.encoded_texts(task, model, texts, 5)
         for row, place, scores in task._all_scores(model, records, batches, "pairs"):
             found[row, place] = scores
     assert np.array_equal(found, expected)

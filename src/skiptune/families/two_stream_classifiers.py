@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ..core.errors import InputError
 from .classifier import loss_by_labels, make_classifier
@@ -18,7 +18,7 @@ class _OneImageHead(TwoStreamHead):
     def __init__(self, config: Any) -> None:
         super().__init__(config)
         width = self.pooled_width
-        self.classifier = make_classifier(width, width, config.num_labels)
+        self.classifier: nn.Module = make_classifier(width, width, config.num_labels)
         self.post_init()
 
     def logits_of(self, inputs: Inputs) -> tuple[Tensor, Fused]:

@@ -79,10 +79,22 @@ def loss_of_vectors(
     for part in _parts(len(captions), size):
         rows, words = zip(*captions[part], strict=True)
         logits = model.compare((texts[0][list(rows)],), (images[0][part],))
-        alike = np.array(words)[:, None] == np.array(words)[None]
-        ignored = torch.from_numpy(alike & ~np.eye(len(words), dtype=bool)).to(logits.device)
-        total += float(model.contrast(logits, ignored)) * len(words)
+        total += float(contrast_loss(model, logits, words)) * len(words)
     return total / len(captions)
+
+
+def contrast_loss(model: Any, logits: Tensor, captions: Sequence[str]) -> Tensor:
+    """The training loss of a batch of pairs of different images.
+
+    Args:
+        model: or its class.
+        logits: scaled similarities ``(batch, batch)``, a row an image.
+        captions: of the images; pairs of the same one are no false ones.
+    """
+    words = np.array(captions)
+    ignored = torch.from_numpy((words[:, None] == words[None]) & ~np.eye(len(words), dtype=bool))
+    found: Tensor = model.contrast(logits, ignored.to(logits.device))
+    return found
 
 
 def _parts(count: int, size: int) -> Iterator[slice]:

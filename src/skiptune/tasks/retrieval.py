@@ -27,7 +27,8 @@ from ..data.record import Record
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
 from .answer import Answer
-from .contrastive import image_numbers, is_contrastive, loss_of_vectors, ranks_of_vectors
+from .contrastive import contrast_loss, image_numbers, is_contrastive, loss_of_vectors, ranks_of_vectors
+from .encoding import all_texts, encoded_images, encoded_texts, parts_of, rows_of
 from .evaluation_result import Evaluation
 from .ranking import Ranks
 from .recall import chance_terms, recall_terms
@@ -36,9 +37,6 @@ from .same_images import joined_by_image
 from .shortlist import Shortlist
 from .task import Check, ConfigFields, Task, on_device, refuse_unless
 from .task_settings import TaskSettings
-
-#: Bytes of encoded texts that an evaluation holds at a time.
-_KEPT = 2**30
 
 
 class Retrieval(Task):
@@ -168,7 +166,7 @@ class Retrieval(Task):
         owner, texts = np.array([row for _, row, _ in sorted_texts]), [text for *_, text in sorted_texts]
         title = f"{title}: pairs"
         if is_contrastive(model):
-            vectors = self._vectors(model, records, texts, batch_size)
+            vectors = all_texts(self, model, texts, batch_size), encoded_images(self, model, records, batch_size)
             texts_ahead, images_ahead, answer = ranks_of_vectors(model, *vectors, owner, title)
             loss = loss_of_vectors(model, *vectors, self._paired(records, texts, owner), batch_size)
         else:
@@ -191,13 +189,6 @@ class Retrieval(Task):
         images, _ = joined_by_image(records)
         return {"chance": chance_terms([len(record.captions) for record in images])}
 
-    def _vectors(
-        self, model: Any, records: Sequence[Record], texts: Sequence[str], size: int
-    ) -> tuple[Encoded, Encoded]:
-        """All texts and all images, each encoded once."""
-        encoded = _joined([batch for kept in self._encoded(texts, model, size) for _, batch in kept])
-        return encoded, self._encoded_images(model, records, size)
-
     def _paired(self, records: Sequence[Record], texts: Sequence[str], owner: np.ndarray) -> list[tuple[int, str]]:
         """For every record, the place in ``texts`` and the words of its caption in :meth:`collate`."""
         places = {(row, text): place for place, (row, text) in enumerate(zip(owner.tolist(), texts, strict=True))}
@@ -214,7 +205,7 @@ class Retrieval(Task):
         """
         of_texts, of_images = Ranks(len(records), max(RANKS)), Ranks(len(texts), max(RANKS))
         answer, highest = np.zeros(len(records), dtype=np.int64), np.full(len(records), -np.inf)
-        for row, place, scores in self._all_scores(model, records, self._encoded(texts, model, size), title):
+        for row, place, scores in self._all_scores(model, records, encoded_texts(self, model, texts, size), title):
             own = owner[place] == row
             of_texts.add(slice(row, row + 1), scores[None], own[None])
             of_images.add(place, scores[:, None], own[:, None])
@@ -230,14 +221,14 @@ class Retrieval(Task):
         All encoder outputs are held in memory.
         """
         assert self.shortlist is not None
-        encoded = [batch for kept in self._encoded(texts, model, size) for batch in kept]
-        images = self._encoded_images(model, records, size)
+        encoded = [batch for kept in encoded_texts(self, model, texts, size) for batch in kept]
+        images = encoded_images(self, model, records, size)
         vectors = torch.cat([model.text_vectors(batch) for _, batch in encoded])
         nearest = Shortlist.of(vectors, model.image_vectors(images), self.shortlist)
         found = []
         for place, batch in track(encoded, title):
             for text, image in nearest.pairs(place, size):
-                pairs = _rows(batch, text - place.start), _rows(images, image)
+                pairs = rows_of(batch, text - place.start), rows_of(images, image)
                 found.append(model.score(*pairs)[:, 0].double().cpu().numpy())
         of_images, of_texts = nearest.by_query(np.concatenate(found))
         rows, every = np.arange(len(records)), slice(None)
@@ -245,26 +236,6 @@ class Retrieval(Task):
         text_ranks.add(every, of_images, owner[nearest.of_images] == rows[:, None])
         image_ranks.add(every, of_texts, nearest.of_texts == owner[:, None])
         return text_ranks.ahead(), image_ranks.ahead(), nearest.of_images[rows, of_images.argmax(1)]
-
-    def _encoded_images(self, model: Any, records: Sequence[Record], size: int) -> Encoded:
-        parts = [records[start : start + size] for start in range(0, len(records), size)]
-        pixels = (self.images.of(part) for part in parts)
-        return _joined([model.encode_images(**on_device(batch, model)) for batch in pixels])
-
-    def _encoded(self, texts: Sequence[str], model: Any, batch_size: int) -> Iterator[list[tuple[slice, Encoded]]]:
-        """Encoded batches with their places in ``texts``, as many at a time as are held."""
-        kept: list[tuple[slice, Encoded]] = []
-        size = 0
-        for start in range(0, len(texts), batch_size):
-            place = slice(start, min(start + batch_size, len(texts)))
-            encoded = model.encode_texts(**on_device(self.tokenize(texts[place]), model))
-            kept.append((place, encoded))
-            size += sum(tensor.nbytes for tensor in encoded)
-            if size >= _KEPT:
-                yield kept
-                kept, size = [], 0
-        if kept:
-            yield kept
 
     def _all_scores(
         self, model: Any, records: Sequence[Record], batches: Iterator[list[tuple[slice, Encoded]]], title: str
@@ -281,7 +252,8 @@ class Retrieval(Task):
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         """For each record, its text with a score."""
-        batch = {**self.tokenize([record.text for record in records]), **self.images.of(records)}
+        texts = self.tokenize([record.text for record in records])
+        batch = {**{name: value.unsqueeze(1) for name, value in texts.items()}, **self.images.of(records)}
         scores = model(**on_device(batch, model)).logits.flatten().tolist()
         return [(Answer(record.text, score=score),) for record, score in zip(records, scores, strict=True)]
 
@@ -289,13 +261,13 @@ class Retrieval(Task):
         """The scores of the records' images with all ``texts``, ``(images, texts)``; about ``size`` pairs at a time."""
         found = np.zeros((len(records), len(texts)))
         together = max(1, size // len(texts))
-        for kept in self._encoded(texts, model, size):
+        for kept in encoded_texts(self, model, texts, size):
             for start in range(0, len(records), together):
                 part = records[start : start + together]
                 images = model.encode_images(**on_device(self.images.of(part), model))
                 for place, encoded in kept:
                     rows = np.tile(np.arange(place.stop - place.start), len(part))
-                    scores = model.score(_rows(encoded, rows), images).double().cpu().numpy()
+                    scores = model.score(rows_of(encoded, rows), images).double().cpu().numpy()
                     found[start : start + len(part), place] = scores
         return found
 
@@ -303,28 +275,26 @@ class Retrieval(Task):
         """The training loss, its false texts from ``records``, whatever the batches; 0 for a single image."""
         if len(records) < 2:
             return 0.0
+        if is_contrastive(self.model_class):  # and this is its graph, which takes no pairs
+            return sum(self._contrast(model, part) * len(part) for part in parts_of(records, batch_size)) / len(records)
         task = Retrieval(self.processor, records, self.false_texts, self.seed, self.matching_loss)
         task.images = self.images
         task.cut_texts_for(model)
-        size = max(1, batch_size // (1 + self.false_texts))
         total = 0.0
-        for start in range(0, len(records), size):
-            part = [records[row] for row in range(start, min(start + size, len(records)))]
+        for part in parts_of(records, max(1, batch_size // (1 + self.false_texts))):
             total += float(model(**on_device(task.collate(part), model)).loss) * len(part)
         return total / len(records)
+
+    def _contrast(self, model: nn.Module, records: Sequence[Record]) -> float:
+        """The loss of one batch of pairs."""
+        captions = [self._caption(record) for record in records]
+        scores = torch.from_numpy(self.pair_scores(model, records, captions, len(records)))
+        return float(contrast_loss(self.model_class, scores, captions))
 
 
 def comparable(model: nn.Module) -> bool:
     """Whether texts and images can be compared by the model's encoders alone, see :class:`RankHead`."""
     return bool(getattr(model, "comparable", False))
-
-
-def _rows(encoded: Encoded, rows: np.ndarray) -> Encoded:
-    return tuple(part[torch.from_numpy(rows).to(part.device)] for part in encoded)
-
-
-def _joined(parts: Sequence[Encoded]) -> Encoded:
-    return tuple(torch.cat(tensors) for tensors in zip(*parts, strict=True))
 
 
 def _pick(rng: np.random.Generator, texts: Sequence[str]) -> str:

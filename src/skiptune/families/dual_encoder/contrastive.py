@@ -51,7 +51,8 @@ class ContrastiveHead(PreTrainedModel):
 
     contrastive: ClassVar[bool] = True
 
-    def contrast(self, logits: Tensor, ignored: Tensor) -> Tensor:
+    @staticmethod
+    def contrast(logits: Tensor, ignored: Tensor) -> Tensor:
         """The loss of ``logits`` ``(batch, batch)``, whose diagonal are the true pairs.
 
         Args:
@@ -138,7 +139,8 @@ class ContrastiveHead(PreTrainedModel):
 class InfoNceHead(ContrastiveHead):
     """CLIP's loss: the cross-entropy of the true text among those of the batch, and of the true image, averaged."""
 
-    def contrast(self, logits: Tensor, ignored: Tensor) -> Tensor:
+    @staticmethod
+    def contrast(logits: Tensor, ignored: Tensor) -> Tensor:
         """The symmetric cross-entropy, see :class:`ContrastiveHead`."""
         logits, own = logits.masked_fill(ignored, -torch.inf), torch.arange(len(logits), device=logits.device)
         return (cross_entropy(logits.T, own) + cross_entropy(logits, own)) / 2
@@ -148,7 +150,8 @@ class SigmoidHead(ContrastiveHead):
     """SigLIP's loss: for every pair of the batch whether it is a true one, summed over an image's texts and averaged
     over images."""
 
-    def contrast(self, logits: Tensor, ignored: Tensor) -> Tensor:
+    @staticmethod
+    def contrast(logits: Tensor, ignored: Tensor) -> Tensor:
         """The binary cross-entropy of all pairs, see :class:`ContrastiveHead`."""
         signs = 2 * torch.eye(len(logits), device=logits.device, dtype=logits.dtype) - 1
         found: Tensor = -logsigmoid(signs * logits).masked_fill(ignored, 0.0).sum(-1).mean()

@@ -68,8 +68,14 @@ class JointOrImageHead(ClassificationHead):
         return first
 
     def forward(self, input_ids: Tensor | None = None, *args: Any, **kwargs: Any) -> TaskOutput:
-        """As :meth:`TwoStreamHead.forward`; of images alone, texts are not read and may be left out."""
+        """As :meth:`TwoStreamHead.forward`; of images alone, texts are not read and may be left out.
+
+        Raises:
+            InputError: also no texts, for a model that reads them.
+        """
         if self.reads_text:
+            if input_ids is None:
+                raise InputError("input_ids: none; this model reads texts, or was made with reads_text=False")
             found: TaskOutput = super().forward(input_ids, *args, **kwargs)
             return found
         return self._of_images(*args, **kwargs)
