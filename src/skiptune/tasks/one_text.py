@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from ..core.progress import track
 from ..data.record import Record
 from ..families.registry import family_of_processor
-from .task import ConfigFields, Task, TaskSettings, on_device
+from .task import ConfigFields, Task, on_device
+from .task_settings import TaskSettings
 
 T = TypeVar("T")
 

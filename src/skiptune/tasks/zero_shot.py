@@ -19,7 +19,8 @@ from .answer import Answer
 from .classification import Classification
 from .contrastive import is_contrastive
 from .evaluation_result import Evaluation
-from .task import ConfigFields, TaskSettings, on_device
+from .task import ConfigFields, on_device
+from .task_settings import TaskSettings
 
 PROMPTS = ("a photo of a {}.",)
 
