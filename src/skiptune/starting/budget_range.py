@@ -42,6 +42,10 @@ class BudgetRange:
         """A third of the blocks."""
         return Budget(num_skip=max(1, min(self.blocks - 1, self.blocks // _SHARE)))
 
+    def __str__(self) -> str:
+        macs = f", or macs down to {self.most:.2f}" if self.most < 0 else ""
+        return f"num_skip from 1 to {self.blocks - 1}{macs}"
+
     def met_by(self, skipped: int) -> float:
         """The change that so many blocks reach, in hundredths, rounded so that they meet it."""
         return math.ceil(100 * self.changes[skipped - 1]) / 100

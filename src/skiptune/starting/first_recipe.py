@@ -15,6 +15,7 @@ from ..core.templates import Comment, render
 from ..data.data_config import PATHS
 from ..data.parts import Data, read_parts
 from ..data.splits import count_images
+from ..models.loading import load_family
 from ..running.recipe import Recipe
 from ..running.run_checks import check_records
 from ..running.run_data import make_task
@@ -47,6 +48,7 @@ class FirstRecipe:
         layout: of the data.
         data: the records.
         budgets: that the model can meet.
+        wider: those with ``adapters.scope: global``; ``None``: the model has no encoders whose layers can be skipped.
         answers: how many answers or labels the task has; ``None``: it has none.
     """
 
@@ -54,6 +56,7 @@ class FirstRecipe:
     layout: Layout
     data: Data
     budgets: BudgetRange
+    wider: BudgetRange | None
     answers: int | None
 
     def text(self, file: Path) -> str:
@@ -70,6 +73,7 @@ class FirstRecipe:
             data=data,
             why=lambda name: Comment(f"  # {_WHY[name]}" if name in _WHY else ""),
             budgets=self.budgets,
+            wider=self.wider,
             chosen=Comment(f"{chosen} blocks: {self.budgets.met_by(chosen):.2f}"),
             rows=len(self.data.train),
         )
@@ -78,24 +82,26 @@ class FirstRecipe:
         """What the parts hold, in words."""
         unit = TASKS[self.recipe.task].unit
         parts = {"train": self.data.train, **self.data.held_out}
-        return [f"{name}: {len(part):,} {unit} on {count_images(part):,} images" for name, part in parts.items()]
+        images = {
+            name: f" on {count_images(part):,} images" if unit != "images" else "" for name, part in parts.items()
+        }
+        return [f"{name}: {len(part):,} {unit}{images[name]}" for name, part in parts.items()]
 
     def lines(self) -> list[str]:
         """What was found, for the command line."""
         left_out = {name: rows for name, rows in self.data.bad_rows.items() if rows}
         bad = [f"  {name}: {len(rows):,} rows left out, e.g. {rows[0]}" for name, rows in left_out.items()]
         task = f"task: {self.recipe.task}" + (f", {self.answers:,} answers" if self.answers else "")
-        most = self.budgets.most
         size = "x".join(map(str, self.budgets.image_size))
-        macs = f", or macs down to {most:.2f}" if most < 0 else ""
         skipped = self.recipe.budget.num_skip or 1
         return [
             f"data: {self.layout.kind}",
             *(f"  {line}" for line in self.found()),
             *bad,
             task,
-            f"model: {self.recipe.model}, {self.budgets.blocks} blocks; budgets that it can meet: num_skip from 1 to "
-            f"{self.budgets.blocks - 1}{macs} (images of {size} pixels, {self.budgets.text_length} tokens)",
+            f"model: {self.recipe.model}, {self.budgets.blocks} blocks; budgets that it can meet: {self.budgets} "
+            f"(images of {size} pixels, {self.budgets.text_length} tokens)",
+            *([f"  with adapters.scope: global: {self.wider}"] if self.wider is not None else []),
             f"budget: {skipped} blocks skipped, {change(self.budgets.changes[skipped - 1])} operations",
         ]
 
@@ -120,10 +126,13 @@ def first_recipe(path: Path, model: str, task: str | None, output: str) -> First
     check_records(recipe, data)
     with TemporaryDirectory() as logs:
         made = make_task(recipe, data, Path(logs))
-        budgets = budget_range(model, made, recipe.adapters, input_size(made, data.validation))
+        size = input_size(made, data.validation)
+    budgets, wider = budget_range(model, made, recipe.adapters, size), None
+    if load_family(model).adopt_encoders is not None:
+        wider = budget_range(model, made, recipe.adapters.replace(scope="global"), size)
     training = training_plan(len(data.train), budgets.parameters)
     recipe = Recipe.from_dict({**values, "data": recipe.data, "budget": budgets.proposed, "train": training})
-    return FirstRecipe(recipe, layout, data, budgets, len(made.settings().get("answers", ())) or None)
+    return FirstRecipe(recipe, layout, data, budgets, wider, len(made.settings().get("answers", ())) or None)
 
 
 def _task(layout: Layout, given: str | None, path: Path) -> str:
