@@ -42,6 +42,18 @@ def test_a_table_is_read_as_the_same_lines_of_json(between: str, mark: str, imag
     assert list(read_csv(tmp_path / "q.csv", images)) == list(read_jsonl(tmp_path / "q.jsonl", images))
 
 
+def test_a_list_is_read_as_lines_are(images: Path, tmp_path: Path) -> None:
+    rows = [{"image": f"{number}.png", "question": "colour?", "answer": "red"} for number in range(3)]
+    (tmp_path / "q.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "q.json").write_text("\ufeff" + json.dumps([*rows, {"image": "9.png"}], indent=1))
+    found = read_jsonl(tmp_path / "q.json", images, most_bad=0.5)
+    assert list(found) == list(read_jsonl(tmp_path / "q.jsonl", images))
+    assert found.bad[0].startswith("entry 4: ")
+    (tmp_path / "q.json").write_text(json.dumps(rows)[:-3])
+    with pytest.raises(InputError, match="not valid JSON, or cut off"):
+        read_jsonl(tmp_path / "q.json", images)
+
+
 def test_bad_rows_of_a_table_are_named_by_line(images: Path, tmp_path: Path) -> None:
     text = (
         'image,question,answer\n0.png,"two\nlines",red\n1.png,colour?\n9.png,colour?,red\n2.png,,red\n3.png,colour?,\n'

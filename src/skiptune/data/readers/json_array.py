@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,25 +30,53 @@ def read_array(path: str | Path, name: str) -> Iterator[Entry]:
     Raises:
         InputError: no such file, not JSON, cut off, or without such an array.
     """
+    found = False
+    with _opened(path) as text:
+        for key in text.members():
+            if key == name and found:
+                raise _BrokenError(f"{name!r} is there twice")
+            if key == name and text.next() == "[":
+                found = True
+                yield from text.elements(f" of {name}")
+            else:
+                text.pass_over()
+    if not found:
+        raise InputError(f"{path}: no list {name!r} in it; is it the right file?")
+
+
+def read_list(path: str | Path) -> Iterator[Entry]:
+    """The values of the list that the whole of ``path`` is, likewise.
+
+    Raises:
+        InputError: no such file, not JSON, or cut off.
+    """
+    with _opened(path) as text:
+        yield from text.elements("")
+        if text.next():
+            raise _BrokenError("more than one value")
+
+
+def is_list(path: str | Path) -> bool:
+    """Whether a file begins as a JSON list does; one that cannot be opened does not."""
     try:
         with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            text, found = _Text(file), False
-            for key in text.members():
-                if key == name and found:
-                    raise _BrokenError(f"{name!r} is there twice")
-                if key == name and text.next() == "[":
-                    found = True
-                    yield from text.elements(name)
-                else:
-                    text.pass_over()
+            return _Text(file).next() == "["
+    except OSError:
+        return False
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator[_Text]:
+    """The text of a file; what goes wrong with it is told with its name."""
+    try:
+        with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as file:
+            yield _Text(file)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except _BrokenError as error:
         raise InputError(f"{path}: not valid JSON, or cut off ({error}); is it UTF-8 text?") from None
-    if not found:
-        raise InputError(f"{path}: no list {name!r} in it; is it the right file?")
 
 
 class _BrokenError(Exception):
@@ -88,13 +117,13 @@ class _Text:
         self._take(":")
         return name
 
-    def elements(self, name: str) -> Iterator[Entry]:
-        """The values of the array that begins here, each with its place."""
+    def elements(self, where: str) -> Iterator[Entry]:
+        """The values of the array that begins here, each with its place, which ends with ``where``."""
         self._take("[")
         number = 0
         while self.next() != "]":
             number += 1
-            place = f"entry {number} of {name}"
+            place = f"entry {number}{where}"
             try:
                 yield place, self.value()
             except InputError as error:

@@ -8,17 +8,22 @@ from typing import TextIO
 
 from ...core.errors import InputError
 from .collecting import Entry
+from .json_array import is_list, read_list
 from .json_text import LONGEST, parse
 
 
 def read_lines(path: str | Path) -> Iterator[Entry]:
-    """The rows, read line by line; empty lines are passed over, and so are byte-order marks.
+    """The rows, read line by line; empty lines are passed over, and so are byte-order marks. Where the file is one JSON
+    list, the rows are its values.
 
     Bytes that are not UTF-8 become surrogates, which no field of a record may hold: only their row is bad.
 
     Raises:
         InputError: no such file, or it cannot be read.
     """
+    if is_list(path):
+        yield from read_list(path)
+        return
     try:
         with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
             for number, line in enumerate(iter(lambda: file.readline(LONGEST), ""), start=1):
