@@ -5,6 +5,7 @@ Tracing a model takes seconds whatever its size, so few are traced: every family
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 import sys
@@ -105,6 +106,46 @@ def test_outputs_are_those_of_torch_at_other_sizes(slim: Path, exported: Path, b
                 torch.testing.assert_close(found.loss, expected.loss)
         square = {name: value for name, value in batch.items() if name != "pixel_mask"}
         assert relative(model(**square).logits, torch_model(**square).logits) < 1e-5
+
+
+def test_onnx_json_is_enough_for_a_program_without_skiptune(
+    slim: Path, exported: Path, task: Vqa, records: list[Record]
+) -> None:
+    """NumPy, onnxruntime, and the classes of transformers that the file names."""
+    import numpy as np
+    import onnxruntime
+
+    use = json.loads((exported / "onnx.json").read_text(encoding="utf-8"))["use"]
+
+    def named(place: str) -> Any:
+        module, _, name = place.rpartition(".")
+        return getattr(importlib.import_module(module), name).from_pretrained(exported)
+
+    asked = [records[0], records[9]]
+    texts = named(use["processor"]["tokenizer"])(
+        [record.text for record in asked],
+        padding=True, truncation=True, max_length=use["processor"]["longest_text"], return_tensors="np",
+    )  # fmt: skip
+    images = named(use["processor"]["images"])([Image.open(record.image) for record in asked], return_tensors="pt")
+    made = {"tokenizer": texts, "images": {name: value.numpy() for name, value in images.items()}}
+    given = {name: made[entry["made_by"]][name].astype(entry["type"]) for name, entry in use["inputs"].items()}
+    session = onnxruntime.InferenceSession(exported / "model.onnx")
+    assert {entry.name for entry in session.get_inputs()} == given.keys()
+    (logits,) = session.run(list(use["outputs"]), given)
+    output = use["outputs"]["logits"]
+    assert output["activation"] == "sigmoid"
+    assert (list(logits.shape), output["shape"]) == ([2, 4], ["batch", 4])
+    model = load(slim)
+    for row, record in zip(1 / (1 + np.exp(-logits)), asked, strict=True):
+        wanted = skiptune.predict(model, task, record.image, record.text, top=1)
+        assert output["labels"][int(row.argmax())] == wanted.answer
+        assert float(row.max()) == pytest.approx(wanted.probability, abs=2e-3)  # pixels are not rounded to bytes
+    card = (exported / "README.md").read_text(encoding="utf-8")
+    for said in ("model.onnx and model-int8.onnx", "st.pipeline(", "There are no weights for torch here"):
+        assert said in card
+    assert "AutoModel` of transformers reads it too" not in card
+    with pytest.raises(InputError, match=r"slim\.safetensors: no such file"):
+        load(exported)
 
 
 def test_long_and_tiny_pictures_are_answered_as_by_torch(slim: Path, exported: Path, task: Vqa) -> None:

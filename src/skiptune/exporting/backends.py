@@ -9,7 +9,8 @@ from torch import nn
 from ..core.errors import InputError
 from ..core.validation import nearest
 from .load import load
-from .onnx.session import ONNX_FILES, load_onnx
+from .onnx.session import load_onnx
+from .onnx_files import ONNX_FILES
 
 BACKENDS = ("torch", *ONNX_FILES)
 

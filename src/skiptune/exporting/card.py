@@ -5,10 +5,12 @@ Everything comes from the ``config.json`` beside it; of its ``extra``, the card 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
+from ..core.files import write_text
 from ..core.formatting import Markdown, markdown, milliseconds, sentence
 from ..core.measured_text import (
     TIMED,
@@ -25,8 +27,9 @@ from ..models.architectures import ARCHITECTURES
 from ..models.embedded import EMBEDDED
 from .base_license import BaseLicense, base_license
 from .hub import others_have
-from .manifest import Manifest
+from .manifest import WEIGHTS, Manifest
 from .measures import Measures
+from .onnx_files import ONNX_FILES
 
 LIBRARY = "skiptune"
 #: Our task → the hub's, where it has one.
@@ -44,8 +47,14 @@ _SETS = ("easy-vqa", "vqav2", "nlvr2", "nlvr", "snli-ve")
 _OWN = "this model"
 
 
-def model_card(manifest: Manifest, name: str) -> str:
+def model_card(manifest: Manifest, name: str, onnx: Sequence[str] = (), torch: bool = True) -> str:
     """The text of ``README.md`` with its metadata, for the manifest of a slim model called ``name``.
+
+    Args:
+        manifest: of the model.
+        name: of the model.
+        onnx: files of ONNX models in the directory.
+        torch: whether it holds weights for torch.
 
     Raises:
         InputError: its ``extra`` holds something else under the names of :class:`Measures`.
@@ -62,6 +71,8 @@ def model_card(manifest: Manifest, name: str) -> str:
         base=_base(manifest),
         license=license,
         form=manifest.form,
+        onnx=onnx,
+        torch=torch,
         parameters=manifest.parameters,
         blocks=manifest.plan.blocks,
         skipped=manifest.plan.skipped,
@@ -79,6 +90,17 @@ def model_card(manifest: Manifest, name: str) -> str:
         training_rows=list(_training(manifest, measures).items()),
     )
     return str(ModelCard(f"---\n{_metadata(manifest, name, measures, license).to_yaml()}\n---\n\n{text}"))
+
+
+def write_card(folder: Path, name: str, manifest: Manifest) -> None:
+    """Write ``README.md`` of the directory ``folder``, whose weights are there, as that of a model called ``name``.
+
+    Raises:
+        InputError: as :func:`model_card`.
+    """
+    onnx = [file for file in ONNX_FILES.values() if (folder / file).is_file()]
+    text = model_card(manifest, name, onnx, torch=(folder / WEIGHTS).is_file())
+    write_text(folder / "README.md", text)
 
 
 def _metadata(manifest: Manifest, name: str, measures: Measures, license: BaseLicense | None) -> ModelCardData:

@@ -18,7 +18,7 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..core.files import file_sha256, write_atomically, write_text
+from ..core.files import file_sha256, write_atomically
 from ..core.output_folders import behind_links, is_occupied, make_output_folder
 from ..core.process import versions
 from ..core.progress import busy
@@ -48,8 +48,6 @@ from .manifest import (
 from .own_classes import check_settings, own_model_class, own_task_class
 from .structure import check_rebuilt
 from .tensor_file import write_tensors
-
-_CARD = "README.md"
 
 
 @busy("exporting")
@@ -81,7 +79,7 @@ def export(
             again, settings that are no JSON values.
         RunError: the disk is full.
     """
-    from .card import model_card
+    from .card import write_card
 
     expect("export", model=(model, nn.Module), task=(task, (Task, type(None))))
     config: SkipConfig | None = getattr(model, "skip_config", None)
@@ -136,7 +134,7 @@ def export(
         if license is not None:
             manifest = manifest.replace(license=license)
         manifest.write(folder)
-        write_text(folder / _CARD, model_card(manifest, name))
+        write_card(folder, name, manifest)
 
     check_slim_output(directory)
     write_atomically(behind_links(directory), write)
@@ -163,12 +161,12 @@ def check_slim_output(directory: Path) -> None:
 
 def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
     """Add later measurements to the ``extra`` of an export, and write its card again."""
-    from .card import model_card
+    from .card import write_card
 
     folder = Path(directory)
     manifest = read_manifest(folder)
     manifest = manifest.replace(extra={**manifest.extra, **extra})
-    write_text(folder / _CARD, model_card(manifest, folder.name))
+    write_card(folder, folder.name, manifest)
     manifest.write(folder)  # last: who is killed before it does both again
 
 

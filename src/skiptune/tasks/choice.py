@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..data.record import Record
+from .activation import Activation, activated
 from .answer import Answer
 from .priors import answer_priors
 from .scored import ScoredTask
@@ -42,9 +42,9 @@ class Choice(ScoredTask):
     def model_changes(self) -> ConfigFields:
         return {"num_labels": len(self.answers), "id2label": dict(enumerate(self.answers)), "label2id": self.numbers}
 
-    @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
         """``(batch, answers)`` logits to probabilities."""
+        return activated(logits, self.activation)
 
     def predictions(self, logits: Tensor) -> list[str]:
         """The answer with the highest logit."""
@@ -95,5 +95,6 @@ class Labelled(Choice):
     def accepted(self, record: Record) -> list[str]:
         return [self.answers[record.label]] if isinstance(record.label, int) else []
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.softmax(-1)
+    @property
+    def activation(self) -> Activation:
+        return "softmax"

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from ..data.record import Record
+from .activation import Activation
 from .answer import Answer
 from .evaluation_result import Evaluation
 from .head_start import start_at_frequencies
@@ -60,6 +61,10 @@ class Classification(OneTextTask):
         found = [label for label, count in counts.items() if count >= least]
         several, text = any(record.labels is not None for record in records), text_options(cls, processor, records)
         return cls(processor, _in_order(found), several, **{**text, **options})
+
+    @property
+    def activation(self) -> Activation:
+        return self.rule.activation
 
     def settings(self) -> TaskSettings:
         return {"answers": list(self.answers), "several": self.several, **self.text_settings()}

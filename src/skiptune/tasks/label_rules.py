@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from ..families.classifier import NO_CLASS
+from .activation import Activation, activated
 
 #: Scores by number of the class.
 Truth: TypeAlias = Mapping[int, float]
@@ -29,18 +30,20 @@ class LabelRule(ABC):
     Attributes:
         metric: the headline.
         problem_type: what transformers calls it.
+        activation: what makes probabilities of the model's outputs.
     """
 
     metric: str
     problem_type: str
+    activation: Activation
 
     @abstractmethod
     def targets(self, truths: Sequence[Truth], classes: int) -> Tensor:
         """The targets of the loss, see :func:`~skiptune.families.classifier.loss_by_labels`."""
 
-    @abstractmethod
     def probabilities(self, logits: Tensor) -> Tensor:
         """``(batch, classes)`` logits to probabilities."""
+        return activated(logits, self.activation)
 
     @abstractmethod
     def chosen(self, probabilities: np.ndarray) -> tuple[int, ...]:
@@ -65,13 +68,11 @@ class OneLabel(LabelRule):
 
     metric = "accuracy"
     problem_type = "single_label_classification"
+    activation = "softmax"
 
     def targets(self, truths: Sequence[Truth], classes: int) -> Tensor:
         labels = (next(iter(truth), UNKNOWN) for truth in truths)
         return torch.tensor([NO_CLASS if label == UNKNOWN else label for label in labels], dtype=torch.long)
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.softmax(-1)
 
     def chosen(self, probabilities: np.ndarray) -> tuple[int, ...]:
         return (int(probabilities.argmax()),)
@@ -89,6 +90,7 @@ class SeveralLabels(LabelRule):
 
     metric = "f1"
     problem_type = "multi_label_classification"
+    activation = "sigmoid"
 
     def targets(self, truths: Sequence[Truth], classes: int) -> Tensor:
         found = torch.zeros(len(truths), classes)
@@ -97,9 +99,6 @@ class SeveralLabels(LabelRule):
                 if label != UNKNOWN:
                     found[row, label] = score
         return found
-
-    def probabilities(self, logits: Tensor) -> Tensor:
-        return logits.sigmoid()
 
     def chosen(self, probabilities: np.ndarray) -> tuple[int, ...]:
         return tuple(np.flatnonzero(probabilities >= _GIVEN).tolist())

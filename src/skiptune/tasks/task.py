@@ -17,6 +17,7 @@ from ..data.given_records import Examples, as_records
 from ..data.images import ImageStore
 from ..data.record import Record, check_kind
 from ..families.registry import family_of, family_of_processor, is_supported
+from .activation import Activation
 from .answer import Answer
 from .evaluation_result import Evaluation
 from .task_settings import TaskSettings
@@ -187,6 +188,11 @@ class Task(ABC):
     @abstractmethod
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         """Evaluate ``model``, in evaluation mode, as it stands."""
+
+    @property
+    def activation(self) -> Activation:
+        """What makes probabilities of the model's outputs."""
+        return "none"
 
     @abstractmethod
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:

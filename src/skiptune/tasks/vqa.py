@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..data.answers import answer_vocabulary, official_accuracy
 from ..data.record import Record
+from .activation import Activation
 from .choice import Choice
 from .head_start import start_at_frequencies
 from .task import Check, refuse_unless
@@ -93,9 +94,10 @@ class Vqa(Choice):
         """How many records have no answer in the vocabulary."""
         return sum(not any(answer in self.numbers for answer in record.answers) for record in records)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """The probability of each answer to be accepted; independent of each other, as in training."""
-        return logits.sigmoid()
+    @property
+    def activation(self) -> Activation:
+        """Each answer is accepted with a probability of its own, independent of the others, as in training."""
+        return "sigmoid"
 
 
 def _vocabulary(parts: Sequence[Sequence[Record]], least: int) -> list[str]:

@@ -1,8 +1,9 @@
-"""``onnx.json``: the inputs of an ONNX model, and its difference to the torch model at export."""
+"""``onnx.json``: how to use an ONNX model, and its difference to the torch model at export."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from pydantic import ConfigDict, Field, field_validator
 
@@ -11,6 +12,7 @@ from ...core.errors import InputError
 from ...core.files import write_json
 from ...core.text_files import read_json
 from ...core.validated import Count, Number, Pair, Validated
+from .outside_use import OutsideUse
 
 DESCRIPTION = "onnx.json"
 FORMAT = 1
@@ -58,6 +60,7 @@ class OnnxDescription(Validated):
         image_size: height and width in pixels that images must have; ``None``: any multiples of ``patch_size``.
         inputs: the shapes of all inputs, dynamic axes by name.
         models: backend to its model.
+        use: what a program without SkipTune has to know; ``None``: exported without a task, or by a version up to 0.3.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -70,6 +73,7 @@ class OnnxDescription(Validated):
     patch_size: Count
     inputs: dict[str, list[int | str]]
     models: dict[str, ComparedModel]
+    use: OutsideUse | None = None
     versions: dict[str, str] = Field(default={})
 
     @field_validator("format")
@@ -78,6 +82,13 @@ class OnnxDescription(Validated):
         if number != FORMAT:
             raise ValueError(f"{number!r}, this version reads {FORMAT}")
         return number
+
+    def to_dict(self) -> dict[str, Any]:
+        """As in ``onnx.json``; values that are not known have no key."""
+        found = super().to_dict()
+        if found.get("use") is None:
+            del found["use"]
+        return found
 
     def write(self, folder: Path) -> None:
         """Write ``onnx.json``, whole or not at all."""

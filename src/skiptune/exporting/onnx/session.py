@@ -21,10 +21,9 @@ from ...core.files import file_sha256
 from ...families.classifier import loss_by_labels
 from ...families.head_inputs import Encoded, refuse_padding
 from ...families.two_stream_head import TaskOutput
+from ..onnx_files import ONNX_FILES
 from .description import OnnxDescription, read_description
 
-#: Backend → file of its model.
-ONNX_FILES = {"onnx": "model.onnx", "onnx-int8": "model-int8.onnx"}
 _TYPES = {"pixel_values": torch.float32}
 
 

@@ -24,13 +24,16 @@ from ...inserting.adapted_class import plain_class
 from ...plan import Plan
 from ...tasks.task import Task
 from ...version import __version__
+from ..card import write_card
 from ..export import check_slim_output, export
 from ..load import load
 from ..load_task import load_task
 from ..manifest import is_slim, read_manifest
+from ..onnx_files import ONNX_FILES
 from ..own_classes import own_model_class
 from .description import DESCRIPTION, FORMAT, ComparedBatch, ComparedModel, OnnxDescription, read_description
-from .session import ONNX_FILES, make
+from .outside_use import OutsideUse
+from .session import make
 from .trace import Graph, Inputs, quantise, torch_logits, trace
 
 #: Largest difference of an output to torch's, relative to the largest output of the batch.
@@ -83,7 +86,8 @@ def export_onnx(
     check_slim_output(target)
     _refuse_own_class(read_manifest(folder).own_class)
     model = load(folder, base)
-    graph = Graph.of(model, _image_size(model, folder))
+    saved = load_task(folder, model) if model.manifest.task is not None else None
+    graph = Graph.of(model, _image_size(model, folder, saved))
     beside = target.resolve() == folder.resolve()
 
     def write(temporary: Path) -> None:
@@ -93,7 +97,8 @@ def export_onnx(
                 _link(file, temporary / file.name)
             elif file.name != DESCRIPTION and file.suffix not in (_WEIGHTS, ".onnx", ".data"):
                 shutil.copyfile(file, temporary / file.name)
-        _write_models(model, temporary, graph, int8)
+        _write_models(model, temporary, graph, int8, None if saved is None else OutsideUse.of(model, saved, graph))
+        write_card(temporary, target.name, model.manifest)
 
     write_atomically(behind_links(target.resolve() if beside else target), write)
     return target
@@ -114,7 +119,7 @@ def onnx_lines(directory: str | Path) -> list[str]:
     return lines
 
 
-def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool) -> None:
+def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool, use: OutsideUse | None) -> None:
     """The files of both models and their description."""
     description = OnnxDescription(
         format=FORMAT,
@@ -125,6 +130,7 @@ def _write_models(model: PreTrainedModel, folder: Path, graph: Graph, int8: bool
         patch_size=family_of(model).sizes(model.config).patch_size,
         inputs=graph.shapes(),
         models={},
+        use=use,
         versions={**versions(), **{name: version(name) for name in _LIBRARIES}},
     )
     expected = [torch_logits(model, inputs) for inputs in graph.batches]
@@ -172,15 +178,15 @@ def _compare(path: Path, description: OnnxDescription, batches: list[Inputs], ex
     )
 
 
-def _image_size(model: PreTrainedModel, folder: Path) -> tuple[int, int] | None:
+def _image_size(model: PreTrainedModel, folder: Path, task: Task | None) -> tuple[int, int] | None:
     """Height and width that the image processor gives; ``None``: any."""
     family = family_of(model)
     if family.pads_images:
         return None
     side = family.sizes(model.config).image_size
-    if model.manifest.task is None:
+    if task is None:
         return side, side
-    images = load_task(folder, model).images
+    images = task.images
     tried = [Image.new("RGB", size) for size in ((side, side), (side, 2 * side), (2 * side, side))]
     found = sorted({images.pixels(image).shape[1:] for image in tried})
     if len(found) > 1:
