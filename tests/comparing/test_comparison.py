@@ -27,7 +27,7 @@ from skiptune.comparing.rows import paired, rows_of
 from skiptune.config import Budget
 from skiptune.core.files import write_json
 from skiptune.core.formatting import duration
-from skiptune.core.measurements import Measured
+from skiptune.core.measurements import Latency, Measured, Timing
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
 from skiptune.inserting.insert import insert
@@ -160,7 +160,7 @@ def result(method: str, metric: float, skipped: int = 0, macs: float = 1.0) -> J
     )
 
 
-def made_up() -> tuple[dict[Job, JobResult], dict[str, dict[str, float]]]:
+def made_up() -> tuple[dict[Job, JobResult], Latency]:
     """Two seeds of everything, as if trained."""
     results, budget = {}, Budget(num_skip=2)
     for seed in (0, 1):
@@ -170,7 +170,10 @@ def made_up() -> tuple[dict[Job, JobResult], dict[str, dict[str, float]]]:
             found = result(name, metric, 2 * skips, 1.0 - 0.2 * skips)
             results[Job(name, budget if skips else None, seed)] = found
     forms = {f"{METHODS[name].form} {macs:.9f}" for name in METHODS for macs in (1.0, 0.8)}
-    return results, {form: {"1": 0.001 * (1 + k), "32": 0.02} for k, form in enumerate(sorted(forms))}
+    times = {
+        form: Timing(median_s=0.001 * (1 + k), ratio=0.7, ratio_interval=(0.6, 0.8)) for k, form in enumerate(forms)
+    }
+    return results, Latency(batches={"1": times, "32": times}, threads=1, device="cpu", text_length=8)
 
 
 def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
@@ -183,9 +186,9 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     assert full.metric_sd == pytest.approx(1 / math.sqrt(2))
     assert full.metric_se == pytest.approx(0.5)
     assert (full.trainable_percent, full.seeds, full.skipped) == (1.0, 2, 0)
-    assert by_name["lora"].latency_s == full.latency_s == latency["plain 1.000000000"]["1"]
+    assert by_name["lora"].latency_s == full.latency_s == latency.batches["1"]["plain 1.000000000"].median_s
     assert by_name["das-lora-2"].skipped == 2
-    assert rows_of(results, {})[0].latency_s is None
+    assert rows_of(results, None)[0].latency_s is None
 
     tests = {(test.searched, test.rival): test for test in paired(rows)}
     assert tests["das-lora-2", "random-lora-2"].mean == pytest.approx(-0.2)
@@ -210,11 +213,35 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     found = CompareResults.from_dict(content)
     text = page(found)
     assert "| full tuning | 0 | 1.00 % |" in text
-    for wanted in ("90.50 ± 0.71 (2)", "it cannot", "the loss is nan", "a note", "skiptune compare x"):
+    for wanted in (
+        "90.50 ± 0.71 (2)",
+        "−30.0% (−40.0% to −20.0%)",
+        "no difference measured",
+        "it cannot",
+        "the loss is nan",
+        "a note",
+        "skiptune compare x",
+    ):
         assert wanted in text
     pareto_plot(tmp_path / "plot.png", found)
     assert (tmp_path / "plot.png").read_bytes().startswith(b"\x89PNG")
     assert area(0.1) < area(1) < area(100)
+
+
+def test_a_plan_is_better_only_if_records_and_seeds_say_so() -> None:
+    searched, rival = (row for row in rows_of(made_up()[0], None) if row.name in ("das-lora-2", "random-lora-2"))
+    few, many = ([1.0] * 3 + [0.0] * 9, [0.0] * 12), ([1.0] * 300 + [0.0] * 900, [0.0] * 1200)
+    for (one, other), own, told in (
+        (few, {"0": 90.0}, False),
+        (many, {"0": 90.0}, True),
+        (many, {"0": 90.0, "1": 91.0}, True),
+        (many, {"0": 90.0, "1": 65.1}, False),
+    ):
+        scores = {searched.name: dict.fromkeys(own, one), rival.name: dict.fromkeys(own, other)}
+        against = rival.replace(metric_by_seed={"0": 65.0, "1": 65.0})
+        (test,) = paired([searched.replace(metric_by_seed=own), against], scores)
+        assert test.interval is not None
+        assert test.is_measured == told
 
 
 def test_times_are_said_for_people() -> None:

@@ -33,8 +33,16 @@ def test_differences_are_told_just_if_mcnemars_exact_test_rejects() -> None:
         one, other = same + [1.0] * better + [0.0] * worse, same + [0.0] * better + [1.0] * worse
         low, high = difference_interval(one, other)
         assert (low > 0) == told
-        assert difference_interval(other, one) == pytest.approx((-high, -low))
+        assert difference_interval(other, one) == pytest.approx((-high, -low), abs=0.02)
         assert low < (better - worse) / len(one) < high + 1e-9
+
+
+def test_intervals_of_differences_hold_the_true_one_as_often_as_they_say() -> None:
+    generator = np.random.default_rng(0)
+    for better, worse in ((0.25, 0.0), (0.1, 0.05), (0.5, 0.2)):
+        drawn = generator.choice([1.0, -1.0, 0.0], (200, 150), p=[better, worse, 1 - better - worse])
+        ends = [difference_interval(one, np.zeros(150)) for one in drawn]
+        assert np.mean([low <= better - worse <= high for low, high in ends]) > 0.9
 
 
 def test_two_equal_models_of_few_records_are_not_known_to_be_equal() -> None:

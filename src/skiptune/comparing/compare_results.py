@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import ConfigDict, Field
 
 from ..config import SkipConfig
+from ..core.measurements import Timing
 from ..core.validated import Number, Pair, Several, Validated
 from ..methods.compare_config import CompareConfig
 from .paired_tests import PairedTest
@@ -21,10 +22,12 @@ class Row(Validated):
         trainable_percent, trainable: trained parameters without the task head; the percentage is of the original's.
         macs_g: G multiply-accumulates of one forward pass of the slim form.
         latency_s: its seconds at the first batch size, ``None`` if it was not timed; ``latency_s_by_batch`` at all.
+        latency: the timing at the first batch size, its ratio to the original model; ``None``: not recorded.
         train_s: seconds of search and training.
         peak_gib: most memory of the training's process, ``None`` where a system does not tell.
         metric_mean, metric_sd, metric_se: mean, standard deviation and standard error of the metric in percent; the
             latter two are ``None`` for one seed.
+        metric_interval: of a single seed, with 95 %, over the records, in [0, 1].
         metric_by_seed: the metric of each.
         seeds: number of them.
         budget: of methods that skip blocks.
@@ -41,11 +44,13 @@ class Row(Validated):
     macs_g: Number
     latency_s: Number | None
     latency_s_by_batch: dict[str, Number]
+    latency: Timing | None = None
     train_s: Number
     peak_gib: Number | None
     metric_mean: Number
     metric_sd: Number | None
     metric_se: Number | None
+    metric_interval: Pair[Number] | None = None
     seeds: int
     budget: dict[str, Number] | None
     metric_by_seed: dict[str, Number]
@@ -59,11 +64,20 @@ class RowTest(PairedTest):
 
     Attributes:
         pairs: number of seeds that both have.
+        interval: of the difference in points over the records, with 95 %; ``None`` where their scores are not known.
     """
 
     searched: str
     rival: str
     pairs: int
+    interval: Pair[Number] | None = None
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether one is better: the interval over records excludes 0, and so does Student's t where seeds allow it."""
+        low, high = self.interval or (-1.0, 1.0)
+        over_records = low > 0 or high < 0 or (self.interval is None and self.pairs > 1)
+        return over_records and (self.pairs < 2 or (self.p_t is not None and self.p_t < 0.05))
 
 
 class Failure(Validated):

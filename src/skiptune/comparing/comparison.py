@@ -12,7 +12,9 @@ from ..config import Budget
 from ..core.errors import InputError, RunError
 from ..core.extras import require_extra
 from ..core.files import write_atomically, write_json, write_text
-from ..core.formatting import duration
+from ..core.formatting import duration, sentence
+from ..core.measured_text import timing_warnings
+from ..core.measurements import Latency
 from ..core.process import best_device, versions
 from ..core.progress import console
 from ..families.registry import family_of
@@ -29,7 +31,7 @@ from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
 from .page import page
 from .pareto_plot import pareto_plot
-from .rows import StructureTimes, paired, rows_of
+from .rows import paired, rows_of, scores_of
 from .timing import timed
 
 _NOTES = (
@@ -75,7 +77,7 @@ class MethodComparison:
         self.left_out, self.jobs = self._plan()
         self.results = finished(self.recipe, self.jobs)
         self.failed: dict[Job, str] = {}
-        self.latency: StructureTimes = {}
+        self.latency: Latency | None = None
         self.size, self.length = self.run.input_size()
 
     @property
@@ -128,9 +130,11 @@ class MethodComparison:
         any_result = next(iter(self.results.values()))
         steps = max(result.steps for result in self.results.values())
         recipe = self.recipe
+        timed_batches = self.latency.batches if self.latency else recipe.bench.batch_sizes
+        warnings = timing_warnings(self.latency) if self.latency else []
         content = {
             "rows": rows,
-            "paired": paired(rows),
+            "paired": paired(rows, scores_of(self.results), any_result.part == "test"),
             "left_out": self.left_out,
             "failed": [{"name": job.name, "seed": job.seed, "reason": why} for job, why in self.failed.items()],
             "jobs": {"done": len(self.results), "of": len(self.jobs)},
@@ -148,8 +152,8 @@ class MethodComparison:
             "adapters": recipe.adapters.to_dict(),
             "compare": recipe.to_dict()["compare"],
             "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result.threads},
-            "batch_sizes": list(recipe.bench.batch_sizes),
-            "notes": [*_NOTES, *_PART_NOTES.get(any_result.part, ())],
+            "batch_sizes": [int(batch) for batch in timed_batches],
+            "notes": [*_NOTES, *_PART_NOTES.get(any_result.part, ()), *map(sentence, warnings)],
             "command": self.command,
             "versions": versions(),
         }

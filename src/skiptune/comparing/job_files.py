@@ -40,6 +40,7 @@ class JobResult(Validated):
         macs_g: G multiply-accumulates of one forward pass of the slim form.
         part: of the data that was measured; ``metric``: its headline, called ``metric_name``, in [0, 1];
             ``measures``: all of them.
+        terms: one score per record, whose mean is the metric.
         train_s: seconds of search and training; ``evaluate_s``: of the evaluation.
         peak_gib: most memory of the process until the training ended, ``None`` where a system does not tell.
         steps: optimizer steps in all; ``search_steps``: those of the search.
@@ -61,6 +62,7 @@ class JobResult(Validated):
     metric_name: str
     metric: Number
     measures: Measured
+    terms: Several[Number] = ()
     train_s: Number
     evaluate_s: Number
     peak_gib: Number | None

@@ -94,6 +94,7 @@ def work(folder: Path) -> JobResult:
         metric_name=task.metric,
         metric=found.headline,
         measures=Measured.from_dict(found.summary()),
+        terms=found.headline_terms,
         train_s=train_s,
         evaluate_s=evaluate_s,
         peak_gib=peak,

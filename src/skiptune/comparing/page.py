@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ..core.formatting import markdown, markdown_code, markdown_table
+from ..core.measured_text import NO_DIFFERENCE, latency_change
 from .compare_results import CompareResults, Row, RowTest
 
 _HEAD = (
@@ -13,6 +14,7 @@ _HEAD = (
     "trained",
     "G operations",
     "latency, ms",
+    "against the original",
     "training, s",
     "peak memory, GiB",
 )
@@ -28,9 +30,9 @@ def page(results: CompareResults) -> str:
         "",
         markdown_table(head, map(_cells, results.rows), numbers_from=1),
         "",
-        "Metric: mean ± standard deviation over seeds, whose number is in brackets. Learning rates (peak): "
-        + "; ".join(_rates(results.rows))
-        + ".",
+        "Metric: mean ± standard deviation over seeds, whose number is in brackets; of a single one, in square "
+        "brackets, the 95% interval over the records. Latency: models took turns; against the original model in the "
+        "same round, with the 95% interval. Learning rates (peak): " + "; ".join(_rates(results.rows)) + ".",
         "",
         *_tests(results.paired),
         *(f"- Left out: {name}: {markdown(why)}" for name, why in results.left_out.items()),
@@ -45,7 +47,9 @@ def page(results: CompareResults) -> str:
 
 
 def _cells(row: Row) -> list[str]:
-    spread = "" if row.metric_sd is None else f" ± {row.metric_sd:.2f}"
+    low, high = row.metric_interval or (0.0, 0.0)
+    spread = f" [{100 * low:.2f} to {100 * high:.2f}]" if row.metric_interval else ""
+    spread = spread if row.metric_sd is None else f" ± {row.metric_sd:.2f}"
     latency = "" if row.latency_s is None else f"{1e3 * row.latency_s:.2f}"
     return [
         row.title,
@@ -53,6 +57,7 @@ def _cells(row: Row) -> list[str]:
         f"{row.trainable_percent:.2f} %",
         f"{row.macs_g:.4g}",
         latency,
+        "" if row.latency is None else latency_change(row.latency),
         f"{row.train_s:.0f}",
         _number(row.peak_gib, ".2f"),
         f"{row.metric_mean:.2f}{spread} ({row.seeds})",
@@ -70,18 +75,31 @@ def _rates(rows: Sequence[Row]) -> list[str]:
 
 
 def _tests(tests: Sequence[RowTest]) -> list[str]:
-    told = [test for test in tests if test.pairs > 1]
-    if not told:
+    if not tests:
         return []
-    head = ("searched", "against", "pairs", "difference, points", "t", "p (t)", "p (sign flip)")
-    table = markdown_table(head, map(_test_cells, told), numbers_from=2)
-    return [table, "", "Differences: mean ± standard error over pairs of one seed.", ""]
+    head = ("searched", "against", "", "pairs", "difference, points", "over records", "t", "p (t)", "p (sign flip)")
+    table = markdown_table(head, map(_test_cells, tests), numbers_from=3)
+    note = (
+        "Differences: mean ± standard error over pairs of one seed; over records: the 95% interval, answers to the "
+        "same records compared. A plan is called better or worse if that excludes 0 and p (t), where there is one, is "
+        "below 0.05."
+    )
+    return [table, "", note, ""]
 
 
 def _test_cells(test: RowTest) -> list[str]:
     numbers = [_number(test.t, ".2f"), _number(test.p_t, ".3f"), _number(test.p_sign_flip, ".3f")]
-    difference = f"{test.mean:+.2f} ± {test.se:.2f}"
-    return [test.searched, test.rival, str(test.pairs), difference, *numbers]
+    difference = f"{test.mean:+.2f}" + ("" if test.se is None else f" ± {test.se:.2f}")
+    low, high = test.interval or (0.0, 0.0)
+    between = f"{low:+.2f} to {high:+.2f}" if test.interval else ""
+    return [test.searched, test.rival, _verdict(test), str(test.pairs), difference, between, *numbers]
+
+
+def _verdict(test: RowTest) -> str:
+    """Which is better, if that was measured."""
+    if not test.is_measured:
+        return NO_DIFFERENCE
+    return f"the searched is {'better' if test.mean > 0 else 'worse'}"
 
 
 def _number(value: float | None, form: str) -> str:

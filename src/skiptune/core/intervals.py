@@ -42,24 +42,25 @@ def mean_interval(values: Sequence[float]) -> Interval:
     return bootstrap(values)
 
 
-def difference_interval(one: Sequence[float], other: Sequence[float]) -> Interval:
-    """Of the mean difference of two models' scores of the same records.
+def difference_interval(one: Sequence[float] | np.ndarray, other: Sequence[float] | np.ndarray) -> Interval:
+    """Of the mean difference of two models' scores of the same records: by bootstrap, widened where a test that is
+    exact for few records would not tell the models apart.
 
-    Where all scores are 0 or 1 it is exact, given the number of records on which the models differ, and excludes 0 just
-    if McNemar's exact test rejects at 5 %. Where that number is below 6, the upper end of its share by :func:`wilson`
-    counts instead. Other scores: by bootstrap; it includes 0 where the models differ on fewer than 6 records, on which
-    no test of signs can reject.
+    Where all scores are 0 or 1, it also holds the exact interval given the number of records on which the models
+    differ, and so excludes 0 only if McNemar's exact test rejects at 5 %. Where that number is below 6, the upper end
+    of its share by :func:`wilson` counts instead. Other scores: it includes 0 where the models differ on fewer than 6
+    records, on which no test of signs can reject.
     """
     differences = np.asarray(one, dtype=np.float64) - np.asarray(other, dtype=np.float64)
     unequal = int(np.count_nonzero(differences))
-    if np.isin(differences, (-1.0, 0.0, 1.0)).all():
-        low, high = _clopper_pearson(int((differences > 0).sum()), unequal)
-        scale = unequal / len(differences)
-        if unequal < FEWEST:
-            scale = wilson(scale, len(differences))[1]
-        return (2 * low - 1) * scale, (2 * high - 1) * scale
     low, high = bootstrap(differences)
-    return (low, high) if unequal >= FEWEST else (min(low, 0.0), max(high, 0.0))
+    if not np.isin(differences, (-1.0, 0.0, 1.0)).all():
+        return (low, high) if unequal >= FEWEST else (min(low, 0.0), max(high, 0.0))
+    share = unequal / len(differences)
+    if unequal < FEWEST:
+        share = wilson(share, len(differences))[1]
+    below, above = ((2 * end - 1) * share for end in _clopper_pearson(int((differences > 0).sum()), unequal))
+    return min(low, below), max(high, above)
 
 
 def bootstrap(values: Sequence[float] | np.ndarray) -> Interval:

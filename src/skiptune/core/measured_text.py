@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from .formatting import change, duration, milliseconds
 from .intervals import FEWEST
-from .measurements import Difference, Latency, Measured, Timing, busy
+from .measurements import Difference, Latency, Measured, Timing, busy_spread
 
 #: The models of a run whose latency is compared.
 TIMED = {"original": "original", "unskipped": "nothing skipped", "slim": "slim"}
@@ -68,8 +68,14 @@ def verdict(found: Difference, own: str = "this plan") -> str:
 
 
 def latency_change(timing: Timing) -> str:
-    """Against the original model: ``−20.0% (−21.9% to −18.2%)``."""
-    return _with(change(timing.ratio - 1), latency_range(timing))
+    """Against the original model: ``−20.0% (−21.9% to −18.2%)``, and whether that is no difference."""
+    return ", ".join(filter(None, [_with(change(timing.ratio - 1), latency_range(timing)), latency_verdict(timing)]))
+
+
+def latency_verdict(timing: Timing) -> str:
+    """That no difference to the original model was measured; empty where one was, or no interval was recorded."""
+    low, high = timing.ratio_interval or (0.0, 0.0)
+    return NO_DIFFERENCE if low <= 1 <= high else ""
 
 
 def latency_range(timing: Timing) -> str:
@@ -85,7 +91,7 @@ def latency_times(slim: Timing, original: Timing) -> str:
 
 def busy_batches(batches: Mapping[str, Mapping[str, Timing]]) -> str | None:
     """That the times of some batch sizes cannot be trusted; ``None`` if those of all can."""
-    spreads = {batch: busy(timings.values()) for batch, timings in batches.items()}
+    spreads = {batch: busy_spread(timings.values()) for batch, timings in batches.items()}
     wide = [f"batch {batch}: {spread:.0%}" for batch, spread in spreads.items() if spread is not None]
     return f"{BUSY} (10% to 90% of the rounds spread, of their median, {'; '.join(wide)})" if wide else None
 

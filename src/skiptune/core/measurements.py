@@ -120,7 +120,7 @@ class Timing(Validated):
         return 0.0 if self.p10_s is None or self.p90_s is None else (self.p90_s - self.p10_s) / self.median_s
 
 
-def busy(timings: Iterable[Timing]) -> float | None:
+def busy_spread(timings: Iterable[Timing]) -> float | None:
     """The largest spread of models that took turns, if it says that the machine was busy; else ``None``."""
     widest = max((timing.spread for timing in timings), default=0.0)
     return widest if widest > BUSY_SPREAD else None

@@ -159,7 +159,7 @@ def _quality_rows(measures: Measures, task: str) -> Iterator[tuple[str, ...]]:
                     metric,
                     share(value) if place else quality(found, metric),
                     count,
-                    "" if against is None else f"{difference(against)}: {verdict(against, _OWN)}",
+                    "" if against is None else f"{difference(against)}, {verdict(against, _OWN)}",
                 )
             yield from ((model, part, error, f"{value:.4g}", count, "") for error, value in found.errors.items())
 

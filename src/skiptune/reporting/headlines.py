@@ -11,6 +11,7 @@ from ..core.measured_text import (
     difference_range,
     latency_range,
     latency_times,
+    latency_verdict,
     points,
     quality_range,
     share,
@@ -84,7 +85,8 @@ def _cost(results: Results) -> Iterator[Headline]:
         slim, original = batches[batch]["slim"], batches[batch]["original"]
         asked = budget(results, "latency") if batch == "1" else ""
         trusted = busy_batches({batch: batches[batch]})
-        notes = [latency_times(slim, original), _between(latency_range(slim)), asked, trusted or ""]
+        between = _between(latency_range(slim))
+        notes = [latency_times(slim, original), between, latency_verdict(slim), asked, trusted or ""]
         yield Headline(f"Latency, batch {batch}", change(slim.ratio - 1), _joined(notes))
 
 

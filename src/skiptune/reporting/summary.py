@@ -44,7 +44,7 @@ def _quality(results: Results) -> Iterator[str]:
     for name, entry in results.beside.items():
         for other in list(entry.parts.values())[:1]:
             against = other.difference
-            told = "" if against is None else f"; this plan {difference(against)}: {verdict(against)}"
+            told = "" if against is None else f"; this plan against it: {difference(against)}, {verdict(against)}"
             yield _line(f"  {beside(name, metric.unit)}", f"{quality(other, measure)}{told}")
 
 
