@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from skiptune import Record, Vqa, evaluate, load_processor
+from skiptune.core.measurements import Measured
 from skiptune.tasks.classification import Classification
 from skiptune.tasks.entailment import Entailment
 from skiptune.tasks.ranking import Ranks
@@ -82,3 +83,8 @@ def test_an_evaluation_carries_its_interval(make_model, task: Vqa, records: list
     low, high = found.interval
     assert 0 <= low <= found.headline <= high <= 1
     assert found.summary()["interval"] == found.interval
+
+
+def test_numbers_have_no_interval_of_shares() -> None:
+    assert Measured.from_dict({"r2": 0.0, "count": 12}).interval_of("r2") is None
+    assert Measured.from_dict({"accuracy": 0.0, "count": 12}).interval_of("accuracy") is not None

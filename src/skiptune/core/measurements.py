@@ -15,6 +15,8 @@ PARTS = ("test", "reserved", "validation")
 BatchSize = Annotated[str, Field(pattern=r"^[1-9][0-9]*$", description="a batch size")]
 
 
+#: Headlines that are no mean of scores in [0, 1].
+_NO_MEANS = ("r2",)
 #: Spread of the times of rounds, see :attr:`Timing.spread`, above which the machine was busy.
 BUSY_SPREAD = 0.3
 
@@ -68,9 +70,10 @@ class Measured(Validated):
         return dict(self.model_extra or {})
 
     def interval_of(self, measure: str) -> tuple[float, float] | None:
-        """The recorded interval of the headline ``measure``; else the one that its value and the count allow."""
+        """The recorded interval of the headline ``measure``; else the one that its value and the count allow, if it is
+        a mean of scores."""
         value = self.metrics[measure]
-        if self.interval is not None or not self.count or not 0 <= value <= 1:
+        if self.interval is not None or not self.count or not 0 <= value <= 1 or measure in _NO_MEANS:
             return self.interval
         return wilson(value, self.count)
 
