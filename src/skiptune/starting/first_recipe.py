@@ -74,7 +74,7 @@ class FirstRecipe:
             why=lambda name: Comment(f"  # {_WHY[name]}" if name in _WHY else ""),
             budgets=self.budgets,
             wider=self.wider,
-            chosen=Comment(f"{chosen} blocks: {self.budgets.met_by(chosen):.2f}"),
+            chosen=Comment(f"num_skip {chosen}: {self.budgets.met_by(chosen):.2f}"),
             rows=len(self.data.train),
         )
 
@@ -102,7 +102,7 @@ class FirstRecipe:
             f"model: {self.recipe.model}, {self.budgets.blocks} blocks; budgets that it can meet: {self.budgets} "
             f"(images of {size} pixels, {self.budgets.text_length} tokens)",
             *([f"  with adapters.scope: global: {self.wider}"] if self.wider is not None else []),
-            f"budget: {skipped} blocks skipped, {change(self.budgets.changes[skipped - 1])} operations",
+            f"budget: num_skip {skipped}, {change(self.budgets.changes[skipped - 1])} operations",
         ]
 
 

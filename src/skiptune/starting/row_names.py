@@ -44,9 +44,8 @@ def column_names(names: Iterable[str]) -> dict[str, str]:
     usual = {name: given[other] for name, others in _NAMES.items() for other in (name, *others)[::-1] if other in given}
     if "question" not in usual and {"answer", "answers"} & usual.keys() and "text" in given:
         usual["question"] = given["text"]
-    kind = _kind_of(
-        usual.keys() if not {"caption", "captions"} & given.keys() else {"caption", "captions"} & given.keys()
-    )
+    captions = {"caption", "captions"} & given.keys()  # with these, readers take a row for one of retrieval
+    kind = _kind_of(captions or usual.keys())
     wanted = (*_IMAGES, *(name for fields in _KINDS.get(kind or "", ()) for name in fields))
     found: dict[str, str] = {}
     for name in wanted:
@@ -60,10 +59,8 @@ def _plain(name: str) -> str:
 
 
 def _kind_of(names: Collection[str]) -> str | None:
-    fitting = (
-        kind for kind, (all_of, one_of) in _KINDS.items() if set(all_of) <= set(names) and set(one_of) & set(names)
-    )
-    return next(fitting, None)
+    found = set(names)
+    return next((kind for kind, (all_of, one_of) in _KINDS.items() if {*all_of} <= found and {*one_of} & found), None)
 
 
 def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
