@@ -12,10 +12,12 @@ from PIL import Image
 
 from conftest import Call, draw_square
 from skiptune import (
+    Classification,
     Entailment,
     InputError,
     Reasoning,
     Record,
+    Regression,
     Retrieval,
     SkipConfig,
     Vqa,
@@ -64,6 +66,8 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         "reasoning": Reasoning(processor),
         "retrieval": Retrieval(processor),
         "entailment": Entailment(processor),
+        "classification": Classification(processor, COLOURS),
+        "regression": Regression(processor),
     }
     made: dict[str, Path] = {}
 

@@ -120,3 +120,10 @@ def test_what_could_not_be_loaded_is_not_exported(tmp_path: Path) -> None:
         with pytest.raises(st.InputError, match=message):
             st.export(model, out, task=own)
         assert not out.exists()
+    for settings, message in (
+        ({"extra": {"seconds": torch.tensor(1)}}, "extra: no JSON values"),
+        ({"form": "adapters", "base": "nowhere"}, "nowhere: no such model or directory"),
+    ):
+        with pytest.raises(st.InputError, match=message):
+            st.export(adapted(task), out, **settings)
+        assert not out.exists()

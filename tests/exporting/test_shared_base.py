@@ -63,6 +63,10 @@ def records_of(task: str, images: list[Path]) -> list[Record]:
         return [Record(first, "it is red", label=0), Record(second, "it is not really blue", label=2)]
     if task == "reasoning":
         return [Record(first, "both are red", image2=second, label=1), Record(second, "one", image2=first, label=0)]
+    if task == "classification":
+        return [Record(first, label="red"), Record(second, "a square", label="blue")]
+    if task == "regression":
+        return [Record(first, value=1.0), Record(second, "a square", value=2.0)]
     return [Record(first, captions=("a red square",)), Record(second, captions=("it is blue",))]
 
 
@@ -135,7 +139,7 @@ def test_every_task_answers_as_its_slim_model_alone(family: str, bases: dict[str
         cases[name] = exported(family, task, config, form, skip=number % 3, seed=number)
         base.attach(name, cases[name][0])
     assert list(base) == list(cases)
-    assert len(base) == 6
+    assert len(base) == len(TASKS) + 2
     owner: dict[str, Tensor] = {}
     for name in [*cases, *reversed(cases)]:  # going back and forth changes nothing
         folder, batch = cases[name]

@@ -136,7 +136,7 @@ def test_a_run_learns_labels(tiny_recipe: Any, data_folder: Path, tmp_path: Path
     changed = [{"image": row["image"], "text": row["question"], "labels": [row["answer"], "square"]} for row in rows]
     (tmp_path / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in changed), encoding="utf-8")
     data = {"train": str(tmp_path / "t.jsonl"), "test": None}
-    path = tiny_recipe(task="classification", data=data, search={"max_steps": 2}, train={"max_steps": 4})
+    path = tiny_recipe(task="classification", baselines=[], data=data, search={"max_steps": 2}, train={"max_steps": 4})
     code, out, err = call("run", path)
     assert code == 0, err
     assert "validation f1:" in out

@@ -27,7 +27,9 @@ from ..inserting.adapted_class import plain_class
 from ..inserting.frozen_names import frozen_names
 from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
+from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
+from ..models.loading import source_of
 from ..models.processor_files import processor_files
 from ..plan import Plan
 from ..tasks.task import Task
@@ -45,7 +47,7 @@ from .manifest import (
     is_slim,
     read_manifest,
 )
-from .own_classes import check_settings, own_model_class, own_task_class
+from .own_classes import check_extra, check_settings, own_model_class, own_task_class
 from .structure import check_rebuilt
 from .tensor_file import write_tensors
 
@@ -90,6 +92,9 @@ def export(
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
     own = own_model_class(plain_class(model), model.config.model_type)
+    if form == "adapters" and base not in ARCHITECTURES and not Path(base).exists():
+        source_of(base)  # a hub id, or a name that loading knows
+    check_extra(extra or {})
     named: dict[str, Any] = {} if own is None else {"own_class": own}
     saved_task = None if task is None else _saved(task)
     plan = plan or _present_plan(model)

@@ -63,6 +63,18 @@ def check_settings(task: Task) -> dict[str, Any]:
     return settings
 
 
+def check_extra(extra: dict[str, Any]) -> None:
+    """Refuse values that a directory's configuration cannot hold.
+
+    Raises:
+        InputError: says what cannot be written.
+    """
+    try:
+        json.dumps(extra, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"extra: no JSON values ({first_line(error)}): {shown(extra)}") from None
+
+
 def make_task(kind: type[Task], processor: Any, settings: dict[str, Any], subject: str) -> Task:
     """The task of a class, from its settings.
 
