@@ -261,7 +261,7 @@ def test_captions_of_an_image_may_be_in_several_rows(call: Call, slim, images: P
     [
         (("--column", "question"), "--column question: expected FIELD=NAME"),
         (("--column", "question=a", "--column", "question=b"), "question is a already"),
-        (("--column", "question=text"), "columns: not used by name: jsonl"),
+        (("--column", "quest=text"), "columns: 'quest' is no field"),
         (("--most-bad", "2"), "most_bad: 2.0 is not a share between 0 and 1"),
     ],
 )
