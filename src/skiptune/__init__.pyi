@@ -15,7 +15,6 @@ from .data.readers.jsonl import read_jsonl
 from .data.record import Record
 from .data.splits import split_by_image
 from .experiment import Experiment
-from .exporting.auto_classes import register_auto
 from .exporting.export import export
 from .exporting.hub import push_to_hub
 from .exporting.load import load
@@ -190,7 +189,6 @@ __all__ = [
     "read_jsonl",
     "read_recipe",
     "records",
-    "register_auto",
     "register_family",
     "search",
     "skipped_blocks",

@@ -69,10 +69,12 @@ else:
 import skiptune
 """
 BEFORE = """
-import sys, skiptune as st
+import sys, skiptune
 assert "transformers" not in sys.modules
+from transformers import AutoConfig
+assert AutoConfig.from_pretrained(folder).model_type == "skiptune-slim"
 from transformers import AutoModel
-st.register_auto()
+assert not any("after_import" in type(finder).__module__ for finder in sys.meta_path)
 """
 
 

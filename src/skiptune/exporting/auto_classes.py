@@ -1,7 +1,8 @@
-"""What transformers' own ``AutoConfig`` and ``AutoModel`` make of the directories that SkipTune writes.
+"""What transformers' ``AutoModel`` makes of the directories that SkipTune writes.
 
-They are registered by transformers' public ``register``. Without SkipTune, the same calls end with the message that
-the ``model_type`` is not known.
+Registered by transformers' public ``register``, as soon as its auto classes are imported. Without SkipTune, the same
+calls end with the message that the ``model_type`` is not known. Imported in the middle of transformers' own imports, so
+it imports nothing of SkipTune but names and errors; the rest when a model is loaded.
 """
 
 from __future__ import annotations
@@ -10,41 +11,16 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from transformers import AutoConfig, AutoModel, AutoModelForVisualQuestionAnswering, PreTrainedConfig, PreTrainedModel
+from transformers import PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import AutoModel, AutoModelForVisualQuestionAnswering
 
 from ..core.errors import InputError
-from ..inserting import saved_model
-from ..inserting.adapted_class import plain_class
-from . import manifest
+from .auto_configs import AdaptedConfig, SlimConfig
 
 #: What the result of ``output_loading_info=True`` says: everything was read, or loading would have refused.
 _NOTHING_WRONG: dict[str, Any] = {
     "missing_keys": set(), "unexpected_keys": set(), "mismatched_keys": set(), "error_msgs": []
 }  # fmt: skip
-
-
-class _FoundConfig(PreTrainedConfig):
-    """``config.json`` of a directory that SkipTune wrote, with the labels of the model in it."""
-
-    @classmethod
-    def from_dict(cls, config_dict: dict[str, Any], **settings: Any) -> Any:
-        """As transformers has it, with ``id2label``, ``label2id`` and ``architectures`` from inside."""
-        inside = config_dict.get("base_config")
-        labels = {name: inside[name] for name in ("id2label", "label2id") if inside and name in inside}
-        own = {"architectures": [config_dict.get("architecture")], **labels}
-        return super().from_dict({**config_dict, **own}, **settings)
-
-
-class SlimConfig(_FoundConfig):
-    """The configuration of a slim directory."""
-
-    model_type = manifest.MODEL_TYPE
-
-
-class AdaptedConfig(_FoundConfig):
-    """The configuration of a model with adapters that ``save_pretrained`` wrote."""
-
-    model_type = saved_model.MODEL_TYPE
 
 
 class _FoundModel:
@@ -68,6 +44,7 @@ class _FoundModel:
             InputError: as :func:`skiptune.load`, or the model is for another task.
         """
         from ..families.registry import family_of
+        from ..inserting.adapted_class import plain_class
         from .hub import local_folder
         from .load import load
 
@@ -95,14 +72,7 @@ class _FoundModel:
         raise InputError("from_config: a slim model is trained weights without blocks; read it by from_pretrained")
 
 
-def register_auto() -> None:
-    """Let transformers' ``AutoConfig``, ``AutoModel`` and ``AutoModelForVisualQuestionAnswering`` read slim models.
-
-    The first use of any name of :mod:`skiptune` does so, and importing it after transformers. Call it where
-    ``import skiptune`` comes first and nothing else of it is used.
-    """
-    for config in (SlimConfig, AdaptedConfig):
-        AutoConfig.register(config.model_type, config, exist_ok=True)
-        for auto, head in ((AutoModel, None), (AutoModelForVisualQuestionAnswering, "vqa")):
-            made = type(f"{config.__name__[:-6]}Model", (_FoundModel,), {"config_class": config, "head": head})
-            auto.register(config, made, exist_ok=True)
+for _config in (SlimConfig, AdaptedConfig):
+    for _auto, _head in ((AutoModel, None), (AutoModelForVisualQuestionAnswering, "vqa")):
+        _made = type(f"{_config.__name__[:-6]}Model", (_FoundModel,), {"config_class": _config, "head": _head})
+        _auto.register(_config, _made, exist_ok=True)

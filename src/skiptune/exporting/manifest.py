@@ -11,6 +11,7 @@ from ..config import SkipConfig
 from ..core.digests import refuse_broken_seal, sealed
 from ..core.errors import InputError
 from ..core.files import file_sha256, write_json
+from ..core.model_types import SLIM
 from ..core.text_files import read_json
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, nearest, problem_lines
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
 
     from ..families.family import Family
 
-#: Not a type that transformers knows, so that opening the directory with one of its classes fails at once.
-MODEL_TYPE: Final = "skiptune-slim"
+MODEL_TYPE: Final = SLIM
 CONFIG, WEIGHTS = "config.json", "slim.safetensors"
 #: 2 names the SHA-256 of the weights' header, 1 (written by 0.2) that of the whole file.
 FORMAT, READABLE = 2, (1, 2)

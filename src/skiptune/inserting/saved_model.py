@@ -16,6 +16,7 @@ from transformers import __version__ as transformers_version
 
 from ..config import SkipConfig
 from ..core.files import write_json
+from ..core.model_types import ADAPTED
 from ..core.process import versions
 from ..core.validated import Several, Validated
 from ..families.registry import family_of
@@ -23,7 +24,7 @@ from ..version import __version__
 from .lora import is_of_peft
 
 CONFIG: Final = "config.json"
-MODEL_TYPE: Final = "skiptune-adapted"
+MODEL_TYPE: Final = ADAPTED
 _ENTRY = "transformers_weights"
 #: What transformers quotes when it is asked to read the directory without SkipTune.
 _NO_FILE = {_ENTRY: "none: blocks are skipped and adapted here; read this directory with skiptune.load"}
