@@ -130,3 +130,13 @@ def test_blocks_of_one_kind_share_one_timing() -> None:
     for stack in ("text", "image", "roberta", "clip"):
         assert len({saved for name, saved in timed.savings.items() if name.startswith(stack)}) == 1
     assert timed.original > 0
+
+
+@pytest.mark.parametrize("adapters", ["bottleneck", "lora"])
+def test_a_disturbance_never_makes_adapters_cheaper(adapters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    model, spent = adapted("vilt", block_adapter=adapters), iter(range(10**6))
+    monkeypatch.setattr(latency_module, "_clock", lambda: -(float(next(spent)) ** 2))  # every pass is shorter
+    timed = time_blocks(model, example_inputs(model, SIZE, LENGTH), repeats=2, warmup=0)
+    assert timed.original <= timed.adapted
+    if adapters == "lora":
+        assert timed.original == timed.adapted

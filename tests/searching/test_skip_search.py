@@ -11,7 +11,14 @@ import pytest
 import torch
 from torch.optim import AdamW
 from torch.utils.data import Dataset
-from transformers import Trainer, TrainerCallback, TrainerState, TrainingArguments, get_scheduler
+from transformers import (
+    EarlyStoppingCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerState,
+    TrainingArguments,
+    get_scheduler,
+)
 
 from skiptune import (
     Budget,
@@ -236,6 +243,30 @@ def test_the_best_checkpoint_is_one_of_the_plan(make_model, task, parts, tmp_pat
     assert skipped_blocks(model) == plan
 
 
+@pytest.mark.parametrize("every", [{"eval_strategy": "epoch"}, {"eval_strategy": "steps", "eval_steps": 2}])
+def test_early_stopping_counts_from_the_plan_on(every: dict[str, Any], make_model, task, parts, tmp_path: Path) -> None:
+    model = make_model(SkipConfig())
+    watched = Watched(model)
+    trainer, callback = trainer_of(
+        model,
+        task,
+        (list(parts[0])[:16], parts[1]),
+        tmp_path,
+        callbacks=[EarlyStoppingCallback(1, early_stopping_threshold=1e3), watched],
+        metric_for_best_model="loss",
+        search=SEARCH.replace(max_steps=7, interval=3),
+        save_strategy="no",
+        **every,
+    )
+    trainer.train()
+    plan = callback.plan
+    assert plan.steps == 7  # not stopped by the evaluations before
+    assert list(watched.skipped) == [2, 4, 6, 8, 10]
+    assert watched.skipped[2] == ()
+    assert watched.skipped[6] == watched.skipped[4]
+    assert watched.skipped[8] == watched.skipped[10] == plan.skipped
+
+
 class Rows(Dataset):
     """Rows of a user's own: dictionaries, whose collator makes more than the model takes."""
 
@@ -295,6 +326,7 @@ def test_a_dataset_and_a_collator_of_ones_own(make_model, task, parts, tmp_path:
         ({"search": SearchConfig(max_steps=12)}, "the search takes 12 steps and the training has 12"),
         ({"restore_callback_states_from_checkpoint": True}, "restore_callback_states_from_checkpoint"),
         ({"label_names": ["answers"]}, "set label_names"),
+        ({"callbacks": [SkipSearch(TWO)]}, "two SkipSearch"),
     ],
 )
 def test_mistakes_are_told_before_a_step_is_taken(

@@ -47,7 +47,7 @@ def bench_copy(model: nn.Module) -> nn.Module:
 
 
 def read_blocks(bench: nn.Module, inputs: Inputs, meter: Callable[[], float]) -> BlockCosts:
-    """Three forward passes of a :func:`bench_copy`: without block adapters, with them, and every block skipped.
+    """Forward passes of a :func:`bench_copy`: without block adapters, with them if it has any, and every block skipped.
 
     ``meter`` returns the cost so far.
     """
@@ -55,10 +55,12 @@ def read_blocks(bench: nn.Module, inputs: Inputs, meter: Callable[[], float]) ->
     adapters = {name: block.block_adapters for name, block in blocks.items()}
     for block in blocks.values():
         block.block_adapters = None
-    original, _ = _pass(bench, inputs, meter)
-    for name, block in blocks.items():
-        block.block_adapters = adapters[name]
-    adapted, kept = _pass(bench, inputs, meter)
+    original, kept = _pass(bench, inputs, meter)
+    adapted = original
+    if any(parts is not None for parts in adapters.values()):
+        for name, block in blocks.items():
+            block.block_adapters = adapters[name]
+        adapted, kept = _pass(bench, inputs, meter)
     for block in blocks.values():
         block.skipped = True
     _, skipped = _pass(bench, inputs, meter)

@@ -46,7 +46,7 @@ class HeldOut:
         named = dataset is None or isinstance(dataset, str)
         given = _own(trainer, dataset) if named else dataset
         if not (hasattr(given, "__len__") and hasattr(given, "__getitem__")):
-            raise InputError(f"held_out: a {type(given).__name__} has no rows by number; give a dataset that has them")
+            raise InputError(f"held_out: {type(given).__name__} has no rows by number; give a dataset that has them")
         if len(given) == 0:
             raise InputError("held_out: the dataset is empty; subnetworks are compared on it")
         if given is trainer.train_dataset:
@@ -126,7 +126,8 @@ class HeldOut:
             raise alike(
                 InputError(
                     f"held_out: the Trainer computes no loss of a batch with {', '.join(batch)}; "
-                    f"its label_names are {names}: set label_names in the TrainingArguments"
+                    f"its label_names are {names}: set label_names in the TrainingArguments to names in a batch, or, "
+                    "for a model with return_loss, let the collator add return_loss=True"
                 )
             )
         return float(loss)

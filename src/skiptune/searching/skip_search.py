@@ -14,7 +14,7 @@ from transformers.trainer_callback import ExportableState
 
 from ..config import Budget, SearchConfig
 from ..core.arguments import expect
-from ..core.distributed import alike, on_main, processes
+from ..core.distributed import alike, on_main
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
@@ -27,6 +27,7 @@ from .held_out import HeldOut
 from .saved_search import SavedSearch
 from .search_schedule import Schedule, held_out_batch, schedule
 from .strategies import STRATEGIES, Strategy
+from .trainer_refusals import refuse_trainer
 from .training_length import TrainingLength
 
 
@@ -134,7 +135,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         trainer = calling_trainer()
-        _refuse_sharded(trainer)
+        refuse_trainer(trainer, type(self))
         saved = SavedSearch.of(state, type(self).__name__, self.budget, self.search)
         self._begin(trainer, state, kwargs.get("train_dataloader"), saved)
         if saved is not None:
@@ -219,8 +220,12 @@ class SkipSearch(TrainerCallback, ExportableState):
             control.should_log = True
             if self.stop:
                 control.should_save = control.should_training_stop = True
-        elif control.should_evaluate:
-            self.evaluator.choose(self.strategy.best())
+        self._before_evaluation(state, control)
+
+    def on_epoch_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
+    ) -> None:
+        self._before_evaluation(state, control)
 
     def on_log(
         self,
@@ -250,6 +255,13 @@ class SkipSearch(TrainerCallback, ExportableState):
         if self.strategy.compares_while_training and due:
             self.rounds.append(self.strategy.compare(self.evaluator, self.draws).replace(step=state.global_step))
 
+    def _before_evaluation(self, state: TrainerState, control: TrainerControl) -> None:
+        """Until the plan is fixed, measure it as it would be now, and let no evaluation be worse than one before: early
+        stopping counts those."""
+        if self.plan is None and control.should_evaluate:
+            self.evaluator.choose(self.strategy.best())
+            state.best_metric = None
+
     def _fix(self, state: TrainerState) -> None:
         """Decide, and skip the plan's blocks from now on."""
         strategy, model = self.strategy, self.evaluator.model
@@ -273,21 +285,3 @@ class SkipSearch(TrainerCallback, ExportableState):
     def _spent(self) -> float:
         """Wall time of the training so far, over all its resumes."""
         return self._seconds + time.perf_counter() - self._started
-
-
-def _refuse_sharded(trainer: Trainer) -> None:
-    """Refuse what splits the blocks' weights up, or runs skipped blocks' gradients into a wait.
-
-    Raises:
-        InputError: says which argument.
-    """
-    args = trainer.args
-    if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
-        raise alike(InputError("SkipSearch: FSDP and DeepSpeed split the blocks it chooses among; use DDP instead"))
-    if processes() > 1 and args.gradient_checkpointing and not args.ddp_find_unused_parameters:
-        raise alike(
-            InputError(
-                "ddp_find_unused_parameters: with gradient checkpointing it is off by default, and several processes "
-                "would wait for gradients of skipped blocks; set it to True in the TrainingArguments"
-            )
-        )
