@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,35 @@ def test_what_is_given_once_goes_with_all_others(make_model: Any, task: st.Vqa, 
         st.predict(model, task, pictures[0])
     with pytest.raises(st.InputError, match="text: 5 is not a text"):
         st.predict(model, task, pictures[0], 5)  # type: ignore[call-overload]
+
+
+def test_a_buffer_is_one_picture(make_model: Any, task: st.Vqa, pictures: list[Path]) -> None:
+    """Also where it could be gone through byte by byte or line by line, and so is a dictionary."""
+    model, data = make_model(), pictures[0].read_bytes()
+    wanted = st.predict(model, task, data, "colour?")
+    kept = {"bytes": data, "path": None}
+    for picture in (
+        bytearray(data),
+        memoryview(data),
+        io.BytesIO(data),
+        kept,
+        {"bytes": None, "path": str(pictures[0])},
+    ):
+        assert st.predict(model, task, picture, "colour?") == wanted  # type: ignore[call-overload]
+    with pictures[0].open("rb") as file:
+        assert st.predict(model, task, file, "colour?") == wanted
+    with pytest.raises(st.InputError, match="is no image"):
+        st.predict(model, task, {"image": pictures[0]}, "colour?")  # type: ignore[call-overload]
+    with pytest.raises(st.InputError, match="text: b'colour' is not a text"):
+        st.predict(model, task, data, b"colour")
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu9", -1])
+def test_a_device_that_is_not_there(make_model: Any, task: st.Vqa, device: Any) -> None:
+    with pytest.raises(st.InputError, match=f"device: {device} cannot be used"):
+        st.pipeline(make_model(), task, device=device)
+    with pytest.raises(st.InputError, match="device: "):
+        st.pipeline("nowhere", device=device)
 
 
 def test_a_task_may_do_without_texts(task: st.Vqa, pictures: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:

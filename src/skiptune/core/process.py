@@ -8,6 +8,12 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from .errors import InputError, first_line
+
+if TYPE_CHECKING:
+    import torch
 
 _STATUS = Path("/proc/self/status")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4
@@ -33,6 +39,23 @@ def best_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def usable_device(device: str | torch.device) -> torch.device:
+    """A device that torch can put a model on.
+
+    Raises:
+        InputError: there is no such device, or torch cannot use it.
+    """
+    import torch
+
+    try:
+        found = torch.device(device)
+        torch.empty(1, device=found)
+    except (AssertionError, NotImplementedError, RuntimeError, TypeError, ValueError) as error:
+        about = first_line(error).partition(":")[0]
+        raise InputError(f"device: {device!s} cannot be used; expected e.g. cpu or cuda ({about})") from None
+    return found
 
 
 def resident_bytes(peak: bool = False) -> int | None:

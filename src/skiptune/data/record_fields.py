@@ -6,6 +6,7 @@ import math
 import operator
 import re
 from collections.abc import Mapping
+from io import BufferedIOBase
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,19 @@ _ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf)://|data:image/", re.IGNORECASE)
 
 
 def picture(value: Any, name: str) -> Any:
-    """An image; a text is the path of one, an array or tensor holds its pixels.
+    """An image; a text is the path of one, an array or tensor holds its pixels, an open file is read.
 
     Raises:
         InputError: it is nothing that holds an image, or an address.
     """
     if isinstance(value, Path | Stored | Held | bytes | Image.Image) or (value is None and name == "image2"):
         return value
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    if isinstance(value, BufferedIOBase):
+        return value.read()
+    if isinstance(value, Mapping) and {"bytes", "path"} & value.keys():  # as datasets stores one
+        return picture(value.get("path") if value.get("bytes") is None else value["bytes"], name)
     if isinstance(value, str) and value.strip():
         if _ADDRESS.match(value):
             raise InputError(f"{name}: {shown(value)} is an address; download the picture and give its path or bytes")

@@ -8,7 +8,7 @@ from torch import nn
 
 from ..core.arguments import expect
 from ..core.errors import InputError
-from ..core.process import best_device
+from ..core.process import best_device, usable_device
 from ..predicting.pipeline import Pipeline
 from ..predicting.predict import BATCH
 from ..tasks.task import Task
@@ -38,17 +38,18 @@ def pipeline(
 
     Raises:
         InputError: an argument of another type or that does not go with the source, no slim model, damaged files, or
-            one that was exported without a task.
+            one that was exported without a task, or no such device.
     """
     expect("pipeline", source=(source, (str, Path, nn.Module)), task=(task, (Task, type(None))))
+    place = None if device is None else usable_device(device)
     if isinstance(source, nn.Module):
         if task is None:
             raise InputError("task: a model needs its task, e.g. that of skiptune.load_task(folder, model)")
         if backend is not None or base is not None:
             raise InputError("backend, base: for a directory; this model is loaded already")
         found = Pipeline(source, task, batch_size)
-        return found if device is None else found.to(device)
+        return found if place is None else found.to(place)
     folder = slim_folder(str(source))
     model = load_backend(folder, backend, base)
     saved = load_task(folder, model) if task is None else task
-    return Pipeline(model.to(device or best_device()), saved, batch_size)
+    return Pipeline(model.to(place or best_device()), saved, batch_size)

@@ -10,6 +10,7 @@ from torch import nn
 
 from ..core.arguments import expect
 from ..core.errors import InputError
+from ..core.process import usable_device
 from ..tasks.task import Task
 from .predict import BATCH, predict
 from .questions import Asked, Pictures, Texts, check_number
@@ -45,8 +46,12 @@ class Pipeline:
         return next((parameter.device for parameter in self.model.parameters()), torch.device("cpu"))
 
     def to(self, device: str | torch.device) -> Pipeline:
-        """Move the model; returns ``self``."""
-        self.model.to(device)
+        """Move the model; returns ``self``.
+
+        Raises:
+            InputError: there is no such device, or torch cannot use it.
+        """
+        self.model.to(usable_device(device))
         return self
 
     @overload

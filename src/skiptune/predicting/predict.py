@@ -74,8 +74,8 @@ def predict(
     Args:
         model: with blocks skipped or not, slim, or from :func:`skiptune.load_onnx`.
         task: of the model.
-        image: a path, encoded bytes, a Pillow image, an array or tensor ``(height, width)``, ``(height, width, 3)`` or
-            ``(3, height, width)``; or several.
+        image: a path, encoded bytes, an open file, a Pillow image, an array or tensor ``(height, width)``,
+            ``(height, width, 3)`` or ``(3, height, width)``; or several.
         text: a question, statement, hypothesis or caption, or several; only tasks that do without may leave it out.
         top: how many answers to give to each question.
         image2: the second picture of a statement about two.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from io import IOBase
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO, TypeAlias
 
 import numpy as np
 from PIL import Image
@@ -17,8 +18,8 @@ from ..data.arrays import axes_of, is_array
 from ..data.record import Record
 from ..tasks.task import Task
 
-#: A picture: its path, its encoded bytes, a Pillow image, or an array of its pixels.
-Asked: TypeAlias = str | Path | bytes | Image.Image | np.ndarray | Tensor
+#: A picture: its path, its encoded bytes, an open file of them, a Pillow image, or an array of its pixels.
+Asked: TypeAlias = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray | Tensor
 #: One picture, or several; an array of four axes holds several, too.
 Pictures: TypeAlias = Asked | Sequence[Asked]
 #: One text, or several.
@@ -59,12 +60,12 @@ def pictures_of(value: Any) -> Any:
     """One picture as it is, or a list of several."""
     if is_array(value):
         return list(value) if axes_of(value) > 3 else value
-    return _one_or_list(value, (str, bytes, Path, Image.Image))
+    return _one_or_list(value, (str, bytes, bytearray, memoryview, IOBase, Mapping, Path, Image.Image))
 
 
 def texts_of(value: Any) -> Any:
     """One text as it is, or a list of several."""
-    return _one_or_list(value, (str,))
+    return _one_or_list(value, (str, bytes, Mapping))
 
 
 def _one_or_list(value: Any, one: tuple[type, ...]) -> Any:
