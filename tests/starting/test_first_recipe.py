@@ -194,19 +194,48 @@ def test_bad_rows_are_counted_and_one_file_can_be_named(call: Call, data_folder:
     assert (code, "name one of them" in err) == (2, True)
     code, out, _ = call("init", tmp_path / "a.jsonl", "--model", "vilt-tiny", "-o", output)
     assert code == 0
-    assert "train: 1 rows left out, e.g. line 49" in out
+    assert "train: 1 row left out, e.g. line 49" in out
     assert read_recipe(output).output.endswith("runs/a")
 
 
 def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
+    drawn(tmp_path / "one-class" / "cats", ["1.png"])
     lines(tmp_path / "no-images" / "q.jsonl", [{"image": "1.png", "question": "a", "answer": "b"}])
     lines(tmp_path / "no-field" / "q.jsonl", [{"question": "a", "answer": "b"}])
     for name, said in (
         ("none", "no such folder or file"),
         ("empty", "no data that can be read"),
         ("no-images", "the images that the rows name are not in it"),
-        ("no-field", "its rows name no image"),
+        ("no-field", "its rows name no image; they have question, answer; give --column image=NAME"),
+        ("one-class", "images, but no rows about them, and one folder only: cats"),
     ):
         with pytest.raises(InputError, match=said):
             look(tmp_path / name)
+
+
+def test_fields_are_named_where_none_is_usual(call: Call, tmp_path: Path) -> None:
+    drawn(tmp_path / "data", [f"{k}.png" for k in range(4)])
+    (tmp_path / "data" / "ages.csv").write_text("file,age\n" + "".join(f"{k}.png,{k}\n" for k in range(4)))
+    output = tmp_path / "my recipe.yaml"
+    given = ("init", tmp_path / "data", "--model", "vilt-tiny", "-o", output)
+    for more in ((), ("--task", "regression")):
+        code, _, err = call(*given, *more)
+        assert (code, "(file, age) tell no task; name the one to learn" in err) == (2, True)
+    code, out, err = call(*given, "--column", "value=age")
+    assert code == 0, err
+    assert (read_recipe(output).task, read_recipe(output).data.columns) == (
+        "regression",
+        {"image": "file", "value": "age"},
+    )
+    assert "validation: 1 example on 1 image\n" in out
+    assert f"run {output}" not in out, "a name with a space is quoted"
+
+
+def test_captions_in_several_rows_are_not_counted_as_images(call: Call, tmp_path: Path) -> None:
+    drawn(tmp_path / "data", [f"{k}.png" for k in range(4)])
+    rows = [{"image": f"{k}.png", "caption": f"square {k} {word}"} for k in range(4) for word in "ab"]
+    lines(tmp_path / "data" / "captions.jsonl", rows)
+    code, out, err = call("init", tmp_path / "data", "--model", "vilt-tiny", "-o", tmp_path / "recipe.yaml")
+    assert code == 0, err
+    assert "train: 6 rows on 3 images\n" in out

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from skiptune import InputError
 from skiptune.data.readers.renaming import renamed
 from skiptune.starting.row_names import column_names, task_of_rows
 
@@ -32,6 +33,10 @@ from skiptune.starting.row_names import column_names, task_of_rows
         ({"image": "a", "caption": "b", "category": "c"}, "retrieval", {}),
         ({"image": "a", "category": "c", "text": "d"}, "classification", {"label": "category"}),
         ({"image": "a", "tags": ["c"]}, "classification", {"labels": "tags"}),
+        ({"image": "a", "label": 2.5}, "regression", {}),
+        ({"image": "a", "label": "2.5"}, "regression", {}),
+        ({"image": "a", "label": 2.0}, "classification", {}),
+        ({"image": "a", "label": "nan"}, "classification", {}),
         ({"image": "a", "rating": 2.5}, "regression", {"value": "rating"}),
         ({"image": "a", "colour": "b"}, None, {}),
     ],
@@ -41,3 +46,11 @@ def test_fields_are_found_and_tell_the_task(row: dict[str, Any], task: str | Non
     found = renamed(row, columns)
     assert isinstance(found, dict)
     assert task_of_rows([found]) == task
+
+
+def test_names_that_a_user_gives_go_before_usual_ones() -> None:
+    assert column_names(["image", "rating", "age"], {"value": "age"}) == {"value": "age"}
+    assert column_names(["image", "title", "alt"], {"caption": "alt"}) == {"caption": "alt"}
+    assert column_names(["image", "value"], {"value": "value"}) == {}
+    with pytest.raises(InputError, match="the data has no ages; it has image, age"):
+        column_names(["image", "age"], {"value": "ages"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,7 @@ import typer
 from ..core.errors import InputError
 from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
-from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
+from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, read_columns, takes
 
 if TYPE_CHECKING:
     from ..data.records import Records
@@ -31,10 +30,7 @@ class EvaluateOptions:
     data_format: Annotated[str, typer.Option("--format", help="Format of the file: a data.name of recipes.")] = "jsonl"
     annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, if they are known.")] = None
     split: Annotated[str | None, typer.Option(help="Which part, if the file has several.")] = None
-    column: Annotated[
-        list[str] | None,
-        typer.Option(metavar="FIELD=NAME", help="A dataset's column, as data.columns of recipes. May be repeated."),
-    ] = None
+    column: ColumnOption = None
     most_bad: Annotated[
         float | None, typer.Option(help="Share of bad rows, and of unreadable images, above which to stop.")
     ] = None
@@ -54,7 +50,7 @@ class EvaluateOptions:
     def fields(self) -> dict[str, Any]:
         """What a recipe's section ``data`` would say beside the format and the file."""
         found: dict[str, Any] = {"images": self.images, "annotations": self.annotations, "split": self.split}
-        return {**found, "columns": _columns(self.column or ()) or None, "most_bad": self.most_bad}
+        return {**found, "columns": read_columns(self.column or ()) or None, "most_bad": self.most_bad}
 
 
 @takes(EvaluateOptions)
@@ -108,17 +104,6 @@ def _check_task(options: EvaluateOptions, task: Task) -> None:
         if not isinstance(task, Retrieval):
             raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
         task.shortlist = None
-
-
-def _columns(given: Sequence[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for entry in given:
-        field, equals, name = entry.partition("=")
-        if not equals or not field or not name:
-            raise InputError(f"--column {entry}: expected FIELD=NAME, e.g. question=text")
-        if found.setdefault(field, name) != name:
-            raise InputError(f"--column {entry}: {field} is {found[field]} already")
-    return found
 
 
 def _summary(records: Records, found: Evaluation) -> Summary:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..core.errors import InputError
-from .options import takes
+from .options import ColumnOption, read_columns, takes
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,7 @@ class InitOptions:
     ]
     output: Annotated[Path, typer.Option("--output", "-o", help="The recipe to write.")] = Path("recipe.yaml")
     task: Annotated[str | None, typer.Option(help="Instead of the task that the fields of the rows tell.")] = None
+    column: ColumnOption = None
     model: Annotated[str, typer.Option(help="Embedded name, directory or hub id.")] = "vilt-scenes"
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False
 
@@ -37,10 +41,17 @@ def init(options: InitOptions) -> None:
     if options.output.exists() and not options.force:
         raise InputError(f"{options.output}: is there already; name another file, or replace it with --force")
     from ..starting.first_recipe import first_recipe
+    from ..starting.look import look
 
     name = options.data.resolve().stem if options.data.is_file() else options.data.resolve().name
-    found = first_recipe(options.data, options.model, options.task, f"runs/{name or 'first'}")
+    layout = look(options.data, read_columns(options.column or ()))
+    found = first_recipe(layout, options.model, options.task, f"runs/{name or 'first'}")
     write_new_text(options.output, found.text(options.output), options.force)
     for line in found.lines():
         typer.echo(line)
-    typer.echo(f"recipe: {options.output}\nnext: skiptune run {options.output}")
+    typer.echo(f"recipe: {options.output}\nnext: skiptune run {_quoted(str(options.output))}")
+
+
+def _quoted(path: str) -> str:
+    """A path as a shell takes it for one word."""
+    return subprocess.list2cmdline([path]) if sys.platform == "win32" else shlex.quote(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints
 
@@ -106,6 +106,22 @@ def read_counts(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def read_columns(given: Sequence[str]) -> dict[str, str]:
+    """Our fields and the names that they have in the data.
+
+    Raises:
+        InputError: one is not ``FIELD=NAME``, or a field has two names.
+    """
+    found: dict[str, str] = {}
+    for entry in given:
+        field, equals, name = entry.partition("=")
+        if not equals or not field or not name:
+            raise InputError(f"--column {entry}: expected FIELD=NAME, e.g. question=text")
+        if found.setdefault(field, name) != name:
+            raise InputError(f"--column {entry}: {field} is {found[field]} already")
+    return found
+
+
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a packaged recipe.")]
 SlimArgument = Annotated[str, typer.Argument(help="A slim model's directory or hub id, or a run's directory.")]
 OutputOption = Annotated[
@@ -114,6 +130,12 @@ OutputOption = Annotated[
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", "-s", help="Change a field of the recipe, e.g. --set train.epochs=2. May be repeated."),
+]
+ColumnOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FIELD=NAME", help="The name of a field in the data, as data.columns of recipes. May be repeated."
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="Where the base model is, for an adapters-only export.")]

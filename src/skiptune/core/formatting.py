@@ -58,6 +58,12 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 image``, ``1,200 images``, of a ``noun`` in the plural."""
+    one = {"hypotheses": "hypothesis"}.get(noun, noun.removesuffix("s"))
+    return f"{number:,} {one if number == 1 else noun}"
+
+
 def milliseconds(seconds: float, decimals: int | None = None) -> str:
     """``8.00 ms``: three significant digits, or ``decimals`` decimals."""
     value = seconds * 1e3

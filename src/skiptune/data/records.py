@@ -164,6 +164,7 @@ def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad:
     if bad and (not count or len(bad) > most_bad * rows):
         shown = [f"  - {text}" for text in bad[:_SHOWN]]
         more = [f"  … and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
-        raise InputError("\n".join([f"{source}: {len(bad)} of {rows} rows are bad:", *shown, *more]))
+        allowed = f", more than most_bad ({most_bad:.3g}) allows" if count else ""
+        raise InputError("\n".join([f"{source}: {len(bad)} of {rows} rows are bad{allowed}:", *shown, *more]))
     if not count:
         raise InputError(f"{source}: no records in it")

@@ -41,7 +41,7 @@ def split_by_image(records: Examples, share: float, seed: int, part: str = "vali
         raise InputError(
             f"{part} share {share} of {len(images)} images leaves {count} for {part} and "
             f"{len(images) - count} for training; both need at least one "
-            "(equal files count once)"
+            "(equal files count once, and so do images that rows have together, also by way of others)"
         )
     order = np.random.default_rng(seed).permutation(len(images))
     heldout = np.isin(unit, [images[number] for number in order[:count]])

@@ -11,7 +11,7 @@ from pathlib import Path
 from huggingface_hub import EvalResult, ModelCard, ModelCardData
 
 from ..core.files import write_text
-from ..core.formatting import Markdown, markdown, milliseconds, sentence
+from ..core.formatting import Markdown, counted, markdown, milliseconds, sentence
 from ..core.measured_text import (
     TIMED,
     beside,
@@ -25,6 +25,7 @@ from ..core.measured_text import (
 from ..core.templates import render
 from ..models.architectures import ARCHITECTURES
 from ..models.embedded import EMBEDDED
+from ..tasks.registry import TASKS
 from .base_license import BaseLicense, base_license
 from .hub import others_have
 from .manifest import WEIGHTS, Manifest
@@ -67,6 +68,7 @@ def model_card(manifest: Manifest, name: str, onnx: Sequence[str] = (), torch: b
         "card.md.j2",
         name=name,
         task=task,
+        text_optional=task in TASKS and not TASKS[task].needs_text,
         task_text=_TASKS.get(task, f"the task {task}" if task else "a task that is not recorded"),
         base=_base(manifest),
         license=license,
@@ -86,6 +88,7 @@ def model_card(manifest: Manifest, name: str, onnx: Sequence[str] = (), torch: b
         latency=measures.latency,
         image_size=measures.image_size,
         latency_rows=list(_latency_rows(measures)),
+        counted=counted,
         warnings=[sentence(told) for told in timing_warnings(measures.latency)] if measures.latency else [],
         training_rows=list(_training(manifest, measures).items()),
     )
@@ -156,7 +159,7 @@ def _quality_rows(measures: Measures, task: str) -> Iterator[tuple[str, ...]]:
                 yield (
                     model,
                     part,
-                    metric,
+                    metric.replace("_", " "),
                     share(value) if place else quality(found, metric),
                     count,
                     "" if against is None else f"{difference(against)}, {verdict(against, _OWN)}",

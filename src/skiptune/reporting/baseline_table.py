@@ -43,7 +43,7 @@ def _note(results: Results, part: str) -> str:
     if results.too_good(part):
         note += f" {TOO_GOOD}"
     if results.baselines and results.recipe is not None and results.recipe.start == "search":
-        note += " The search is the first part of the plan's training; the others take as many steps in all."
+        note += " The search is the first part of the plan's training, and its time counts; the others take as many steps in all."
     return note
 
 
@@ -53,9 +53,16 @@ def _this_plan(results: Results) -> Baseline:
         **results.metric.parts,
         skipped=results.plan.skipped if results.plan else (),
         trainable=results.parameters.finally_trained if results.parameters else None,
-        seconds=results.seconds.get("train"),
+        seconds=_training_seconds(results),
         relative_macs=results.relative_macs,
     )
+
+
+def _training_seconds(results: Results) -> float | None:
+    """Of the whole training of the plan, of which the search may be the first part."""
+    trained, searched = results.seconds.get("train"), results.seconds.get("search")
+    whole = results.recipe is not None and results.recipe.start == "search"
+    return trained + searched if whole and trained is not None and searched is not None else trained
 
 
 def _row(results: Results, name: str, entry: MeasuredParts, part: str) -> tuple[str, ...]:

@@ -44,6 +44,7 @@ def write_report(folder: Path, results: Results) -> None:
         "blocks": _blocks(results),
         "baseline_tables": baseline_tables(results),
         "tables": tables(results),
+        "unit": results.metric.unit,
         "samples": sample_cards(results.samples),
         "recipe": recipe_text(results),
     }

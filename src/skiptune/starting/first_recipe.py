@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.errors import InputError
-from ..core.formatting import change
+from ..core.formatting import change, counted
 from ..core.templates import Comment, render
 from ..data.data_config import PATHS
 from ..data.parts import Data, read_parts
@@ -23,7 +23,6 @@ from ..tasks.input_size import input_size
 from ..tasks.registry import TASKS
 from .budget_range import BudgetRange, budget_range
 from .layout import Layout
-from .look import look
 from .training_plan import training_plan
 
 #: Images from which on a test part is cut off, and the shares for few and for many images.
@@ -82,15 +81,17 @@ class FirstRecipe:
         """What the parts hold, in words."""
         unit = TASKS[self.recipe.task].unit
         parts = {"train": self.data.train, **self.data.held_out}
-        images = {
-            name: f" on {count_images(part):,} images" if unit != "images" else "" for name, part in parts.items()
-        }
-        return [f"{name}: {len(part):,} {unit}{images[name]}" for name, part in parts.items()]
+        if unit == "images":  # captions of one image may be in several rows
+            unit = "rows"
+        return [
+            f"{name}: {counted(len(part), unit)} on {counted(count_images(part), 'images')}"
+            for name, part in parts.items()
+        ]
 
     def lines(self) -> list[str]:
         """What was found, for the command line."""
         left_out = {name: rows for name, rows in self.data.bad_rows.items() if rows}
-        bad = [f"  {name}: {len(rows):,} rows left out, e.g. {rows[0]}" for name, rows in left_out.items()]
+        bad = [f"  {name}: {counted(len(rows), 'rows')} left out, e.g. {rows[0]}" for name, rows in left_out.items()]
         task = f"task: {self.recipe.task}" + (f", {self.answers:,} answers" if self.answers else "")
         size = "x".join(map(str, self.budgets.image_size))
         skipped = self.recipe.budget.num_skip or 1
@@ -106,11 +107,11 @@ class FirstRecipe:
         ]
 
 
-def first_recipe(path: Path, model: str, task: str | None, output: str) -> FirstRecipe:
-    """Look at the data at ``path`` and make a recipe for it.
+def first_recipe(layout: Layout, model: str, task: str | None, output: str) -> FirstRecipe:
+    """Read the data and make a recipe for it.
 
     Args:
-        path: a folder or a file.
+        layout: how the data can be read.
         model: that is to be adapted.
         task: its name; ``None``: as the fields of the rows tell.
         output: directory of the run.
@@ -118,8 +119,7 @@ def first_recipe(path: Path, model: str, task: str | None, output: str) -> First
     Raises:
         InputError: no data, no task, too many bad rows, or a model that cannot do it; nothing was written.
     """
-    layout = look(path)
-    values: dict[str, Any] = {"output": output, "model": model, "task": _task(layout, task, path)}
+    values: dict[str, Any] = {"output": output, "model": model, "task": _task(layout, task)}
     whole = _read(Recipe.from_dict({**values, "data": {**layout.data, **_halved(layout.data)}}))
     recipe = Recipe.from_dict({**values, "data": {**layout.data, **_shares(layout.data, whole)}})
     data = _read(recipe)
@@ -135,9 +135,14 @@ def first_recipe(path: Path, model: str, task: str | None, output: str) -> First
     return FirstRecipe(recipe, layout, data, budgets, wider, len(made.settings().get("answers", ())) or None)
 
 
-def _task(layout: Layout, given: str | None, path: Path) -> str:
-    if given is None and layout.task is None:
-        raise InputError(f"{path}: the fields of its rows tell no task; name them as in the guide, or give --task")
+def _task(layout: Layout, given: str | None) -> str:
+    """The task that is asked for, or the one that the rows are for."""
+    if layout.task is None and (given is None or layout.fields):
+        fields = f" ({', '.join(layout.fields)})" if layout.fields else ""
+        raise InputError(
+            f"{layout.data['train']}: the fields of its rows{fields} tell no task; name the one to learn, e.g. "
+            "--column answer=NAME, label=NAME, value=NAME (numbers) or caption=NAME"
+        )
     return given or str(layout.task)
 
 

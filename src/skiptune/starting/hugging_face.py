@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,10 @@ from .own_rows import LOOKED_AT
 from .row_names import column_names, task_of_rows
 
 
-def hugging_face_dataset(folder: Path) -> Layout | None:
+def hugging_face_dataset(folder: Path, given: Mapping[str, str]) -> Layout | None:
     """The dataset in ``folder``; ``None``: there is none.
+
+    ``given``: our fields and the names of their columns, where they are not the usual ones.
 
     Raises:
         InputError: the extra ``datasets`` is not installed, or the dataset cannot be read or has no images.
@@ -31,15 +34,19 @@ def hugging_face_dataset(folder: Path) -> Layout | None:
         parts.setdefault(part_of(name) or "", name)
     train = parts.pop("train", None) or next(iter(splits))
     found = splits[train]
-    columns = column_names(found.column_names)
+    columns = column_names(found.column_names, given)
     if "image" not in {*found.column_names, *columns}:
-        raise InputError(f"{folder}: the dataset has no column image; its columns: {', '.join(found.column_names)}")
-    rows = [row for given in _rows(found) if isinstance(row := renamed(given, columns), dict)]
+        raise InputError(
+            f"{folder}: the dataset has no column image; it has {', '.join(found.column_names)}; "
+            "give --column image=NAME"
+        )
+    rows = [row for named in _rows(found) if isinstance(row := renamed(named, columns), dict)]
     data: dict[str, object] = {"name": "dataset", "train": str(folder)}
     if len(splits) > 1:
         chosen = {"train": train, **{part: name for part, name in parts.items() if part and name != train}}
         data.update({field_of(part, "split"): name for part, name in chosen.items()})
-    return Layout("a Hugging Face dataset", {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows))
+    data.update({"columns": columns} if columns else {})
+    return Layout("a Hugging Face dataset", data, task_of_rows(rows), tuple(found.column_names))
 
 
 def _rows(dataset: Any) -> list[dict[str, Any]]:

@@ -25,11 +25,13 @@ class Layout:
         kind: what it is, in words.
         data: fields of a recipe's section ``data``; paths are absolute.
         task: name of the task that its rows are for; ``None``: it cannot be told.
+        fields: of its rows, as they stand in the files, where they may be named otherwise.
     """
 
     kind: str
     data: Mapping[str, object]
     task: str | None
+    fields: tuple[str, ...] = ()
 
 
 def part_of(name: str) -> str | None:

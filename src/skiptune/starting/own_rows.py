@@ -20,8 +20,10 @@ _TABLES = (".csv", ".tsv")
 _LINES = (".jsonl", ".ndjson", ".json")
 
 
-def own_rows(folder: Path, file: Path | None) -> Layout | None:
+def own_rows(folder: Path, file: Path | None, columns: Mapping[str, str]) -> Layout | None:
     """JSON lines or tables in ``folder``, or only ``file``; ``None``: there are none.
+
+    ``columns``: our fields and their names in the rows, where they are not the usual ones.
 
     Raises:
         InputError: no image that the rows name is there, or no name tells which of several files is for training.
@@ -30,7 +32,7 @@ def own_rows(folder: Path, file: Path | None) -> Layout | None:
         given = [file] if file is not None else [path for path in sorted(folder.iterdir()) if path.is_file()]
         files = {path: rows for path in given if path.suffix.lower() in endings and (rows := first_rows(path))}
         if files:
-            return _layout(folder, kind, name, files)
+            return _layout(folder, (kind, name), files, columns)
     return None
 
 
@@ -47,13 +49,22 @@ def _entries(path: Path) -> Iterator[tuple[str, object]]:
     return read_rows(path, {}) if path.suffix.lower() in _TABLES else read_lines(path)
 
 
-def _layout(folder: Path, kind: str, name: str, files: Mapping[Path, Sequence[Mapping[str, object]]]) -> Layout:
+def _layout(
+    folder: Path,
+    form: tuple[str, str],
+    files: Mapping[Path, Sequence[Mapping[str, object]]],
+    given: Mapping[str, str],
+) -> Layout:
+    kind, name = form
     parts = by_part(files)
     first = files[parts["train"]]
-    columns = column_names(dict.fromkeys(key for row in first for key in row))
-    rows = [row for given in first if isinstance(row := renamed(given, columns), dict)]
+    names = tuple(dict.fromkeys(key for row in first for key in row))
+    columns = column_names(names, given)
+    rows = [row for found in first if isinstance(row := renamed(found, columns), dict)]
     images = [str(row["image"]) for row in rows if isinstance(row.get("image"), str)]
     if not images:
-        raise InputError(f"{parts['train']}: its rows name no image; expected a field image, as in the data formats")
+        raise InputError(
+            f"{parts['train']}: its rows name no image; they have {', '.join(names)}; give --column image=NAME"
+        )
     data: dict[str, object] = {"name": name, **as_fields(parts), "images": str(image_folder_of(images, folder))}
-    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows))
+    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows), names)

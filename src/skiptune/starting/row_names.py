@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import get_args
 
@@ -38,16 +39,29 @@ _KINDS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
 _IMAGES = ("image", "image2")
 
 
-def column_names(names: Iterable[str]) -> dict[str, str]:
-    """Our field → the name that it has among ``names``, for fields of one kind of rows that have another one there."""
+def column_names(names: Iterable[str], told: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Our field → the name that it has among ``names``, for fields of one kind of rows that have another one there.
+
+    Args:
+        names: of the fields in the data.
+        told: the names that the user gave to fields of ours.
+
+    Raises:
+        InputError: a name that the user gave is not there.
+    """
+    names, told = list(names), told or {}
+    for field, name in told.items():
+        if name not in names:
+            raise InputError(f"--column {field}={name}: the data has no {name}; it has {', '.join(names)}")
     given = {_plain(name): name for name in names}
     usual = {name: given[other] for name, others in _NAMES.items() for other in (name, *others)[::-1] if other in given}
     if "question" not in usual and {"answer", "answers"} & usual.keys() and "text" in given:
         usual["question"] = given["text"]
-    captions = {"caption", "captions"} & given.keys()  # with these, readers take a row for one of retrieval
+    usual.update(told)
+    captions = {"caption", "captions"} & {*given, *told}  # with these, readers take a row for one of retrieval
     kind = _kind_of(captions or usual.keys())
     wanted = (*_IMAGES, *(name for fields in _KINDS.get(kind or "", ()) for name in fields))
-    found: dict[str, str] = {}
+    found = {field: name for field, name in told.items() if field != name}
     for name in wanted:
         if name in usual and usual[name] != name and usual[name] not in found.values():
             found[name] = usual[name]
@@ -71,8 +85,19 @@ def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
     kind = _kind_of(named)
     if kind == "statements":
         return "entailment" if _is_entailment([row.get("label") for row in rows]) else "reasoning"
+    if kind == "classification" and any(_is_measured(row.get("label")) for row in rows):
+        return "regression"
     tasks: Mapping[str | None, TaskName] = {name: name for name in get_args(TaskName)}
     return tasks.get(kind)
+
+
+def _is_measured(label: object) -> bool:
+    """Whether a label is a number with decimals, which names no class."""
+    try:
+        number = float(label) if isinstance(label, float | str) else 0.0
+    except ValueError:
+        return False
+    return math.isfinite(number) and not number.is_integer()
 
 
 def _is_entailment(labels: Sequence[object]) -> bool:
