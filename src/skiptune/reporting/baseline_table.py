@@ -43,7 +43,10 @@ def _note(results: Results, part: str) -> str:
     if results.too_good(part):
         note += f" {TOO_GOOD}"
     if results.baselines and results.recipe is not None and results.recipe.start == "search":
-        note += " The search is the first part of the plan's training, and its time counts; the others take as many steps in all."
+        note += (
+            " The search is the first part of the plan's training, and its time counts; the others take as many steps "
+            "in all."
+        )
     return note
 
 
