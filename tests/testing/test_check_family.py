@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from transformers import CLIPConfig, CLIPForImageClassification, CLIPModel
+from transformers import CLIPConfig, CLIPForImageClassification, CLIPModel, VisualBertConfig, VisualBertModel
+from transformers.models.visual_bert.modeling_visual_bert import VisualBertLayer
 
-from skiptune import BlockKind, InputError, SkippableBlock, load_model, register_family
+from skiptune import BlockKind, Family, InputError, InputSizes, SkippableBlock, load_model, register_family
 from skiptune.families import registry
 from skiptune.families.clip.row import FAMILY as CLIP
 from skiptune.models.architectures import ARCHITECTURES
@@ -78,3 +79,41 @@ def test_a_broken_family_hears_of_everything_at_once(monkeypatch: pytest.MonkeyP
         "prefix_sharing: with block 0 skipped, ",
     ):
         assert expected in said
+
+
+class TupleLayer(SkippableBlock, VisualBertLayer):
+    """Gives a tuple, and does not say so."""
+
+
+class SayingLayer(SkippableBlock, VisualBertLayer):
+    returns_tuple = True
+
+
+def test_blocks_that_give_tuples(monkeypatch: pytest.MonkeyPatch) -> None:
+    """VisualBERT, which takes no pictures but features of their parts."""
+    monkeypatch.setattr(registry, "_REGISTERED", {})
+    targets = ("attention.self.query", "output.dense")
+    family = Family(
+        name="visual_bert",
+        kinds=(BlockKind(TupleLayer, lora_targets=targets),),
+        blocks=lambda model: {str(number): layer for number, layer in enumerate(model.encoder.layer)},
+        config_class=VisualBertConfig,
+        sizes=lambda config: InputSizes(32, 16, config.vocab_size, 8, config.max_position_embeddings),
+        base_prefix="visual_bert.",
+        bare_classes=(VisualBertModel,),
+        below=lambda model: [model.embeddings],
+    )
+    register_family(family)
+    small = {"hidden_size": 32, "num_attention_heads": 2, "intermediate_size": 64, "vocab_size": 100}
+    model = VisualBertModel(VisualBertConfig(num_hidden_layers=2, visual_embedding_dim=16, **small))
+    generator = torch.Generator().manual_seed(0)
+    inputs = {
+        "input_ids": torch.randint(5, 100, (2, 8), generator=generator),
+        "attention_mask": torch.ones(2, 8, dtype=torch.long),
+        "visual_embeds": torch.randn(2, 4, 16, generator=generator),
+        "visual_attention_mask": torch.ones(2, 4),
+    }
+    with pytest.raises(InputError, match="block 0 gives a tuple; set returns_tuple = True in TupleLayer"):
+        check_family(model, inputs)
+    register_family(replace(family, kinds=(BlockKind(SayingLayer, lora_targets=targets),)), replace=True)
+    check_family(model, inputs)

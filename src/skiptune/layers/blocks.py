@@ -18,8 +18,8 @@ from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 class SkippableBlock(nn.Module):
     """A Transformer block that can be skipped. A family's block class inherits from it first, then from the model's.
 
-    That is all it takes where the block maps the residual stream, its first argument, to a tensor, and gets no
-    bottleneck adapters. Otherwise it has a ``forward`` of its own.
+    That is all it takes where the block maps the residual stream, its first argument, to a tensor, or to a tuple that
+    begins with it (``returns_tuple``), and gets no bottleneck adapters. Otherwise it has a ``forward`` of its own.
 
     Attributes:
         block_adapters: one adapter per sub-layer, added in parallel while the block is kept; ``None`` without adapters.
@@ -30,6 +30,7 @@ class SkippableBlock(nn.Module):
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
             ``None``: there is none.
+        returns_tuple: whether the model's block gives a tuple that begins with the stream, and so does a skipped one.
         takes_prompts, takes_parallel: whether ``forward`` reads ``prompts``, and adds the parallel adapter by
             :meth:`beside`; for the methods that need it.
     """
@@ -41,6 +42,7 @@ class SkippableBlock(nn.Module):
     skipped: bool = False
     removed: bool = False
     mask_position: ClassVar[int | None] = None
+    returns_tuple: ClassVar[bool] = False
     takes_prompts: ClassVar[bool] = False
     takes_parallel: ClassVar[bool] = False
 
@@ -58,7 +60,7 @@ class SkippableBlock(nn.Module):
             self.register_module(name, None)
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
-        """As the model's own class, or skipped: ``x + A_skip(x)``, ``(batch, tokens, width)``.
+        """As the model's own class, or skipped: ``x + A_skip(x)``, ``(batch, tokens, width)``, alone or in a tuple.
 
         Raises:
             InputError: ``output_attentions`` with a skipped block, which attends to nothing.
@@ -66,7 +68,8 @@ class SkippableBlock(nn.Module):
         if self.skipped:
             if kwargs.get("output_attentions"):
                 raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
-            return self.step_over(hidden_states)
+            stepped = self.step_over(hidden_states)
+            return (stepped,) if self.returns_tuple else stepped
         return super().forward(hidden_states, *args, **kwargs)
 
     def step_over(self, x: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from ..core.arguments import expect
 from ..core.errors import first_line
 from ..core.validation import Problems
 from ..families.registry import family_of
-from .output_checks import costs, insertion, padding, parameter_names, prefix_sharing, skipping
+from .output_checks import block_outputs, costs, insertion, padding, parameter_names, prefix_sharing, skipping
 from .slim_checks import saved_models, slim_models
 from .training_checks import gradient_checkpointing, gradients
 from .trial import Trial
@@ -22,6 +22,7 @@ Check: TypeAlias = Callable[[Trial], Iterator[str]]
 
 _CHECKS: tuple[Check, ...] = (
     insertion,
+    block_outputs,
     skipping,
     parameter_names,
     gradients,
@@ -38,6 +39,7 @@ def check_family(model: PreTrainedModel, inputs: Mapping[str, Tensor] | None = N
     """Try out the family of ``model``, for a test of one's own family. ``model`` is not changed.
 
     - Inserting adapters changes no output, bit for bit; ``hidden_states`` are complete, whatever is skipped.
+    - A block that gives a tuple says so.
     - A skipped block passes its stream on, and every block has a part in the outputs.
     - Gradients reach all adapters that are used and nothing that is frozen, with gradient checkpointing too.
     - Subnetworks evaluated together give what each gives alone, bit for bit.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from inspect import unwrap
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from ..inserting.block_hooks import block_hooks, output_stream
 from ..inserting.parameter_groups import parameter_groups
 from ..inserting.pruning import prune
 from ..inserting.selection import blocks_of, choose
+from ..layers.blocks import SkippableBlock
 from ..plan import Plan
 from ..searching.prefix_sharing import evaluate_each
 from .trial import Trial, differences, is_state, run
@@ -39,6 +41,23 @@ def insertion(trial: Trial) -> Iterator[str]:
         yield f"without adapters, {said} from the model's own classes"
     for said in differences(run(trial.adapted(), trial.inputs, output_hidden_states=True), bare):
         yield f"with block_adapter: {trial.config.block_adapter}, {said} from the model without adapters"
+
+
+@torch.no_grad()
+def block_outputs(trial: Trial) -> Iterator[str]:
+    """A block without a ``forward`` of its own says whether it gives a tuple."""
+    outputs: dict[str, tuple[Any, Any]] = {}
+    model = trial.adapted()
+    with block_hooks(model, lambda name, block, given, output: outputs.update({name: (block, output)})):
+        run(model, trial.inputs)
+    told: dict[type, str] = {}
+    for name, (block, output) in outputs.items():
+        kind, found = type(block), isinstance(output, tuple)
+        inherited = unwrap(kind.forward) is unwrap(SkippableBlock.forward)  # transformers wraps those it records
+        if inherited and found is not kind.returns_tuple:
+            gives = "a tuple" if found else "no tuple"
+            told.setdefault(kind, f"block {name} gives {gives}; set returns_tuple = {found} in {kind.__name__}")
+    yield from told.values()
 
 
 @torch.no_grad()
