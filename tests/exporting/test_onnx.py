@@ -10,6 +10,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from transformers import PreTrainedModel
 import skiptune
 from conftest import draw_square
 from skiptune import (
+    Classification,
     InputError,
     Plan,
     Record,
@@ -43,6 +45,7 @@ from skiptune.cli.main import main
 from skiptune.costs.latency import compare_latency
 from skiptune.exporting.backends import load_backend
 from skiptune.exporting.onnx import write as onnx_module
+from skiptune.exporting.onnx.outside_use import OutsideUse
 from skiptune.models.loading import load_config
 
 LENGTHS, IMAGES = (2, 9), (1, 2)
@@ -146,6 +149,23 @@ def test_onnx_json_is_enough_for_a_program_without_skiptune(
     assert "AutoModel` of transformers reads it too" not in card
     with pytest.raises(InputError, match=r"slim\.safetensors: no such file"):
         load(exported)
+
+
+@pytest.mark.parametrize("name", ["clip-tiny", "siglip-tiny"])
+def test_onnx_json_says_how_texts_are_padded(name: str) -> None:
+    """SigLIP attends to what fills its texts up, so that another length or a mask gives other numbers."""
+    own = Classification(load_processor(name), ["a", "b"])
+    shapes = {part: ["batch", "tokens"] for part in ("input_ids", "attention_mask")}
+    graph: Any = SimpleNamespace(head="vqa", shapes=lambda: shapes)
+    use = OutsideUse.of(load_model(name, own.model_class, **own.model_changes()), own, graph)
+    texts, settings = ["a", "another one"], use.processor
+    made = own.processor.tokenizer(
+        texts, padding=settings.padding, max_length=settings.longest_text, truncation=True, return_tensors="pt"
+    )
+    if use.inputs["attention_mask"].made_by == "ones":
+        made["attention_mask"] = torch.ones_like(made["input_ids"])
+    for part, wanted in own.tokenize(texts).items():
+        assert torch.equal(made[part], wanted)
 
 
 def test_long_and_tiny_pictures_are_answered_as_by_torch(slim: Path, exported: Path, task: Vqa) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ...core.validated import Count, Number, Validated
 from ...families.registry import family_of
@@ -23,7 +23,7 @@ class OnnxInput(Validated):
     Attributes:
         shape: numbers, dynamic axes by name.
         type: of its numbers.
-        made_by: ``tokenizer`` or ``images`` of the processor.
+        made_by: ``tokenizer`` or ``images`` of the processor; ``ones``: 1 everywhere, in the shape of ``input_ids``.
     """
 
     shape: list[int | str]
@@ -54,12 +54,14 @@ class OnnxProcessor(Validated):
 
     Attributes:
         tokenizer: class of the tokenizer.
-        longest_text: tokens at which texts are cut; batches are padded to the longest text.
+        longest_text: tokens at which texts are cut.
+        padding: ``longest``: batches are padded to their longest text; ``max_length``: every text to ``longest_text``.
         images: class of the image processor; its ``pixel_values`` and, if it is an input, its ``pixel_mask`` go in.
     """
 
     tokenizer: str
     longest_text: Count
+    padding: Literal["longest", "max_length"] = "longest"
     images: str
 
 
@@ -84,14 +86,15 @@ class OutsideUse(Validated):
         labels = list(settings.get("answers", task.choices))
         length = "texts" if graph.head == "retrieval" else max(1, len(labels))
         tokenizer = task.processor.tokenizer
-        longest = min(tokenizer.model_max_length, family_of(model).sizes(model.config).longest_text)
+        family = family_of(model)
+        longest = min(tokenizer.model_max_length, family.sizes(model.config).longest_text)
         return cls(
             task=task.name,
             inputs={
                 name: OnnxInput(
                     shape=shape,
                     type=_TYPES.get(name, "int64"),
-                    made_by="images" if name.startswith("pixel") else "tokenizer",
+                    made_by=_maker(name, family.fills_texts),
                 )
                 for name, shape in graph.shapes().items()
             },
@@ -107,9 +110,17 @@ class OutsideUse(Validated):
             processor=OnnxProcessor(
                 tokenizer=_public(type(tokenizer)),
                 longest_text=int(longest),
+                padding="max_length" if family.fills_texts else "longest",
                 images=_public(type(task.processor.image_processor)),
             ),
         )
+
+
+def _maker(name: str, fills_texts: bool) -> str:
+    """What makes an input. Models that attend to what fills a text up get no mask of it."""
+    if fills_texts and name == "attention_mask":
+        return "ones"
+    return "images" if name.startswith("pixel") else "tokenizer"
 
 
 def _public(kind: type) -> str:

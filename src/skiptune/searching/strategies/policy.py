@@ -37,8 +37,8 @@ class Policy(Strategy):
         distinct = self.feasible.count()
         if distinct < self.config.candidates:
             raise InputError(
-                f"candidates: {self.config.candidates} distinct subnetworks a round, but the budget gives only "
-                f"{distinct} of {self.blocks} blocks; lower search.candidates or change the budget"
+                f"candidates: {self.config.candidates} distinct subnetworks a round, but within the budget there "
+                f"are only {distinct}, of {self.blocks} blocks; lower search.candidates or change the budget"
             )
 
     def draw(self, step: int, candidate: int = 0) -> Candidate:
