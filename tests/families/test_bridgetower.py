@@ -40,6 +40,7 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.bridgetower import BridgeTowerForImageAndTextRanking, BridgeTowerForQuestionAnswering
 from skiptune.families.bridgetower.modeling import bridgetower_of
 from skiptune.families.bridgetower.skipping import adopt, adopt_encoders
+from skiptune.inserting.adapted_class import plain_class
 from skiptune.models.loading import load_config
 from two_streams import ANSWERS, BOTTLENECK, EVERYWHERE, NOISE, Batch, make_batch, run, same
 
@@ -143,7 +144,8 @@ def test_attention_weights_of_a_skipped_layer_are_refused(batch: Batch) -> None:
 def test_classes_stay_subclasses_and_keys_stay(batch: Batch) -> None:
     own = transformers_own()
     ours = insert(copy.deepcopy(own))
-    assert type(ours) is BridgeTowerForImageAndTextRetrieval
+    assert plain_class(ours) is BridgeTowerForImageAndTextRetrieval
+    assert isinstance(ours, BridgeTowerForImageAndTextRetrieval)
     assert isinstance(ours.bridgetower, BridgeTowerModel)
     assert list(own.state_dict()) == [name for name in ours.state_dict() if "adapter" not in name]
     assert all(torch.equal(ours.state_dict()[name], value) for name, value in own.state_dict().items())

@@ -126,9 +126,8 @@ class KillAt(TrainerCallback):
             raise KilledError
 
 
-@pytest.mark.parametrize("strategy", ["bandit", "policy"])
-def test_a_killed_training_ends_bit_equal(strategy: str, make_model, task, parts, tmp_path: Path) -> None:
-    settings, found = SEARCH.replace(strategy=strategy), {}
+def test_a_killed_training_ends_bit_equal(make_model, task, parts, tmp_path: Path) -> None:
+    settings, found = SEARCH.replace(strategy="policy"), {}
     for name, kills in (("whole", []), ("killed", [3, 6])):
         for kill in [*kills, None]:
             model = make_model(SkipConfig(block_adapter="lora"))

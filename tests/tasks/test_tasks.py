@@ -267,7 +267,7 @@ def test_captions_and_pairs_through_the_command_line(tmp_path: Path) -> None:
         recipe.write_text(
             f"output: {tmp_path / task}\nmodel: meter-tiny\ntask: {task}\n"
             f"data: {{name: jsonl, train: {task}.jsonl, images: images, validation_share: 0.25}}\n"
-            "budget: {num_skip: 2}\nsearch: {max_steps: 6, interval: 2}\n"
+            "baselines: []\nbudget: {num_skip: 2}\nsearch: {max_steps: 6, interval: 2}\n"
             "train: {max_steps: 10, batch_size: 4}\nbench: {batch_sizes: [1], repeats: 2}\n"
         )
         done = skiptune("run", str(recipe))
@@ -324,6 +324,7 @@ def test_a_damaged_image_does_not_end_a_run(tmp_path: Path) -> None:
         "output: out\n"
         "model: vilt-tiny\n"
         "data: {name: jsonl, train: train.jsonl, images: images, validation_share: 0.25}\n"
+        "baselines: []\n"
         "budget: {num_skip: 1}\n"
         "search: {max_steps: 4, interval: 2}\n"
         "train: {max_steps: 6, batch_size: 4}\n"

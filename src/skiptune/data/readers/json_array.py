@@ -57,12 +57,27 @@ def read_list(path: str | Path) -> Iterator[Entry]:
 
 
 def is_list(path: str | Path) -> bool:
-    """Whether a file begins as a JSON list does; one that cannot be opened does not."""
+    """Whether a file is one JSON list, as far as its beginning tells: a list that is whole on the first line, with more
+    lines to come, is a line of many. One that cannot be opened is none.
+    """
     try:
         with Path(path).open(encoding="utf-8-sig", errors="surrogateescape") as file:
-            return _Text(file).next() == "["
+            if _Text(file).next() != "[":
+                return False
+            file.seek(0)
+            first = next((line for line in iter(lambda: file.readline(LONGEST), "") if line.strip("\ufeff \t\r\n")), "")
+            return not (_is_whole(first) and any(line.strip() for line in iter(lambda: file.readline(LONGEST), "")))
     except OSError:
         return False
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is a JSON value from its beginning to its end."""
+    try:
+        parse(text.lstrip("\ufeff"))
+    except InputError:
+        return False
+    return True
 
 
 @contextmanager
