@@ -42,6 +42,8 @@ def lines(kind: Any, values: object) -> list[str]:
         ("seed", -1, "seed: -1 is not a whole number in [0, 2147483647]"),
         ("seed", 10**20, "seed: 100000000000000000000 is not a whole number in [0, 2147483647]"),
         ("epohcs", 3, "epohcs: unknown field; did you mean 'epochs'?"),
+        ("optimizer", "AdamW", "optimizer: 'AdamW'; did you mean 'adamw_torch'?"),
+        ("optimizer", "adam", "optimizer: 'adam'; did you mean 'adamw_torch'?"),
     ],
 )
 def test_a_problem_names_field_value_and_what_is_valid(field: str, value: object, said: str) -> None:

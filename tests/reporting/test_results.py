@@ -38,7 +38,7 @@ def test_optional_parts_may_be_missing(missing: str, content: dict[str, Any]) ->
     results = Results.from_dict(content)
     assert results.to_dict() == Results.from_dict(results.to_dict()).to_dict()
     assert missing not in results.to_dict()
-    assert "skipped blocks:          2, 3 of 4" in str(results)
+    assert "skipped blocks:          2 of 4 (2, 3)" in str(results)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_names_of_files_may_hold_any_bytes(content: dict[str, Any], tmp_path: Pa
 
 def test_printing_results_says_what_a_run_ends_with() -> None:
     assert str(Results.load(WRITTEN)).splitlines() == [
-        "skipped blocks:          2, 3 of 4",
+        "skipped blocks:          2 of 4 (2, 3)",
         "validation accuracy:     0.00% (0.00% to 24.25%) of 12 questions (the plan was chosen on them)",
         "test accuracy:           25.00% (8.89% to 53.23%) of 12 questions",
         "  nothing skipped:       25.00% (8.89% to 53.23%)",

@@ -128,7 +128,9 @@ def test_a_longer_training_replaces_the_results_when_it_is_done(
     assert results.recipe.train["max_steps"] == 8
     assert (results.history.evaluations, results.history.best_step) == (both.evaluations, both.best_step)
     assert not any((longer.folder / name).exists() for name in ("longer", "checkpoints/longer-8"))
-    with pytest.raises(InputError, match=r"6 steps are fewer than the 8 of the run"):
+    with pytest.raises(
+        InputError, match=r"train.max_steps: 6 steps are fewer than the 8 of the run.*--set train.max_steps=8"
+    ):
         run().check()
 
 

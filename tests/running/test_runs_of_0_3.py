@@ -41,7 +41,7 @@ def test_the_same_recipe_goes_on_with_a_finished_run(tmp_path: Path) -> None:
     kept = {path: path.read_bytes() for path in run.rglob("*.safetensors")}
     said = skiptune("run", run / "recipe.json", "--output", run)
     for line in (
-        "skipped blocks:          2, 3 of 4",
+        "skipped blocks:          2 of 4 (2, 3)",
         "validation accuracy:     0.00% (0.00% to 24.25%) of 12 questions",
         "test accuracy:           25.00% (8.89% to 53.23%) of 12 questions",
         "nothing skipped:       25.00%",

@@ -43,9 +43,13 @@ def problem_lines(error: Exception) -> list[str]:
 
 
 def nearest(name: str, valid: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for the valid name closest to ``name``, or the list of valid names."""
+    """``; did you mean 'x'?`` for the valid name closest to ``name``, or the list of valid names.
+
+    The beginning of a name (``adam`` of ``adamw_torch``) means the first such name.
+    """
     options = [str(option) for option in valid]
-    close = difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
+    begun = [option for option in options if len(str(name)) > 2 and option.startswith(str(name).lower())]
+    close = begun or difflib.get_close_matches(str(name), options, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else f"; valid: {', '.join(options)}"
 
 

@@ -24,8 +24,8 @@ _WIDTH = 24  # of the names of lines
 def summary_lines(results: Results) -> Iterator[str]:
     """What was skipped, how good the model is, beside what, and what it costs."""
     if results.plan is not None:
-        skipped = ", ".join(results.plan.skipped) or "none"
-        yield _line("skipped blocks", f"{skipped} of {len(results.plan.blocks)}")
+        names = f" ({', '.join(results.plan.skipped)})" if results.plan.skipped else ""
+        yield _line("skipped blocks", f"{len(results.plan.skipped)} of {len(results.plan.blocks)}{names}")
     yield from _quality(results)
     if results.records is not None and results.records.bad_images:
         bad = results.records.bad_images

@@ -115,9 +115,10 @@ def settle(folder: Path, wanted: Recipe, found: Recipe, rows: int) -> RunChanges
     after = whole_steps(wanted.train, rows)
     before = whole_steps(wanted.train.replace(**length), rows)  # the batch may be split up another way now
     if names & _LONGER and after < before:
+        field = "epochs" if wanted.train.max_steps is None else "max_steps"
         raise InputError(
-            f"train.epochs: {after} steps are fewer than the {before} of the run in {folder}; "
-            "take as many or more, or name another output"
+            f"train.{field}: {after} steps are fewer than the {before} of the run in {folder}; take as many or more, "
+            f"--set train.max_steps={before}, or name another output"
         )
     if after == before:
         _refuse(folder, names & _WITH_LONGER)

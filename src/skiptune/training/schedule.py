@@ -52,7 +52,9 @@ def make_scheduler(optimizer: torch.optim.Optimizer, arguments: TrainingArgument
         warmup = math.ceil(stretch.warmup_ratio * stretch.whole)
         found: LRScheduler = get_scheduler(name, optimizer, warmup, stretch.whole, settings)
     except (TypeError, ValueError) as error:
-        raise InputError(f"train.scheduler: {name.value} cannot be used: {error}") from None
+        raise InputError(
+            f"train.scheduler: {name.value} cannot be used: {error}; its settings: arguments: {{lr_scheduler_kwargs: {{…}}}}"
+        ) from None
     return _later(found, stretch.done) if isinstance(found, LambdaLR) and stretch.done else found
 
 
