@@ -53,7 +53,8 @@ def make_scheduler(optimizer: torch.optim.Optimizer, arguments: TrainingArgument
         found: LRScheduler = get_scheduler(name, optimizer, warmup, stretch.whole, settings)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"train.scheduler: {name.value} cannot be used: {error}; its settings: arguments: {{lr_scheduler_kwargs: {{…}}}}"
+            f"train.scheduler: {name.value} cannot be used: {error}; "
+            "its settings: arguments: {lr_scheduler_kwargs: {…}}"
         ) from None
     return _later(found, stretch.done) if isinstance(found, LambdaLR) and stretch.done else found
 
