@@ -18,9 +18,9 @@ def test_a_list_on_the_first_of_many_lines_is_one_bad_row(first: str, tmp_path: 
     path = tmp_path / "rows.jsonl"
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     path.write_text(f"{first}\n{json.dumps(ROW)}\n{json.dumps(ROW)}\n", encoding="utf-8")
-    found = read_jsonl(path, tmp_path)
+    found = read_jsonl(path, tmp_path, most_bad=0.5)
     assert len(found) == 2
-    assert len(found.problems) == 1
+    assert len(found.bad) == 1
 
 
 @pytest.mark.parametrize("indent", [None, 1])
