@@ -56,6 +56,11 @@ class Experiment:
             value = getattr(self, name)
             fine = isinstance(value, kind) or (name == "budget" and value is None)
             problems.check(fine, f"{name}: {value!r} is not a {kind.__name__}")
+        if isinstance(self.task, Task) and not self.task.trained:
+            named = type(self.task).__name__
+            problems.add(
+                f"task: {named} is not trained; evaluate and predict take it with a model trained for {self.task.head}"
+            )
         checks = self.task.own_row_checks if isinstance(self.task, Task) else dict
         for name in ("train", "valid"):
             try:

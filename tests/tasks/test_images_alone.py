@@ -10,11 +10,13 @@ import torch
 from conftest import draw_square
 from skiptune import (
     Classification,
+    Experiment,
     InputError,
     Plan,
     Record,
     Regression,
     SkipConfig,
+    Vqa,
     ZeroShot,
     blocks_of,
     choose,
@@ -92,6 +94,13 @@ def test_zero_shot_refuses_what_it_cannot_do(records: list[Record]) -> None:
     processor = load_processor("clip-tiny")
     with pytest.raises(InputError, match=r"prompts: \['a photo'\]; expected sentences with {}"):
         ZeroShot(processor, ("a", "b"), prompts=("a photo", "a {}"))
+    for kind in (ZeroShot, Classification):
+        with pytest.raises(InputError, match="labels: 'red' is one text"):
+            kind(processor, "red")
+    with pytest.raises(InputError, match="answers: 'red' is one text"):
+        Vqa(processor, "red")
+    with pytest.raises(InputError, match=r"ZeroShot is not trained; evaluate and predict take it with .* retrieval"):
+        Experiment(ZeroShot(processor, ("a", "b")), records)
     several = [Record(record.image, labels={"a": 1.0, "b": 1.0}) for record in records]
     with pytest.raises(InputError, match="a record has several labels"):
         ZeroShot.from_records(processor, several)

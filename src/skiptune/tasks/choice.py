@@ -30,6 +30,8 @@ class Choice(ScoredTask):
     unit = "questions"
 
     def __init__(self, processor: Any, answers: Sequence[str]) -> None:
+        if isinstance(answers, str):
+            raise InputError(f"answers: {answers!r} is one text; expected a list of answers")
         if len(answers) < 2 or len(set(answers)) != len(answers):
             raise InputError(f"answers: {len(answers)} given; at least two different ones are needed, none twice")
         super().__init__(processor)

@@ -44,6 +44,8 @@ class Classification(OneTextTask):
     needs_text = False
 
     def __init__(self, processor: Any, answers: Sequence[str], several: bool = False, text: bool = True) -> None:
+        if isinstance(answers, str):
+            raise InputError(f"labels: {answers!r} is one text; expected a list of names")
         if len(answers) < (1 if several else 2) or len(set(answers)) != len(answers):
             least = "one" if several else "two different ones"
             raise InputError(f"labels: {len(answers)} given; at least {least} must be there, none twice")

@@ -52,6 +52,8 @@ class Task(ABC):
     unit: ClassVar[str]
     #: Whether every record has a text.
     needs_text: ClassVar[bool] = True
+    #: Whether models are trained for it.
+    trained: ClassVar[bool] = True
     #: The power of the number of records by which the time of an evaluation grows.
     growth: ClassVar[int] = 1
     #: Names of the labels that records have, in order; none for tasks without labels.

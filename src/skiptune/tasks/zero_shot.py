@@ -41,6 +41,8 @@ class ZeroShot(Classification):
         InputError: a prompt without ``{}``, a model of another kind, or labels as in :class:`Classification`.
     """
 
+    trained = False
+
     def __init__(self, processor: Any, answers: Sequence[str], prompts: Sequence[str] = PROMPTS) -> None:
         super().__init__(processor, answers)
         given = [prompts] if isinstance(prompts, str) else list(prompts)
