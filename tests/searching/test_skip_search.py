@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from skiptune import (
     search,
 )
 from skiptune.inserting.selection import skipped_blocks
+from skiptune.searching.trainer_refusals import refuse_trainer
 from skiptune.training.optimizer import optimizer_groups
 from skiptune.training.trained_state import trained_state
 
@@ -406,3 +408,24 @@ def test_the_loop_of_a_supervised_fine_tuning_trainer(make_model, task, parts, t
     assert len(callback.plan.skipped) == 2
     assert callback.plan.steps == 5
     assert all(0 <= entry["accuracy"] <= 1 for entry in trainer.state.log_history if "loss" in entry)
+
+
+@pytest.mark.filterwarnings("ignore:`gradient_checkpointing")
+@pytest.mark.parametrize(
+    ("changes", "refused"),
+    [
+        ({}, False),
+        ({"gradient_checkpointing": True}, True),
+        ({"ddp_find_unused_parameters": False}, True),
+        ({"gradient_checkpointing": True, "ddp_find_unused_parameters": True}, False),
+    ],
+)
+def test_several_processes_must_look_for_unused_parameters(
+    changes: dict[str, Any], refused: bool, make_model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if hasattr(TrainingArguments, "activation_checkpointing"):  # the name since transformers 5.24
+        changes = {name.replace("gradient_", "activation_"): value for name, value in changes.items()}
+    trainer = Trainer(make_model(SkipConfig()), arguments(tmp_path, **changes))
+    monkeypatch.setattr("skiptune.searching.trainer_refusals.processes", lambda: 2)
+    with pytest.raises(InputError, match="ddp_find_unused_parameters") if refused else nullcontext():
+        refuse_trainer(trainer, SkipSearch)

@@ -14,17 +14,25 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback]) -> None:
     Raises:
         InputError: says which argument.
     """
-    args = trainer.args
     if trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:
         raise alike(InputError("SkipSearch: FSDP and DeepSpeed split the blocks it chooses among; use DDP instead"))
-    if processes() > 1 and args.gradient_checkpointing and not args.ddp_find_unused_parameters:
+    if processes() > 1 and not _finds_unused(trainer):
         raise alike(
             InputError(
-                "ddp_find_unused_parameters: with gradient checkpointing it is off by default, and several processes "
-                "would wait for gradients of skipped blocks; set it to True in the TrainingArguments"
+                "ddp_find_unused_parameters: it is off, as by default with gradient checkpointing, and several "
+                "processes would wait for gradients of skipped blocks; set it to True in the TrainingArguments"
             )
         )
     if sum(isinstance(callback, search) for callback in trainer.callback_handler.callbacks) > 1:
         raise alike(
             InputError("callbacks: this Trainer has two SkipSearch, and each would choose other blocks; give it one")
         )
+
+
+def _finds_unused(trainer: Trainer) -> bool:
+    """Whether DDP looks for parameters without a gradient, as the Trainer decides."""
+    args, new, old = trainer.args, "activation_checkpointing", "gradient_checkpointing"
+    name = new if hasattr(args, new) else old  # since transformers 5.24, and before
+    checkpointed = getattr(args, name) or getattr(trainer.model, f"is_{name}", False)
+    given = args.ddp_find_unused_parameters
+    return not checkpointed if given is None else given
