@@ -109,7 +109,7 @@ def test_evaluate_counts_bad_rows_and_unknown_answers(
     [
         ("", "no records in it"),
         ('{"image": "none.png", "question": "q?", "answer": "x"}', "1 of 1 rows are bad"),
-        ("[1, 2]", "expected an object"),
+        ("[1, 2]", "expected a row of named fields"),
         ('{"image": "0.png", "question": "", "answer": "x"}', "question: '' is not a text"),
         ('{"image": "0.png", "question": "q?", "answers": {"x": -1}}', "counts above 0"),
         ('{"image": "0.png", "question": "q?", "answers": {"x": NaN}}', "counts above 0"),

@@ -267,7 +267,7 @@ def test_tasks_take_processors_and_records_only(images: Path) -> None:
     processor = load_processor("vilt-tiny")
     assert Vqa.from_records(processor, iter([record])).answers == ("blue", "red")  # type: ignore[arg-type]
     for given, message in (
-        ("train.jsonl", "expected records"),
+        ("train.jsonl", "expected rows or records"),
         ([{"image": "a.png"}], "rows are bad"),
         (5, "int"),
     ):

@@ -53,9 +53,31 @@ def test_a_task_and_a_class_of_ones_own(trained: Any, rows: list[dict[str, Any]]
         assert again.settings() == {"most": 5}
         assert st.evaluate(slim, again, rows).headline == pytest.approx(found.headline, abs=1e-6)
     assert 1 <= st.predict(slim, again, rows[0]["image"]).answer <= 5
-    assert "the task rating" in (folder / "README.md").read_text(encoding="utf-8")
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert "the task rating" in card
+    assert "from own_rating import ViltForRating" in card
+    assert 'st.load("PATH_OR_HUB_ID", model_class=ViltForRating)' in card
+    assert 'st.load_task("PATH_OR_HUB_ID", model, task_class=Rating)' in card
+    assert "st.pipeline" not in card
     slim.save_pretrained(tmp_path / "saved")
     assert isinstance(st.load(tmp_path / "saved", model_class=ViltForRating), ViltForRating)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"score": lambda self, record, prediction: 7}, "Odd.score: 7; expected a number in"),
+        ({"score": lambda self, record, prediction: None}, "Odd.score: None; expected a number in"),
+        ({"predictions": lambda self, logits: [1.0]}, "Odd.predictions: 1 for a batch of 16 records"),
+    ],
+)
+def test_predictions_and_scores_that_are_none_are_refused(
+    changed: dict[str, Any], said: str, trained: Any, rows: list[dict[str, Any]]
+) -> None:
+    model, _, task = trained
+    odd = type("Odd", (Rating,), changed)(task.processor)
+    with pytest.raises(st.InputError, match=said):
+        st.evaluate(model, odd, rows)
 
 
 def test_a_directory_names_the_classes_it_needs(trained: Any, tmp_path: Path) -> None:

@@ -113,8 +113,8 @@ def test_columns_of_other_names_and_mappings_of_columns(data_folder: Path) -> No
     assert list(records([statement], Reasoning)) == [Record(path, "so it is", image2=path, label=1)]
     for wrong, message in [
         ({"image": [path], "label": [1, 2]}, "need one length; found image 1, label 2"),
-        ("questions", "records: str given; expected records"),
-        (7, "records: int given; expected records"),
+        ("questions", "records: str given; expected rows or records"),
+        (7, "records: int given; expected rows or records"),
     ]:
         with pytest.raises(InputError, match=message):
             records(wrong)  # type: ignore[arg-type]
@@ -206,3 +206,20 @@ def test_rows_are_taken_wherever_records_are(make_model: MakeModel, data_folder:
     assert evaluate(model, task, files).loss == found.loss
     train, valid = split_by_image(rows, 0.25, seed=1)
     assert (len(train), len(valid)) == (12, 4)
+
+
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        ("vqa", "row 0: question: missing"),
+        ("reasoning", "row 0: sentence: missing"),
+        ("entailment", "row 0: sentence: missing"),
+        ("retrieval", "row 0: captions: missing"),
+        (None, "row 0: question: missing, and so are sentence, captions, label and value"),
+    ],
+)
+def test_the_field_of_the_task_is_named_where_it_is_missing(task: Any, said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        records([{"image": Image.new("RGB", (4, 4))}], task=task)
+    with pytest.raises(InputError, match="row 0: expected a row of named fields"):
+        records([5, {"image": Image.new("RGB", (4, 4))}], task=task)

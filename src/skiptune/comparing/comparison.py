@@ -12,7 +12,7 @@ from ..config import Budget
 from ..core.errors import InputError, RunError
 from ..core.extras import require_extra
 from ..core.files import write_atomically, write_json, write_text
-from ..core.formatting import duration, sentence
+from ..core.formatting import counted, duration, sentence
 from ..core.measured_text import timing_warnings
 from ..core.measurements import Latency
 from ..core.process import best_device, versions
@@ -96,7 +96,7 @@ class MethodComparison:
         total = duration(found.total(self.missing, self.processes))
         console.print(
             f"{len(self.jobs)} trainings of {found.steps} steps, {len(self.results)} of them done; the others take "
-            f"about {total}, {self.processes} at a time with {self.threads} thread(s) each"
+            f"about {total}, {self.processes} at a time with {counted(self.threads, 'threads')} each"
         )
         return found
 

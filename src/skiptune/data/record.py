@@ -105,4 +105,4 @@ def check_kind(records: object, name: str = "records") -> None:
     elif isinstance(records, Sequence) and fine and records:
         fine = isinstance(records[0], Record)
     if not fine:
-        raise InputError(f"{name}: {type(records).__name__} given; expected records, as skiptune.read_jsonl gives them")
+        raise InputError(f"{name}: {type(records).__name__} given; expected rows or records")

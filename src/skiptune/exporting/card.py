@@ -68,6 +68,7 @@ def model_card(manifest: Manifest, name: str, onnx: Sequence[str] = (), torch: b
         "card.md.j2",
         name=name,
         task=task,
+        **_own_classes(manifest),
         text_optional=task in TASKS and not TASKS[task].needs_text,
         task_text=_TASKS.get(task, f"the task {task}" if task else "a task that is not recorded"),
         base=_base(manifest),
@@ -93,6 +94,20 @@ def model_card(manifest: Manifest, name: str, onnx: Sequence[str] = (), torch: b
         training_rows=list(_training(manifest, measures).items()),
     )
     return str(ModelCard(f"---\n{_metadata(manifest, name, measures, license).to_yaml()}\n---\n\n{text}"))
+
+
+def _own_classes(manifest: Manifest) -> dict[str, object]:
+    """Classes of the user's own by their paths, and how loading is given them."""
+    model, task = manifest.own_class, manifest.task.own_class if manifest.task else None
+
+    def given(argument: str, path: str | None) -> Markdown:
+        return Markdown(f", {argument}={path.rpartition('.')[2]}" if path else "")
+
+    return {
+        "own_classes": [path for path in (model, task) if path],
+        "model_class": given("model_class", model),
+        "task_class": given("task_class", task),
+    }
 
 
 def write_card(folder: Path, name: str, manifest: Manifest) -> None:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from ..core.formatting import change, milliseconds
-from ..core.measured_text import TIMED
+from ..core.measured_text import TIMED, latency_verdict
 from ..core.measurements import Latency, Timing
 from .plot_style import BLUE, FONT_SIZE, GREY, INK, PLOT_STYLE, PURPLE, SKY, VERMILLION, literal
 from .result_sections import ChosenPlan, History
@@ -26,6 +26,8 @@ _MODEL_COLORS = {"original": GREY, "unskipped": SKY, "slim": BLUE}
 _SIZE = (5.6, 2.9)  # inches; half the page
 #: Line of a loss → its dash, colour and width.
 _LOSSES = {"search": ("--", PURPLE, 1.6), "training": ("-", INK, 1.6), "validation": ("-", BLUE, 1.2)}
+#: Of the longest bar; what stands beside it needs the rest.
+_ROOM = 1.85
 _LABELS_FIT = 16  # labels of one line each beside a figure of that height
 
 
@@ -144,10 +146,11 @@ def _latency_bars(axes: Axes, timings: Mapping[str, Timing]) -> None:
         low, middle, high = (_or_median(timing, value) for value in (timing.p10_s, timing.median_s, timing.p90_s))
         axes.barh(place, middle, 0.7, color=_MODEL_COLORS[name])
         axes.plot([low, high], [place, place], color=INK, linewidth=1.2, marker="|", markersize=6)
-        text = milliseconds(middle / 1e3) + ("" if name == "original" else f"  {change(timing.ratio - 1)}")
+        against = "" if name == "original" else latency_verdict(timing) or change(timing.ratio - 1)
+        text = f"{milliseconds(middle / 1e3)}  {against}".rstrip()
         axes.text(max(middle, high) + 0.03 * longest, place, text, va="center", color=INK)
     axes.set_yticks(range(len(names)), [TIMED[name] for name in names])
-    axes.set_xlim(0, 1.45 * longest)  # room for the longest label beside the longest bar
+    axes.set_xlim(0, _ROOM * longest)  # room for the longest label beside the longest bar
     axes.invert_yaxis()
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)

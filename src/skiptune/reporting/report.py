@@ -42,6 +42,7 @@ def write_report(folder: Path, results: Results) -> None:
         "subtitle": subtitle(results),
         "headlines": headlines(results),
         "blocks": _blocks(results),
+        "blocks_note": _blocks_note(results),
         "baseline_tables": baseline_tables(results),
         "tables": tables(results),
         "unit": results.metric.unit,
@@ -65,3 +66,17 @@ def _blocks(results: Results) -> list[Block]:
     preferences = plan.preferences or {}
     texts = {name: f"{value:+.3f}".replace("-", "−") for name, value in preferences.items()}
     return [Block(name, name in plan.skipped, texts.get(name, "–")) for name in plan.blocks]
+
+
+def _blocks_note(results: Results) -> str:
+    """Why the skipped blocks are not those of the highest preferences; empty where they are."""
+    plan = results.plan
+    if plan is None or plan.strategy != "bandit" or not plan.preferences or not plan.skipped:
+        return ""
+    least = min(plan.preferences.get(name, 0.0) for name in plan.skipped)
+    if all(value <= least for name, value in plan.preferences.items() if name not in plan.skipped):
+        return ""
+    return (
+        "The search chooses a set of blocks, by what is expected of them together. A preference is an average over the "
+        "sets with and without a block, so a block of higher preference may be kept."
+    )

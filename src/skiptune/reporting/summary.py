@@ -15,7 +15,7 @@ from ..core.measured_text import (
     verdict,
 )
 from .results import Results
-from .wording import budget, sizes
+from .wording import budget, measure_name, sizes
 
 _RESERVED = " (validation that the search never saw)"
 _WIDTH = 24  # of the names of lines
@@ -37,7 +37,8 @@ def _quality(results: Results) -> Iterator[str]:
     metric, measure = results.metric, results.metric.measure
     for part, found in reversed(metric.parts.items()):
         told = " (the plan was chosen on them)" if results.too_good(part) else _RESERVED if part == "reserved" else ""
-        yield _line(f"{part} {measure}", f"{quality(found, measure)} of {found.count} {metric.unit}{told}")
+        told = f"{quality(found, measure)} of {found.count} {metric.unit}{told}"
+        yield _line(f"{part} {measure_name(results)}", told)
         yield from (
             _line(f"  {error}", f"{value:.4g} in the unit of the values") for error, value in found.errors.items()
         )

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from numbers import Real
 
 from torch import Tensor, nn
 
+from ..core.errors import InputError
+from ..core.shown import shown
 from ..data.record import Record
 from .answer import Answer
 from .evaluation_result import Evaluation
@@ -41,12 +44,15 @@ class ScoredTask(OneTextTask):
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         def keep(logits: Tensor) -> list[str | float]:
-            return list(self.predictions(logits))
+            said = list(self.predictions(logits))
+            if len(said) != len(logits):
+                raise InputError(f"{type(self).__name__}.predictions: {len(said)} for a batch of {len(logits)} records")
+            return said
 
         found = self.outputs(model, records, batch_size, title, keep)
         scores: list[float | None] = [None] * len(records)
         for row in found.known:
-            scores[row] = self.score(records[row], found.kept[row])
+            scores[row] = self._checked(self.score(records[row], found.kept[row]))
         measured = [records[row] for row in found.known]
         metrics = self.metrics(measured, [score for score in scores if score is not None]) if measured else {}
         return Evaluation(
@@ -58,6 +64,12 @@ class ScoredTask(OneTextTask):
             tuple(scores),
             unanswered=len(records) - len(measured),
         )
+
+    def _checked(self, score: object) -> float:
+        """A score of a user's own task, which goes into means and intervals of shares."""
+        if not isinstance(score, Real) or not 0 <= float(score) <= 1:
+            raise InputError(f"{type(self).__name__}.score: {shown(score)}; expected a number in [0, 1]")
+        return float(score)
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         """For each record, its prediction."""

@@ -22,6 +22,9 @@ _MOST = 4
 _NAMED = ("vqa", "reasoning", "retrieval", "entailment", "classification", "regression")
 #: Task → the field that a row's ``text`` stands for.
 _TEXT_OF = {"vqa": "question", "reasoning": "sentence", "entailment": "sentence"}
+#: Task → the field that tells its rows.
+_KEY = {**_TEXT_OF, "retrieval": "captions"}
+_NONE_OF = ", and so are sentence, captions, label and value, of which one tells the task"
 
 
 def row_record(
@@ -50,7 +53,7 @@ def row_record(
         InputError: the row is none of these.
     """
     if not isinstance(row, dict):
-        raise InputError("expected an object with image, question and answer")
+        raise InputError("expected a row of named fields: image, and those of the task")
     image = picture(row, "image")
     rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
     rest["id"], rest["group"] = id_of(row, "id"), id_of(row, "group")
@@ -73,6 +76,8 @@ def row_record(
         known = require_answers or row.get("label") is not None
         label = label_of(row.get("label"), labels) if known else None
         return Record(image, text_of(row, "sentence"), label=label, **rest)
+    if row.get("question") is None:
+        raise InputError(f"{_KEY.get(task, 'question')}: missing{_NONE_OF if not task else ''}")
     question = text_of(row, "question")
     answers, given = _answers(row)
     if require_answers and not answers:
