@@ -119,7 +119,7 @@ def _print(found: Evaluation, task: Task, model: Any) -> None:
     measured = Measured.from_dict(found.summary())
     for metric, value in found.metrics.items():
         told = quality(measured, metric) if metric == task.metric else share(value)
-        typer.echo(f"{metric.replace('_', ' ')} {told} on {found.count} {task.unit}")
+        typer.echo(f"{metric} {told} on {found.count} {task.unit}")
     for error, value in found.errors.items():
         typer.echo(f"{error} {value:.4g} in the unit of the values")
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(model):

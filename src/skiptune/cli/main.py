@@ -35,8 +35,8 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="rich",
     help="Adapt a vision-language Transformer with a few percent of its parameters and fewer operations.\n\n"
-    "A first run: [bold]skiptune run easy-vqa-demo[/bold]. Its recipe names the data, the model and how many blocks to "
-    "skip; copy it to start your own. See [bold]skiptune models[/bold] for models and recipes.",
+    "A first run: [bold]skiptune run easy-vqa-demo[/bold]. With data of your own: [bold]skiptune init FOLDER[/bold] "
+    "looks at it and writes a recipe to run. See [bold]skiptune models[/bold] for models and recipes.",
 )
 
 

@@ -44,7 +44,7 @@ class ScoredTask(OneTextTask):
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         def keep(logits: Tensor) -> list[str | float]:
-            said = list(self.predictions(logits))
+            said: list[str | float] = list(self.predictions(logits))
             if len(said) != len(logits):
                 raise InputError(f"{type(self).__name__}.predictions: {len(said)} for a batch of {len(logits)} records")
             return said
