@@ -161,7 +161,7 @@ def test_an_image_shared_under_another_name_is_found(
     ("changes", "said"),
     [
         ({"budget": {"num_skip": 4}}, "num_skip: 4 of 4 blocks; at least one must be kept"),
-        ({"budget": {"num_skip": 3}, "search": {"strategy": "policy", "candidates": 9}}, "gives only 4"),
+        ({"budget": {"num_skip": 3}, "search": {"strategy": "policy", "candidates": 9}}, "there are only 4"),
         ({"search": {"max_steps": 22}}, "search.max_steps: 22 steps leave none of train's 22"),
         ({"budget": {"num_skip": None, "macs": -0.99}}, "macs: -0.99 cannot be met"),
         ({"data": {"images": __file__}}, "no such image folder"),
