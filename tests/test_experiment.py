@@ -16,8 +16,8 @@ def test_every_wrong_field_is_named_at_once(task: Vqa, records: Sequence[Record]
         Experiment(**wrong)
     said = str(refusal.value)
     assert "task: 'vqa' is not a Task" in said
-    assert "train: str given; expected records" in said
-    assert "valid: list given; expected records" in said
+    assert "train: str given; expected rows or records" in said
+    assert "valid: list given; expected rows or records" in said
     assert "budget: 4 is not a Budget" in said
     assert "search: {'max_steps': 2} is not a SearchConfig" in said
     assert Experiment(task, records, budget=Budget(num_skip=2)).valid == ()

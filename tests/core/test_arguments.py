@@ -40,7 +40,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     "evaluate": (lambda model, task, records: st.evaluate(model, "vqa", records), "task: 'vqa' is not a Task"),
     "evaluate-file": (
         lambda model, task, records: st.evaluate(model, task, "q.jsonl"),
-        "records: str given; expected records",
+        "records: str given; expected rows or records",
     ),
     "evaluate-late": (lambda model, task, records: st.evaluate(model, task, [*records, 5]), "records: list given"),
     "evaluate-batch": (

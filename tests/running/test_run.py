@@ -130,7 +130,7 @@ def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny
     ("changes", "said"),
     [
         ({"budget": {"num_skip": 4}}, "at least one must be kept"),
-        ({"budget": {"num_skip": 3}, "search": {"strategy": "policy", "candidates": 9}}, "gives only 4"),
+        ({"budget": {"num_skip": 3}, "search": {"strategy": "policy", "candidates": 9}}, "there are only 4"),
         ({"budget": {"num_skip": None, "macs": -0.99}}, "cannot be met"),
         ({"model": "vilt-tinny"}, "did you mean 'vilt-tiny'"),
         ({"train": {"epohcs": 3, "seed": -1}}, "did you mean 'epochs'"),

@@ -103,7 +103,7 @@ def test_policy_draws_distinct_candidates_from_its_own_generator() -> None:
     assert len(set(drawn)) == 15
     assert drawn == policy_of(3).draw_distinct(15, step=0)
     assert torch.equal(state, torch.get_rng_state())
-    with pytest.raises(InputError, match="gives only 15"):
+    with pytest.raises(InputError, match="there are only 15"):
         policy_of(3, candidates=16).check()
 
 

@@ -56,7 +56,7 @@ def test_plans_are_judged_on_the_shared_adapters_and_kept(tiny_recipe: Callable[
 def test_what_cannot_work_is_refused_before_any_search(tiny_recipe: Callable[..., Path]) -> None:
     runner = Run(read_recipe(tiny_recipe(search={"max_steps": 4, "candidates": 7}, train={"max_steps": 12})))
     runner.check()
-    with pytest.raises(InputError, match="gives only 6"):
+    with pytest.raises(InputError, match="there are only 6"):
         runner.compare(["bandit", "policy"])
     assert not (runner.folder / "compare" / "warm.safetensors").exists()
 
