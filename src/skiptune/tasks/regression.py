@@ -32,7 +32,8 @@ class Regression(OneTextTask):
 
     Args:
         processor: of the model.
-        mean, deviation: of the values in training, by which they are standardised.
+        mean: of the values in training, which is taken from them.
+        deviation: their standard deviation, by which they are divided.
         text: whether the model reads texts; only CLIP and SigLIP have models of images alone.
 
     Raises:
