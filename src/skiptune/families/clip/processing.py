@@ -6,22 +6,15 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import CLIPConfig, CLIPProcessor, CLIPTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
+from ..dual_encoder.sizes import tower_sizes
 from ..family import InputSizes
 
 
 def sizes(config: CLIPConfig) -> InputSizes:
     """Sizes of a model's inputs."""
-    text, vision = config.text_config, config.vision_config
-    return InputSizes(
-        image_size=vision.image_size,
-        patch_size=vision.patch_size,
-        num_channels=vision.num_channels,
-        vocab_size=text.vocab_size,
-        text_length=text.max_position_embeddings,
-        longest_text=text.max_position_embeddings,
-        # the vector of a text is that of its end token; 2 stands in old files, and then it is the highest number
-        end_token=text.vocab_size - 1 if text.eos_token_id == 2 else text.eos_token_id,
-    )
+    text = config.text_config
+    # the vector of a text is that of its end token; 2 stands in old files, and then it is the highest number
+    return tower_sizes(config, end_token=text.vocab_size - 1 if text.eos_token_id == 2 else text.eos_token_id)
 
 
 def image_processor(config: CLIPConfig, side: int) -> CLIPImageProcessorPil:

@@ -6,20 +6,6 @@ from transformers import SiglipConfig, SiglipProcessor
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from ..byte_tokenizer import byte_tokenizer
-from ..family import InputSizes
-
-
-def sizes(config: SiglipConfig) -> InputSizes:
-    """Sizes of a model's inputs."""
-    text, vision = config.text_config, config.vision_config
-    return InputSizes(
-        image_size=vision.image_size,
-        patch_size=vision.patch_size,
-        num_channels=vision.num_channels,
-        vocab_size=text.vocab_size,
-        text_length=text.max_position_embeddings,
-        longest_text=text.max_position_embeddings,
-    )
 
 
 def image_processor(config: SiglipConfig, side: int) -> SiglipImageProcessorPil:

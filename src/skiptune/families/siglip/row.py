@@ -6,6 +6,7 @@ from transformers import SiglipConfig, SiglipForImageClassification, SiglipModel
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
 from ..dual_encoder.layers import below, blocks, tower_kind
+from ..dual_encoder.sizes import tower_sizes
 from ..family import Family
 from . import processing, skipping
 from .heads import (
@@ -25,7 +26,7 @@ FAMILY = Family(
     ),
     blocks=blocks,
     config_class=SiglipConfig,
-    sizes=processing.sizes,
+    sizes=tower_sizes,
     base_prefix=("text_model.", "vision_model."),
     model_classes={
         "vqa": SiglipForQuestionAnswering,
