@@ -168,7 +168,7 @@ def adapted(name: str, **config: Any) -> Any:
 def test_a_plan_for_a_reduction_reaches_it_and_no_more(scope: str) -> None:
     model = adapted("meter-tiny", scope=scope)
     inputs = example_inputs(model, (48, 48), 9)
-    costs, feasible = count_blocks(model, inputs), feasible_sets_of(model, Budget(macs=-0.2), inputs)
+    costs, feasible = count_blocks(model, inputs), feasible_sets_of(model, Budget(macs=-0.2), lambda: inputs)
     assert feasible.savings == tuple(costs.savings.values())
     saved = sorted(feasible.savings[block] for block in policy_of(feasible).best())
     assert costs.adapted - sum(saved) <= 0.8 * costs.original < costs.adapted - sum(saved[1:])
@@ -176,14 +176,14 @@ def test_a_plan_for_a_reduction_reaches_it_and_no_more(scope: str) -> None:
 
 def test_equal_blocks_are_counted_as_before() -> None:
     model = adapted("vilt-scenes")
-    feasible = feasible_sets_of(model, Budget(macs=-0.25), example_inputs(model, (72, 72), 20))
+    feasible = feasible_sets_of(model, Budget(macs=-0.25), lambda: example_inputs(model, (72, 72), 20))
     assert feasible.number == 4
 
 
 def test_a_reduction_met_to_the_last_operation_takes_no_further_block(monkeypatch: pytest.MonkeyPatch) -> None:
     costs = BlockCosts(10.0, 10.0, dict.fromkeys("0123", 10.0 * 0.1))
     monkeypatch.setattr(budget_module, "count_blocks", lambda *given: costs)
-    assert feasible_sets_of(adapted("vilt-tiny"), Budget(macs=-0.3), {}).number == 3
+    assert feasible_sets_of(adapted("vilt-tiny"), Budget(macs=-0.3), dict).number == 3
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_a_search_for_time_is_resumed_with_what_was_timed(
 
 def test_time_that_no_plan_saves_is_refused(make_model, timings: list[BlockCosts]) -> None:
     with pytest.raises(InputError, match=r"latency: -0.7 cannot be met; skipping 3 of 4 blocks gives -0.600"):
-        feasible_sets_of(make_model(SkipConfig()), Budget(latency=-0.7), {})
+        feasible_sets_of(make_model(SkipConfig()), Budget(latency=-0.7), dict)
 
 
 def test_random_plans_meet_the_same_budget() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ _INF = float("inf")
 _ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
 
 
-def feasible_sets_of(model: nn.Module, budget: Budget, inputs: Inputs) -> FeasibleSets:
+def feasible_sets_of(model: nn.Module, budget: Budget, inputs: Callable[[], Inputs]) -> FeasibleSets:
     """The sets of blocks that meet a budget on a model with adapters inserted.
 
     Savings are numbers of blocks, G multiply-accumulates or seconds, as the budget says. ``model`` is not changed.
+    ``inputs`` gives those that costs are stated for; a number of blocks needs none.
 
     Raises:
         InputError: the budget needs every block, or cannot be met by skipping all of them.
@@ -36,9 +37,9 @@ def feasible_sets_of(model: nn.Module, budget: Budget, inputs: Inputs) -> Feasib
     if budget.num_skip is not None:
         return FeasibleSets.of_number(count, budget.num_skip)
     if budget.macs is not None:
-        name, change, costs = "macs", budget.macs, count_blocks(model, inputs)
+        name, change, costs = "macs", budget.macs, count_blocks(model, inputs())
     else:
-        name, change, costs = "latency", budget.latency or 0.0, time_blocks(model, inputs)
+        name, change, costs = "latency", budget.latency or 0.0, time_blocks(model, inputs())
     savings = tuple(costs.savings.values())
     target = costs.adapted - (1 + change + _ROUNDING) * costs.original
     if most_saved(savings) < target:
@@ -47,7 +48,7 @@ def feasible_sets_of(model: nn.Module, budget: Budget, inputs: Inputs) -> Feasib
     return FeasibleSets(savings, target)
 
 
-def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: Inputs) -> FeasibleSets:
+def timed_once(path: Path | None, model: nn.Module, budget: Budget, inputs: Callable[[], Inputs]) -> FeasibleSets:
     """:func:`feasible_sets_of`, with blocks timed once: a resumed search reads the timings from ``path``.
 
     Raises:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from transformers import TrainerState
-
 from ..config import Budget, SearchConfig
-from ..plan import LoggedLoss, Plan, SearchReport
+from ..plan import Plan, SearchReport
 from .budget import savings_of
 from .strategies import Strategy
 
@@ -22,9 +20,3 @@ def found_plan(family: str, strategy: Strategy, report: SearchReport) -> Plan:
         return Plan(family, strategy.names, (), "none")
     preferences = dict(zip(strategy.names, strategy.preferences, strict=True)) if strategy.trains else None
     return Plan(family, strategy.names, strategy.chosen(), strategy.name, preferences, report)
-
-
-def logged_losses(state: TrainerState) -> tuple[LoggedLoss, ...]:
-    """Training losses that a Trainer has logged so far."""
-    logged = (entry for entry in state.log_history if "loss" in entry)
-    return tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)

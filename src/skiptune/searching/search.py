@@ -14,7 +14,7 @@ from transformers import TrainerCallback, TrainerState, TrainingArguments
 from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.errors import InputError
-from ..costs.example_inputs import example_inputs
+from ..costs.example_inputs import Inputs, example_inputs
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..families.registry import family_of
@@ -35,7 +35,7 @@ from .held_out import HeldOut
 from .saved_search import SavedSearch
 from .search_schedule import held_out_batch, schedule
 from .skip_search import SkipSearch
-from .strategies import STRATEGIES, Strategy
+from .strategies import Strategy, make_strategy
 from .training_length import TrainingLength
 
 
@@ -141,9 +141,9 @@ def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None
         InputError: there is no budget, it cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     budget, config = experiment.needed_budget, experiment.search
-    inputs = example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))
+
+    def inputs() -> Inputs:
+        return example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))
+
     feasible = on_main(lambda: timed_once(folder and folder / "allowance.json", model, budget, inputs))
-    strategy = STRATEGIES[config.strategy](feasible, config, experiment.training.seed, tuple(blocks_of(model)))
-    if feasible.number != 0:
-        strategy.check()
-    return strategy
+    return make_strategy(feasible, config, experiment.training.seed, tuple(blocks_of(model)))

@@ -19,14 +19,15 @@ from ..core.errors import InputError
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan, Round
+from ..training.training_log import logged_losses
 from .budget import feasible_sets_of
 from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
-from .found_plan import begun_report, found_plan, logged_losses
+from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
 from .saved_search import SavedSearch
 from .search_schedule import Schedule, held_out_batch, schedule
-from .strategies import STRATEGIES, Strategy
+from .strategies import Strategy, make_strategy
 from .trainer_refusals import refuse_trainer
 from .training_length import TrainingLength
 
@@ -173,16 +174,13 @@ class SkipSearch(TrainerCallback, ExportableState):
 
     def _make_strategy(self, held_out: HeldOut, seed: int, saved: SavedSearch | None) -> Strategy:
         """The strategy for the budget; a resumed search has what was counted or timed when it began."""
-        model, inputs = held_out.model, self.inputs
+        model = held_out.model
         feasible = (
-            on_main(lambda: feasible_sets_of(model, self.budget, inputs or held_out.typical()))
+            on_main(lambda: feasible_sets_of(model, self.budget, lambda: self.inputs or held_out.typical()))
             if saved is None
             else saved.feasible
         )
-        strategy = STRATEGIES[self.search.strategy](feasible, self.search, seed, tuple(blocks_of(model)))
-        if feasible.number != 0:
-            strategy.check()
-        return strategy
+        return make_strategy(feasible, self.search, seed, tuple(blocks_of(model)))
 
     def _restore(self, saved: SavedSearch) -> None:
         self.strategy.restore(saved.strategy)

@@ -56,12 +56,11 @@ class TrainingLog:
     @classmethod
     def of(cls, seconds: float, state: TrainerState, best: bool = False) -> TrainingLog:
         """The log of a training that ended in ``state``, with the ``best`` weights or the last ones."""
-        losses = (entry for entry in state.log_history if "loss" in entry)
         found = (entry for entry in state.log_history if f"{_PREFIX}loss" in entry)
         return cls(
             seconds,
             state.global_step,
-            tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in losses),
+            logged_losses(state),
             tuple(map(_evaluation, found)),
             state.best_global_step if best else None,
         )
@@ -111,6 +110,12 @@ class TrainingLog:
             return cls(content["seconds"], content.get("steps", 0), history, evaluations, content.get("best_step"))
         except (AttributeError, InputError, KeyError, TypeError):
             raise InputError(f"{path}: not the log of a training; edited? Remove it to go on without") from None
+
+
+def logged_losses(state: TrainerState) -> tuple[LoggedLoss, ...]:
+    """The training losses that a Trainer has logged so far."""
+    logged = (entry for entry in state.log_history if "loss" in entry)
+    return tuple(LoggedLoss(step=entry["step"], loss=float(entry["loss"])) for entry in logged)
 
 
 def _evaluation(entry: dict[str, float]) -> LoggedEvaluation:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ...config import SearchConfig
+from ..feasible_sets import FeasibleSets
 from .bandit import Bandit
 from .first_order import FirstOrder
 from .influence import Influence
@@ -16,4 +18,17 @@ STRATEGIES: dict[str, type[Strategy]] = {
     for strategy in (Bandit, Policy, Random, First, Last, Even, Influence, FirstOrder, LeaveOneOut, Greedy)
 }
 
-__all__ = ["STRATEGIES", "Strategy"]
+
+def make_strategy(feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> Strategy:
+    """The strategy of a configuration; see :class:`Strategy` for the arguments.
+
+    Raises:
+        InputError: settings that cannot work with these sets of blocks.
+    """
+    strategy = STRATEGIES[config.strategy](feasible, config, seed, names)
+    if feasible.number != 0:
+        strategy.check()
+    return strategy
+
+
+__all__ = ["STRATEGIES", "Strategy", "make_strategy"]
