@@ -60,7 +60,7 @@ def count(value: float) -> str:
 
 def counted(number: int, noun: str) -> str:
     """``1 image``, ``1,200 images``, of a ``noun`` in the plural."""
-    one = {"hypotheses": "hypothesis"}.get(noun, noun.removesuffix("s"))
+    one = {"hypotheses": "hypothesis", "processes": "process"}.get(noun, noun.removesuffix("s"))
     return f"{number:,} {one if number == 1 else noun}"
 
 

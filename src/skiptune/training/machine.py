@@ -14,6 +14,7 @@ from transformers import TrainingArguments
 from ..config import TrainConfig
 from ..core.distributed import processes
 from ..core.errors import InputError
+from ..core.formatting import counted
 from ..core.progress import say_once
 from ..core.validation import Problems, problem_lines
 from .optimizer import optimizer_class
@@ -80,10 +81,6 @@ def tell_machine(arguments: TrainingArguments) -> None:
         name = torch.cuda.get_device_name(device)
     else:
         memory, name = psutil.virtual_memory().total, f"{device.type.upper()} ({platform.machine()})"
-    threads = "" if device.type == "cuda" else f", {_some(torch.get_num_threads(), 'thread')}"
+    threads = "" if device.type == "cuda" else f", {counted(torch.get_num_threads(), 'threads')}"
     where = f"{name}{threads}, {precision}, {memory / 2**30:.1f} GiB of memory"
-    say_once(f"training on {where}, {_some(number, 'process', 'es')}")
-
-
-def _some(number: int, noun: str, ending: str = "s") -> str:
-    return f"{number} {noun}{ending if number != 1 else ''}"
+    say_once(f"training on {where}, {counted(number, 'processes')}")
