@@ -24,6 +24,7 @@ from .exporting.onnx.session import load_onnx
 from .exporting.onnx.write import export_onnx
 from .exporting.open_pipeline import pipeline
 from .exporting.shared_base import SharedBase
+from .families.block_kind import BlockKind
 from .families.bridgetower import (
     BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
@@ -38,7 +39,7 @@ from .families.clip import (
     ClipForVisualEntailment,
     ClipForVisualReasoning,
 )
-from .families.family import BlockKind, Family, InputSizes
+from .families.family import Family, InputSizes
 from .families.meter import (
     MeterConfig,
     MeterForClassification,

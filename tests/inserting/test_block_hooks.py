@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from conftest import MakeModel
 from skiptune import SkipConfig
-from skiptune.inserting.block_hooks import block_hooks, output_stream
+from skiptune.inserting.block_hooks import Given, block_hooks, output_stream
 from skiptune.inserting.selection import blocks_of, choose
 
 
@@ -20,12 +20,12 @@ def test_blocks_are_watched_in_order_and_hooks_are_removed(make_model: MakeModel
     choose(adapted, names[:1])
     calls: list[tuple[str, str]] = []
 
-    def before(name: str, block: nn.Module, given: tuple[Any, ...]) -> None:
+    def before(name: str, block: nn.Module, given: Given) -> None:
         calls.append(("before", name))
 
-    def after(name: str, block: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+    def after(name: str, block: nn.Module, given: Given, output: Any) -> None:
         assert block is blocks_of(adapted)[name]
-        assert output_stream(output).shape == given[0].shape
+        assert output_stream(output).shape == given.stream.shape
         calls.append(("after", name))
 
     with suppress(RuntimeError), block_hooks(adapted, after, before), torch.no_grad():

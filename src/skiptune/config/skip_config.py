@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..core.validated import Validated
+from ..core.validated import Several, Validated
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Scope = Literal["fusion", "global"]
+Half = Literal["attention", "mlp"]
 Start = Literal["zero", "paper", "fit"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
@@ -30,6 +31,8 @@ class SkipConfig(Validated):
         lora_alpha: LoRA's scale numerator; ``None``: twice the rank.
         scope: ``fusion``: the blocks that see both modalities can be skipped; ``global``: the layers of the encoders
             below them too, which get skip adapters but no block adapters (families with such encoders only).
+        parts: halves of layers that are blocks of their own, ``attention``, ``mlp`` or both (decoders); none: a block
+            is a whole layer.
     """
 
     block_adapter: BlockAdapter = "bottleneck"
@@ -39,6 +42,7 @@ class SkipConfig(Validated):
     lora_rank: int = Field(default=16, ge=1, le=4096)
     lora_alpha: Width | None = None
     scope: Scope = "fusion"
+    parts: Several[Half] = ()
 
     @classmethod
     def paper(cls) -> SkipConfig:

@@ -27,6 +27,8 @@ def example_inputs(
     sizes = family.sizes(model.config)
     if not 2 <= text_length <= sizes.longest_text:
         raise InputError(f"text length {text_length} is not in [2, {sizes.longest_text}] tokens")
+    if family.example_inputs is not None:
+        return family.example_inputs(model, image_size, text_length, batch)
     patch = sizes.patch_size
     if any(side < patch or side % patch for side in image_size):
         raise InputError(f"image size {image_size[0]}x{image_size[1]}: both sides must be multiples of {patch} pixels")

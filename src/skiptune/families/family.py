@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from ..core.errors import InputError
 from ..core.validation import nearest
+from .block_kind import BlockKind
 from .released_settings import Released
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
     from transformers import PreTrainedModel
 
-    from ..layers.blocks import SkippableBlock
+
+#: Makes a batch for a model, from height and width of an image in pixels, tokens of text, and the number of examples.
+ExampleInputs: TypeAlias = "Callable[[nn.Module, tuple[int, int], int, int], dict[str, Tensor]]"
 
 
 @dataclass(frozen=True)
@@ -41,71 +44,6 @@ class InputSizes:
     longest_text: int
     num_channels: int = 3
     end_token: int | None = None
-
-
-@dataclass(frozen=True)
-class BlockKind:
-    """What one class of skippable block looks like.
-
-    Attributes:
-        block_class: a subclass of :class:`~skiptune.SkippableBlock`, in front, and of the model's own class.
-        width: of its residual stream, from the model's configuration.
-        sublayers: number of block adapters per block, which its ``forward`` adds by ``adapt``; 0: the block is only
-            skipped, or adapted by LoRA.
-        skip_factor: default width of the skip adapter, in block-adapter widths.
-        lora_targets: names, inside the block, of the linear layers that get LoRA.
-        scaled_targets: names of the layers whose outputs (IA)³ scales: keys and values of every attention.
-        narrowing: name of the last linear layer of the feed-forward network, whose inputs (IA)³ scales; empty: none.
-    """
-
-    block_class: type[SkippableBlock]
-    width: Callable[[Any], int] = lambda config: int(config.hidden_size)
-    sublayers: int = 0
-    skip_factor: int = 2
-    lora_targets: tuple[str, ...] = ()
-    scaled_targets: tuple[str, ...] = ()
-    narrowing: str = ""
-
-
-def fusion_kind(
-    block_class: type[SkippableBlock], attentions: tuple[str, ...], widening: str, narrowing: str
-) -> BlockKind:
-    """A layer of self-attention, cross-attention and feed-forward network.
-
-    Args:
-        block_class: the class, after adoption.
-        attentions: names, inside the block, of the modules with the ``query``, ``key`` and ``value`` of each attention.
-        widening, narrowing: names of the first and the last linear layer of the feed-forward network.
-    """
-
-    def of_each(*parts: str) -> tuple[str, ...]:
-        return tuple(f"{attention}.{part}" for attention in attentions for part in parts)
-
-    return BlockKind(
-        block_class=block_class,
-        width=lambda config: int(config.hidden_size),
-        sublayers=3,
-        skip_factor=3,
-        lora_targets=(*of_each("query", "value"), widening, narrowing),
-        scaled_targets=of_each("key", "value"),
-        narrowing=narrowing,
-    )
-
-
-def encoder_kind(block_class: type[SkippableBlock], config_of: Callable[[Any], Any]) -> BlockKind:
-    """A layer of an encoder below the fusion, which is skipped but never adapted.
-
-    Args:
-        block_class: the class, after adoption.
-        config_of: the encoder's configuration, from the model's.
-    """
-    return BlockKind(
-        block_class=block_class,
-        width=lambda config: int(config_of(config).hidden_size),
-        sublayers=0,
-        skip_factor=3,
-        lora_targets=(),
-    )
 
 
 @dataclass(frozen=True)
@@ -155,6 +93,8 @@ class Family:
             kind that inherits from its class.
         adopt_encoders: does the same to the layers of encoders below those, for ``scope="global"``; ``None``: there
             are no such layers.
+        adopt_halves: makes the halves of layers named in ``SkipConfig.parts`` skippable instead of whole layers, in
+            place; ``None``: its blocks have no such halves.
         below: modules whose input depends on no skippable block; they run once for all subnetworks on a batch.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
@@ -172,6 +112,8 @@ class Family:
         matching: whether its retrieval model can have a head for image-text matching (``matching_loss`` in its
             configuration).
         released: task name → settings of the released run.
+        example_inputs: makes random inputs of one size, for counting and timing; ``None``: a text and one image by
+            themselves, as ``sizes`` says.
         processor_classes: of the processor and, with Pillow, its images; tasks know the family by the first. ``None``:
             the family is trained by a ``Trainer`` of one's own.
         image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
@@ -189,6 +131,7 @@ class Family:
     bare_classes: tuple[type[PreTrainedModel], ...] = ()
     adopt: Callable[[nn.Module], None] | None = None
     adopt_encoders: Callable[[nn.Module], None] | None = None
+    adopt_halves: Callable[[nn.Module, Sequence[str]], None] | None = None
     below: Callable[[nn.Module], list[nn.Module]] = _nothing
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
@@ -200,6 +143,7 @@ class Family:
     fills_texts: bool = False
     matching: bool = False
     released: Mapping[str, Released] = field(default_factory=dict)
+    example_inputs: ExampleInputs | None = None
     processor_classes: tuple[type[Any], type[Any]] | None = None
     image_processor: Callable[[Any, int], Any] = _no_images
     fresh_processor: Callable[[Any], Any] = _no_processor

@@ -9,7 +9,8 @@ from torch import nn
 from ..core.errors import InputError
 from ..core.validation import Problems
 from ..layers.blocks import SkippableBlock
-from .family import BlockKind, Family
+from .block_kind import BlockKind
+from .family import Family
 
 _CALLED = ("blocks", "sizes", "below", "image_processor", "fresh_processor")
 _CALLED_IF_THERE = ("adopt", "adopt_encoders", "encoders", "add_prompts")

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from .family import Family
 
 #: ``config.model_type`` → the module of our own family's row.
-_ROWS = {name: f"skiptune.families.{name}.row" for name in ("vilt", "meter", "bridgetower", "clip", "siglip")}
+_ROWS = {
+    **{name: f"skiptune.families.{name}.row" for name in ("vilt", "meter", "bridgetower", "clip", "siglip")},
+    **{
+        name: f"skiptune.families.decoders.{name}"
+        for name in ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text")
+    },
+}
 #: Those that were registered in this process.
 _REGISTERED: dict[str, Family] = {}
 #: The group of entry points by which packages announce families: ``chinese_clip = "package.module:FAMILY"``.

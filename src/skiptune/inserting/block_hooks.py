@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -12,10 +13,25 @@ from torch import Tensor, nn
 from ..layers.blocks import SkippableBlock
 from .selection import blocks_of
 
-#: Called with a block's name, the block and its positional arguments.
-BeforeBlock: TypeAlias = Callable[[str, SkippableBlock, tuple[Any, ...]], None]
-#: Called with a block's name, the block, its positional arguments and its output.
-AfterBlock: TypeAlias = Callable[[str, SkippableBlock, tuple[Any, ...], Any], None]
+
+@dataclass(frozen=True)
+class Given:
+    """The arguments of a block."""
+
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+
+    @property
+    def stream(self) -> Tensor:
+        """The first of them, ``(batch, tokens, width)``: the residual stream, or its normed form for half a layer."""
+        found: Tensor = self.args[0] if self.args else next(iter(self.kwargs.values()))
+        return found
+
+
+#: Called with a block's name, the block and its arguments.
+BeforeBlock: TypeAlias = Callable[[str, SkippableBlock, Given], None]
+#: Called with a block's name, the block, its arguments and its output.
+AfterBlock: TypeAlias = Callable[[str, SkippableBlock, Given, Any], None]
 
 
 @contextmanager
@@ -28,9 +44,22 @@ def block_hooks(model: nn.Module, after: AfterBlock, before: BeforeBlock | None 
     with ExitStack() as hooks:
         for name, block in blocks_of(model).items():
             if before is not None:
-                hooks.enter_context(block.register_forward_pre_hook(partial(before, name)))
-            hooks.enter_context(block.register_forward_hook(partial(after, name)))
+                hook = block.register_forward_pre_hook(partial(_called_before, before, name), with_kwargs=True)
+                hooks.enter_context(hook)
+            hooks.enter_context(block.register_forward_hook(partial(_called_after, after, name), with_kwargs=True))
         yield
+
+
+def _called_before(
+    before: BeforeBlock, name: str, block: SkippableBlock, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
+    before(name, block, Given(args, kwargs))
+
+
+def _called_after(
+    after: AfterBlock, name: str, block: SkippableBlock, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any
+) -> None:
+    after(name, block, Given(args, kwargs), output)
 
 
 def output_stream(output: Any) -> Tensor:

@@ -8,7 +8,8 @@ from ..config import SkipConfig
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.seeding import drawn_from
-from ..families.family import BlockKind, Family
+from ..families.block_kind import BlockKind
+from ..families.family import Family
 from ..families.registry import family_of
 from ..layers.adapters import BottleneckAdapter, Init
 from ..layers.blocks import SkippableBlock
@@ -67,7 +68,12 @@ def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
             f"scope: 'global' also skips the layers of encoders below the fusion; {family.name} has none. "
             "Use 'fusion', which makes all of its blocks skippable"
         )
-    family.make_skippable(model)
+    if config.parts and family.adopt_halves is None:
+        raise InputError(f"parts: {', '.join(config.parts)}: blocks of {family.name} have no such halves; leave it out")
+    if config.parts and family.adopt_halves is not None:
+        family.adopt_halves(model, config.parts)
+    else:
+        family.make_skippable(model)
     if config.scope == "global" and family.adopt_encoders is not None:
         family.adopt_encoders(model)
 

@@ -6,6 +6,7 @@ by assigning ``__class__``: no parameter moves, state-dict keys, hooks and outpu
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, cast
 
 import torch
@@ -76,6 +77,10 @@ class SkippableBlock(nn.Module):
         """``x + A_skip(x)``, the output of a skipped block (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
         return x if self.skip_adapter is None else self.skip_adapter.added_to(x, x)
 
+    def added(self, x: Tensor, y: Tensor) -> Tensor:
+        """What the block has added to the residual stream, from its input and its output."""
+        return y - x
+
     def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
         """``x + sublayer_output + A(x)``, both streams ``(batch, tokens, width)`` (paper, equation 3)."""
         return self.add_adapter(sublayer_output + x, x, sublayer)
@@ -90,7 +95,7 @@ class SkippableBlock(nn.Module):
         """The feed-forward network's output for ``x``, plus that of its parallel adapter."""
         return forwarded if self.parallel_adapter is None else forwarded + self.parallel_adapter(x)
 
-    def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
+    def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
         """True where the stream is no padding, ``(batch, tokens)``, from the arguments of ``forward``; ``None``: all.
 
         The models' masks are for attention, ``(batch, 1, 1 or tokens, tokens)``: booleans, or 0 where there is no

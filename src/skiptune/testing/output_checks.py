@@ -11,7 +11,7 @@ import torch
 
 from ..config import SkipConfig
 from ..costs.macs import count_blocks, count_macs
-from ..inserting.block_hooks import block_hooks, output_stream
+from ..inserting.block_hooks import Given, block_hooks, output_stream
 from ..inserting.parameter_groups import parameter_groups
 from ..inserting.pruning import prune
 from ..inserting.selection import blocks_of, choose
@@ -69,9 +69,9 @@ def skipping(trial: Trial) -> Iterator[str]:
     for block in trial.names[: len(trial.names) if len(trial.names) > 1 else 0]:
         changed: dict[str, bool] = {}
 
-        def after(name: str, module: Any, given: tuple[Any, ...], output: Any, changed: Any = changed) -> None:
+        def after(name: str, module: Any, given: Given, output: Any, changed: Any = changed) -> None:
             if module.skipped:
-                changed[name] = not given or not torch.equal(output_stream(output), given[0])
+                changed[name] = not given.args or not torch.equal(output_stream(output), given.stream)
 
         choose(model, (block,))
         with block_hooks(model, after):

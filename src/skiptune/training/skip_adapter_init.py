@@ -20,7 +20,7 @@ from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..core.progress import busy
 from ..data.record import Record
-from ..inserting.block_hooks import block_hooks, output_stream
+from ..inserting.block_hooks import Given, block_hooks, output_stream
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.adapters import BottleneckAdapter
 from ..layers.blocks import SkippableBlock
@@ -163,16 +163,16 @@ def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) ->
     skipped, training = skipped_blocks(model), model.training
     choose(model, ())
 
-    def collect(name: str, block: SkippableBlock, inputs: tuple[Any, ...], output: Any) -> None:
+    def collect(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
         if block.skip_adapter is None:
             return
-        x, y = inputs[0], output_stream(output)
-        mask = block.own_mask(inputs)
+        x, y = given.stream, output_stream(output)
+        mask = block.own_mask(given.args, given.kwargs)
         real = slice(None) if mask is None else mask.flatten()
         x, y = x.flatten(0, 1)[real], y.flatten(0, 1)[real]
         if name not in found:
             found[name] = Moments(x.shape[1], x.device)
-        found[name].add(block.skip_adapter.layer_norm(x), y.double() - x.double())
+        found[name].add(block.skip_adapter.layer_norm(x), block.added(x.double(), y.double()))
 
     try:
         model.eval()

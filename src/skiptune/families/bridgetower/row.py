@@ -6,7 +6,8 @@ from transformers import BridgeTowerConfig, BridgeTowerProcessor
 from transformers.models.bridgetower.image_processing_pil_bridgetower import BridgeTowerImageProcessorPil
 
 from .. import released_settings
-from ..family import Family, encoder_kind, fusion_kind
+from ..block_kind import encoder_kind, fusion_kind
+from ..family import Family
 from . import processing, skipping
 from .heads import (
     BridgeTowerForClassification,

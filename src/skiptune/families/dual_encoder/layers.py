@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ...layers.blocks import SkippableBlock
-from ..family import BlockKind
+from ..block_kind import BlockKind
 
 
 class TowerLayer(SkippableBlock):
@@ -43,7 +43,7 @@ class TowerLayer(SkippableBlock):
         normed = self.layer_norm2(hidden_states)
         return self.adapt(hidden_states, self.beside(self.mlp(normed), normed), 1)
 
-    def own_mask(self, given: tuple[Any, ...]) -> Tensor | None:
+    def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
         """As the base class has it, from the last row of a causal mask, which hides padding and nothing else."""
         if len(given) <= 1 or given[1] is None:
             return None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .. import released_settings
-from ..family import Family, encoder_kind, fusion_kind
+from ..block_kind import encoder_kind, fusion_kind
+from ..family import Family
 from . import processing, skipping
 from .configuration import MeterConfig
 from .heads import (

@@ -6,7 +6,8 @@ from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
 from .. import released_settings
-from ..family import BlockKind, Family
+from ..block_kind import BlockKind
+from ..family import Family
 from . import processing, skipping
 from .heads import ViltForClassification, ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
 

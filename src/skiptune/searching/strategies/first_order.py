@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ...inserting.block_hooks import block_hooks, output_stream
+from ...inserting.block_hooks import Given, block_hooks, output_stream
 from ...layers.blocks import SkippableBlock
 from ...plan import Round
 from ..evaluator import Evaluator
@@ -45,10 +45,10 @@ class FirstOrder(Strategy):
         """The change of the loss to first order, of every block ``(blocks,)``."""
         changes: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in evaluator.names}
 
-        def compare(name: str, block: SkippableBlock, inputs: tuple[Tensor, ...], output: Any) -> None:
+        def compare(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
             y = output_stream(output)
             with torch.no_grad():
-                changes[name].append((y, y - block.step_over(inputs[0])))
+                changes[name].append((y, y - block.step_over(given.stream)))
 
         with block_hooks(evaluator.model, compare):
             loss = evaluator.loss_to_differentiate(batch)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from ...inserting.block_hooks import block_hooks, output_stream
+from ...inserting.block_hooks import Given, block_hooks, output_stream
 from ...plan import Round
 from ..evaluator import Evaluator
 from .strategy import Strategy
@@ -32,8 +32,8 @@ def influences(evaluator: Evaluator, batches: int) -> list[float]:
     shares: dict[str, list[float]] = {name: [] for name in evaluator.names}
     share = 1.0
 
-    def compare(name: str, block: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
-        cosine = torch.cosine_similarity(inputs[0].float(), output_stream(output).float(), dim=-1)
+    def compare(name: str, block: nn.Module, given: Given, output: Any) -> None:
+        cosine = torch.cosine_similarity(given.stream.float(), output_stream(output).float(), dim=-1)
         found[name].append(share * (1 - float(cosine.mean())))
         shares[name].append(share)
 

@@ -1,0 +1,59 @@
+"""Find the layers of a decoder, by itself or behind an image tower, and make them skippable."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from ...core.errors import InputError
+from ...layers.blocks import SkippableBlock
+from .kinds import DecoderClasses
+from .layer import SkippableHalf
+
+#: Half of a layer, as ``SkipConfig.parts`` and names of blocks have it → its name inside the layer.
+HALVES = {"attention": "self_attn", "mlp": "mlp"}
+
+
+def decoder_of(model: nn.Module) -> Any:
+    """The module with the ``layers`` of a language model, inside any model that has one."""
+    found: Any = model
+    while not hasattr(found, "layers"):
+        found = next(getattr(found, name) for name in ("language_model", "text_model", "model") if hasattr(found, name))
+    return found
+
+
+def blocks(model: nn.Module) -> dict[str, nn.Module]:
+    """The layers by number, ``"0"`` …, or, where halves of them are skippable, those: ``"0.attention"``, ``"0.mlp"``
+    …"""
+    found: dict[str, nn.Module] = {}
+    for number, layer in enumerate(decoder_of(model).layers):
+        halves = {part: getattr(layer, name) for part, name in HALVES.items()} if hasattr(layer, "mlp") else {}
+        skippable = {part: half for part, half in halves.items() if isinstance(half, SkippableHalf)}
+        found |= {f"{number}.{part}": half for part, half in skippable.items()} or {str(number): layer}
+    return found
+
+
+def adopt_halves(model: nn.Module, parts: Sequence[str], classes: Sequence[DecoderClasses]) -> None:
+    """Make halves of all layers skippable, in place.
+
+    Args:
+        model: with a decoder.
+        parts: keys of :data:`HALVES`.
+        classes: those that the model's layers may be of.
+
+    Raises:
+        InputError: a half is of a class that none of them inherits from.
+    """
+    kinds: Mapping[str, list[type[SkippableBlock]]] = {
+        "attention": [one.attention for one in classes],
+        "mlp": [one.mlp for one in classes],
+    }
+    for layer in decoder_of(model).layers:
+        for part in parts:
+            half = getattr(layer, HALVES[part])
+            kind = next((kind for kind in kinds[part] if issubclass(kind, type(half))), None)
+            if kind is None:
+                raise InputError(f"parts: {part}: no skippable class inherits from {type(half).__name__}")
+            kind.adopt(half)

@@ -1,0 +1,102 @@
+"""Language models: skipping layers and halves of them, with and without a cache."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from skiptune import InputError, SkipConfig, insert
+from skiptune.inserting.selection import blocks_of, choose
+from skiptune.training.gradient_checkpointing import checkpointed_gradients
+from tiny_decoders import TEXT, padded_text, text_decoder
+
+HALVES = ("attention", "mlp")
+
+
+def generated(model: Any, inputs: dict[str, Tensor], cached: bool, **options: Any) -> Tensor:
+    """Logits of five greedy steps, ``(steps, batch, words)``."""
+    found = model.generate(
+        **inputs,
+        max_new_tokens=5,
+        min_new_tokens=5,
+        do_sample=False,
+        use_cache=cached,
+        output_logits=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    return torch.stack(found.logits)
+
+
+def some_sets(names: list[str]) -> list[list[str]]:
+    """Nothing, the first, the last, each kind of attention, all but the ends."""
+    return [[], names[:1], names[-1:], names[::2], names[1::2], names[1:-1]]
+
+
+@pytest.mark.parametrize("parts", [(), HALVES], ids=["layers", "halves"])
+@pytest.mark.parametrize("name", TEXT)
+def test_cached_generation_is_uncached(name: str, parts: Any) -> None:
+    model = text_decoder(name)
+    whole = model(**padded_text()).logits
+    insert(model, SkipConfig(block_adapter="lora", lora_rank=2, parts=parts))
+    model.eval()
+    assert torch.equal(model(**padded_text()).logits, whole)
+    for skipped in some_sets(list(blocks_of(model))):
+        choose(model, skipped)
+        cached, plain = (generated(model, padded_text(), each) for each in (True, False))
+        assert torch.allclose(cached, plain, rtol=0, atol=2e-5), skipped
+
+
+@pytest.mark.parametrize("parts", [(), HALVES], ids=["layers", "halves"])
+def test_batches_are_singles(parts: Any) -> None:
+    model = insert(text_decoder("gemma2"), SkipConfig(block_adapter="lora", lora_rank=2, parts=parts)).eval()
+    names = list(blocks_of(model))
+    for skipped in (names[:1], names[1::2]):
+        choose(model, skipped)
+        single = {name: value[:1, 3:] for name, value in padded_text().items()}
+        both = generated(model, padded_text(), cached=True)
+        assert torch.allclose(both[:, :1], generated(model, single, cached=True), rtol=0, atol=2e-5)
+
+
+def test_static_caches_and_hidden_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = insert(text_decoder("llama"), SkipConfig(block_adapter="lora", lora_rank=2)).eval()
+    choose(model, ["0", "2"])
+    plain = generated(model, padded_text(), cached=False)
+    static = generated(model, padded_text(), cached=True, cache_implementation="static", disable_compile=True)
+    assert torch.allclose(static, plain, rtol=0, atol=2e-5)
+    states = model(**padded_text(), output_hidden_states=True).hidden_states
+    assert len(states) == 5
+    assert torch.equal(states[0], states[1])
+    with pytest.raises(InputError, match="output_attentions"):
+        model(**padded_text(), output_attentions=True)
+
+
+def test_both_halves_are_the_layer() -> None:
+    layers = insert(text_decoder("gemma3_text"), SkipConfig(block_adapter="lora", lora_rank=2)).eval()
+    halves = insert(text_decoder("gemma3_text"), SkipConfig(block_adapter="lora", lora_rank=2, parts=HALVES)).eval()
+    choose(layers, ["1"])
+    choose(halves, ["1.attention", "1.mlp"])
+    assert torch.equal(layers(**padded_text()).logits, halves(**padded_text()).logits)
+
+
+def test_gradient_checkpointing_changes_no_gradient() -> None:
+    gradients = []
+    for checkpointing in (False, True):
+        model = insert(text_decoder("llama"), SkipConfig(block_adapter="lora", lora_rank=2)).train()
+        choose(model, ["1"])
+        with checkpointed_gradients(model, checkpointing):
+            model(**padded_text(), labels=padded_text()["input_ids"], use_cache=False).loss.backward()
+        gradients.append({name: one.grad for name, one in model.named_parameters() if one.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    assert any(".2." in name for name in gradients[0])
+    assert not any("layers.1.self_attn" in name for name in gradients[0])
+    for name, gradient in gradients[0].items():
+        assert torch.allclose(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
+
+
+def test_halves_of_other_families_are_refused(make_model: Any) -> None:
+    with pytest.raises(InputError, match="parts: mlp: blocks of vilt have no such halves"):
+        make_model(SkipConfig(parts=("mlp",)))
