@@ -16,7 +16,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from command_line import skiptune as in_own_process
+from command_line import skiptune_process as in_own_process
 from conftest import COLOURS, draw_square, write_recipe
 from docs_pages import PAGES, ROOT, TUTORIALS, WITH_PYTHON, Page, every, words
 from skiptune import Run, read_recipe
