@@ -1,4 +1,4 @@
-"""Tiny decoders with random weights, of every family that has a row."""
+"""Tiny decoders with random weights, of every family that has a row, by themselves and behind image towers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedModel
+from torch.nn.functional import pad
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedModel
 
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.models.construction import construction
 
 WORDS = 64
@@ -36,6 +38,91 @@ TEXT: dict[str, dict[str, Any]] = {
     "gemma2": _ALTERNATING,
     "gemma3_text": _ALTERNATING,
 }
+
+
+IMAGE, VIDEO = WORDS - 1, WORDS - 2
+_TOWER: dict[str, Any] = {
+    "hidden_size": 24,
+    "intermediate_size": 32,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 2,
+    "image_size": 16,
+    "patch_size": 4,
+}
+_QWEN_TOWER: dict[str, Any] = {"depth": 3, "num_heads": 2, "patch_size": 4, "hidden_size": 24, "intermediate_size": 32}
+_ANY_SIZE = {"image_grid_pinpoints": [[16, 32], [32, 16], [32, 32]]}
+_M_ROPE = {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}}
+
+
+def _text(model_type: str, **more: Any) -> dict[str, Any]:
+    return {"text_config": {"model_type": model_type, **_SIZES, **TEXT.get(model_type, {}), **more}}
+
+
+def _tower(model_type: str | None = None, **more: Any) -> dict[str, Any]:
+    kind = {} if model_type is None else {"model_type": model_type}
+    return {"vision_config": {**kind, **_TOWER, **more}}
+
+
+#: A tiny model of a family: its ``model_type``, and the fields of its configuration.
+VLM: dict[str, tuple[str, dict[str, Any]]] = {
+    "llava": ("llava", {**_text("llama"), **_tower("clip_vision_model")}),
+    "llava_mistral": ("llava", {**_text("mistral"), **_tower("siglip_vision_model"), "vision_feature_layer": [1, -1]}),
+    "llava_next": ("llava_next", {**_text("mistral"), **_tower("clip_vision_model"), **_ANY_SIZE}),
+    "llava_onevision": ("llava_onevision", {**_text("qwen2"), **_tower("siglip_vision_model"), **_ANY_SIZE}),
+    "smolvlm": ("smolvlm", {**_text("llama"), **_tower()}),
+    "idefics3": ("idefics3", {**_text("llama"), **_tower()}),
+    "qwen2_vl": (
+        "qwen2_vl",
+        {
+            "text_config": {**_SIZES, **_M_ROPE},
+            "vision_config": {**_QWEN_TOWER, "hidden_size": 32, "embed_dim": 24, "mlp_ratio": 2},
+        },
+    ),
+    "qwen2_5_vl": (
+        "qwen2_5_vl",
+        {
+            "text_config": {**_SIZES, **_M_ROPE},
+            "vision_config": {
+                **_QWEN_TOWER,
+                "out_hidden_size": 32,
+                "window_size": 16,
+                "fullatt_block_indexes": [1],
+            },
+        },
+    ),
+    "qwen3_vl": (
+        "qwen3_vl",
+        {
+            "text_config": {**_SIZES, **_M_ROPE},
+            "vision_config": {
+                **_QWEN_TOWER,
+                "out_hidden_size": 32,
+                "num_position_embeddings": 16,
+                "deepstack_visual_indexes": [0, 1],
+            },
+        },
+    ),
+    "paligemma": ("paligemma", {**_text("gemma"), **_tower("siglip_vision_model"), "projection_dim": 32}),
+    "paligemma2": ("paligemma", {**_text("gemma2"), **_tower("siglip_vision_model"), "projection_dim": 32}),
+    "gemma3": ("gemma3", {**_text("gemma3_text"), **_tower("siglip_vision_model"), "mm_tokens_per_image": 4}),
+    "internvl": ("internvl", {**_text("qwen2"), **_tower("internvl_vision", image_size=[16, 16], patch_size=[4, 4])}),
+}
+
+
+def vlm_config(name: str) -> Any:
+    """The configuration of a tiny vision-language model."""
+    model_type, fields = VLM[name]
+    image = {"image_token_index": IMAGE, "image_token_id": IMAGE, "video_token_index": VIDEO, "video_token_id": VIDEO}
+    kind = type(AutoConfig.for_model(model_type))
+    ours = {field: value for field, value in image.items() if field in kind.__dataclass_fields__}
+    return AutoConfig.for_model(model_type, **fields, **ours)
+
+
+def vlm(name: str) -> PreTrainedModel:
+    """A vision-language model, in evaluation mode; always the same weights."""
+    with construction(seed=0):
+        model: PreTrainedModel = AutoModelForImageTextToText.from_config(vlm_config(name)).eval()
+    return roughened(model)
 
 
 def text_config(name: str) -> Any:
@@ -66,3 +153,36 @@ def padded_text() -> dict[str, Tensor]:
     mask = torch.ones_like(ids)
     mask[0, :3] = 0
     return {"input_ids": ids, "attention_mask": mask}
+
+
+@cache
+def padded_pairs(name: str) -> dict[str, Tensor]:
+    """Two images and texts for a model of :data:`VLM`, the first with three tokens of padding on its left."""
+    model = vlm(name)
+    inputs = example_inputs(model, (16, 16), text_length=6, batch=2)
+    longer = {"input_ids": 3, "attention_mask": 1, "token_type_ids": 0, "mm_token_type_ids": 0}
+    for argument in longer.keys() & inputs.keys():
+        padded, whole = inputs[argument]
+        inputs[argument] = torch.stack((pad(padded, (3, 0)), pad(whole, (0, 3), value=longer[argument])))
+    return inputs
+
+
+def generated(model: Any, inputs: dict[str, Tensor], cached: bool, **options: Any) -> Tensor:
+    """Logits of five greedy steps, ``(steps, batch, words)``."""
+    found = model.generate(
+        **inputs,
+        max_new_tokens=5,
+        min_new_tokens=5,
+        do_sample=False,
+        suppress_tokens=[IMAGE, VIDEO],
+        use_cache=cached,
+        output_logits=True,
+        return_dict_in_generate=True,
+        **options,
+    )
+    return torch.stack(found.logits)
+
+
+def some_sets(names: list[str]) -> list[list[str]]:
+    """Nothing, the first, the last, each kind of attention, all but the ends."""
+    return [[], names[:1], names[-1:], names[::2], names[1::2], names[1:-1]]

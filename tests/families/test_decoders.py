@@ -6,34 +6,13 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from skiptune import InputError, SkipConfig, insert
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
-from tiny_decoders import TEXT, padded_text, text_decoder
+from tiny_decoders import TEXT, generated, padded_text, some_sets, text_decoder
 
 HALVES = ("attention", "mlp")
-
-
-def generated(model: Any, inputs: dict[str, Tensor], cached: bool, **options: Any) -> Tensor:
-    """Logits of five greedy steps, ``(steps, batch, words)``."""
-    found = model.generate(
-        **inputs,
-        max_new_tokens=5,
-        min_new_tokens=5,
-        do_sample=False,
-        use_cache=cached,
-        output_logits=True,
-        return_dict_in_generate=True,
-        **options,
-    )
-    return torch.stack(found.logits)
-
-
-def some_sets(names: list[str]) -> list[list[str]]:
-    """Nothing, the first, the last, each kind of attention, all but the ends."""
-    return [[], names[:1], names[-1:], names[::2], names[1::2], names[1:-1]]
 
 
 @pytest.mark.parametrize("parts", [(), HALVES], ids=["layers", "halves"])

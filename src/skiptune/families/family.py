@@ -66,6 +66,11 @@ def _nothing(model: nn.Module) -> list[nn.Module]:
     return []
 
 
+def all_read(config: Any) -> tuple[str, ...]:
+    """No block is without effect."""
+    return ()
+
+
 def _no_images(config: Any, side: int) -> Any:
     raise InputError(f"{config.model_type}: the family makes no image processors (image_processor)")
 
@@ -114,6 +119,8 @@ class Family:
         released: task name → settings of the released run.
         example_inputs: makes random inputs of one size, for counting and timing; ``None``: a text and one image by
             themselves, as ``sizes`` says.
+        unread: names of blocks whose output nothing reads, from the model's configuration: skipping them changes
+            nothing (LLaVA computes CLIP's last layer and does not read it).
         processor_classes: of the processor and, with Pillow, its images; tasks know the family by the first. ``None``:
             the family is trained by a ``Trainer`` of one's own.
         image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
@@ -144,6 +151,7 @@ class Family:
     matching: bool = False
     released: Mapping[str, Released] = field(default_factory=dict)
     example_inputs: ExampleInputs | None = None
+    unread: Callable[[Any], tuple[str, ...]] = all_read
     processor_classes: tuple[type[Any], type[Any]] | None = None
     image_processor: Callable[[Any, int], Any] = _no_images
     fresh_processor: Callable[[Any], Any] = _no_processor

@@ -12,8 +12,8 @@ from ..layers.blocks import SkippableBlock
 from .block_kind import BlockKind
 from .family import Family
 
-_CALLED = ("blocks", "sizes", "below", "image_processor", "fresh_processor")
-_CALLED_IF_THERE = ("adopt", "adopt_encoders", "encoders", "add_prompts")
+_CALLED = ("blocks", "sizes", "below", "unread", "image_processor", "fresh_processor")
+_CALLED_IF_THERE = ("adopt", "adopt_encoders", "adopt_halves", "encoders", "add_prompts", "example_inputs")
 
 
 def check_family_row(family: object) -> None:

@@ -26,7 +26,11 @@ _ROWS = {
     **{name: f"skiptune.families.{name}.row" for name in ("vilt", "meter", "bridgetower", "clip", "siglip")},
     **{
         name: f"skiptune.families.decoders.{name}"
-        for name in ("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text")
+        for name in (
+            *("llama", "mistral", "qwen2", "qwen3", "gemma", "gemma2", "gemma3_text"),
+            *("llava", "llava_next", "llava_onevision", "smolvlm", "idefics3", "paligemma", "gemma3", "internvl"),
+            *("qwen2_vl", "qwen2_5_vl", "qwen3_vl"),
+        )
     },
 }
 #: Those that were registered in this process.

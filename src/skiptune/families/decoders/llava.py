@@ -1,0 +1,33 @@
+"""The row of LLaVA 1.5 in the table of families."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+from transformers import LlavaForConditionalGeneration, LlavaModel
+
+from .image_inputs import Pictures
+from .pictures import of_one_size, patches_of
+from .text_layers import OF_ANY_TEXT
+from .tower_outputs import unread_layers
+from .towers import CLIP_OR_SIGLIP, tower_of
+from .vlm import vlm_family
+
+
+def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictures:
+    """A token a patch, and one for CLIP's class token where the model keeps it."""
+    config: Any = model.config
+    classed = hasattr(tower_of(model).embeddings, "class_embedding")
+    tokens = patches_of(config) + classed - (config.vision_feature_select_strategy == "default")
+    return of_one_size(model, image_size, batch, tokens)
+
+
+FAMILY = vlm_family(
+    (LlavaForConditionalGeneration, LlavaModel),
+    OF_ANY_TEXT,
+    CLIP_OR_SIGLIP,
+    pictures,
+    projector=("multi_modal_projector.",),
+    unread=unread_layers,
+)

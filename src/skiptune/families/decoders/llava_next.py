@@ -1,0 +1,22 @@
+"""The row of LLaVA-NeXT in the table of families."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from transformers import LlavaNextForConditionalGeneration, LlavaNextModel
+
+from .any_resolution import any_resolution
+from .text_layers import OF_ANY_TEXT
+from .tower_outputs import unread_layers
+from .towers import CLIP_OR_SIGLIP
+from .vlm import vlm_family
+
+FAMILY = vlm_family(
+    (LlavaNextForConditionalGeneration, LlavaNextModel),
+    OF_ANY_TEXT,
+    CLIP_OR_SIGLIP,
+    partial(any_resolution, settings=("vision_feature_select_strategy",)),
+    projector=("multi_modal_projector.", "image_newline"),
+    unread=unread_layers,
+)

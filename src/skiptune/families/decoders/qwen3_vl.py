@@ -1,0 +1,44 @@
+"""Qwen3-VL's layers and its tower's as skippable blocks, and its row of the table of families."""
+
+from __future__ import annotations
+
+from transformers import Qwen3VLForConditionalGeneration, Qwen3VLModel
+from transformers.models.qwen3_vl.modeling_qwen3_vl import (
+    Qwen3VLTextAttention,
+    Qwen3VLTextDecoderLayer,
+    Qwen3VLTextMLP,
+    Qwen3VLVisionBlock,
+)
+
+from ...layers.blocks import SkippableBlock
+from .kinds import DecoderClasses
+from .layer import SkippableAttention, SkippableDecoderLayer, SkippableMlp
+from .pictures import in_patches
+from .towers import tower_kind
+from .vlm import vlm_family
+
+
+class SkippableQwen3VlLayer(SkippableDecoderLayer, Qwen3VLTextDecoderLayer):
+    """A layer of Qwen3-VL."""
+
+
+class SkippableQwen3VlAttention(SkippableAttention, Qwen3VLTextAttention):
+    """Its attention."""
+
+
+class SkippableQwen3VlMlp(SkippableMlp, Qwen3VLTextMLP):
+    """Its feed-forward network."""
+
+
+class SkippableQwen3VlTowerLayer(SkippableBlock, Qwen3VLVisionBlock):
+    """A layer of its tower, of the patches of all images in one row, ``(patches, width)``."""
+
+
+CLASSES = DecoderClasses(SkippableQwen3VlLayer, SkippableQwen3VlAttention, SkippableQwen3VlMlp)
+FAMILY = vlm_family(
+    (Qwen3VLForConditionalGeneration, Qwen3VLModel),
+    (CLASSES,),
+    (tower_kind(SkippableQwen3VlTowerLayer),),
+    in_patches,
+    projector=("visual.merger.", "visual.deepstack_merger_list."),
+)

@@ -1,0 +1,86 @@
+"""The image tower below a decoder, and its layers as further blocks, ``image.0`` …"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from torch import nn
+from transformers.models.clip.modeling_clip import CLIPEncoderLayer
+from transformers.models.siglip.modeling_siglip import SiglipEncoderLayer
+
+from ...core.errors import InputError
+from ...layers.blocks import SkippableBlock
+from ..block_kind import BlockKind, encoder_kind
+
+#: What a tower, what maps its outputs to the decoder's width, and what makes its first stream are called.
+_TOWERS = ("vision_tower", "vision_model", "visual")
+_PROJECTORS = ("multi_modal_projector", "connector")
+_EMBEDDINGS = ("embeddings", "patch_embed")
+
+
+class SkippableClipTowerLayer(SkippableBlock, CLIPEncoderLayer):
+    """A layer of a CLIP tower."""
+
+
+class SkippableSiglipTowerLayer(SkippableBlock, SiglipEncoderLayer):
+    """A layer of a SigLIP tower."""
+
+
+def tower_kind(layer: type[SkippableBlock]) -> BlockKind:
+    """The entry of a tower's layers, which are skipped but never adapted, as wide as ``vision_config`` says."""
+    return encoder_kind(layer, lambda config: config.vision_config)
+
+
+#: For families whose image tower may be CLIP's or SigLIP's.
+CLIP_OR_SIGLIP = (tower_kind(SkippableClipTowerLayer), tower_kind(SkippableSiglipTowerLayer))
+
+
+def tower_of(model: nn.Module) -> Any:
+    """The image tower of a model, with or without the head that generates."""
+    return _parts(model, _TOWERS)[0]
+
+
+def tower_layers(model: nn.Module) -> Sequence[nn.Module]:
+    """The layers of the image tower, in order; none of a tower that is built in another way."""
+    tower = tower_of(model)
+    encoder = getattr(tower, "encoder", None)
+    places = ((tower, "blocks"), (encoder, "layers"), (encoder, "layer"))
+    return next((list(getattr(owner, name)) for owner, name in places if hasattr(owner, name)), [])
+
+
+def tower_blocks(model: nn.Module) -> dict[str, nn.Module]:
+    """``image.0`` … where the tower's layers are skippable."""
+    layers = enumerate(tower_layers(model))
+    return {f"image.{number}": layer for number, layer in layers if isinstance(layer, SkippableBlock)}
+
+
+def adopt_tower(model: nn.Module, kinds: Iterable[BlockKind]) -> None:
+    """Make the layers of the image tower skippable, in place.
+
+    Args:
+        model: with a tower.
+        kinds: those that its layers may be of.
+
+    Raises:
+        InputError: they are of none of them.
+    """
+    classes, layers = [kind.block_class for kind in kinds], tower_layers(model)
+    fitting = {type(layer): next((one for one in classes if issubclass(one, type(layer))), None) for layer in layers}
+    if not layers or None in fitting.values():
+        raise InputError(f"scope: 'global': the layers of a {type(tower_of(model)).__name__} cannot be skipped")
+    for layer in layers:
+        kind = fitting[type(layer)]
+        if kind is not None:
+            kind.adopt(layer)
+
+
+def below_decoder(model: nn.Module) -> list[nn.Module]:
+    """What of images depends on no block: the tower and its projector, or its embeddings if its layers are blocks."""
+    tower = tower_of(model)
+    return _parts(tower, _EMBEDDINGS) if tower_blocks(model) else [tower, *_parts(model, _PROJECTORS)]
+
+
+def _parts(model: nn.Module, names: Iterable[str]) -> list[Any]:
+    body = getattr(model, "model", model)
+    return [getattr(body, name) for name in names if hasattr(body, name)]
