@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from skiptune import InputError, SkipConfig, insert
+from skiptune.families.registry import family_of
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
 from tiny_decoders import TEXT, generated, padded_text, some_sets, text_decoder
@@ -79,3 +80,8 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
 def test_halves_of_other_families_are_refused(make_model: Any) -> None:
     with pytest.raises(InputError, match="parts: mlp: blocks of vilt have no such halves"):
         make_model(SkipConfig(parts=("mlp",)))
+
+
+def test_a_task_of_a_family_without_heads_is_refused() -> None:
+    with pytest.raises(InputError, match="task 'vqa': llama has no heads for tasks; train it by a Trainer"):
+        family_of(text_decoder("llama")).model_class("vqa")

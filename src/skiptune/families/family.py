@@ -202,6 +202,10 @@ class Family:
         Raises:
             InputError: the family has none for it.
         """
+        if not self.model_classes:
+            raise InputError(
+                f"task {task!r}: {self.name} has no heads for tasks; train it by a Trainer of your own (SkipSearch)"
+            )
         if task not in self.model_classes:
             raise InputError(f"task {task!r}: {self.name} has no head for it{nearest(task, self.model_classes)}")
         return self.model_classes[task]
