@@ -6,12 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from ..core.validated import Several, Validated
+from ..core.validated import Number, Several, Validated
+from ..core.validation import Problems
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
 Scope = Literal["fusion", "global"]
 Half = Literal["attention", "mlp"]
 Start = Literal["zero", "paper", "fit"]
+Placement = Literal["stream", "lavin", "lavin_router", "llava"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
 
@@ -33,6 +35,14 @@ class SkipConfig(Validated):
             below them too, which get skip adapters but no block adapters (families with such encoders only).
         parts: halves of layers that are blocks of their own, ``attention``, ``mlp`` or both (decoders); none: a block
             is a whole layer.
+        placement: where adapters stand and of which kind they are. ``stream``: on the residual stream, as the paper's.
+            The others are those of the released decoders, for whole layers of decoders, without a LayerNorm of their
+            own. They read the normed input ``z`` of a sub-layer: ``lavin`` before attention, ``llava`` before attention
+            and feed-forward network, ``lavin_router`` as ``lavin`` with two experts that each sequence's first token
+            mixes. A skipped layer is ``x + A(z)``, with ``llava`` ``x + z + A(z)``. ``zero`` and ``paper`` of ``init``
+            differ for ``llava`` only, whose released adapters change outputs at the start.
+        adapter_scale: factor of LaVIN's adapters, of both kinds.
+        router_temperature: of LaVIN's mixture.
     """
 
     block_adapter: BlockAdapter = "bottleneck"
@@ -43,9 +53,37 @@ class SkipConfig(Validated):
     lora_alpha: Width | None = None
     scope: Scope = "fusion"
     parts: Several[Half] = ()
+    placement: Placement = "stream"
+    adapter_scale: Number = Field(default=1.0, ge=-1e6, le=1e6)
+    router_temperature: Number = Field(default=10.0, ge=1e-6, le=1e6)
 
     @classmethod
     def paper(cls) -> SkipConfig:
         """The released settings: width 96, a skip adapter as wide as the block adapters it replaces (192 for ViLT, 288
         for METER), all adapter weights from N(0, 0.02)."""
         return cls(block_adapter="bottleneck", block_width=96, init="paper")
+
+    @classmethod
+    def lavin(cls, router: bool = True) -> SkipConfig:
+        """The settings of LaVIN-DAS: adapters of width 8 before attention, of width 32 in place of a layer, started as
+        released.
+
+        ``router``: those of its models for images and texts, with two experts; ``False``: those for texts alone.
+        """
+        return cls(placement="lavin_router" if router else "lavin", block_width=8, skip_width=32, init="paper")
+
+    @classmethod
+    def llava(cls) -> SkipConfig:
+        """The settings of LLaVA-DAS: adapters of width 64 before attention and before the feed-forward network, of
+        width 256 in place of a layer, started as released."""
+        return cls(placement="llava", block_width=64, skip_width=256, init="paper")
+
+    def check(self, problems: Problems) -> None:
+        if self.placement != "stream":
+            problems.check(not self.parts, f"parts: placement {self.placement!r} is for whole layers; leave it out")
+            problems.check(
+                self.init != "fit", f"init: 'fit' is for adapters on the stream, not for placement {self.placement!r}"
+            )
+        scaled, routed = self.placement.startswith("lavin"), self.placement == "lavin_router"
+        problems.check(scaled or self.adapter_scale == 1, "adapter_scale: is of placement 'lavin' or 'lavin_router'")
+        problems.check(routed or self.router_temperature == 10, "router_temperature: is of placement 'lavin_router'")

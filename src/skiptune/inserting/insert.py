@@ -14,6 +14,7 @@ from ..families.registry import family_of
 from ..layers.adapters import BottleneckAdapter, Init
 from ..layers.blocks import SkippableBlock
 from .adapted_class import adapt_class
+from .input_adapters import add_input_adapters
 from .lora import add_lora
 from .parameter_groups import freeze_body
 from .selection import blocks_of
@@ -54,7 +55,13 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
 
 def _refuse_missing(family: Family, config: SkipConfig) -> None:
     """Refuse adapters that no block of the family has a place for."""
-    if config.block_adapter == "bottleneck" and not any(kind.sublayers for kind in family.kinds):
+    if config.placement != "stream":
+        if not any(kind.block_class.takes_input_adapters for kind in family.kinds):
+            raise InputError(
+                f"placement: {config.placement!r}: it is for layers of decoders; blocks of {family.name} take adapters "
+                "on the 'stream' only"
+            )
+    elif config.block_adapter == "bottleneck" and not any(kind.sublayers for kind in family.kinds):
         raise InputError(
             f"block_adapter: 'bottleneck': blocks of {family.name} add no adapters of their own (sublayers); use 'lora'"
         )
@@ -83,6 +90,9 @@ def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: B
         return
     example = next(block.parameters())
     block_width, skip_width = adapter_widths(config, width, kind.skip_factor)
+    if config.placement != "stream" and block.takes_input_adapters:
+        add_input_adapters(block, config, width, (block_width, skip_width))
+        return
     init: Init = "paper" if config.init == "paper" else "zero"  # a fit needs data and comes later
     if config.block_adapter == "bottleneck" and kind.sublayers:
         adapters = [BottleneckAdapter(width, block_width, init) for _ in range(kind.sublayers)]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
+from .input_adapters import InputAdapter
 
 
 class SkippableBlock(nn.Module):
@@ -24,7 +25,8 @@ class SkippableBlock(nn.Module):
 
     Attributes:
         block_adapters: one adapter per sub-layer, added in parallel while the block is kept; ``None`` without adapters.
-        skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity.
+        skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity. It reads the
+            stream, or, an :class:`~skiptune.layers.input_adapters.InputAdapter`, the block's own normed input.
         parallel_adapter: parallel to the feed-forward network, inside its residual connection; ``None``: none.
         prompts: extra tokens that the block's self-attention reads; ``None``: none.
         skipped: whether the forward pass skips this block.
@@ -34,10 +36,11 @@ class SkippableBlock(nn.Module):
         returns_tuple: whether the model's block gives a tuple that begins with the stream, and so does a skipped one.
         takes_prompts, takes_parallel: whether ``forward`` reads ``prompts``, and adds the parallel adapter by
             :meth:`beside`; for the methods that need it.
+        takes_input_adapters: whether its adapters may be input adapters, which it gets by ``add_input_adapters``.
     """
 
     block_adapters: nn.ModuleList | None
-    skip_adapter: BottleneckAdapter | None
+    skip_adapter: BottleneckAdapter | InputAdapter | None
     parallel_adapter: ParallelAdapter | None
     prompts: Prompts | None
     skipped: bool = False
@@ -46,6 +49,7 @@ class SkippableBlock(nn.Module):
     returns_tuple: ClassVar[bool] = False
     takes_prompts: ClassVar[bool] = False
     takes_parallel: ClassVar[bool] = False
+    takes_input_adapters: ClassVar[bool] = False
 
     @classmethod
     def adopt(cls, block: nn.Module) -> None:
@@ -69,13 +73,18 @@ class SkippableBlock(nn.Module):
         if self.skipped:
             if kwargs.get("output_attentions"):
                 raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
-            stepped = self.step_over(hidden_states)
+            stepped = self.step_over(hidden_states, kwargs)
             return (stepped,) if self.returns_tuple else stepped
         return super().forward(hidden_states, *args, **kwargs)
 
-    def step_over(self, x: Tensor) -> Tensor:
-        """``x + A_skip(x)``, the output of a skipped block (paper, equation 4). ``x``: ``(batch, tokens, width)``."""
-        return x if self.skip_adapter is None else self.skip_adapter.added_to(x, x)
+    def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
+        """``x + A_skip(x)``, the output of a skipped block (paper, equation 4).
+
+        Args:
+            x: ``(batch, tokens, width)``.
+            named: further arguments of ``forward`` by name, for adapters that look at more than tokens by themselves.
+        """
+        return x if self.skip_adapter is None else cast(BottleneckAdapter, self.skip_adapter).added_to(x, x)
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         """What the block has added to the residual stream, from its input and its output."""
@@ -106,8 +115,13 @@ class SkippableBlock(nn.Module):
         mask: Tensor = given[self.mask_position][:, 0, 0]
         return mask if mask.dtype == torch.bool else mask == 0
 
+    @property
+    def kept_when_removed(self) -> tuple[str, ...]:
+        """Names of the children that a skipped block needs."""
+        return ("skip_adapter",)
+
     def remove_weights(self) -> None:
-        """Drop everything but the skip adapter; from now on the block is always skipped."""
-        for name in [name for name, _ in self.named_children() if name != "skip_adapter"]:
+        """Drop everything but the skip adapter and what it reads; from now on the block is always skipped."""
+        for name in [name for name, _ in self.named_children() if name not in self.kept_when_removed]:
             self.register_module(name, None)
         self.skipped = self.removed = True

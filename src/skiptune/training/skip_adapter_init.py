@@ -136,7 +136,8 @@ def skip_adapters_of(model: nn.Module) -> dict[str, BottleneckAdapter]:
     Raises:
         InputError: there are none.
     """
-    found = {name: block.skip_adapter for name, block in blocks_of(model).items() if block.skip_adapter is not None}
+    adapters = {name: block.skip_adapter for name, block in blocks_of(model).items()}
+    found = {name: adapter for name, adapter in adapters.items() if isinstance(adapter, BottleneckAdapter)}
     if not found:
         raise InputError("this model has no skip adapters to fit; insert them with another block_adapter than 'none'")
     return found
@@ -164,7 +165,7 @@ def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) ->
     choose(model, ())
 
     def collect(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
-        if block.skip_adapter is None:
+        if not isinstance(block.skip_adapter, BottleneckAdapter):
             return
         x, y = given.stream, output_stream(output)
         mask = block.own_mask(given.args, given.kwargs)

@@ -6,27 +6,33 @@ names change with versions of transformers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.errors import InputError
+from ...layers.adapters import BottleneckAdapter
 from ...layers.blocks import SkippableBlock
-from .cache import book_tokens
+from ...layers.input_adapters import InputAdapter
+from .cache import book_tokens, mixture_in_cache
 
 
 class SkippableDecoderLayer(SkippableBlock):
     """A whole layer: kept, as transformers computes it; skipped, ``x + A_skip(x)``.
 
-    Cached generation gives what uncached gives, whichever layers are skipped.
+    Its adapters may read the normed inputs of its halves instead, see :mod:`skiptune.layers.input_adapters`. Cached
+    generation gives what uncached gives, whichever layers are skipped.
 
     Attributes:
         layer_idx: the number of the layer's entry in a cache.
     """
 
+    takes_input_adapters = True
     layer_idx: int
+    input_layernorm: Any
     self_attn: Any
     mlp: Any
 
@@ -40,9 +46,40 @@ class SkippableDecoderLayer(SkippableBlock):
         Raises:
             InputError: ``output_attentions`` with a skipped layer, which attends to nothing.
         """
+        output = super().forward(hidden_states, *args, **kwargs)
         if self.skipped:
             book_tokens(hidden_states, self.layer_idx, kwargs)
-        return super().forward(hidden_states, *args, **kwargs)
+        return output
+
+    def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
+        adapter = self.skip_adapter
+        if not isinstance(adapter, InputAdapter):
+            return super().step_over(x, named)
+        z = self.input_layernorm(x)
+        return x + adapter.in_place_of_layer(z, mixture_in_cache(adapter, z, self.layer_idx, named or {}))
+
+    def add_input_adapters(self, adapters: Sequence[InputAdapter]) -> None:
+        """Let attention, and with a second adapter the feed-forward network, read ``z + A(z)`` while the layer is
+        kept."""
+        self.block_adapters = nn.ModuleList(adapters)
+        for number, half in enumerate((self.self_attn, self.mlp)[: len(adapters)]):
+            half.register_forward_pre_hook(partial(self._adapt_input, number), with_kwargs=True)
+
+    def _adapt_input(
+        self, number: int, half: nn.Module, args: tuple[Any, ...], named: dict[str, Any]
+    ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
+        """The arguments of a half, its first one adapted."""
+        if self.block_adapters is None:
+            return None
+        adapter: Any = self.block_adapters[number]
+        z = args[0] if args else named["hidden_states"]
+        adapted = z + adapter(z, mixture_in_cache(adapter, z, self.layer_idx, named))
+        return ((adapted, *args[1:]), named) if args else ((), {**named, "hidden_states": adapted})
+
+    @property
+    def kept_when_removed(self) -> tuple[str, ...]:
+        reads_normed = isinstance(self.skip_adapter, InputAdapter)
+        return (*super().kept_when_removed, *(("input_layernorm",) if reads_normed else ()))
 
     def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
         """As the base class has it, from the last row of the causal mask, which hides padding (and what lies before a
@@ -56,10 +93,10 @@ class SkippableHalf(SkippableBlock):
     Skipped, it adds ``A_skip(z)``, or nothing.
     """
 
-    def step_over(self, x: Tensor) -> Tensor:
+    def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
         """``A_skip(z)``, ``(batch, tokens, width)``; zeros without a skip adapter."""
         nothing = torch.zeros_like(x)
-        return nothing if self.skip_adapter is None else self.skip_adapter.added_to(nothing, x)
+        return nothing if self.skip_adapter is None else cast(BottleneckAdapter, self.skip_adapter).added_to(nothing, x)
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         return y

@@ -48,7 +48,7 @@ class FirstOrder(Strategy):
         def compare(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
             y = output_stream(output)
             with torch.no_grad():
-                changes[name].append((y, y - block.step_over(given.stream)))
+                changes[name].append((y, y - block.step_over(given.stream, given.kwargs)))
 
         with block_hooks(evaluator.model, compare):
             loss = evaluator.loss_to_differentiate(batch)

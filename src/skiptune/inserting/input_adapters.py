@@ -1,0 +1,38 @@
+"""Insert the adapters of the released decoders into one block."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..config import SkipConfig
+from ..layers.adapters import Init
+from ..layers.input_adapters import InputAdapter, LavinAdapter, LavinRouter, LlavaAdapter
+
+
+def add_input_adapters(block: Any, config: SkipConfig, width: int, bottlenecks: tuple[int, int]) -> None:
+    """Add skip adapter and, unless LoRA or nothing takes their place, block adapters.
+
+    Args:
+        block: a skippable block that takes input adapters.
+        config: with a ``placement`` of the released decoders.
+        width: of the residual stream.
+        bottlenecks: widths of block and skip adapters.
+
+    Raises:
+        InputError: widths that the adapters cannot have.
+    """
+    example, (block_width, skip_width) = next(block.parameters()), bottlenecks
+    if config.block_adapter == "bottleneck":
+        first = _adapter(config, width, block_width)
+        others = [_adapter(config, width, block_width) for _ in range(1, first.sublayers)]
+        block.add_input_adapters([adapter.to(example) for adapter in (first, *others)])
+    block.skip_adapter = _adapter(config, width, skip_width).to(example)
+
+
+def _adapter(config: SkipConfig, width: int, bottleneck: int) -> InputAdapter:
+    if config.placement == "lavin_router":
+        return LavinRouter(width, bottleneck, config.adapter_scale, config.router_temperature)
+    init: Init = "paper" if config.init == "paper" else "zero"
+    if config.placement == "llava":
+        return LlavaAdapter(width, bottleneck, init)
+    return LavinAdapter(width, bottleneck, init, config.adapter_scale)
