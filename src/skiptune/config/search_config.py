@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ..core.validated import Count, Number, Validated
+from ..core.validated import Count, Number, Several, Validated
 
 Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
@@ -38,6 +38,8 @@ class SearchConfig(Validated):
         reward: reward of the paper's policy. ``standardized``: minus the loss in units of a running standard deviation
             within rounds, so that the scale of the loss does not matter; ``exp_loss``: the paper's ``exp(-loss)``,
             which underflows for losses in the hundreds.
+        keep: names of blocks that are never skipped, beside those that the family protects; a layer's name stands for
+            both of its halves.
         draw: whether a new subnetwork is drawn for every optimizer ``step``, or for every ``micro_batch`` as in the
             released code.
     """
@@ -54,6 +56,7 @@ class SearchConfig(Validated):
     policy_learning_rate: Number = Field(default=1.0, ge=1e-12, le=1e6)
     reward: Reward = "standardized"
     draw: Draw = "step"
+    keep: Several[str] = ()
 
     @classmethod
     def paper(cls) -> SearchConfig:
@@ -68,6 +71,12 @@ class SearchConfig(Validated):
             reward="exp_loss",
             draw="micro_batch",
         )
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, keep: object) -> object:
+        """``keep: [0, 11]``, as YAML reads names that are numbers."""
+        return [str(name) if type(name) is int else name for name in keep] if isinstance(keep, list | tuple) else keep
 
     @field_validator("warmup_epochs")
     @classmethod

@@ -71,6 +71,10 @@ def all_read(config: Any) -> tuple[str, ...]:
     return ()
 
 
+def _none_protected(config: Any) -> Mapping[str, str]:
+    return {}
+
+
 def _no_images(config: Any, side: int) -> Any:
     raise InputError(f"{config.model_type}: the family makes no image processors (image_processor)")
 
@@ -101,6 +105,8 @@ class Family:
         adopt_halves: makes the halves of layers named in ``SkipConfig.parts`` skippable instead of whole layers, in
             place; ``None``: its blocks have no such halves.
         below: modules whose input depends on no skippable block; they run once for all subnetworks on a batch.
+        protected: blocks that a search never skips, from the model's configuration: name → why, as a part of a sentence
+            after "kept because". A layer's name stands for both of its halves. A plan that is given may skip them.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
@@ -140,6 +146,7 @@ class Family:
     adopt_encoders: Callable[[nn.Module], None] | None = None
     adopt_halves: Callable[[nn.Module, Sequence[str]], None] | None = None
     below: Callable[[nn.Module], list[nn.Module]] = _nothing
+    protected: Callable[[Any], Mapping[str, str]] = _none_protected
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
     small_parts: tuple[str, ...] = ()

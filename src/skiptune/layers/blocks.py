@@ -7,6 +7,7 @@ by assigning ``__class__``: no parameter moves, state-dict keys, hooks and outpu
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
 
 import torch
@@ -15,6 +16,19 @@ from torch import Tensor, nn
 from ..core.errors import InputError
 from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 from .input_adapters import InputAdapter
+
+
+@dataclass(frozen=True)
+class StreamPoint:
+    """Where the residual stream can be read: what a module is given first, or what it gives.
+
+    Attributes:
+        module: the module.
+        after: whether it is what the module gives.
+    """
+
+    module: nn.Module
+    after: bool = False
 
 
 class SkippableBlock(nn.Module):
@@ -34,6 +48,7 @@ class SkippableBlock(nn.Module):
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
             ``None``: there is none.
         returns_tuple: whether the model's block gives a tuple that begins with the stream, and so does a skipped one.
+        causal: whether a token sees only those before it, so that the last one has seen all.
         takes_prompts, takes_parallel: whether ``forward`` reads ``prompts``, and adds the parallel adapter by
             :meth:`beside`; for the methods that need it.
         takes_input_adapters: whether its adapters may be input adapters, which it gets by ``add_input_adapters``.
@@ -47,6 +62,7 @@ class SkippableBlock(nn.Module):
     removed: bool = False
     mask_position: ClassVar[int | None] = None
     returns_tuple: ClassVar[bool] = False
+    causal: ClassVar[bool] = False
     takes_prompts: ClassVar[bool] = False
     takes_parallel: ClassVar[bool] = False
     takes_input_adapters: ClassVar[bool] = False
@@ -89,6 +105,10 @@ class SkippableBlock(nn.Module):
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         """What the block has added to the residual stream, from its input and its output."""
         return y - x
+
+    def stream_points(self, owner: nn.Module) -> tuple[StreamPoint, StreamPoint]:
+        """Where the residual stream before and after the block can be read. ``owner`` is the module the block is in."""
+        return StreamPoint(self), StreamPoint(self, after=True)
 
     def adapt(self, x: Tensor, sublayer_output: Tensor, sublayer: int) -> Tensor:
         """``x + sublayer_output + A(x)``, both streams ``(batch, tokens, width)`` (paper, equation 3)."""

@@ -66,9 +66,11 @@ class Plan:
         return "\n".join(lines if self.report is None else [*lines, str(self.report)])
 
     def random(self, seed: int) -> tuple[str, ...]:
-        """As many blocks as are skipped here, drawn at random, in model order."""
-        chosen = np.random.default_rng((seed, 1)).choice(len(self.blocks), size=len(self.skipped), replace=False)
-        return tuple(self.blocks[block] for block in sorted(chosen))
+        """As many blocks as are skipped here, drawn at random of those that a search may skip, in model order."""
+        protected = (self.report and self.report.protected) or {}
+        free = [name for name in self.blocks if name not in protected or name in self.skipped]
+        chosen = np.random.default_rng((seed, 1)).choice(len(free), size=len(self.skipped), replace=False)
+        return tuple(free[block] for block in sorted(chosen))
 
     def save(self, path: str | Path) -> None:
         """Write JSON, whole or not at all."""

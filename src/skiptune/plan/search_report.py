@@ -118,6 +118,7 @@ class SearchReport(_Section):
         rounds: of comparisons.
         history: logged training losses of the search.
         certainty: how certain the choice is, if the strategy estimates it.
+        protected: blocks that had to be kept: name → why.
     """
 
     seed: int | None = None
@@ -131,6 +132,7 @@ class SearchReport(_Section):
     rounds: Several[Round] = ()
     history: Several[LoggedLoss] = ()
     certainty: Certainty | None = None
+    protected: dict[str, str] | None = None
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -163,6 +165,8 @@ class SearchReport(_Section):
             )
             yield f"certainty: {sets}"
             yield f"           {sure.expected_regret:.3g} of loss expected to be lost; sets differ by {sure.spread:.3g}"
+        for name, why in (self.protected or {}).items():
+            yield f"protected: {name}, because {why}"
         of = "" if self.training_steps is None else f" of the training's {self.training_steps:,}"
         seconds = "" if self.seconds is None else f", {duration(self.seconds)} in all"
         yield f"cost:      {self.steps:,}{of} steps{seconds}"

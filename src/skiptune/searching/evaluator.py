@@ -12,12 +12,13 @@ import numpy as np
 from torch import Tensor, nn
 
 from ..core.distributed import add_up, alike, processes, share_out
-from ..core.errors import RunError
+from ..core.errors import InputError, RunError
 from ..core.seeding import preserved_random_state
 from ..inserting.selection import blocks_of, choose
 from ..plan import Comparisons
 from .feasible_sets import Candidate
 from .held_out import Batch, HeldOut
+from .loss_weights import weighted_mean
 from .prefix_sharing import evaluate_each
 
 
@@ -77,7 +78,7 @@ class Evaluator:
         groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
         parts = share_out(
             [[candidates[row] for row in rows] for rows in groups],
-            lambda part: self._losses(part, self.pieces(number)),
+            lambda part: self._whole(part, number),
         )
         losses = [0.0] * len(candidates)
         for rows, part in zip(groups, parts, strict=True):
@@ -85,16 +86,28 @@ class Evaluator:
                 losses[row] = loss
         return losses
 
+    def _whole(self, candidates: Sequence[Candidate], number: int) -> list[float]:
+        weight, losses = self._losses(candidates, self.pieces(number))
+        _some(weight)
+        return losses
+
     def _together(self, candidates: Sequence[Candidate], number: int) -> list[float]:
         """Each process evaluates all candidates, on a part of the batch."""
-        return add_up(self._losses(candidates, self.held_out.own_pieces(number, self.batch_size)))
+        weight, losses = self._losses(candidates, self.held_out.own_pieces(number, self.batch_size))
+        whole, *sums = add_up([weight, *(weight * loss for loss in losses)] if weight else [0.0] * (len(losses) + 1))
+        return [total / _some(whole) for total in sums]
 
-    def _losses(self, candidates: Sequence[Candidate], pieces: Iterable[tuple[float, Batch]]) -> list[float]:
-        sets, found = [self.named(candidate) for candidate in candidates], [0.0] * len(candidates)
-        for share, piece in pieces:
+    def _losses(
+        self, candidates: Sequence[Candidate], pieces: Iterable[tuple[float, Batch]]
+    ) -> tuple[float, list[float]]:
+        """The weight of the pieces, and the loss of every candidate over them."""
+        sets, weights = [self.named(candidate) for candidate in candidates], list[float]()
+        found: list[list[float]] = [[] for _ in candidates]
+        for weight, piece in pieces:
+            weights.append(weight)
             for row, loss in evaluate_each(self.model, sets, partial(self.held_out.loss, piece), self.block_runs):
-                found[row] += share * loss
-        return found
+                found[row].append(loss)
+        return sum(weights), [weighted_mean(losses, weights) for losses in found]
 
     def forward(self, piece: Batch) -> float:
         """Run the model as it stands on a piece of a batch, without gradient; returns the loss."""
@@ -128,3 +141,19 @@ class Evaluator:
         finally:
             self.model.train(training)
             self.add(0, time.perf_counter() - started)
+
+
+def _some(weight: float) -> float:
+    """The weight of a batch, which must be something.
+
+    Raises:
+        InputError: all of its labels are -100.
+    """
+    if not weight:
+        raise alike(
+            InputError(
+                "held_out: all labels of a batch are -100, so that no loss compares subnetworks; leave answers in them "
+                "(is a text cut off before its answer?)"
+            )
+        )
+    return weight

@@ -52,10 +52,16 @@ class FeasibleSets:
 
     @cached_property
     def number(self) -> int | None:
-        """The number of blocks to skip if all of them save the same or nothing is to be skipped, else ``None``."""
+        """The number of blocks to skip if all that save something save the same, or nothing is to be skipped, else
+        ``None``."""
         if self.target <= 0:
             return 0
-        return self._fillings[0][0] if len(self._groups[0]) == len(self.savings) else None
+        return self._fillings[0][0] if len(self._groups) == 1 else None
+
+    @cached_property
+    def useful(self) -> tuple[int, ...]:
+        """The blocks that save something, in model order; only they are in sets."""
+        return tuple(block for block, saving in enumerate(self.savings) if saving > 0)
 
     def met(self, chosen: Sequence[int]) -> bool:
         """Whether skipping the blocks ``chosen`` saves enough."""
@@ -89,7 +95,7 @@ class FeasibleSets:
                 They may be negative, for blocks that do harm: sets still have no superfluous block.
         """
         if self.number is not None:
-            order = sorted(range(len(loss_increases)), key=lambda block: (loss_increases[block], block))
+            order = sorted(self.useful, key=lambda block: (loss_increases[block], block))
             return tuple(sorted(order[: self.number]))
         groups = [sorted(group, key=lambda block: (loss_increases[block], block)) for group in self._groups]
         candidates = (

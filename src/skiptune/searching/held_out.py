@@ -21,6 +21,7 @@ from ..training.dataset import RecordDataset
 from ..training.fit import make_trainer
 from ..training.schedule import Stretch
 from ..training.trainer import SkipTrainer
+from .loss_weights import own_mean, weight_of
 
 #: A batch as a data collator makes it: a mapping, whose values are tensors for the most part.
 Batch: TypeAlias = Mapping[str, Any]
@@ -78,7 +79,7 @@ class HeldOut:
     def pieces(self, number: int, batch_size: int) -> Iterator[tuple[float, Batch]]:
         """Batch ``number`` of ``batch_size`` rows, in pieces no larger than a micro-batch of the training.
 
-        Each comes with its share of the rows: a mean over the batch is the sum of the pieces' means times these.
+        Each comes with its weight (:mod:`.loss_weights`): the mean of their losses with these is that of the batch.
         """
         return self._pieces(self._rows(number, batch_size))
 
@@ -89,12 +90,12 @@ class HeldOut:
         return processes() > 1 and not isinstance(self.trainer, SkipTrainer)
 
     def own_pieces(self, number: int, batch_size: int) -> Iterator[tuple[float, Batch]]:
-        """The pieces of batch ``number`` that this process takes; those of all processes have shares that sum up to 1,
-        and as many pieces each. A remainder of rows is left out; of fewer rows than processes, each takes all."""
+        """The pieces of batch ``number`` that this process takes; all take as many. A remainder of rows is left out; of
+        fewer rows than processes, each takes all."""
         rows, several = self._rows(number, batch_size), processes()
         even = len(rows) // several * several
         own = rows[:even][rank() :: several] or rows
-        return ((share / several, piece) for share, piece in self._pieces(own))
+        return self._pieces(own)
 
     def first(self, count: int) -> Iterator[tuple[float, Batch]]:
         """The first ``count`` rows, in such pieces."""
@@ -103,7 +104,8 @@ class HeldOut:
     def _pieces(self, rows: Sequence[int]) -> Iterator[tuple[float, Batch]]:
         examples, largest = (self.rows[row] for row in rows), int(self.trainer.args.per_device_train_batch_size)
         while piece := list(islice(examples, largest)):
-            yield len(piece) / len(rows), send_to_device(self.collate(piece), self.trainer.args.device)
+            batch = send_to_device(self.collate(piece), self.trainer.args.device)
+            yield weight_of(batch, len(piece), self.trainer), batch
 
     def _rows(self, number: int, batch_size: int) -> list[int]:
         """Their numbers: passes over a permutation that changes every pass."""
@@ -120,7 +122,8 @@ class HeldOut:
         Raises:
             InputError: the Trainer computes none.
         """
-        loss, *_ = self.trainer.prediction_step(self.model, batch, prediction_loss_only=True)
+        with own_mean(self.trainer):
+            loss, *_ = self.trainer.prediction_step(self.model, batch, prediction_loss_only=True)
         if loss is None:
             names = ", ".join(self.trainer.label_names) or "none"
             raise alike(

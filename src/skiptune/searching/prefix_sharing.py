@@ -5,10 +5,14 @@ first blocks share their outputs. Written in running order, the choices of all s
 of it is run once. Everything below the first block (ViLT's embeddings, the encoders of METER and BridgeTower, 58 % of
 METER's work) is run once for all of them. Outputs are the same tensors as a plain evaluation computes, so losses are
 equal bit for bit.
+
+Models change some outputs in place (Qwen2.5-VL that of its image tower), so an output that is used again is a copy.
+A decoder's cache would have no entries of blocks that are not run again, so none is made.
 """
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -21,6 +25,7 @@ from torch import nn
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.blocks import SkippableBlock
+from .without_cache import without_cache
 
 T = TypeVar("T")
 
@@ -54,11 +59,11 @@ class PrefixCache:
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._place = self._place, self._place + 1
             if place < len(self.path) and self.path[place][:2] == (name, block.skipped):
-                return self.path[place][2]
+                return copy.deepcopy(self.path[place][2])
             del self.path[place:]
             output = forward(*args, **kwargs)
             self.block_runs[name] += not block.skipped
-            self.path.append((name, block.skipped, output))
+            self.path.append((name, block.skipped, copy.deepcopy(output)))
             return output
 
         return run
@@ -68,9 +73,11 @@ class PrefixCache:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._below_place = self._below_place, self._below_place + 1
-            if place == len(self._below):
-                self._below.append(forward(*args, **kwargs))
-            return self._below[place]
+            if place < len(self._below):
+                return copy.deepcopy(self._below[place])
+            output = forward(*args, **kwargs)
+            self._below.append(copy.deepcopy(output))
+            return output
 
         return run
 
@@ -95,7 +102,8 @@ def prefix_cache(model: nn.Module) -> Iterator[PrefixCache]:
             change(block, cache.block(name, block, block.forward))
         for module in family_of(model).below(model):
             change(module, cache.below(module.forward))
-        yield cache
+        with without_cache(model):
+            yield cache
     finally:
         for module in changed:
             del module.forward

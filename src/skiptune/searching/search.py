@@ -32,6 +32,7 @@ from ..training.trained_state import load_trained, trained_state
 from .budget import timed_once
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .protected import protected_blocks
 from .saved_search import SavedSearch
 from .search_schedule import held_out_batch, schedule
 from .skip_search import SkipSearch
@@ -117,7 +118,8 @@ def _search(
     check_disjoint({"train": train, "validation": valid})
     length = TrainingLength.of(training, len(train))
     if strategy.feasible.number == 0 or not strategy.trains:
-        return found_plan(family_of(model).name, strategy, begun_report(strategy, experiment.needed_budget, config))
+        report = begun_report(strategy, experiment.needed_budget, config, protected_blocks(model, config))
+        return found_plan(family_of(model).name, strategy, report)
     callback = ExperimentSearch(strategy, length, experiment)
     times = schedule(config, length, held_out_batch(config, length))
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
@@ -145,5 +147,7 @@ def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None
     def inputs() -> Inputs:
         return example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))
 
-    feasible = on_main(lambda: timed_once(folder and folder / "allowance.json", model, budget, inputs))
+    protected = protected_blocks(model, config)
+    path = folder and folder / "allowance.json"
+    feasible = on_main(lambda: timed_once(path, model, budget, inputs, protected))
     return make_strategy(feasible, config, experiment.training.seed, tuple(blocks_of(model)))

@@ -25,6 +25,7 @@ from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .protected import protected_blocks
 from .saved_search import SavedSearch
 from .search_schedule import Schedule, held_out_batch, schedule
 from .strategies import Strategy, make_strategy
@@ -176,7 +177,14 @@ class SkipSearch(TrainerCallback, ExportableState):
         """The strategy for the budget; a resumed search has what was counted or timed when it began."""
         model = held_out.model
         feasible = (
-            on_main(lambda: feasible_sets_of(model, self.budget, lambda: self.inputs or held_out.typical()))
+            on_main(
+                lambda: feasible_sets_of(
+                    model,
+                    self.budget,
+                    lambda: self.inputs or held_out.typical(),
+                    protected_blocks(model, self.search),
+                )
+            )
             if saved is None
             else saved.feasible
         )
@@ -263,7 +271,7 @@ class SkipSearch(TrainerCallback, ExportableState):
     def _fix(self, state: TrainerState) -> None:
         """Decide, and skip the plan's blocks from now on."""
         strategy, model = self.strategy, self.evaluator.model
-        report = begun_report(strategy, self.budget, self.search)
+        report = begun_report(strategy, self.budget, self.search, protected_blocks(model, self.search))
         if strategy.trains and strategy.feasible.number != 0:
             self.rounds += strategy.decide(self.evaluator, self.times.rounds)
             report = report.replace(

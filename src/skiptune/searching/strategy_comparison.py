@@ -21,6 +21,7 @@ from ..plan import Comparisons, Plan, SearchReport
 from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
 from .evaluator import Evaluator
 from .held_out import HeldOut
+from .loss_weights import weighted_mean
 from .plan_file import load_plan, save_plan
 from .prefix_sharing import evaluate_each
 from .search import prepare_search, search
@@ -160,13 +161,15 @@ class StrategyComparison:
 
     def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
         model.eval()
-        count, total = min(_JUDGED, len(self.experiment.valid)), [0.0] * len(plans)
+        count, weights = min(_JUDGED, len(self.experiment.valid)), list[float]()
+        found: list[list[float]] = [[] for _ in plans]
         with self.inside(model):
             held_out = HeldOut.of(model, self.experiment, self.folder)
-            for share, piece in track(list(held_out.first(count)), "judging"):
+            for weight, piece in track(list(held_out.first(count)), "judging"):
+                weights.append(weight)
                 for number, loss in evaluate_each(model, plans, partial(held_out.loss, piece)):
-                    total[number] += share * loss
-        return total
+                    found[number].append(loss)
+        return [weighted_mean(losses, weights) for losses in found]
 
     def _row(self, plan: Plan, loss: float, regret: float) -> StrategyRow:
         report, warm = plan.report, self.warm_up

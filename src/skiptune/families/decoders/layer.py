@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
 
 from ...core.errors import InputError
 from ...layers.adapters import BottleneckAdapter
-from ...layers.blocks import SkippableBlock
+from ...layers.blocks import SkippableBlock, StreamPoint
 from ...layers.input_adapters import InputAdapter
 from .cache import book_tokens, mixture_in_cache
 
@@ -31,6 +31,7 @@ class SkippableDecoderLayer(SkippableBlock):
     """
 
     takes_input_adapters = True
+    causal: ClassVar[bool] = True
     layer_idx: int
     input_layernorm: Any
     self_attn: Any
@@ -93,6 +94,8 @@ class SkippableHalf(SkippableBlock):
     Skipped, it adds ``A_skip(z)``, or nothing.
     """
 
+    causal: ClassVar[bool] = True
+
     def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
         """``A_skip(z)``, ``(batch, tokens, width)``; zeros without a skip adapter."""
         nothing = torch.zeros_like(x)
@@ -100,6 +103,10 @@ class SkippableHalf(SkippableBlock):
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         return y
+
+    def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
+        """As :meth:`SkippableDecoderLayer.own_mask`, from the arguments of attention or of the layer."""
+        return causal_padding(named)
 
 
 class SkippableAttention(SkippableHalf):
@@ -125,18 +132,29 @@ class SkippableAttention(SkippableHalf):
         # past SkippableBlock's own forward, which gives no pair
         return super(SkippableBlock, self).forward(hidden_states, *args, **kwargs)
 
-    def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
-        """As :meth:`SkippableDecoderLayer.own_mask`."""
-        return causal_padding(named)
+    def stream_points(self, owner: nn.Module) -> tuple[StreamPoint, StreamPoint]:
+        return StreamPoint(owner), StreamPoint(_norm_of_mlp(owner))
 
 
 class SkippableMlp(SkippableHalf):
     """A layer's feed-forward network."""
 
+    def stream_points(self, owner: nn.Module) -> tuple[StreamPoint, StreamPoint]:
+        return StreamPoint(_norm_of_mlp(owner)), StreamPoint(owner, after=True)
+
+
+def _norm_of_mlp(layer: nn.Module) -> nn.Module:
+    """What norms the stream for a layer's feed-forward network: with a norm behind attention too, the second."""
+    second = hasattr(layer, "pre_feedforward_layernorm")
+    return layer.get_submodule("pre_feedforward_layernorm" if second else "post_attention_layernorm")
+
 
 def causal_padding(given: Mapping[str, Any]) -> Tensor | None:
-    """True where a stream is no padding, ``(batch, tokens)``, from the last row of a causal ``attention_mask``."""
+    """True where a stream is no padding, ``(batch, tokens)``, from ``attention_mask``: of a causal one the last row, of
+    one of tokens (flash attention) all."""
     mask = given.get("attention_mask")
+    if isinstance(mask, Tensor) and mask.ndim == 2:
+        return mask.bool()
     if not isinstance(mask, Tensor) or mask.ndim != 4:
         return None
     row: Tensor = mask[:, 0, -1]

@@ -155,13 +155,13 @@ class Bandit(Strategy):
         """
         number = self.feasible.number
         if number is not None and self.feasible.count() <= _POOL:
-            return list(combinations(range(self.blocks), number))
+            return list(combinations(self.feasible.useful, number))
         generator = self.generator(step, 3)
         found = {candidate: None for candidates, _ in self.rounds for candidate in candidates}
         compared = list(found)
         best = compared[posterior_of(self.kernel, compared, self.rounds).best()]
         for out in best:
-            for into in set(range(self.blocks)) - set(best):
+            for into in set(self.feasible.useful) - set(best):
                 found.setdefault(self.feasible.fill([into, *(block for block in best if block != out), out]))
         while len(found) < min(_POOL, self.feasible.count()):
             before = len(found)

@@ -38,8 +38,9 @@ class FirstOrder(Strategy):
 
     def _importance(self, evaluator: Evaluator, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""
-        parts = [share * self._first_order(evaluator, piece) for share, piece in evaluator.pieces(number)]
-        return torch.stack(parts).sum(0).abs()
+        parts = [(weight, self._first_order(evaluator, piece)) for weight, piece in evaluator.pieces(number) if weight]
+        whole = sum(weight for weight, _ in parts)
+        return torch.stack([weight / whole * part for weight, part in parts]).sum(0).abs()
 
     def _first_order(self, evaluator: Evaluator, batch: Batch) -> Tensor:
         """The change of the loss to first order, of every block ``(blocks,)``."""

@@ -29,14 +29,22 @@ TINY = 1e-9
 
 
 def stacks(names: Sequence[str]) -> list[tuple[str, int]]:
-    """The stack of every block and its place in it: ``text.3`` is the fourth of ``text``."""
+    """The stack of every block and its place in it: ``text.3`` is the fourth of ``text``. Halves of layers, ``3.mlp``,
+    are places of one stack."""
     places: dict[str, int] = {}
     found = []
     for name in names:
-        stack = name.rpartition(".")[0]
+        stack = stack_of(name)
         places[stack] = places.get(stack, -1) + 1
         found.append((stack, places[stack]))
     return found
+
+
+def stack_of(name: str) -> str:
+    """The stack that a block is in: what its name says before the block's number."""
+    parts = name.split(".")
+    number = next((place for place, part in enumerate(parts) if part.isdigit()), len(parts) - 1)
+    return ".".join(parts[:number])
 
 
 class Kernel:

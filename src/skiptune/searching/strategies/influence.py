@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
-from torch import nn
+from torch import Tensor
 
-from ...inserting.block_hooks import Given, block_hooks, output_stream
+from ...inserting.stream_hooks import stream_hooks
 from ...plan import Round
 from ..evaluator import Evaluator
 from .strategy import Strategy
@@ -16,7 +14,8 @@ from .strategy import Strategy
 class Influence(Strategy):
     """Skips the blocks with the smallest ``1 − cos(input, output)``, a mean over all tokens of some held-out batches.
 
-    Nothing is skipped during the measurement. Padding counts as tokens, because not every block knows which they are.
+    Nothing is skipped during the measurement. Of half a layer, input and output are the residual stream before and
+    after it. Padding counts as tokens except in decoders, because not every block knows which they are.
     """
 
     name = "influence"
@@ -29,18 +28,20 @@ class Influence(Strategy):
 def influences(evaluator: Evaluator, batches: int) -> list[float]:
     """``1 − cos(input, output)`` of every block, with nothing skipped, over the first ``batches`` held-out batches."""
     found: dict[str, list[float]] = {name: [] for name in evaluator.names}
-    shares: dict[str, list[float]] = {name: [] for name in evaluator.names}
-    share = 1.0
+    rows: dict[str, list[float]] = {name: [] for name in evaluator.names}
 
-    def compare(name: str, block: nn.Module, given: Given, output: Any) -> None:
-        cosine = torch.cosine_similarity(given.stream.float(), output_stream(output).float(), dim=-1)
-        found[name].append(share * (1 - float(cosine.mean())))
-        shares[name].append(share)
+    def compare(name: str, before: Tensor, after: Tensor, mask: Tensor | None) -> None:
+        cosine = torch.cosine_similarity(before.float(), after.float(), dim=-1)
+        taken = cosine if mask is None else cosine[mask]
+        weight = float(len(cosine) if mask is None else len(taken))  # texts differ in length
+        if weight:
+            found[name].append(weight * (1 - float(taken.mean())))
+            rows[name].append(weight)
 
     evaluator.choose(())
-    with block_hooks(evaluator.model, compare), evaluator.evaluating():
+    with stream_hooks(evaluator.model, compare), evaluator.evaluating():
         for number in range(batches):
-            for share, piece in evaluator.pieces(number):  # noqa: B007 - the hook reads it
+            for _, piece in evaluator.pieces(number):
                 evaluator.forward(piece)
             evaluator.add(1)
-    return [sum(values) / sum(shares[name]) for name, values in found.items()]
+    return [sum(values) / sum(rows[name]) for name, values in found.items()]

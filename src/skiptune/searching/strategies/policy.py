@@ -50,7 +50,8 @@ class Policy(Strategy):
         generator = torch.Generator().manual_seed(int(entropy >> 1))
         # a probability of zero would leave a block out of the order
         probabilities = self.g.sigmoid().clamp_min(torch.finfo(torch.float32).tiny)
-        count = self.blocks if self.feasible.number is None else self.feasible.number
+        number = self.feasible.number if len(self.feasible.useful) == self.blocks else None
+        count = self.blocks if number is None else number
         order = torch.multinomial(probabilities, count, replacement=False, generator=generator)
         return self.feasible.fill(order.tolist())
 

@@ -58,9 +58,10 @@ class Even(Position):
 
     def best(self) -> Candidate:
         chosen: tuple[int, ...] = ()
-        for count in range(self.blocks):
-            places = (np.arange(count) + 0.5) * self.blocks / count if count else np.zeros(0)
-            chosen = tuple(int(place) for place in places)
+        useful = self.feasible.useful
+        for count in range(len(useful) + 1):
+            places = (np.arange(count) + 0.5) * len(useful) / count if count else np.zeros(0)
+            chosen = tuple(useful[int(place)] for place in places)
             if self.feasible.met(chosen):
                 break
         return self.feasible.fill([*chosen, *self.order()])

@@ -1,0 +1,158 @@
+"""Searching in decoders: shared beginnings change no bit, losses are means over answer tokens, all budgets work."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from decoder_training import HALVES, LORA, SEARCH, KillAt, KilledError, collate, decoder, rows, trainer_of
+from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose
+from skiptune.inserting.selection import blocks_of, skipped_blocks
+from skiptune.inserting.stream_hooks import stream_hooks
+from skiptune.searching.evaluator import Evaluator
+from skiptune.searching.feasible_sets import FeasibleSets
+from skiptune.searching.held_out import HeldOut
+from skiptune.searching.prefix_sharing import block_runs, evaluate_each
+from skiptune.searching.strategies import make_strategy
+from tiny_decoders import TEXT
+
+
+def evaluator_of(model: Any, folder: Path, held_out: Any = None, batch_size: int = 12) -> Evaluator:
+    trainer, _ = trainer_of(model, folder)
+    return Evaluator(HeldOut(trainer, rows(12, seed=1) if held_out is None else held_out, 0), batch_size)
+
+
+@pytest.mark.parametrize("config", [LORA, HALVES], ids=["layers", "halves"])
+@pytest.mark.parametrize("name", TEXT)
+def test_shared_beginnings_change_no_bit(name: str, config: SkipConfig) -> None:
+    model, batch = decoder(config, name), collate(rows(3))
+    names = list(blocks_of(model))
+    sets = [names[:1], names[-1:], names[:2], names[1:3], names[::3], names[1:]]
+    plain = []
+    with torch.no_grad():
+        for skipped in sets:
+            choose(model, skipped)
+            plain.append(model(**batch))
+    assert model.config.use_cache
+    for number, found in evaluate_each(model, sets, lambda: model(**batch)):
+        assert torch.equal(found.loss, plain[number].loss)
+        assert torch.equal(found.logits, plain[number].logits)
+        assert found.get("past_key_values", found.get("cache")) is None
+    assert model.config.use_cache
+
+
+def test_candidates_of_a_round_share_their_beginning(tmp_path: Path) -> None:
+    evaluator = evaluator_of(decoder(), tmp_path, batch_size=4)
+    sets = list(combinations(range(4), 2))
+    alone = [evaluator.losses([one], 0)[0] for one in sets]
+    evaluator.block_runs.clear()
+    assert evaluator.losses(sets, 0) == alone
+    named = [evaluator.named(one) for one in sets]
+    assert evaluator.block_runs.total() == block_runs(named, evaluator.names) < 2 * len(sets)
+
+
+def test_an_output_that_the_model_changes_is_handed_out_as_it_was() -> None:
+    model, batch = decoder(), collate(rows(2))
+    embed = model.get_input_embeddings()
+
+    def change(module: Any, args: Any, output: Any) -> Any:
+        return output.mul_(1.5)  # in place, as Qwen2.5-VL changes what its tower gives
+
+    embed.register_forward_hook(change)
+    sets = [["0"], ["1"], ["0", "1"]]
+    plain = []
+    for skipped in sets:
+        choose(model, skipped)
+        plain.append(model(**batch).loss)
+    for number, found in evaluate_each(model, sets, lambda: model(**batch).loss):
+        assert torch.equal(found, plain[number])
+
+
+def test_the_loss_of_a_batch_is_a_mean_over_its_answer_tokens(tmp_path: Path) -> None:
+    model, held_out = decoder(), rows(12, seed=1)
+    nothing = {"input_ids": held_out[0]["input_ids"], "labels": [-100] * len(held_out[0]["labels"])}
+    found = evaluator_of(model, tmp_path, [*held_out[:11], nothing]).losses([(), (1,)], 0)  # in pieces of four
+    for skipped, loss in zip(([], ["1"]), found, strict=True):
+        choose(model, skipped)
+        assert loss == pytest.approx(model(**collate(held_out[:11])).loss.item(), rel=1e-6)
+    counts = [sum(label >= 0 for label in row["labels"]) for row in held_out]
+    assert len(set(counts)) > 3
+    with pytest.raises(InputError, match="all labels of a batch are -100"):
+        evaluator_of(model, tmp_path, [nothing] * 4, 4).losses([()], 0)
+
+
+@pytest.mark.parametrize("config", [LORA, HALVES], ids=["layers", "halves"])
+@pytest.mark.parametrize("budget", [Budget(num_skip=2), Budget(macs=-0.25), Budget(latency=-0.05)], ids=str)
+def test_a_search_in_a_stock_trainer(budget: Budget, config: SkipConfig, tmp_path: Path) -> None:
+    model = decoder(config)
+    trainer, callback = trainer_of(model, tmp_path, budget, SEARCH.replace(strategy="leave_one_out", batches=1))
+    trainer.train()
+    plan = callback.plan
+    assert plan.skipped == skipped_blocks(model)
+    assert plan.skipped or budget.latency
+    assert len(plan.report.allowance.savings) == len(plan.blocks)
+
+
+def test_a_killed_training_of_a_decoder_ends_bit_equal(tmp_path: Path) -> None:
+    found = {}
+    for name, kills in (("whole", [None]), ("killed", [2, 4, None])):
+        for kill in kills:
+            model = decoder()
+            others = [] if kill is None else [KillAt(kill)]
+            settings = {"save_strategy": "steps", "save_steps": 1, "callbacks": others}
+            trainer, callback = trainer_of(
+                model, tmp_path / name, search=SEARCH.replace(strategy="policy", max_steps=3), **settings
+            )
+            try:
+                trainer.train(resume_from_checkpoint=bool(list((tmp_path / name).glob("checkpoint-*"))))
+            except KilledError:
+                assert kill is not None
+        found[name] = callback.plan, model.state_dict()
+    (plan, whole), (again, killed) = found["whole"], found["killed"]
+    assert plan.preferences == again.preferences
+    assert all(torch.equal(value, killed[name]) for name, value in whole.items())
+
+
+@pytest.mark.parametrize("parts", [("attention", "mlp"), ("mlp",), ("attention",)], ids=str)
+@pytest.mark.parametrize("name", ["llama", "gemma2"])
+def test_streams_around_halves_are_those_of_the_layers(name: str, parts: Any) -> None:
+    model, batch = decoder(LORA.replace(parts=parts), name), collate(rows(2))
+    found: dict[str, tuple[Any, Any, Any]] = {}
+    with torch.no_grad(), stream_hooks(model, lambda block, *streams: found.update({block: streams})):
+        states = model(**batch, output_hidden_states=True).hidden_states
+    assert list(found) == list(blocks_of(model))
+    for block, (before, after, mask) in found.items():
+        layer, half = int(block.partition(".")[0]), block.partition(".")[2]
+        if half == "attention":
+            assert torch.equal(before, states[layer])
+        elif layer < 3:  # the last state is normed
+            assert torch.equal(after, states[layer + 1])
+        assert torch.equal(mask, batch["attention_mask"].bool()) or name == "gemma2"
+        if len(parts) == 2 and half == "mlp":
+            assert torch.equal(before, found[f"{layer}.attention"][1])
+
+
+def test_protected_blocks_are_kept(tmp_path: Path) -> None:
+    for strategy in ("bandit", "policy"):
+        model = decoder()
+        settings = SEARCH.replace(strategy=strategy, keep=[0, "3"], candidates=2)
+        budget = Budget(num_skip=1)
+        trainer, callback = trainer_of(model, tmp_path, budget, settings)
+        trainer.train()
+        assert set(callback.plan.skipped) < {"1", "2"}, strategy
+        assert callback.plan.report.protected == {"0": "search.keep names it", "3": "search.keep names it"}
+        assert set(callback.plan.random(seed=3)) <= {"1", "2"}
+    for strategy, chosen in {"random": None, "first": (1, 2), "last": (4, 5), "even": (2, 5)}.items():
+        feasible = FeasibleSets((0.0, 1.0, 1.0, 0.0, 1.0, 1.0), 2.0)
+        found = make_strategy(feasible, SearchConfig(strategy=strategy), 0, tuple("012345")).best()
+        assert found == chosen or (chosen is None and not {0, 3} & set(found))
+    with pytest.raises(InputError, match="num_skip: 3 cannot be met without blocks that must be kept"):
+        trainer_of(decoder(), tmp_path, Budget(num_skip=3), SEARCH.replace(keep=["0", "3"]))[0].train()
+    with pytest.raises(InputError, match=r"macs: -0.9 cannot be met without .* skipping all other 4 of 8 blocks"):
+        trainer_of(decoder(HALVES), tmp_path, Budget(macs=-0.9), SEARCH.replace(keep=["0", "3"]))[0].train()
+    with pytest.raises(InputError, match=r"search.keep:\s.*'9': no such block"):
+        trainer_of(decoder(), tmp_path, search=SEARCH.replace(keep=["9"]))[0].train()
