@@ -168,11 +168,11 @@ def padded_pairs(name: str) -> dict[str, Tensor]:
 
 
 def generated(model: Any, inputs: dict[str, Tensor], cached: bool, **options: Any) -> Tensor:
-    """Logits of five greedy steps, ``(steps, batch, words)``."""
+    """Logits of three greedy steps, ``(steps, batch, words)``."""
     found = model.generate(
         **inputs,
-        max_new_tokens=5,
-        min_new_tokens=5,
+        max_new_tokens=3,
+        min_new_tokens=3,
         do_sample=False,
         suppress_tokens=[IMAGE, VIDEO],
         use_cache=cached,

@@ -52,6 +52,10 @@ def test_static_caches_and_hidden_states(monkeypatch: pytest.MonkeyPatch) -> Non
     assert torch.equal(states[0], states[1])
     with pytest.raises(InputError, match="output_attentions"):
         model(**padded_text(), output_attentions=True)
+    model.set_attn_implementation("eager")
+    model.config.output_attentions = True
+    with pytest.raises(InputError, match="output_attentions"):
+        model(**padded_text())
 
 
 def test_both_halves_are_the_layer() -> None:

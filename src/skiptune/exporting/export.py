@@ -31,6 +31,7 @@ from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
 from ..models.loading import source_of
 from ..models.processor_files import processor_files
+from ..models.tied_weights import without_tied
 from ..plan import Plan
 from ..tasks.task import Task
 from ..version import __version__
@@ -100,7 +101,7 @@ def export(
     plan = plan or _present_plan(model)
     frozen = frozen_names(model)
     slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
-    state = slim.state_dict()
+    state = without_tied(slim, slim.state_dict())
     if own is not None and form == "standalone":
         check_rebuilt(plain_class(model), slim, plan)
     kept_frozen = {name: value for name, value in state.items() if name in frozen}

@@ -16,6 +16,7 @@ from ..core.state_dicts import refuse_misfit, shapes_of
 from ..inserting.insert import insert
 from ..inserting.pruning import remove_dead_blocks
 from ..models.construction import construction
+from ..models.tied_weights import with_tied, without_tied
 from ..models.without_weights import parameters_on_meta
 from .manifest import Manifest
 from .structure import model_without_weights, refuse_other_base
@@ -47,10 +48,11 @@ def slim_on_shared(
     with parameters_on_meta():
         insert(model, manifest.skip_config)
     remove_dead_blocks(model, manifest.skipping)
-    wanted: dict[str, Tensor] = model.state_dict(keep_vars=True)
+    wanted: dict[str, Tensor] = without_tied(model, model.state_dict(keep_vars=True))
     device = next(iter(base.values())).device
     with safe_open(weights, framework="pt") as file:
         stored = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        stored = without_tied(model, stored)  # an older version may have written both names
         frozen = _shared_names(model, manifest.form, stored)
         sources = {name: before[id(wanted[name])][0] for name in frozen if id(wanted[name]) in before}
         shared = {name: base[source] for name, source in sources.items() if source in base}
@@ -58,7 +60,7 @@ def slim_on_shared(
         _refuse_other_base(manifest, shared, file, base_name)
         # copies in memory of their own, as skiptune.load makes them
         own = {name: file.get_tensor(name).clone().to(device) for name in stored if name not in shared}
-    model.load_state_dict({**shared, **own}, strict=True, assign=True)
+    model.load_state_dict(with_tied(model, {**shared, **own}), strict=True, assign=True)
     with construction():
         model.tie_weights()
     _share_buffers(model, buffers, device)
@@ -71,7 +73,7 @@ def _shared_names(model: nn.Module, form: str, stored: Collection[str]) -> list[
     """Names of the weights from the base: those that an adapters-only file lacks, or those that were frozen in a
     stand-alone one."""
     if form == "adapters":
-        return [name for name in model.state_dict() if name not in stored]
+        return [name for name in without_tied(model, model.state_dict()) if name not in stored]
     return [name for name, value in model.named_parameters() if not value.requires_grad]
 
 

@@ -22,6 +22,7 @@ from ..models.architectures import ARCHITECTURES
 from ..models.construction import construction
 from ..models.fingerprint import fingerprint
 from ..models.loading import load_config, load_model, load_pruned
+from ..models.tied_weights import with_tied, without_tied
 from ..models.without_weights import parameters_on_meta
 from ..plan import Plan
 from .manifest import SAMPLE, Manifest
@@ -36,6 +37,7 @@ def load_standalone(manifest: Manifest, state: dict[str, Tensor]) -> PreTrainedM
     model = model_without_weights(manifest)
     with parameters_on_meta():
         _take_out(model, manifest)
+    state = with_tied(model, state)
     refuse_misfit("the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
     model.load_state_dict(state, strict=True, assign=True)
     with construction():
@@ -87,7 +89,7 @@ def load_on_base(manifest: Manifest, state: dict[str, Tensor], base: str | None,
     """
     name = base or manifest.base
     model = _read_base(name, manifest, set(state))
-    frozen = {key: value for key, value in model.state_dict().items() if key not in state}
+    frozen = {key: value for key, value in without_tied(model, model.state_dict()).items() if key not in state}
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
     refuse_other_base(manifest, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
     plain = {key: value for key, value in state.items() if LORA not in key}

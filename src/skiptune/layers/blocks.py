@@ -43,6 +43,7 @@ class SkippableBlock(nn.Module):
             stream, or, an :class:`~skiptune.layers.input_adapters.InputAdapter`, the block's own normed input.
         parallel_adapter: parallel to the feed-forward network, inside its residual connection; ``None``: none.
         prompts: extra tokens that the block's self-attention reads; ``None``: none.
+        attention_config: the configuration that the block's attention was made of; ``None``: it keeps none.
         skipped: whether the forward pass skips this block.
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
@@ -58,6 +59,7 @@ class SkippableBlock(nn.Module):
     skip_adapter: BottleneckAdapter | InputAdapter | None
     parallel_adapter: ParallelAdapter | None
     prompts: Prompts | None
+    attention_config: Any = None
     skipped: bool = False
     removed: bool = False
     mask_position: ClassVar[int | None] = None
@@ -79,6 +81,17 @@ class SkippableBlock(nn.Module):
         ``__init__``."""
         for name in ("block_adapters", "skip_adapter", "parallel_adapter", "prompts"):
             self.register_module(name, None)
+        # of the attention, which goes when the weights are removed
+        self.attention_config = next((part.config for part in self.modules() if hasattr(part, "config")), None)
+
+    def refuse_weights(self, named: Mapping[str, Any]) -> None:
+        """Refuse to be skipped where attention weights are asked for, by an argument or in the model's configuration.
+
+        Raises:
+            InputError: they are; a skipped block attends to nothing.
+        """
+        if named.get("output_attentions") or getattr(self.attention_config, "output_attentions", False):
+            raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
 
     def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
         """As the model's own class, or skipped: ``x + A_skip(x)``, ``(batch, tokens, width)``, alone or in a tuple.
@@ -87,8 +100,7 @@ class SkippableBlock(nn.Module):
             InputError: ``output_attentions`` with a skipped block, which attends to nothing.
         """
         if self.skipped:
-            if kwargs.get("output_attentions"):
-                raise InputError("output_attentions=True: a skipped block has no attention weights; leave it off")
+            self.refuse_weights(kwargs)
             stepped = self.step_over(hidden_states, kwargs)
             return (stepped,) if self.returns_tuple else stepped
         return super().forward(hidden_states, *args, **kwargs)

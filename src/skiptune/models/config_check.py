@@ -12,18 +12,28 @@ from ..core.validation import Problems, is_number, shortened
 _COUNTS = {
     "hidden_size": 2**16,
     "intermediate_size": 2**20,
+    "out_hidden_size": 2**16,
+    "embed_dim": 2**16,
     "num_hidden_layers": 1_000,
+    "depth": 1_000,
     "num_top_layers": 1_000,
     "num_attention_heads": 2**12,
+    "num_key_value_heads": 2**12,
+    "num_heads": 2**12,
+    "head_dim": 2**12,
     "vocab_size": 10**7,
-    "max_position_embeddings": 10**6,
+    "max_position_embeddings": 10**7,
+    "num_position_embeddings": 10**6,
     "max_text_length": 10**6,
     "type_vocab_size": 10**4,
     "modality_type_vocab_size": 10**4,
     "num_labels": 10**6,
     "image_size": 2**14,
     "patch_size": 2**12,
+    "temporal_patch_size": 2**6,
+    "spatial_merge_size": 2**6,
     "num_channels": 2**6,
+    "in_channels": 2**6,
     "projection_dim": 2**16,
     "projection_size": 2**16,
 }
@@ -36,12 +46,16 @@ _RANGES = {
     "attention_probs_dropout_prob": (0.0, 1.0),
     "attention_dropout": (0.0, 1.0),
 }
+#: Those that may also be two numbers, of height and width.
+_SIDES = ("image_size", "patch_size")
+#: Those that may be left open.
+_OPEN = ("num_key_value_heads", "head_dim")
 _FLAGS = ("matching_loss", "qkv_bias")
 _PARTS = ("text_config", "vision_config")
 #: Fields with which transformers reads other files than those of the directory, or changes its own code.
 _FOREIGN = ("quantization_config", "transformers_weights", "fusion_config", "distributed_config")
-#: Parameters of a layer's weights and of the embedding of words together.
-_MOST_PARAMETERS = 4 * 10**9
+#: Parameters of the layers' weights and of the embedding of words together; the largest published have a fourth of it.
+_MOST_PARAMETERS = 4 * 10**11
 
 
 def refuse_odd_config(values: object, subject: str) -> None:
@@ -94,7 +108,7 @@ def _check_part(problems: Problems, path: str, part: Mapping[str, object]) -> No
     """Check the fields of a configuration, or of an encoder's in it."""
     for name, value in part.items():
         if name in _COUNTS:
-            good, what = is_number(value, 1, _COUNTS[name], whole=True), f"a whole number in [1, {_COUNTS[name]:,}]"
+            good, what = _is_count(name, value), f"a whole number in [1, {_COUNTS[name]:,}]"
         elif name in _RANGES:
             low, high = _RANGES[name]
             good, what = is_number(value, low, high), f"a number in [{low:g}, {high:g}]"
@@ -112,10 +126,18 @@ def _check_part(problems: Problems, path: str, part: Mapping[str, object]) -> No
     if not problems.found:
         width, wide = (_number(part, name) for name in ("hidden_size", "intermediate_size"))
         layer, words = width * (4 * width + 2 * wide), width * _number(part, "vocab_size")
-        whole = layer * max(_number(part, "num_hidden_layers"), _number(part, "num_top_layers")) + words
+        layers = max(_number(part, name) for name in ("num_hidden_layers", "num_top_layers", "depth"))
+        whole = layer * layers + words
         problems.check(
             whole <= _MOST_PARAMETERS, f"{path}hidden_size: {width}; a model of its sizes has {whole:,} parameters"
         )
+
+
+def _is_count(name: str, value: object) -> bool:
+    if name in _OPEN and value is None:
+        return True
+    sides = value if name in _SIDES and isinstance(value, list | tuple) and len(value) == 2 else [value]
+    return all(is_number(side, 1, _COUNTS[name], whole=True) for side in sides)
 
 
 def _number(part: Mapping[str, object], name: str) -> int:

@@ -184,6 +184,9 @@ def load_pruned(
             super().__init__(config)
             take_out(self)
 
+    # by its class and module transformers knows the names that its weights have in older checkpoints
+    Pruned.__name__, Pruned.__module__ = model_class.__name__, model_class.__module__
+
     def read(source: str) -> Any:
         if Path(source).is_dir():
             check_weights(Path(source))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from inspect import unwrap
 from typing import Any
 
 import torch
+from torch import Tensor
+from transformers import PreTrainedModel
 
 from ..config import SkipConfig
 from ..costs.macs import count_blocks, count_macs
@@ -62,11 +64,18 @@ def block_outputs(trial: Trial) -> Iterator[str]:
 
 @torch.no_grad()
 def skipping(trial: Trial) -> Iterator[str]:
-    """A skipped block passes its stream on, and every output is still there."""
-    model = trial.adapted()
+    """A skipped block passes its stream on, and every output is still there; also the layers of encoders below."""
+    yield from _skipping(trial, trial.adapted(), trial.names if len(trial.names) > 1 else ())
+    if trial.family.adopt_encoders is not None:
+        model = trial.adapted(trial.config.replace(scope="global"))
+        yield from _skipping(trial, model, [name for name in blocks_of(model) if name not in trial.names])
+
+
+def _skipping(trial: Trial, model: PreTrainedModel, names: Sequence[str]) -> Iterator[str]:
     whole = run(model, trial.inputs, output_hidden_states=True)
     results = {name: value for name, value in whole.items() if not is_state(name)}
-    for block in trial.names[: len(trial.names) if len(trial.names) > 1 else 0]:
+    unread = trial.family.unread(model.config)
+    for block in names:
         changed: dict[str, bool] = {}
 
         def after(name: str, module: Any, given: Given, output: Any, changed: Any = changed) -> None:
@@ -84,8 +93,11 @@ def skipping(trial: Trial) -> Iterator[str]:
         shapes = {name: value.shape for name, value in found.items()}
         if shapes != {name: value.shape for name, value in whole.items()}:
             yield f"with block {block} skipped, outputs are missing or of another shape: {sorted(shapes)}"
-        elif not differences({name: found[name] for name in results}, results):
-            yield f"skipping block {block} changes no output"
+        elif (not differences({name: found[name] for name in results}, results)) is not (block in unread):
+            does = (
+                "changes outputs, and `unread` says that nothing reads it" if block in unread else "changes no output"
+            )
+            yield f"skipping block {block} {does}"
 
 
 def parameter_names(trial: Trial) -> Iterator[str]:
@@ -137,14 +149,16 @@ def padding(trial: Trial) -> Iterator[str]:
         return
     config = trial.model.config
     pad = getattr(getattr(config, "text_config", config), "pad_token_id", None) or 0
-    short = torch.cat((ids[:, :-3], ids[:, -1:]), dim=1)  # the last token may be one that the model looks for
-    longer, mask = ids.clone(), torch.ones_like(ids)
-    longer[0] = torch.cat((short[0], ids.new_full((2,), pad)))
-    mask[0, short.shape[1] :] = 0
-    model = trial.adapted(noise=True)
-    one = {name: value[:1] for name, value in trial.inputs.items()}
-    alone = run(model, {**one, "input_ids": short[:1], "attention_mask": torch.ones_like(short[:1])})
-    batch = run(model, {**trial.inputs, "input_ids": longer, "attention_mask": mask})
+    model, examples = trial.adapted(noise=True), len(ids)
+    short, batch = dict[str, Tensor](), dict[str, Tensor]()
+    for name, value in trial.inputs.items():
+        one = value[: len(value) // examples]  # images of an example may be several
+        short[name], batch[name] = one, value
+        if value.shape == ids.shape:  # of tokens
+            short[name] = torch.cat((one[:, :-3], one[:, -1:]), dim=1)  # the last may be one that the model looks for
+            filling = short[name].new_full((1, 2), pad if name == "input_ids" else 0)
+            batch[name] = torch.cat((torch.cat((short[name], filling), dim=1), value[1:]))
+    alone, batch = run(model, short), run(model, batch)
     results = {name: value for name, value in alone.items() if not is_state(name)}
     found = {name: batch[name][tuple(slice(0, length) for length in value.shape)] for name, value in results.items()}
     for said in differences(found, results, _ROUNDING):

@@ -170,7 +170,7 @@ def _moments(model: nn.Module, task: Task, parts: Sequence[Sequence[Record]]) ->
         x, y = given.stream, output_stream(output)
         mask = block.own_mask(given.args, given.kwargs)
         real = slice(None) if mask is None else mask.flatten()
-        x, y = x.flatten(0, 1)[real], y.flatten(0, 1)[real]
+        x, y = x.flatten(0, -2)[real], y.flatten(0, -2)[real]
         if name not in found:
             found[name] = Moments(x.shape[1], x.device)
         found[name].add(block.skip_adapter.layer_norm(x), block.added(x.double(), y.double()))

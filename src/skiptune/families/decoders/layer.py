@@ -13,7 +13,6 @@ from typing import Any, ClassVar, cast
 import torch
 from torch import Tensor, nn
 
-from ...core.errors import InputError
 from ...layers.adapters import BottleneckAdapter
 from ...layers.blocks import SkippableBlock, StreamPoint
 from ...layers.input_adapters import InputAdapter
@@ -125,8 +124,7 @@ class SkippableAttention(SkippableHalf):
             InputError: ``output_attentions`` with skipped attention, which has no weights.
         """
         if self.skipped:
-            if kwargs.get("output_attentions"):
-                raise InputError("output_attentions=True: skipped attention has no weights; leave it off")
+            self.refuse_weights(kwargs)
             book_tokens(hidden_states, self.layer_idx, kwargs)
             return self.step_over(hidden_states), None
         # past SkippableBlock's own forward, which gives no pair

@@ -54,7 +54,8 @@ class FirstOrder(Strategy):
         with block_hooks(evaluator.model, compare):
             loss = evaluator.loss_to_differentiate(batch)
         outputs = [y for pairs in changes.values() for y, _ in pairs]
-        gradients = iter(torch.autograd.grad(loss, outputs))
+        # zero where nothing reads a block, as LLaVA does not read the last layer of CLIP
+        gradients = iter(torch.autograd.grad(loss, outputs, allow_unused=True, materialize_grads=True))
         first_order = [
             sum(float((next(gradients) * change).sum()) for _, change in pairs) for pairs in changes.values()
         ]
