@@ -6,19 +6,21 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 from decoder_training import HALVES, LORA, SEARCH, KillAt, KilledError, collate, decoder, rows, trainer_of
-from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose
+from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose, insert
 from skiptune.inserting.selection import blocks_of, skipped_blocks
 from skiptune.inserting.stream_hooks import stream_hooks
 from skiptune.searching.evaluator import Evaluator
 from skiptune.searching.feasible_sets import FeasibleSets
 from skiptune.searching.held_out import HeldOut
 from skiptune.searching.prefix_sharing import block_runs, evaluate_each
+from skiptune.searching.protected import protected_blocks
 from skiptune.searching.strategies import make_strategy
-from tiny_decoders import TEXT
+from tiny_decoders import TEXT, VLM, padded_pairs, vlm
 
 
 def evaluator_of(model: Any, folder: Path, held_out: Any = None, batch_size: int = 12) -> Evaluator:
@@ -43,6 +45,20 @@ def test_shared_beginnings_change_no_bit(name: str, config: SkipConfig) -> None:
         assert torch.equal(found.logits, plain[number].logits)
         assert found.get("past_key_values", found.get("cache")) is None
     assert model.config.use_cache
+
+
+@pytest.mark.parametrize("name", VLM)
+def test_shared_beginnings_of_two_stacks_change_no_bit(name: str) -> None:
+    model = insert(vlm(name), LORA.replace(scope="global")).eval()
+    names, batch = list(blocks_of(model)), padded_pairs(name)
+    sets = [[names[0]], [names[0], names[-1]], [names[2], names[-2]], names[1:-1:2]]
+    plain = []
+    with torch.no_grad():
+        for skipped in sets:
+            choose(model, skipped)
+            plain.append(model(**batch).logits)
+    for number, found in evaluate_each(model, sets, lambda: model(**batch).logits):
+        assert torch.equal(found, plain[number])
 
 
 def test_candidates_of_a_round_share_their_beginning(tmp_path: Path) -> None:
@@ -150,9 +166,88 @@ def test_protected_blocks_are_kept(tmp_path: Path) -> None:
         feasible = FeasibleSets((0.0, 1.0, 1.0, 0.0, 1.0, 1.0), 2.0)
         found = make_strategy(feasible, SearchConfig(strategy=strategy), 0, tuple("012345")).best()
         assert found == chosen or (chosen is None and not {0, 3} & set(found))
+    reasons = protected_blocks(insert(vlm("qwen3_vl"), HALVES), SearchConfig(keep=["1"]))
+    assert list(reasons) == ["0.attention", "0.mlp", "1.attention", "1.mlp"]
+    assert "by their places" in reasons["1.mlp"]
     with pytest.raises(InputError, match="num_skip: 3 cannot be met without blocks that must be kept"):
         trainer_of(decoder(), tmp_path, Budget(num_skip=3), SEARCH.replace(keep=["0", "3"]))[0].train()
     with pytest.raises(InputError, match=r"macs: -0.9 cannot be met without .* skipping all other 4 of 8 blocks"):
         trainer_of(decoder(HALVES), tmp_path, Budget(macs=-0.9), SEARCH.replace(keep=["0", "3"]))[0].train()
     with pytest.raises(InputError, match=r"search.keep:\s.*'9': no such block"):
         trainer_of(decoder(), tmp_path, search=SEARCH.replace(keep=["9"]))[0].train()
+
+
+def decided(strategy: str, model: Any, folder: Path, skip: int = 2, **settings: Any) -> Any:
+    """A strategy that has chosen, on a model as it is."""
+    evaluator = evaluator_of(model, folder, batch_size=6)
+    names = evaluator.names
+    config = SearchConfig(strategy=strategy, batches=2, **settings)
+    feasible = FeasibleSets(tuple(float(name not in settings.get("keep", ())) for name in names), float(skip))
+    found = make_strategy(feasible, config, 0, names)
+    found.decide(evaluator, 1)
+    return found
+
+
+def states_of(model: Any, folder: Path) -> tuple[list[Any], Any]:
+    """Hidden states before each layer and behind the last, of the first two held-out batches together."""
+    choose(model, [])
+    held_out = evaluator_of(model, folder, batch_size=6).held_out
+    numbers = [*held_out._rows(0, 6), *held_out._rows(1, 6)]
+    batch = collate([held_out.rows[row] for row in numbers])
+    states: dict[int, Any] = {}
+    with torch.no_grad(), stream_hooks(model, lambda name, x, y, _: states.update({int(name): x, int(name) + 1: y})):
+        model(**batch)
+    return [states[place] for place in sorted(states)], batch["attention_mask"].bool()
+
+
+@pytest.mark.parametrize("parts", [(), ("attention", "mlp")], ids=["layers", "halves"])
+def test_the_stretch_of_least_distance(parts: Any, tmp_path: Path) -> None:
+    model = decoder()
+    states, mask = states_of(model, tmp_path)
+    last = mask.sum(1) - 1
+    rows_ = torch.arange(len(mask))
+
+    def angle(first: int) -> float:
+        cosine = torch.cosine_similarity(states[first], states[first + 2], dim=-1)[rows_, last]
+        return float((torch.arccos(cosine) / torch.pi).mean())
+
+    def distance(first: int) -> float:
+        return float((1 - torch.cosine_similarity(states[first], states[first + 2], dim=-1))[mask].mean())
+
+    model = decoder(LORA.replace(parts=parts))
+    for strategy, measure in (("angular", angle), ("replaceme", distance)):
+        wanted = [measure(first) for first in range(3)]
+        found = decided(strategy, model, tmp_path, skip=4 if parts else 2)
+        if not parts:  # halves also have stretches from the middle of a layer
+            best = wanted.index(min(wanted))
+            assert found.choice == (best, best + 1)
+            assert max(found.preferences) == pytest.approx(-min(wanted), rel=1e-4)
+        assert np.ptp(found.choice) == len(found.choice) - 1
+        kept = decided(strategy, model, tmp_path, skip=2, keep=("1", "1.attention"))
+        assert kept.names.index("1.attention" if parts else "1") not in kept.choice
+
+
+def test_stretches_that_cannot_be(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no stretch of neighbouring blocks meets the budget"):
+        decided("angular", decoder(), tmp_path, keep=("1", "3"))
+    with pytest.raises(InputError, match="of these only mlp can be skipped"):
+        decided("replaceme", decoder(LORA.replace(parts=("mlp",))), tmp_path)
+
+
+@pytest.mark.parametrize("parts", [(), ("attention", "mlp")], ids=["layers", "halves"])
+def test_gate_scores_are_derivatives(parts: Any, tmp_path: Path) -> None:
+    model = decoder(LORA.replace(parts=parts))
+    found = decided("gate_probe", model, tmp_path)
+    held_out = evaluator_of(model, tmp_path, batch_size=6).held_out
+    examples = [collate([held_out.rows[row]]) for number in (0, 1) for row in held_out._rows(number, 6)]
+    block = blocks_of(model)[found.names[1]]
+    gate = torch.ones((), requires_grad=True)
+
+    def gated(module: Any, args: Any, output: Any) -> Any:
+        y = output if torch.is_tensor(output) else output[0]
+        scaled = gate * y if parts else args[0] + gate * (y - args[0])
+        return scaled if torch.is_tensor(output) else (scaled, *output[1:])
+
+    block.register_forward_hook(gated)
+    slopes = [torch.autograd.grad(model(**batch).loss, gate)[0] for batch in examples]
+    assert -found.preferences[1] == pytest.approx(float(torch.stack(slopes).square().mean().sqrt()), rel=1e-4)

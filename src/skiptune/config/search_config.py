@@ -11,8 +11,9 @@ from ..core.validated import Count, Number, Several, Validated
 Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
 StrategyName = Literal[
-    "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "leave_one_out", "greedy"
-]
+    "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "gate_probe", "angular",
+    "replaceme", "leave_one_out", "greedy",
+]  # fmt: skip
 
 
 class SearchConfig(Validated):

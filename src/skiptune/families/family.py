@@ -71,7 +71,8 @@ def all_read(config: Any) -> tuple[str, ...]:
     return ()
 
 
-def _none_protected(config: Any) -> Mapping[str, str]:
+def none_protected(config: Any) -> Mapping[str, str]:
+    """A search may skip every block."""
     return {}
 
 
@@ -146,7 +147,7 @@ class Family:
     adopt_encoders: Callable[[nn.Module], None] | None = None
     adopt_halves: Callable[[nn.Module, Sequence[str]], None] | None = None
     below: Callable[[nn.Module], list[nn.Module]] = _nothing
-    protected: Callable[[Any], Mapping[str, str]] = _none_protected
+    protected: Callable[[Any], Mapping[str, str]] = none_protected
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
     small_parts: tuple[str, ...] = ()

@@ -121,6 +121,10 @@ class Evaluator:
         """Held-out batch ``number`` in pieces, see :meth:`HeldOut.pieces`."""
         return self.held_out.pieces(number, self.batch_size)
 
+    def examples(self, number: int) -> Iterator[tuple[float, Batch]]:
+        """The rows of held-out batch ``number``, each a batch of its own with its weight."""
+        return self.held_out.pieces(number, self.batch_size, largest=1)
+
     def add(self, subnetworks: int, seconds: float = 0.0) -> None:
         """Add evaluations of this many subnetworks on a batch, and their time, to the comparisons."""
         before = self.comparisons

@@ -76,12 +76,12 @@ class HeldOut:
         model: nn.Module = self.trainer.model
         return model
 
-    def pieces(self, number: int, batch_size: int) -> Iterator[tuple[float, Batch]]:
-        """Batch ``number`` of ``batch_size`` rows, in pieces no larger than a micro-batch of the training.
+    def pieces(self, number: int, batch_size: int, largest: int | None = None) -> Iterator[tuple[float, Batch]]:
+        """Batch ``number`` of ``batch_size`` rows, in pieces of at most ``largest``: as a micro-batch of the training.
 
         Each comes with its weight (:mod:`.loss_weights`): the mean of their losses with these is that of the batch.
         """
-        return self._pieces(self._rows(number, batch_size))
+        return self._pieces(self._rows(number, batch_size), largest)
 
     @property
     def together(self) -> bool:
@@ -101,8 +101,9 @@ class HeldOut:
         """The first ``count`` rows, in such pieces."""
         return self._pieces(range(count))
 
-    def _pieces(self, rows: Sequence[int]) -> Iterator[tuple[float, Batch]]:
-        examples, largest = (self.rows[row] for row in rows), int(self.trainer.args.per_device_train_batch_size)
+    def _pieces(self, rows: Sequence[int], largest: int | None = None) -> Iterator[tuple[float, Batch]]:
+        examples = (self.rows[row] for row in rows)
+        largest = largest or int(self.trainer.args.per_device_train_batch_size)
         while piece := list(islice(examples, largest)):
             batch = send_to_device(self.collate(piece), self.trainer.args.device)
             yield weight_of(batch, len(piece), self.trainer), batch

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from transformers import Qwen3VLForConditionalGeneration, Qwen3VLModel
 from transformers.models.qwen3_vl.modeling_qwen3_vl import (
     Qwen3VLTextAttention,
@@ -34,6 +36,13 @@ class SkippableQwen3VlTowerLayer(SkippableBlock, Qwen3VLVisionBlock):
     """A layer of its tower, of the patches of all images in one row, ``(patches, width)``."""
 
 
+def _fed_by_place(config: Any) -> dict[str, str]:
+    """The first layers, as many as the tower has levels: without one, the levels behind it reach other layers."""
+    levels = len(config.vision_config.deepstack_visual_indexes)
+    why = "the image tower feeds the first layers by their places, which a plain checkpoint cannot keep"
+    return {str(number): why for number in range(levels)}
+
+
 CLASSES = DecoderClasses(SkippableQwen3VlLayer, SkippableQwen3VlAttention, SkippableQwen3VlMlp)
 FAMILY = vlm_family(
     (Qwen3VLForConditionalGeneration, Qwen3VLModel),
@@ -41,4 +50,5 @@ FAMILY = vlm_family(
     (tower_kind(SkippableQwen3VlTowerLayer),),
     in_patches,
     projector=("visual.merger.", "visual.deepstack_merger_list."),
+    protected=_fed_by_place,
 )

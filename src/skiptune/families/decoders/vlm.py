@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -10,7 +10,7 @@ from torch import nn
 from transformers import PreTrainedModel
 
 from ..block_kind import BlockKind
-from ..family import Family, all_read
+from ..family import Family, all_read, none_protected
 from . import structure
 from .image_inputs import Pictures, vlm_inputs, vlm_sizes
 from .kinds import DecoderClasses
@@ -24,6 +24,7 @@ def vlm_family(
     pictures: Callable[[nn.Module, tuple[int, int], int], Pictures],
     projector: tuple[str, ...],
     unread: Callable[[Any], tuple[str, ...]] = all_read,
+    protected: Callable[[Any], Mapping[str, str]] = none_protected,
 ) -> Family:
     """The row of a vision-language model. What maps images to the decoder's width is trained beside the adapters.
 
@@ -34,6 +35,7 @@ def vlm_family(
         pictures: makes random images, from a model, height and width in pixels, and their number.
         projector: names of the parts between both, in the model without the head.
         unread: names of blocks whose output nothing reads, from a configuration.
+        protected: names of blocks that a search keeps, and why, from a configuration.
     """
     config_class: Any = classes[0].config_class
     return Family(
@@ -50,6 +52,7 @@ def vlm_family(
         small_parts=tuple(f"{prefix}{name}" for name in projector for prefix in ("model.", "")),
         example_inputs=partial(vlm_inputs, pictures),
         unread=unread,
+        protected=protected,
     )
 
 

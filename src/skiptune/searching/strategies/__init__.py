@@ -4,18 +4,35 @@ from __future__ import annotations
 
 from ...config import SearchConfig
 from ..feasible_sets import FeasibleSets
+from .angular import Angular
 from .bandit import Bandit
 from .first_order import FirstOrder
+from .gate_probe import GateProbe
 from .influence import Influence
 from .policy import Policy
 from .positions import Even, First, Last, Random
 from .removal import Greedy, LeaveOneOut
+from .replaceme import ReplaceMe
 from .strategy import Strategy
 
 #: By name, as ``search.strategy`` of a recipe has it.
 STRATEGIES: dict[str, type[Strategy]] = {
     strategy.name: strategy
-    for strategy in (Bandit, Policy, Random, First, Last, Even, Influence, FirstOrder, LeaveOneOut, Greedy)
+    for strategy in (
+        Bandit,
+        Policy,
+        Random,
+        First,
+        Last,
+        Even,
+        Influence,
+        FirstOrder,
+        GateProbe,
+        Angular,
+        ReplaceMe,
+        LeaveOneOut,
+        Greedy,
+    )
 }
 
 
