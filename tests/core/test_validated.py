@@ -139,6 +139,12 @@ def test_presets_fill_in_what_the_recipe_leaves_open() -> None:
     paper = Recipe.from_dict({**RECIPE, "preset": "paper", "adapters": {"block_width": 8}, "search": None})
     assert (paper.start, paper.search) == ("pretrained", SearchConfig.paper())
     assert paper.adapters == SkipConfig.paper().replace(block_width=8)
+    for name, adapters, search in (
+        ("lavin", SkipConfig.lavin(), SearchConfig.lavin()),
+        ("llava", SkipConfig.llava(), SearchConfig.llava()),
+    ):
+        released = Recipe.from_dict({**RECIPE, "preset": name})
+        assert (released.start, released.adapters, released.search) == ("pretrained", adapters, search)
     own = Recipe.from_dict({**RECIPE, "adapters": {"lora_rank": 2}, "budget": {}, "baselines": None})
     assert own.adapters == SkipConfig(block_adapter="lora", lora_rank=2)
     assert (own.start, own.budget, own.baselines) == ("search", Budget(num_skip=4), ("unskipped",))

@@ -10,14 +10,13 @@ from typing import Any
 
 import pytest
 import torch
-from test_decoders import generated
 from transformers import LlamaForCausalLM
 
 import skiptune as st
 from skiptune import InputError, SkipConfig, blocks_of, choose, insert
 from skiptune.families.decoders.cache import first_tokens
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
-from tiny_decoders import padded_text, roughened, text_decoder
+from tiny_decoders import generated, padded_text, roughened, text_decoder
 
 PLACEMENTS = ("lavin", "lavin_router", "llava")
 #: The argument's name, since transformers 5.24 and before.

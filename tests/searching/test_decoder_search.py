@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import TrainerCallback
 
 from decoder_training import HALVES, LORA, SEARCH, KillAt, KilledError, collate, decoder, rows, trainer_of
 from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose, insert
@@ -131,6 +132,33 @@ def test_a_killed_training_of_a_decoder_ends_bit_equal(tmp_path: Path) -> None:
     (plan, whole), (again, killed) = found["whole"], found["killed"]
     assert plan.preferences == again.preferences
     assert all(torch.equal(value, killed[name]) for name, value in whole.items())
+
+
+class Counted(TrainerCallback):
+    """How many layers each step of a training skipped."""
+
+    def __init__(self, model: Any) -> None:
+        self.model, self.numbers = model, list[int]()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+        self.numbers.append(len(skipped_blocks(self.model)))
+
+
+@pytest.mark.parametrize("placement", ["lavin_router", "llava"])
+def test_the_released_searches_in_a_stock_trainer(placement: Any, tmp_path: Path) -> None:
+    model = decoder(SkipConfig(placement=placement, block_width=4))
+    counted, started = Counted(model), {name: one.clone() for name, one in model.named_parameters()}
+    released = SearchConfig.llava() if placement == "llava" else SearchConfig.lavin()
+    settings = released.replace(epochs=2, warmup_epochs=1, interval=2, candidates=3)
+    trainer, callback = trainer_of(model, tmp_path, search=settings, max_steps=13, callbacks=[counted])
+    trainer.train()
+    assert counted.numbers == ([1] if placement == "llava" else [2]) + [2] * 12
+    assert callback.plan is not None
+    assert len(callback.plan.skipped) == 2
+    assert len(callback.plan.report.rounds) == 3
+    moved = {name for name, one in model.named_parameters() if not torch.equal(one, started[name])}
+    assert moved
+    assert all("adapter" in name for name in moved)
 
 
 @pytest.mark.parametrize("parts", [("attention", "mlp"), ("mlp",), ("attention",)], ids=str)

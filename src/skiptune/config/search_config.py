@@ -43,6 +43,8 @@ class SearchConfig(Validated):
             both of its halves.
         draw: whether a new subnetwork is drawn for every optimizer ``step``, or for every ``micro_batch`` as in the
             released code.
+        growing: whether subnetworks skip one block at first, and then more and more, until they meet the budget in the
+            middle of the warm-up; with a budget in operations or time, an equally growing part of it.
     """
 
     strategy: StrategyName = "bandit"
@@ -58,6 +60,7 @@ class SearchConfig(Validated):
     reward: Reward = "standardized"
     draw: Draw = "step"
     keep: Several[str] = ()
+    growing: bool = False
 
     @classmethod
     def paper(cls) -> SearchConfig:
@@ -78,6 +81,24 @@ class SearchConfig(Validated):
     def _numbers_are_names(cls, keep: object) -> object:
         """``keep: [0, 11]``, as YAML reads names that are numbers."""
         return [str(name) if type(name) is int else name for name in keep] if isinstance(keep, list | tuple) else keep
+
+    @classmethod
+    def lavin(cls) -> SearchConfig:
+        """The search of LaVIN-DAS: the released policy with 3 candidates and a learning rate of 0.05, 10 epochs of
+        which half are a warm-up. The released code has 150 rounds an epoch; here ``cost`` decides."""
+        return cls.paper().replace(epochs=10, warmup_epochs=5, interval=None, policy_learning_rate=0.05)
+
+    @classmethod
+    def llava(cls) -> SearchConfig:
+        """The search of LLaVA-DAS: the released policy with 5 candidates every 3 micro-batches and a learning rate of
+        0.1, 20 epochs, a growing number of blocks.
+
+        Departures: candidates are judged on held-out examples, not on the micro-batch that was just trained on; the
+        warm-up is a third of the search, about that of the released scripts.
+        """
+        return cls.paper().replace(
+            epochs=20, warmup_epochs=None, interval=3, candidates=5, policy_learning_rate=0.1, growing=True
+        )
 
     @field_validator("warmup_epochs")
     @classmethod

@@ -22,11 +22,14 @@ def add_input_adapters(block: Any, config: SkipConfig, width: int, bottlenecks: 
         InputError: widths that the adapters cannot have.
     """
     example, (block_width, skip_width) = next(block.parameters()), bottlenecks
+
+    def made(bottleneck: int) -> InputAdapter:
+        return _adapter(config, width, bottleneck).to(example).train(block.training)  # they may drop out
+
     if config.block_adapter == "bottleneck":
-        first = _adapter(config, width, block_width)
-        others = [_adapter(config, width, block_width) for _ in range(1, first.sublayers)]
-        block.add_input_adapters([adapter.to(example) for adapter in (first, *others)])
-    block.skip_adapter = _adapter(config, width, skip_width).to(example)
+        first = made(block_width)
+        block.add_input_adapters([first, *(made(block_width) for _ in range(1, first.sublayers))])
+    block.skip_adapter = made(skip_width)
 
 
 def _adapter(config: SkipConfig, width: int, bottleneck: int) -> InputAdapter:

@@ -42,10 +42,13 @@ BUDGET = Budget(num_skip=4)
 #: Baselines with the adapters of the run; all others are methods of ``compare``.
 OwnBaseline = Literal["unskipped", "random"]
 BASELINES: tuple[OwnBaseline, ...] = get_args(OwnBaseline)
+Preset = Literal["default", "paper", "lavin", "llava"]
 #: Preset → defaults of its sections.
 _PRESETS: Mapping[str, Mapping[str, Validated]] = {
     "default": {"adapters": ADAPTERS},
     "paper": {"adapters": SkipConfig.paper(), "search": SearchConfig.paper()},
+    "lavin": {"adapters": SkipConfig.lavin(), "search": SearchConfig.lavin()},
+    "llava": {"adapters": SkipConfig.llava(), "search": SearchConfig.llava()},
 }
 
 
@@ -57,7 +60,8 @@ class Recipe(Validated):
         model: embedded name, directory or hub id.
         preset: ``default``, or ``paper`` for the released semantics, restart included; what the recipe gives overrides
             it. Its training settings depend on the family and the task; :func:`with_preset` puts them in, as soon as a
-            run is made of the recipe.
+            run is made of the recipe. ``lavin`` and ``llava``: adapters, search and restart of the released decoders,
+            with training settings of one's own.
         start: what the final training starts from: the adapters of the ``search``, whose steps are then the first
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
         task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
@@ -72,7 +76,7 @@ class Recipe(Validated):
 
     output: Text
     model: Text = "vilt-scenes"
-    preset: Literal["default", "paper"] = "default"
+    preset: Preset = "default"
     start: Literal["pretrained", "search"] = "search"
     task: TaskName = "vqa"
     baselines: Several[Literal[OwnBaseline, MethodName]] = ("unskipped",)
@@ -94,7 +98,7 @@ class Recipe(Validated):
             return values
         name = values.get("preset", "default")
         preset = _PRESETS.get(name, {}) if isinstance(name, str) else {}
-        found = {"start": "pretrained", **values} if name == "paper" else dict(values)
+        found = dict(values) if name == "default" else {"start": "pretrained", **values}
         if found.get("budget") in (None, {}):
             found["budget"] = BUDGET
         if name == "paper" and isinstance(data := found.get("data") or {}, dict):

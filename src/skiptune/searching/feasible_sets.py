@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from ..core.errors import InputError
@@ -66,6 +66,15 @@ class FeasibleSets:
     def met(self, chosen: Sequence[int]) -> bool:
         """Whether skipping the blocks ``chosen`` saves enough."""
         return math.fsum(self.savings[block] for block in chosen if self.savings[block] > 0) >= self.target
+
+    def growing(self, step: int, steps: int) -> FeasibleSets:
+        """The sets at ``step`` of ``steps`` in which the target grows from nothing; these sets then.
+
+        Each saves more than ``step / steps`` of the target: of a number ``k`` of blocks ``⌊k · step / steps⌋ + 1``.
+        """
+        if step >= steps:
+            return self
+        return replace(self, target=min(self.target, math.nextafter(self.target * step / steps, math.inf)))
 
     def fill(self, order: Sequence[int]) -> Candidate:
         """Take blocks in this order until the target is met, then drop superfluous ones; returns them in increasing

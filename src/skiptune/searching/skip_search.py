@@ -252,8 +252,12 @@ class SkipSearch(TrainerCallback, ExportableState):
             self._fix(state)
 
     def _draw(self) -> None:
-        if self.plan is None:
-            self.evaluator.choose(self.strategy.draw(self.draws))
+        if self.plan is not None:
+            return
+        sets = self.strategy.feasible
+        if self.search.growing:  # the whole budget from the middle of the warm-up on
+            sets = sets.growing(2 * (self.draws + 1), self.times.warmup)
+        self.evaluator.choose(self.strategy.draw(self.draws, sets))
 
     def _after_draw(self, state: TrainerState) -> None:
         self.draws += 1

@@ -41,19 +41,19 @@ class Policy(Strategy):
                 f"are only {distinct}, of {self.blocks} blocks; lower search.candidates or change the budget"
             )
 
-    def draw(self, step: int, candidate: int = 0) -> Candidate:
-        """The blocks of draw ``candidate`` at ``step``, in increasing order.
-
-        Blocks that save differently are drawn one after the other until the budget is met.
-        """
+    def draw(self, step: int, sets: FeasibleSets | None = None, candidate: int = 0) -> Candidate:
+        """The blocks of draw ``candidate`` at ``step``, in increasing order."""
         entropy = np.random.SeedSequence((self.seed, step, candidate)).generate_state(1, np.uint64)[0]
-        generator = torch.Generator().manual_seed(int(entropy >> 1))
+        return self.draw_from(sets or self.feasible, torch.Generator().manual_seed(int(entropy >> 1)))
+
+    def draw_from(self, sets: FeasibleSets, generator: torch.Generator) -> Candidate:
+        """One of ``sets``: blocks that save differently are drawn one after the other until there are enough."""
         # a probability of zero would leave a block out of the order
         probabilities = self.g.sigmoid().clamp_min(torch.finfo(torch.float32).tiny)
-        number = self.feasible.number if len(self.feasible.useful) == self.blocks else None
+        number = sets.number if len(sets.useful) == self.blocks else None
         count = self.blocks if number is None else number
         order = torch.multinomial(probabilities, count, replacement=False, generator=generator)
-        return self.feasible.fill(order.tolist())
+        return sets.fill(order.tolist())
 
     def draw_distinct(self, number: int, step: int) -> list[Candidate]:
         """``number`` different candidates for one round at ``step``: there are that many (:meth:`check`), but if
@@ -61,7 +61,7 @@ class Policy(Strategy):
         """
         found: dict[Candidate, None] = {}
         for attempt in range(1, _ATTEMPTS * number):
-            found.setdefault(self.draw(step, attempt))
+            found.setdefault(self.draw(step, candidate=attempt))
             if len(found) == number:
                 break
         return list(found)
@@ -80,18 +80,23 @@ class Policy(Strategy):
         )
 
     def update(self, candidates: list[Candidate], rewards: list[float]) -> None:
-        """``g_i += lr · (r_k − mean r) · p_i (1 − p_i)`` for every block ``i`` skipped in candidate ``k``.
+        """``g_i += (r_k − b) · p_i (1 − p_i) · lr`` for every block ``i`` skipped in candidate ``k``, with the baseline
+        ``b``.
 
         All of a round's steps use the probabilities from before the round.
         """
-        baseline = sum(rewards) / len(rewards)
+        baseline, rate = self.baseline(rewards), self.config.policy_learning_rate
         probabilities = self.g.sigmoid()
         for candidate, reward in zip(candidates, rewards, strict=True):
             for block in candidate:
                 p = probabilities[block]
                 # multiplied from left to right, as the released code does: another order changes the last bit
-                self.g[block] += self.config.policy_learning_rate * (reward - baseline) * p * (1 - p)
+                self.g[block] += (reward - baseline) * p * (1 - p) * rate
         self.preferences = self.g.tolist()
+
+    def baseline(self, rewards: list[float]) -> float:
+        """What a round's rewards are compared with: their mean."""
+        return sum(rewards) / len(rewards)
 
     def best(self) -> Candidate:
         """The blocks of highest preferences that meet the budget, in increasing order; equal ones by number.

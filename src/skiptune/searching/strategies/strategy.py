@@ -54,9 +54,12 @@ class Strategy:
             InputError: says which and why.
         """
 
-    def draw(self, step: int) -> Candidate:
-        """The subnetwork that trains at ``step``: blocks in random order, until there are enough of them."""
-        return self.feasible.fill(self.generator(step).permutation(self.blocks).tolist())
+    def draw(self, step: int, sets: FeasibleSets | None = None) -> Candidate:
+        """The subnetwork that trains at ``step``: blocks in random order, until there are enough of them.
+
+        ``sets``: those to draw from; ``None``: those that meet the budget.
+        """
+        return (sets or self.feasible).fill(self.generator(step).permutation(self.blocks).tolist())
 
     def compare(self, evaluator: Evaluator, step: int) -> Round:
         """A round of comparisons between some subnetworks."""
