@@ -13,7 +13,7 @@ from ..exporting.slim_folder import slim_folder
 from .options import choice, takes
 from .recipe_runs import finished_run
 
-Form = Literal["standalone", "adapters"]
+Form = Literal["standalone", "adapters", "plain"]
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,9 @@ class ExportOptions:
 
     run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a finished run.")]
     output: Annotated[Path, typer.Argument(help="Directory to write.")]
-    form: Annotated[Form, choice(Form, help="standalone, or adapters (a few MB beside the base model).")] = "standalone"
+    form: Annotated[
+        Form, choice(Form, help="standalone, adapters (a few MB beside the base model), or plain (for transformers).")
+    ] = "standalone"
     base: Annotated[str | None, typer.Option(help="The base's name or hub id, for --form adapters.")] = None
     push: Annotated[str | None, typer.Option(metavar="REPO_ID", help="Upload it to the hub as user/name.")] = None
     private: Annotated[bool, typer.Option("--private", help="With --push: make the repository private.")] = False
@@ -32,7 +34,10 @@ class ExportOptions:
 
 @takes(ExportOptions)
 def export(options: ExportOptions) -> None:
-    """Write the slim model of a run in either form, with a model card, or as ONNX; --push uploads it.
+    """Write the slim model of a run in one of its forms, with a model card, or as ONNX; --push uploads it.
+
+    A plain checkpoint is an ordinary model of transformers with fewer layers. RUN may be a slim model for it, too. It
+    is read by transformers and compared before it is kept.
 
     An ONNX model is compared with torch's before it is kept. Where OUTPUT is the slim model's own directory, it comes
     beside the torch weights.
@@ -59,13 +64,21 @@ def _check_hub_id(name: str) -> None:
 
 
 def _export_slim(options: ExportOptions) -> None:
+    if options.form == "plain" and not (options.run_folder / "recipe.json").is_file():
+        from ..exporting.plain.from_slim import slim_to_plain
+
+        _tell_size(slim_to_plain(slim_folder(str(options.run_folder)), options.output, options.base))
+        return
     runner = finished_run(options.run_folder)
     from ..exporting.export import export as write
 
     if not (options.run_folder / "trained.safetensors").is_file():
         raise InputError(f"{options.run_folder}: training is not finished; run its recipe first")
     model, plan, task = runner.trained()
-    folder = write(model, options.output, plan, task, options.form, options.base, runner.measured().to_dict())
+    _tell_size(write(model, options.output, plan, task, options.form, options.base, runner.measured().to_dict()))
+
+
+def _tell_size(folder: Path) -> None:
     size = sum(file.stat().st_size for file in folder.iterdir())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
 

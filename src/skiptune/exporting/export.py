@@ -1,16 +1,19 @@
 """Write slim models: only what inference needs, in a directory that no other loader takes for a whole model.
 
-Two forms. ``standalone`` holds every weight that is still used. ``adapters`` holds only what was trained and names the
-base model it belongs to, with the fingerprint of the frozen weights it was trained on. Both are read by :func:`load`.
-The weights are not called ``model.safetensors`` and the ``model_type`` is our own. So a plain transformers class fails
-at once, instead of filling the missing blocks with random numbers. Loading needs no training code.
+Two forms are SkipTune's own. ``standalone`` holds every weight that is still used. ``adapters`` holds only what was
+trained and names the base model it belongs to, with the fingerprint of the frozen weights it was trained on. Both are
+read by :func:`load`. The weights are not called ``model.safetensors`` and the ``model_type`` is our own. So a plain
+transformers class fails at once, instead of filling the missing blocks with random numbers. Loading needs no training
+code.
+
+The third, ``plain``, is a whole model of transformers' own class with fewer layers: :mod:`skiptune.exporting.plain`.
 """
 
 from __future__ import annotations
 
 import copy
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -19,9 +22,10 @@ from ..config import SkipConfig
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.files import file_sha256, write_atomically
-from ..core.output_folders import behind_links, is_occupied, make_output_folder
+from ..core.output_folders import behind_links
 from ..core.process import versions
 from ..core.progress import busy
+from ..core.validation import nearest
 from ..families.registry import family_of
 from ..inserting.adapted_class import plain_class
 from ..inserting.frozen_names import frozen_names
@@ -41,16 +45,17 @@ from .manifest import (
     MODEL_TYPE,
     SAMPLE,
     WEIGHTS,
-    Form,
     Manifest,
-    SavedTask,
     SkippedBlocks,
-    is_slim,
     read_manifest,
 )
-from .own_classes import check_extra, check_settings, own_model_class, own_task_class
+from .output import check_output
+from .own_classes import check_extra, own_model_class
+from .saved_task import saved_task
 from .structure import check_rebuilt
 from .tensor_file import write_tensors
+
+ExportForm = Literal["standalone", "adapters", "plain"]
 
 
 @busy("exporting")
@@ -59,7 +64,7 @@ def export(
     directory: str | Path,
     plan: Plan | None = None,
     task: Task | None = None,
-    form: Form = "standalone",
+    form: ExportForm = "standalone",
     base: str | None = None,
     extra: dict[str, Any] | None = None,
 ) -> Path:
@@ -72,33 +77,38 @@ def export(
         directory: the output; an earlier export there is replaced.
         plan: blocks to skip; ``None``: those the model skips now.
         task: saved beside it with its processor, so that the directory alone can answer questions.
-        form: ``standalone`` or ``adapters``.
+        form: ``standalone``, ``adapters``, or ``plain``: a checkpoint that transformers' own class reads. It is read
+            and compared before it is kept.
         base: the name, path or hub id of the base, which ``adapters`` needs; ``None``: where the model was loaded from.
         extra: JSON values for the configuration; the card shows those of :class:`skiptune.exporting.measures.Measures`.
 
     Raises:
         InputError: an argument of another type, adapters were never inserted, ``adapters`` without a base, or what
             :func:`skiptune.load` or :func:`skiptune.load_task` could not read: a class that cannot be found or made
-            again, settings that are no JSON values.
+            again, settings that are no JSON values. With ``plain``: what no class of transformers' own can be.
         RunError: the disk is full.
     """
     from .card import write_card
+    from .plain.write import write_plain
 
     expect("export", model=(model, nn.Module), task=(task, (Task, type(None))))
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")
+    if form not in get_args(ExportForm):
+        raise InputError(f"form: {form!r}{nearest(form, get_args(ExportForm))}")
     loaded_from = str(getattr(model, "name_or_path", ""))
-    base = base or loaded_from
+    base, plan = base or loaded_from, plan or _present_plan(model)
     if form == "adapters" and not base:
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
-    own = own_model_class(plain_class(model), model.config.model_type)
     if form == "adapters" and base not in ARCHITECTURES and not Path(base).exists():
         source_of(base)  # a hub id, or a name that loading knows
     check_extra(extra or {})
+    if form == "plain":
+        return write_plain(model, Path(directory), plan, task, base, extra or {})
+    own = own_model_class(plain_class(model), model.config.model_type)
     named: dict[str, Any] = {} if own is None else {"own_class": own}
-    saved_task = None if task is None else _saved(task)
-    plan = plan or _present_plan(model)
+    kept_task = None if task is None else saved_task(task)
     frozen = frozen_names(model)
     slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
     state = without_tied(slim, slim.state_dict())
@@ -131,7 +141,7 @@ def export(
             skip_config=config,
             plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
             strategy=plan.strategy,
-            task=saved_task,
+            task=kept_task,
             parameters=sum(value.numel() for value in slim.parameters()),
             extra=extra or {},
             header_sha256=write_tensors(folder / WEIGHTS, state),
@@ -142,27 +152,9 @@ def export(
         manifest.write(folder)
         write_card(folder, name, manifest)
 
-    check_slim_output(directory)
+    check_output(directory)
     write_atomically(behind_links(directory), write)
     return directory
-
-
-def _saved(task: Task) -> SavedTask:
-    """The task as a directory has it, if it can be loaded again."""
-    own = own_task_class(task)
-    kind = {} if own is None else {"class": own}
-    return SavedTask.from_dict({"name": task.name, **kind, **check_settings(task)})
-
-
-def check_slim_output(directory: Path) -> None:
-    """Refuse to write a slim model over something else, before any work; make the directories above it.
-
-    Raises:
-        InputError: a file is in the way, the directory holds something else, or cannot be made.
-    """
-    if is_occupied(directory) and not is_slim(directory):
-        raise InputError(f"{directory}: holds something else than a slim model; name another directory")
-    make_output_folder(directory.parent)
 
 
 def annotate(directory: str | Path, extra: dict[str, Any]) -> None:

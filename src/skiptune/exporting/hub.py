@@ -12,9 +12,10 @@ from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundEr
 from ..core.errors import InputError, RunError, first_line
 from ..models.embedded import EMBEDDED
 from .manifest import WEIGHTS, read_manifest
+from .plain.record import is_plain, read_record
 
 #: The files of a slim model. None of them is executable.
-ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md")
+ALLOWED = ("*.safetensors", "*.json", "*.onnx", "*.txt", "*.md", "*.model", "*.jinja")
 _ID = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 
 
@@ -46,14 +47,7 @@ def push_to_hub(
         RunError: the hub cannot be reached or refuses.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    if not (folder / WEIGHTS).is_file():
-        raise InputError(f"{folder / WEIGHTS}: no such file; the export is not complete")
-    base = manifest.base
-    if manifest.form == "adapters" and not (base in EMBEDDED or others_have(base)):
-        raise InputError(
-            f"{folder}: its base is {base!r}, which others do not have; export it with base='user/name', or standalone"
-        )
+    _refuse_incomplete(folder)
     if not is_hub_id(repo_id):
         raise InputError(f"{repo_id!r}: not the id of a repository; expected user/name")
     api = HfApi(token=token)
@@ -71,6 +65,21 @@ def push_to_hub(
         reason = first_line(error)
         raise RunError(f"{repo_id}: could not be uploaded ({reason}); logged in with `hf auth login`?") from error
     return str(done.commit_url)
+
+
+def _refuse_incomplete(folder: Path) -> None:
+    """Refuse what others could not load: no model, one without weights, or without a base that they have."""
+    if is_plain(folder):
+        read_record(folder).check_files(folder, verify=False)
+        return
+    manifest = read_manifest(folder)
+    if not (folder / WEIGHTS).is_file():
+        raise InputError(f"{folder / WEIGHTS}: no such file; the export is not complete")
+    base = manifest.base
+    if manifest.form == "adapters" and not (base in EMBEDDED or others_have(base)):
+        raise InputError(
+            f"{folder}: its base is {base!r}, which others do not have; export it with base='user/name', or standalone"
+        )
 
 
 def local_folder(name: str | Path, revision: str | None = None) -> Path:

@@ -13,6 +13,8 @@ from ..inserting.load_saved import load_saved
 from ..inserting.saved_model import is_saved
 from .hub import local_folder
 from .manifest import WEIGHTS, Manifest, read_manifest
+from .plain.load import load_plain
+from .plain.record import is_plain
 from .slim_class import SlimModel
 from .structure import load_on_base, load_standalone
 from .tensor_file import data_is_whole, header_sha256, map_tensors
@@ -34,7 +36,7 @@ def load(
     several times as long (exports of version 0.2 are always compared so).
 
     A directory of ``save_pretrained`` is read too, also one of a model whose blocks are all there: as it was, to be
-    trained further.
+    trained further. So is a plain checkpoint, as transformers has it.
 
     Args:
         directory: a directory that :func:`export` or ``save_pretrained`` wrote, or a hub id, ``user/name``.
@@ -51,6 +53,10 @@ def load(
         if base is not None:
             raise InputError(f"{folder}: it stands alone and takes no base")
         return load_saved(folder, model_class)
+    if is_plain(folder):
+        if base is not None:
+            raise InputError(f"{folder}: it stands alone and takes no base")
+        return load_plain(folder, verify, model_class)
     manifest, weights = open_export(folder, verify)
     state = map_tensors(weights)
     try:

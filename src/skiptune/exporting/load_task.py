@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from transformers import PreTrainedModel
 
 from ..core.errors import InputError
+from ..families.family import Family
 from ..models.processors import read_processor
 from ..tasks.registry import task_named
 from ..tasks.task import Task
 from .hub import local_folder
 from .manifest import CONFIG, SavedTask, read_manifest
 from .own_classes import given_class, make_task, path_of
+from .plain.load import plain_task
+from .plain.record import RECORD, is_plain
 
 
 def load_task(directory: str | Path, model: PreTrainedModel, task_class: type[Task] | None = None) -> Task:
@@ -29,13 +33,19 @@ def load_task(directory: str | Path, model: PreTrainedModel, task_class: type[Ta
         InputError: it was exported without a task, with one of another class, or its files are edited or damaged.
     """
     folder = local_folder(directory)
-    manifest = read_manifest(folder)
-    saved = manifest.task
+    saved, family, config = plain_task(folder) if is_plain(folder) else _slim_task(folder)
     if saved is None:
         raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
+    processor = read_processor(str(folder), family, config, str(folder))
+    subject = f"{folder / (RECORD if is_plain(folder) else CONFIG)}: task"
+    return make_task(_class_of(saved, task_class, folder), processor, saved.settings, subject)
+
+
+def _slim_task(folder: Path) -> tuple[SavedTask | None, Family, Any]:
+    """The task saved in a slim directory, the family of its model and its configuration."""
+    manifest = read_manifest(folder)
     manifest.check_files(folder)
-    processor = read_processor(str(folder), manifest.family, manifest.config, str(folder))
-    return make_task(_class_of(saved, task_class, folder), processor, saved.settings, f"{folder / CONFIG}: task")
+    return manifest.task, manifest.family, manifest.config
 
 
 def _class_of(saved: SavedTask, given: type[Task] | None, folder: Path) -> type[Task]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -76,6 +76,10 @@ def none_protected(config: Any) -> Mapping[str, str]:
     return {}
 
 
+def _all_plain(model: nn.Module, skipped: Collection[str]) -> str:
+    return ""
+
+
 def _no_images(config: Any, side: int) -> Any:
     raise InputError(f"{config.model_type}: the family makes no image processors (image_processor)")
 
@@ -128,6 +132,8 @@ class Family:
             themselves, as ``sizes`` says.
         unread: names of blocks whose output nothing reads, from the model's configuration: skipping them changes
             nothing (LLaVA computes CLIP's last layer and does not read it).
+        not_plain: why a checkpoint that transformers' own class reads cannot lack some of the blocks, from a model and
+            the names of those that would go: code counts on their position. Empty: it can.
         processor_classes: of the processor and, with Pillow, its images; tasks know the family by the first. ``None``:
             the family is trained by a ``Trainer`` of one's own.
         image_processor: makes an image processor from a configuration and an image side in pixels (the shorter side,
@@ -160,6 +166,7 @@ class Family:
     released: Mapping[str, Released] = field(default_factory=dict)
     example_inputs: ExampleInputs | None = None
     unread: Callable[[Any], tuple[str, ...]] = all_read
+    not_plain: Callable[[nn.Module, Collection[str]], str] = _all_plain
     processor_classes: tuple[type[Any], type[Any]] | None = None
     image_processor: Callable[[Any, int], Any] = _no_images
     fresh_processor: Callable[[Any], Any] = _no_processor

@@ -7,7 +7,8 @@ from pathlib import Path
 
 #: What transformers reads of tokenizers and image processors. A file too many is obeyed as a changed one is.
 PROCESSOR_FILES = (
-    "processor_config.json", "preprocessor_config.json", "image_processor_config.json", "tokenizer*", "vocab*",
+    "processor_config.json", "preprocessor_config.json", "image_processor_config.json",
+    "video_preprocessor_config.json", "tokenizer*", "vocab*",
     "merges.txt", "special_tokens_map.json", "added_tokens.json", "chat_template*", "spiece.model",
     "sentencepiece.bpe.model",
 )  # fmt: skip

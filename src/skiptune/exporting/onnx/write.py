@@ -25,11 +25,12 @@ from ...plan import Plan
 from ...tasks.task import Task
 from ...version import __version__
 from ..card import write_card
-from ..export import check_slim_output, export
+from ..export import export
 from ..load import load
 from ..load_task import load_task
 from ..manifest import is_slim, read_manifest
 from ..onnx_files import ONNX_FILES
+from ..output import check_output
 from ..own_classes import own_model_class
 from .description import DESCRIPTION, FORMAT, ComparedBatch, ComparedModel, OnnxDescription, read_description
 from .outside_use import OutsideUse
@@ -83,7 +84,7 @@ def export_onnx(
     target = folder if directory is None else Path(directory)
     if not is_slim(folder):
         raise InputError(f"{folder}: not a slim model; skiptune.export writes one")
-    check_slim_output(target)
+    check_output(target)
     _refuse_own_class(read_manifest(folder).own_class)
     model = load(folder, base)
     saved = load_task(folder, model) if model.manifest.task is not None else None

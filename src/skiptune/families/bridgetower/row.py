@@ -8,7 +8,7 @@ from transformers.models.bridgetower.image_processing_pil_bridgetower import Bri
 from .. import released_settings
 from ..block_kind import encoder_kind, fusion_kind
 from ..family import Family
-from . import processing, skipping
+from . import plain, processing, skipping
 from .heads import (
     BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
@@ -59,6 +59,7 @@ FAMILY = Family(
     pads_images=False,
     matching=True,
     released=released_settings.BRIDGETOWER,
+    not_plain=plain.not_plain,
     processor_classes=(BridgeTowerProcessor, BridgeTowerImageProcessorPil),
     image_processor=processing.image_processor,
     fresh_processor=processing.fresh_processor,

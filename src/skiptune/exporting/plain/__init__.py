@@ -1,0 +1,1 @@
+"""Plain checkpoints: blocks are gone, the rest renumbered, and transformers' own class reads what remains."""

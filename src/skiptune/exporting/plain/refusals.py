@@ -1,0 +1,69 @@
+"""What cannot be a plain checkpoint, said before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from torch import nn
+from transformers import PreTrainedModel
+
+from ...core.errors import InputError
+from ...families.registry import family_of
+from ...inserting.parameter_groups import parameter_groups
+from ...inserting.selection import blocks_of
+from ...layers.adapters import BottleneckAdapter
+from .config_fields import without_layers
+from .own_class import class_of_transformers
+from .stacks import stacks_of
+
+_CAN = "adapters: {block_adapter: lora, skip_adapter: none} can"
+
+
+def check_plain(model: PreTrainedModel, skipped: Sequence[str] | None = None) -> type[PreTrainedModel]:
+    """Refuse a model that no class of transformers' own could read without the blocks ``skipped``.
+
+    Args:
+        model: with blocks, and with adapters or without.
+        skipped: names of the blocks that go; ``None``: not known yet, any could.
+
+    Returns:
+        The class that reads it.
+
+    Raises:
+        InputError: says what is in the way, and what could be exported.
+    """
+    if getattr(model.config, "quantization_config", None) is not None:
+        raise InputError("form: 'plain': the weights are quantised; export the model that they were made of")
+    found = class_of_transformers(model)
+    if unmerged := list(dict.fromkeys(_unmerged(model, skipped))):
+        raise InputError(f"form: 'plain': {' and '.join(unmerged)} cannot be merged into weights; {_CAN}")
+    if reason := family_of(model).not_plain(model, skipped or ()):
+        raise InputError(f"form: 'plain': {reason}")
+    without_layers(model.config, stacks_of(model, blocks_of(model), skipped or ()))
+    return found
+
+
+def _unmerged(model: nn.Module, skipped: Sequence[str] | None) -> Iterator[str]:
+    """Kinds of adapters that cannot become a part of the weights, of those that would be left."""
+    for name, block in blocks_of(model).items():
+        skip_adapter: Any = block.skip_adapter
+        if isinstance(skip_adapter, BottleneckAdapter) and (skipped is None or name in skipped):
+            yield "bottlenecks in the place of skipped blocks"
+        if skipped is None or name not in skipped:
+            if block.block_adapters is not None:
+                yield "bottlenecks beside kept blocks"
+            if block.parallel_adapter is not None or block.prompts is not None:
+                yield "parallel adapters and prompts"
+
+
+def refuse_leftovers(model: nn.Module) -> None:
+    """Refuse a model without its dead blocks in which something is left that was inserted.
+
+    Raises:
+        InputError: names it.
+    """
+    groups = parameter_groups(model)
+    left = [*groups["block_adapters"], *groups["skip_adapters"]]
+    if left:
+        raise InputError(f"form: 'plain': {', '.join(left[:3])}: cannot be merged into weights; {_CAN}")
