@@ -113,7 +113,7 @@ def _state(number: int, stack: Stack) -> int:
 
 def _refuse_unknown(fields: Mapping[str, Any], stack: Stack, whole: bool = False) -> None:
     """Refuse fields that look as if they were about layers and are not known; ``whole``: of the whole model."""
-    known = (*_EACH, *_NUMBERS, *_OUTPUTS, *_FIRST, *_LAST, *_OTHERS, *_IMAGE_STATES)
+    known: tuple[str, ...] = (*_EACH, *_NUMBERS, *_OUTPUTS, *_FIRST, *_LAST, *_OTHERS, *_IMAGE_STATES)
     if any(fields.get(name) for name in _EACH):
         known = (*known, *_PATTERNS)
     for name, value in fields.items():
