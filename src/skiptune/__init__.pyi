@@ -91,7 +91,7 @@ from .tasks.zero_shot import ZeroShot
 from .training.encoder_cache import EncoderCache
 from .training.fit import fit
 from .training.optimizer import optimizer_groups
-from .training.skip_adapter_init import fit_skip_adapters
+from .training.skip_adapter_init import fit_skip_adapters, fit_skip_adapters_on
 from .training.training_log import TrainingLog
 from .version import __version__ as __version__
 
@@ -171,6 +171,7 @@ __all__ = [
     "export_onnx",
     "fit",
     "fit_skip_adapters",
+    "fit_skip_adapters_on",
     "insert",
     "load",
     "load_model",

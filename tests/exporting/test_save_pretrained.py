@@ -23,6 +23,7 @@ CONFIGS = {
     "bottleneck": st.SkipConfig(init="paper"),
     "lora": st.SkipConfig(block_adapter="lora", lora_rank=2),
     "none": st.SkipConfig(block_adapter="none"),
+    "folded": st.SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="folded", init="paper"),
 }
 
 
@@ -43,7 +44,13 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-PAIRS = [("vilt-tiny", "bottleneck"), ("vilt-tiny", "none"), ("meter-tiny", "lora"), ("bridgetower-tiny", "bottleneck")]
+PAIRS = [
+    ("vilt-tiny", "bottleneck"),
+    ("vilt-tiny", "none"),
+    ("vilt-tiny", "folded"),
+    ("meter-tiny", "lora"),
+    ("bridgetower-tiny", "bottleneck"),
+]
 
 
 @pytest.mark.parametrize(("family", "adapters"), PAIRS)

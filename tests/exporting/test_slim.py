@@ -24,6 +24,7 @@ from skiptune.exporting.load_task import load_task
 from two_streams import make
 
 BOTTLENECK, LORA = SkipConfig(), SkipConfig(block_adapter="lora", lora_rank=4)
+FOLDED = LORA.replace(skip_adapter="folded", init="paper")
 
 
 def logits(model: PreTrainedModel, batch: dict[str, Tensor]) -> Tensor:
@@ -70,10 +71,10 @@ def test_merged_lora_agrees_to_rounding(make_model, batch, tmp_path: Path) -> No
     torch.testing.assert_close(logits(found, batch), logits(model, batch), rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("config", [BOTTLENECK, LORA], ids=["bottleneck", "lora"])
+@pytest.mark.parametrize("config", [BOTTLENECK, LORA, FOLDED], ids=["bottleneck", "lora", "folded"])
 def test_adapters_form_on_its_base(config, batch, base_folder: Path, task: Vqa, tmp_path: Path) -> None:
     model = insert(load_model(str(base_folder), ViltForQuestionAnswering, **task.model_changes()), config).eval()
-    plan = Plan("vilt", tuple(blocks_of(model)), ("0",))
+    plan = Plan("vilt", tuple(blocks_of(model)), ("0",) if config is not FOLDED else ("1", "2"))
     choose(model, plan.skipped)
     export(model, tmp_path / "slim", plan, form="adapters")
     found = load(tmp_path / "slim")

@@ -32,7 +32,7 @@ from skiptune import (
     skipped_blocks,
 )
 from skiptune.tasks.task import on_device
-from skiptune.training.skip_adapter_init import Moments
+from skiptune.training.reduced_rank import Moments
 
 FAMILIES = ("vilt", "meter", "bridgetower")
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems
 
 BlockAdapter = Literal["bottleneck", "lora", "none"]
+SkipAdapter = Literal["bottleneck", "folded", "none"]
 Scope = Literal["fusion", "global"]
 Half = Literal["attention", "mlp"]
 Start = Literal["zero", "paper", "fit"]
 Placement = Literal["stream", "lavin", "lavin_router", "llava"]
 Width = Annotated[int, Field(ge=1, le=65536)]
+
+#: In the place of skipped blocks, where a configuration does not say so.
+USUAL: Final[SkipAdapter] = "bottleneck"
 
 
 class SkipConfig(Validated):
@@ -22,10 +27,15 @@ class SkipConfig(Validated):
 
     Attributes:
         block_adapter: in parallel to the sub-layers of kept blocks: the paper's ``bottleneck`` (cannot be merged),
-            ``lora`` (PEFT's, merged at export, so kept blocks cost nothing extra), or ``none`` (no adapters at all).
+            ``lora`` (PEFT's, merged at export, so kept blocks cost nothing extra), or ``none``.
         block_width: bottleneck of a block adapter; ``None``: an eighth of the model's width (96 at 768, the paper's).
-        skip_width: bottleneck of a skip adapter; ``None``: block width × adapters per block, so that the adapters of a
-            skipped block cost as much as those of a kept one.
+        skip_adapter: in the place of a skipped block: the paper's ``bottleneck``; ``folded``: a linear map of low rank
+            that becomes a part of a kept block's weights at export and costs nothing (decoders, ViLT, CLIP, SigLIP, see
+            :class:`skiptune.layers.folded.FoldedAdapter`); ``none``: a skipped block passes its stream through, at no
+            cost either. Not given: ``none`` with ``block_adapter: none``, else ``bottleneck``. With a ``placement`` of
+            the released decoders, ``bottleneck`` is theirs.
+        skip_width: bottleneck or rank of a skip adapter; ``None``: block width × adapters per block, so that the
+            adapters of a skipped block cost as much as those of a kept one.
         init: ``zero`` changes no output on insertion, and a skipped block passes its stream through; ``paper`` is the
             released initialisation; ``fit`` is ``zero`` for block adapters, while skip adapters start as the linear
             maps nearest to their blocks. A run does the fit; in Python call :func:`skiptune.fit_skip_adapters`.
@@ -56,12 +66,23 @@ class SkipConfig(Validated):
     placement: Placement = "stream"
     adapter_scale: Number = Field(default=1.0, ge=-1e6, le=1e6)
     router_temperature: Number = Field(default=10.0, ge=1e-6, le=1e6)
+    skip_adapter: SkipAdapter = Field(default=None, validate_default=True)
+
+    @field_validator("skip_adapter", mode="before")
+    @classmethod
+    def _usual(cls, given: object, info: ValidationInfo) -> object:
+        if given is not None:
+            return given
+        others = info.data
+        if others.get("block_adapter") == "none":
+            return "none"
+        return USUAL if others.get("placement") == "stream" else "bottleneck"
 
     @classmethod
     def paper(cls) -> SkipConfig:
         """The released settings: width 96, a skip adapter as wide as the block adapters it replaces (192 for ViLT, 288
         for METER), all adapter weights from N(0, 0.02)."""
-        return cls(block_adapter="bottleneck", block_width=96, init="paper")
+        return cls(block_adapter="bottleneck", block_width=96, skip_adapter="bottleneck", init="paper")
 
     @classmethod
     def lavin(cls, router: bool = True) -> SkipConfig:
@@ -70,16 +91,19 @@ class SkipConfig(Validated):
 
         ``router``: those of its models for images and texts, with two experts; ``False``: those for texts alone.
         """
-        return cls(placement="lavin_router" if router else "lavin", block_width=8, skip_width=32, init="paper")
+        placement: Placement = "lavin_router" if router else "lavin"
+        return cls(placement=placement, block_width=8, skip_width=32, skip_adapter="bottleneck", init="paper")
 
     @classmethod
     def llava(cls) -> SkipConfig:
         """The settings of LLaVA-DAS: adapters of width 64 before attention and before the feed-forward network, of
         width 256 in place of a layer, started as released."""
-        return cls(placement="llava", block_width=64, skip_width=256, init="paper")
+        return cls(placement="llava", block_width=64, skip_width=256, skip_adapter="bottleneck", init="paper")
 
     def check(self, problems: Problems) -> None:
         if self.placement != "stream":
+            folds = self.skip_adapter == "folded"
+            problems.check(not folds, f"skip_adapter: 'folded' is for placement 'stream', not for {self.placement!r}")
             problems.check(not self.parts, f"parts: placement {self.placement!r} is for whole layers; leave it out")
             problems.check(
                 self.init != "fit", f"init: 'fit' is for adapters on the stream, not for placement {self.placement!r}"
@@ -87,3 +111,14 @@ class SkipConfig(Validated):
         scaled, routed = self.placement.startswith("lavin"), self.placement == "lavin_router"
         problems.check(scaled or self.adapter_scale == 1, "adapter_scale: is of placement 'lavin' or 'lavin_router'")
         problems.check(routed or self.router_temperature == 10, "router_temperature: is of placement 'lavin_router'")
+
+
+def as_before(fields: object) -> object:
+    """The fields of a :class:`SkipConfig` from a file; versions up to 0.3 had no ``skip_adapter``."""
+    if not isinstance(fields, Mapping):
+        return fields
+    return {"skip_adapter": "none" if fields.get("block_adapter") == "none" else "bottleneck", **fields}
+
+
+#: A :class:`SkipConfig` in a file that says what was inserted, also when it was written by an older version.
+KeptSkipConfig = Annotated[SkipConfig, BeforeValidator(as_before)]

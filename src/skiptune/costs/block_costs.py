@@ -13,6 +13,7 @@ from typing import Any
 from torch import nn
 
 from ..inserting.block_hooks import block_hooks
+from ..inserting.folding import drop_folded
 from ..inserting.lora import unwrap_lora
 from ..inserting.selection import blocks_of, choose
 from ..models.shared_copy import shared_copy
@@ -41,7 +42,7 @@ def bench_copy(model: nn.Module) -> nn.Module:
     Raises:
         InputError: a block was removed, so that it cannot run.
     """
-    bench = unwrap_lora(shared_copy(model)).eval()
+    bench = drop_folded(unwrap_lora(shared_copy(model))).eval()
     choose(bench, ())
     return bench
 

@@ -9,6 +9,7 @@ from torch import nn
 
 from ..config import SkipConfig
 from ..families.registry import family_of
+from ..inserting.folding import drop_folded
 from ..inserting.insert import insert
 from ..inserting.lora import unwrap_lora
 from ..inserting.pruning import remove_dead_blocks
@@ -26,7 +27,7 @@ class CostTable:
 
     Attributes:
         macs_g: multiply-accumulates in G (1e9): ``original``, ``with_adapters`` (nothing skipped) and ``with_plan``.
-            LoRA is merged at inference, so it adds nothing.
+            LoRA is merged at inference, and skip adapters folded, so they add nothing.
         saved_macs_g: the saving of each block.
         relative_macs: change of the operations by the plan, against the original.
         parameters: by group, of the model as it is trained, with adapters for every choice of blocks.
@@ -73,7 +74,7 @@ def cost_table(
     plan = Plan(family.name, blocks, skipped)
     slim = remove_dead_blocks(shared_copy(adapted), plan)
     trained = count_parameters(slim)["trainable"]
-    unwrap_lora(slim)
+    drop_folded(unwrap_lora(slim))
     with_plan = costs.adapted - math.fsum(costs.savings[name] for name in skipped)
     total = sum(parameter.numel() for parameter in model.parameters())
     return CostTable(

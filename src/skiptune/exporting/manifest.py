@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
 
-from ..config import SkipConfig
+from ..config.skip_config import KeptSkipConfig
 from ..core.digests import refuse_broken_seal, sealed
 from ..core.errors import InputError
 from ..core.files import file_sha256, write_json
@@ -129,7 +129,7 @@ class Manifest(Validated):
     base_fingerprint: str
     base_sample: str | None = None
     license: BaseLicense | None = None
-    skip_config: SkipConfig
+    skip_config: KeptSkipConfig
     plan: SkippedBlocks
     strategy: str
     task: SavedTask | None = None

@@ -93,12 +93,12 @@ class SharedBase:
         """Add the slim model in ``directory`` under ``name``, and return it.
 
         Its frozen weights are those of the base; only adapters, head and small parts are read. Both forms of
-        :func:`skiptune.export` work, except a stand-alone one with merged LoRA. Other threads may use
-        attached tasks, attach others, load models and train meanwhile.
+        :func:`skiptune.export` work, except a stand-alone one with merged LoRA or folded skip adapters. Other threads
+        may use attached tasks, attach others, load models and train meanwhile.
 
         Raises:
             InputError: the name is taken; not a slim model, or damaged files; one of another family, with other sizes,
-                or trained on another base; merged LoRA.
+                or trained on another base; merged LoRA, folded skip adapters.
         """
         expect("SharedBase.attach", name=(name, str), directory=(directory, (str, Path)))
         folder = local_folder(directory)
@@ -207,6 +207,10 @@ class SharedBase:
             raise InputError(f"of family {manifest.family.name}; {self.name} is a base of family {self.family.name}")
         if manifest.form == "standalone" and manifest.skip_config.block_adapter == "lora":
             raise InputError("LoRA is merged into its weights, so it has none to share; export it with form='adapters'")
+        if manifest.form == "standalone" and manifest.skip_config.skip_adapter == "folded":
+            raise InputError(
+                "skip adapters are folded into its weights, so these are not the base's; export it with form='adapters'"
+            )
 
     def _task(self, folder: Path, model: PreTrainedModel) -> Task:
         """The task saved in ``folder``, with the processor of an earlier one if its files are the same."""

@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 
 from ..core.errors import InputError, first_line
 from ..core.state_dicts import refuse_misfit, shapes_of
+from ..inserting.folding import FOLDED, fold_saved
 from ..inserting.insert import insert
 from ..inserting.lora import LORA, fold_lora, name_in_lora
 from ..inserting.parameter_groups import parameter_groups
@@ -92,13 +93,16 @@ def load_on_base(manifest: Manifest, state: dict[str, Tensor], base: str | None,
     frozen = {key: value for key, value in without_tied(model, model.state_dict()).items() if key not in state}
     wrapped = {key.partition(LORA)[0] for key in state if LORA in key}
     refuse_other_base(manifest, {name_in_lora(key, wrapped): value for key, value in frozen.items()}, name, verify)
-    plain = {key: value for key, value in state.items() if LORA not in key}
+    folded = manifest.skip_config.skip_adapter == "folded"
+    plain = {key: value for key, value in state.items() if LORA not in key and not (folded and FOLDED in key)}
     shapes = shapes_of(model.state_dict())
     trained = {key for group, each in parameter_groups(model).items() if group != "body" for key in each}
     own = {key: shape for key, shape in shapes.items() if key in trained or key in plain}
     refuse_misfit(f"the weights do not fit {name}", own, shapes_of(plain))
     model.load_state_dict(plain, strict=False, assign=True)
     fold_lora(model, state, manifest.skip_config)
+    if folded:
+        fold_saved(model, state)
     return model
 
 
@@ -132,7 +136,7 @@ def _read_base(name: str, manifest: Manifest, given: set[str]) -> PreTrainedMode
 
 
 def _take_out(model: PreTrainedModel, manifest: Manifest) -> None:
-    """Insert the adapters, LoRA as merged, and remove the skipped blocks. In place."""
+    """Insert the adapters, those that can be merged left out, and remove the skipped blocks. In place."""
     insert(model, manifest.skip_config, merged=True)
     remove_dead_blocks(model, manifest.skipping)
 

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from ..layers.blocks import SkippableBlock
+
+
+@dataclass(frozen=True)
+class Folding:
+    """Where a linear skip adapter goes that costs nothing: through a kept block's own linear layers, exactly.
+
+    Attributes:
+        side: ``output``: the adapters of the skipped blocks after a kept one map what its feed-forward network gives,
+            which goes into the residual stream as it is. ``input``: those of the skipped blocks before a kept one map
+            the normed stream that its attention reads.
+        place: name, inside the block, of the module whose output is mapped.
+        layers: names of the linear layers that the map becomes a part of: on the ``output`` side those that give what
+            is mapped, on the ``input`` side all that read it.
+    """
+
+    side: Literal["output", "input"]
+    place: str
+    layers: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -23,6 +41,8 @@ class BlockKind:
         lora_targets: names, inside the block, of the linear layers that get LoRA.
         scaled_targets: names of the layers whose outputs (IA)³ scales: keys and values of every attention.
         narrowing: name of the last linear layer of the feed-forward network, whose inputs (IA)³ scales; empty: none.
+        folding: where the linear adapters of skipped neighbours go; ``None``: nowhere, as with a LayerNorm after the
+            feed-forward network.
     """
 
     block_class: type[SkippableBlock]
@@ -32,6 +52,7 @@ class BlockKind:
     lora_targets: tuple[str, ...] = ()
     scaled_targets: tuple[str, ...] = ()
     narrowing: str = ""
+    folding: Folding | None = None
 
 
 def fusion_kind(

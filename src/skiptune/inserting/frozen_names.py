@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from ..families.registry import family_of
+from .folding import folded_layers
 from .parameter_groups import parameter_groups
 from .selection import blocks_of
 
@@ -15,12 +16,12 @@ def frozen_names(model: nn.Module) -> set[str]:
     """Names of the parameters that were not trained.
 
     In a loaded slim model nothing is trained; what was frozen in training is told by the rules of training: the body,
-    without the layers that LoRA was merged into.
+    without the layers that LoRA was merged or skip adapters folded into.
     """
     frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
     if len(frozen) < len(list(model.parameters())):
         return frozen
-    merged = _targets_of_lora(model)
+    merged = _targets_of_lora(model) | folded_layers(model)
     return {name for name in parameter_groups(model)["body"] if name.rpartition(".")[0] not in merged}
 
 

@@ -10,7 +10,7 @@ from ..layers.input_adapters import InputAdapter, LavinAdapter, LavinRouter, Lla
 
 
 def add_input_adapters(block: Any, config: SkipConfig, width: int, bottlenecks: tuple[int, int]) -> None:
-    """Add skip adapter and, unless LoRA or nothing takes their place, block adapters.
+    """Add the skip adapter and block adapters, each unless the configuration has others or none in its place.
 
     Args:
         block: a skippable block that takes input adapters.
@@ -29,7 +29,8 @@ def add_input_adapters(block: Any, config: SkipConfig, width: int, bottlenecks: 
     if config.block_adapter == "bottleneck":
         first = made(block_width)
         block.add_input_adapters([first, *(made(block_width) for _ in range(1, first.sublayers))])
-    block.skip_adapter = made(skip_width)
+    if config.skip_adapter == "bottleneck":
+        block.skip_adapter = made(skip_width)
 
 
 def _adapter(config: SkipConfig, width: int, bottleneck: int) -> InputAdapter:

@@ -8,12 +8,13 @@ from ..config import SkipConfig
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.seeding import drawn_from
-from ..families.block_kind import BlockKind
 from ..families.family import Family
 from ..families.registry import family_of
 from ..layers.adapters import BottleneckAdapter, Init
 from ..layers.blocks import SkippableBlock
+from ..layers.folded import FoldedAdapter
 from .adapted_class import adapt_class
+from .folding import attach_folded
 from .input_adapters import add_input_adapters
 from .lora import add_lora
 from .parameter_groups import freeze_body
@@ -25,11 +26,12 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
 
     With ``init="zero"`` (the default) or ``"fit"`` no output changes, bit for bit. Trained afterwards: adapters,
     poolers, token-type embeddings and the task head (paper, section 3.2). Adapter weights come from a private generator
-    seeded by ``seed``. ``merged`` leaves LoRA out, for the structure of a slim model that it was merged into.
+    seeded by ``seed``. ``merged`` leaves LoRA and folded skip adapters out, for the structure of a slim model whose
+    weights they became a part of.
 
     Raises:
         InputError: the model's family is not supported, has no encoders for ``scope="global"`` or no place for the
-            block adapters, or adapters were inserted before.
+            adapters, or adapters were inserted before.
     """
     expect("insert", model=(model, nn.Module), config=(config, (SkipConfig, type(None))))
     config = config or SkipConfig()
@@ -39,13 +41,13 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     _refuse_missing(family, config)
     _adopt(model, family, config)
     model.requires_grad_(False)
+    blocks = list(blocks_of(model).values())
     with drawn_from(seed):
-        blocks = list(blocks_of(model).values())
         for block in blocks:
-            kind = family.kind_of(block)
-            _add_adapters(block, config, kind.width(model.config), kind)
+            _add_adapters(model, block, config, merged)
         if config.block_adapter == "lora" and not merged:
             add_lora(model, [(block, family.kind_of(block).lora_targets) for block in blocks], config)
+    attach_folded(model)
     freeze_body(model)
     model.skip_config = config  # type: ignore[assignment]
     if not merged:  # such a structure gets its class from who builds it
@@ -67,6 +69,13 @@ def _refuse_missing(family: Family, config: SkipConfig) -> None:
         )
     if config.block_adapter == "lora" and not any(kind.lora_targets for kind in family.kinds):
         raise InputError(f"block_adapter: 'lora': {family.name}'s table names no layers for it (lora_targets)")
+    if config.skip_adapter == "folded" and config.parts:
+        raise InputError("skip_adapter: 'folded': stands for whole layers; with parts, use 'none' or 'bottleneck'")
+    if config.skip_adapter == "folded" and not any(kind.folding for kind in family.kinds):
+        raise InputError(
+            f"skip_adapter: 'folded': no linear layers of {family.name}'s blocks could take the adapter up exactly "
+            "(folding); use 'none' or 'bottleneck'"
+        )
 
 
 def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
@@ -85,10 +94,9 @@ def _adopt(model: nn.Module, family: Family, config: SkipConfig) -> None:
         family.adopt_encoders(model)
 
 
-def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: BlockKind) -> None:
-    if config.block_adapter == "none":
-        return
-    example = next(block.parameters())
+def _add_adapters(model: nn.Module, block: SkippableBlock, config: SkipConfig, merged: bool) -> None:
+    kind, example = family_of(model).kind_of(block), next(block.parameters())
+    width = kind.width(model.config)
     block_width, skip_width = adapter_widths(config, width, kind.skip_factor)
     if config.placement != "stream" and block.takes_input_adapters:
         add_input_adapters(block, config, width, (block_width, skip_width))
@@ -97,7 +105,10 @@ def _add_adapters(block: SkippableBlock, config: SkipConfig, width: int, kind: B
     if config.block_adapter == "bottleneck" and kind.sublayers:
         adapters = [BottleneckAdapter(width, block_width, init) for _ in range(kind.sublayers)]
         block.block_adapters = nn.ModuleList(adapters).to(example)
-    block.skip_adapter = BottleneckAdapter(width, skip_width, init).to(example)
+    if config.skip_adapter == "bottleneck":
+        block.skip_adapter = BottleneckAdapter(width, skip_width, init).to(example)
+    elif config.skip_adapter == "folded" and kind.folding is not None and not merged:
+        block.skip_adapter = FoldedAdapter(width, skip_width, init).to(example)
 
 
 def adapter_widths(config: SkipConfig, width: int, skip_factor: int) -> tuple[int, int]:

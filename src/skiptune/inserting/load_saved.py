@@ -20,6 +20,7 @@ from ..models.weight_files import check_weights, weight_files
 from ..models.without_weights import parameters_on_meta
 from ..plan import Plan
 from .adapted_class import adapt_class
+from .folding import drop_folded
 from .insert import insert
 from .pruning import remove_dead_blocks
 from .saved_model import CONFIG, SavedModel
@@ -66,6 +67,8 @@ def _structure(saved: SavedModel, model_class: type[PreTrainedModel], family: Fa
         with construction(), parameters_on_meta():
             model = model_class(config)
             insert(model, saved.skip_config, merged=saved.merged)
+            if saved.folded:
+                drop_folded(model)
     except Exception as error:  # an edited configuration can raise anything
         raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
     if saved.pruned or saved.removed:

@@ -1,10 +1,11 @@
-"""Remove skipped blocks from a model, and merge LoRA."""
+"""Remove skipped blocks from a model, merge LoRA and fold linear skip adapters."""
 
 from __future__ import annotations
 
 from torch import nn
 
 from ..plan import Plan
+from .folding import drop_unused, fold_skip_adapters
 from .lora import merge_lora
 from .selection import blocks_of, check_plan, choose
 
@@ -23,14 +24,16 @@ def remove_dead_blocks(model: nn.Module, plan: Plan) -> nn.Module:
             block.remove_weights()
         else:
             block.skip_adapter = None
+    drop_unused(model)
     return model
 
 
 def prune(model: nn.Module, plan: Plan) -> nn.Module:
-    """:func:`remove_dead_blocks`, then merge LoRA into the kept blocks: the slim model, in place.
+    """:func:`remove_dead_blocks`, then merge LoRA and fold linear skip adapters into the kept blocks: the slim model,
+    in place.
 
-    Merging rounds differently from adding, so with LoRA outputs agree to rounding only. Returns ``model``.
+    Merging rounds differently from adding, so with either outputs agree to rounding only. Returns ``model``.
     """
     remove_dead_blocks(model, plan)
     merge_lora(model)
-    return model
+    return fold_skip_adapters(model)

@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 from pydantic import ConfigDict, Field
 from transformers import __version__ as transformers_version
 
-from ..config import SkipConfig
+from ..config.skip_config import KeptSkipConfig
 from ..core.files import write_json
 from ..core.model_types import ADAPTED
 from ..core.process import versions
@@ -44,6 +44,7 @@ class SavedModel(Validated):
         removed: names of those of them whose weights are gone.
         pruned: whether the skip adapters of the other blocks are gone, too.
         merged: whether LoRA is merged into the weights.
+        folded: whether skip adapters are folded into the weights.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -55,11 +56,12 @@ class SavedModel(Validated):
     architecture: str
     base: str = ""
     base_config: dict[str, Any]
-    skip_config: SkipConfig
+    skip_config: KeptSkipConfig
     skipped: Several[str]
     removed: Several[str]
     pruned: bool
     merged: bool
+    folded: bool = False
 
     @property
     def config_fields(self) -> dict[str, Any]:
@@ -83,6 +85,8 @@ def write_saved(model: Any, folder: Path) -> None:
         removed=tuple(name for name, block in blocks.items() if block.removed),
         pruned=all(block.skip_adapter is None for block in blocks.values() if not block.removed),
         merged=model.skip_config.block_adapter == "lora" and not lora,
+        folded=model.skip_config.skip_adapter == "folded"
+        and all(block.skip_adapter is None for block in blocks.values()),
     )
     write_json(folder / CONFIG, content.to_dict())
 

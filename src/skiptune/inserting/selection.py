@@ -10,6 +10,7 @@ from ..core.errors import InputError
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
 from ..plan import Plan, check_skipped
+from .folding import hand_out_folded
 
 
 def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:
@@ -41,6 +42,7 @@ def choose(model: nn.Module, skipped: Iterable[str]) -> None:
         raise InputError(f"blocks {', '.join(gone)} were removed from this model and cannot run again")
     for name, block in blocks.items():
         block.skipped = name in wanted
+    hand_out_folded(model)
 
 
 def skipped_blocks(model: nn.Module) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 Init = Literal["zero", "paper"]
 _LAYER_NORM_EPS = 1e-5
-_PAPER_STD = 0.02
+PAPER_STD = 0.02
 
 
 class BottleneckAdapter(nn.Module):
@@ -33,11 +33,11 @@ class BottleneckAdapter(nn.Module):
     def reset_parameters(self, init: Init) -> None:
         """Start over as ``init`` says, drawing from torch's global generator."""
         self.layer_norm.reset_parameters()
-        nn.init.normal_(self.down.weight, std=_PAPER_STD)
+        nn.init.normal_(self.down.weight, std=PAPER_STD)
         nn.init.zeros_(self.down.bias)
         nn.init.zeros_(self.up.bias)
         if init == "paper":
-            nn.init.normal_(self.up.weight, std=_PAPER_STD)
+            nn.init.normal_(self.up.weight, std=PAPER_STD)
         else:
             nn.init.zeros_(self.up.weight)
 
@@ -83,7 +83,7 @@ class Prompts(nn.Module):
     def __init__(self, width: int, length: int) -> None:
         super().__init__()
         self.tokens = nn.Parameter(torch.empty(length, width))
-        nn.init.normal_(self.tokens, std=_PAPER_STD)
+        nn.init.normal_(self.tokens, std=PAPER_STD)
 
     def behind(self, x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """``x`` ``(batch, tokens, width)`` with the prompts appended, and its mask extended to cover them.

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from ..core.errors import InputError
 from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
+from .folded import FoldedAdapter
 from .input_adapters import InputAdapter
 
 
@@ -40,7 +41,10 @@ class SkippableBlock(nn.Module):
     Attributes:
         block_adapters: one adapter per sub-layer, added in parallel while the block is kept; ``None`` without adapters.
         skip_adapter: stands in for the block while it is skipped; ``None`` makes skipping the identity. It reads the
-            stream, or, an :class:`~skiptune.layers.input_adapters.InputAdapter`, the block's own normed input.
+            stream, or, an :class:`~skiptune.layers.input_adapters.InputAdapter`, the block's own normed input. With a
+            :class:`~skiptune.layers.folded.FoldedAdapter`, which a kept neighbour applies, skipping is the identity
+            too.
+        folded: those of skipped neighbours that this block applies, in their order.
         parallel_adapter: parallel to the feed-forward network, inside its residual connection; ``None``: none.
         prompts: extra tokens that the block's self-attention reads; ``None``: none.
         attention_config: the configuration that the block's attention was made of; ``None``: it keeps none.
@@ -56,7 +60,8 @@ class SkippableBlock(nn.Module):
     """
 
     block_adapters: nn.ModuleList | None
-    skip_adapter: BottleneckAdapter | InputAdapter | None
+    skip_adapter: BottleneckAdapter | FoldedAdapter | InputAdapter | None
+    folded: tuple[FoldedAdapter, ...] = ()
     parallel_adapter: ParallelAdapter | None
     prompts: Prompts | None
     attention_config: Any = None
@@ -112,7 +117,7 @@ class SkippableBlock(nn.Module):
             x: ``(batch, tokens, width)``.
             named: further arguments of ``forward`` by name, for adapters that look at more than tokens by themselves.
         """
-        return x if self.skip_adapter is None else cast(BottleneckAdapter, self.skip_adapter).added_to(x, x)
+        return self.skip_adapter.added_to(x, x) if isinstance(self.skip_adapter, BottleneckAdapter) else x
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         """What the block has added to the residual stream, from its input and its output."""

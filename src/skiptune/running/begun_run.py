@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..config import TrainConfig
+from ..config import SkipConfig, TrainConfig
+from ..config.skip_config import as_before
 from ..core.errors import InputError
 from ..core.text_files import read_json
 from ..data.data_config import DataConfig
@@ -13,8 +14,11 @@ from .recipe import Recipe, TimingConfig
 
 #: What version 0.3 did, which had no such fields of ``data``.
 _DATA_BEFORE = {"reserved_share": None, "exif_orientation": False}
+#: Of ``adapters``, too; how older ones name skip adapters says :func:`as_before`.
+_ADAPTERS = {name: value for name, value in SkipConfig().to_dict().items() if name != "skip_adapter"}
 #: Section → its fields as a run has them whose recipe does not name them.
 _BEFORE = {
+    "adapters": _ADAPTERS,
     "data": {**DataConfig().to_dict(), **_DATA_BEFORE},
     "train": TrainConfig().to_dict(),
     "bench": TimingConfig().to_dict(),
@@ -37,15 +41,17 @@ def filled_in(recipe: Any) -> Any:
     if not isinstance(recipe, dict):
         return recipe
     given = {name: recipe[name] for name in _BEFORE if isinstance(recipe.get(name), dict)}
+    if "adapters" in given:
+        given["adapters"] = as_before(given["adapters"])
     return {**recipe, **{name: {**_BEFORE[name], **values} for name, values in given.items()}}
 
 
 def as_begun(recipe: Recipe) -> Recipe:
     """``recipe``, with what it leaves open as the run in its output has it.
 
-    A run of version 0.3 reserves nothing of validation and turns no images, trains no baselines but those named then,
-    and is timed as often as was usual then. With ``preset: paper`` it keeps what the preset gave then, and any run the
-    micro-batches of its number of processes.
+    It has the skip adapters that were usual then. A run of version 0.3 reserves nothing of validation and turns no
+    images, trains no baselines but those named then, and is timed as often as was usual then. With ``preset: paper`` it
+    keeps what the preset gave then, and any run the micro-batches of its number of processes.
     """
     path = Path(recipe.output) / "recipe.json"
     if not path.is_file():
@@ -57,6 +63,8 @@ def as_begun(recipe: Recipe) -> Recipe:
     named = content.get("data", {}).keys() | recipe.data.model_fields_set
     before = {name: value for name, value in _DATA_BEFORE.items() if name not in named}
     recipe = recipe.replace(data=recipe.data.replace(**before), **_measured_as(recipe, kept))
+    if "skip_adapter" not in recipe.adapters.model_fields_set:
+        recipe = recipe.replace(adapters=recipe.adapters.replace(skip_adapter=kept.adapters.skip_adapter))
     if recipe.preset != "paper":
         return recipe
     older = "decayed" not in content.get("train", {})

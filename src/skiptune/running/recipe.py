@@ -107,7 +107,7 @@ class Recipe(Validated):
             if found.get(section) is None:
                 found.pop(section, None)
             if section in preset and isinstance(given := found.get(section, {}), dict):
-                found[section] = {**preset[section].to_dict(), **given}
+                found[section] = {**preset[section].model_dump(mode="json", exclude_unset=True), **given}
         return found
 
     @field_validator("retrieval", mode="before")

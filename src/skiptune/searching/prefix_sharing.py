@@ -1,10 +1,10 @@
 """Evaluate several subnetworks on one batch, and run only once what they have in common.
 
-A block's output depends only on the batch and on the blocks before it. So subnetworks with the same choices for the
-first blocks share their outputs. Written in running order, the choices of all subnetworks form a tree, and every edge
-of it is run once. Everything below the first block (ViLT's embeddings, the encoders of METER and BridgeTower, 58 % of
-METER's work) is run once for all of them. Outputs are the same tensors as a plain evaluation computes, so losses are
-equal bit for bit.
+A block's output depends only on the batch, on the blocks before it, and on the folded skip adapters that it applies for
+its neighbours. So subnetworks with the same choices for the first blocks share their outputs. Written in running order,
+the choices of all subnetworks form a tree, and every edge of it is run once. Everything below the first block (ViLT's
+embeddings, the encoders of METER and BridgeTower, 58 % of METER's work) is run once for all of them. Outputs are the
+same tensors as a plain evaluation computes, so losses are equal bit for bit.
 
 Models change some outputs in place (Qwen2.5-VL that of its image tower), so an output that is used again is a copy.
 A decoder's cache would have no entries of blocks that are not run again, so none is made.
@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import torch
 from torch import nn
@@ -25,9 +25,11 @@ from torch import nn
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.blocks import SkippableBlock
+from ..layers.folded import FoldedAdapter
 from .without_cache import without_cache
 
 T = TypeVar("T")
+_Choice: TypeAlias = tuple[bool, tuple[FoldedAdapter, ...]]
 
 
 class PrefixCache:
@@ -38,12 +40,13 @@ class PrefixCache:
     an order in which no dropped output is needed again.
 
     Attributes:
-        path: for every block run by the last forward pass, in order: its name, whether it was skipped, its output.
+        path: for every block run by the last forward pass, in order: its name, whether it was skipped and which folded
+            skip adapters it applied, its output.
         block_runs: how often each block was computed, not skipped and not taken from the path.
     """
 
     def __init__(self) -> None:
-        self.path: list[tuple[str, bool, Any]] = []
+        self.path: list[tuple[str, _Choice, Any]] = []
         self.block_runs: Counter[str] = Counter()
         self._place = 0
         self._below: list[Any] = []
@@ -58,12 +61,12 @@ class PrefixCache:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._place = self._place, self._place + 1
-            if place < len(self.path) and self.path[place][:2] == (name, block.skipped):
+            if place < len(self.path) and self.path[place][:2] == (name, (block.skipped, block.folded)):
                 return copy.deepcopy(self.path[place][2])
             del self.path[place:]
             output = forward(*args, **kwargs)
             self.block_runs[name] += not block.skipped
-            self.path.append((name, block.skipped, copy.deepcopy(output)))
+            self.path.append((name, (block.skipped, block.folded), copy.deepcopy(output)))
             return output
 
         return run

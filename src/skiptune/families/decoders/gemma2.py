@@ -5,7 +5,7 @@ from __future__ import annotations
 from transformers import Gemma2Config, Gemma2ForCausalLM, Gemma2Model
 from transformers.models.gemma2.modeling_gemma2 import Gemma2Attention, Gemma2DecoderLayer, Gemma2MLP
 
-from .kinds import DecoderClasses
+from .kinds import BEFORE_ATTENTION, DecoderClasses
 from .layer import SkippableAttention, SkippableDecoderLayer, SkippableMlp
 from .text import text_family
 
@@ -22,5 +22,5 @@ class SkippableGemma2Mlp(SkippableMlp, Gemma2MLP):
     """Its feed-forward network."""
 
 
-CLASSES = DecoderClasses(SkippableGemma2Layer, SkippableGemma2Attention, SkippableGemma2Mlp)
+CLASSES = DecoderClasses(SkippableGemma2Layer, SkippableGemma2Attention, SkippableGemma2Mlp, BEFORE_ATTENTION)
 FAMILY = text_family(Gemma2Config, CLASSES, Gemma2ForCausalLM, Gemma2Model)

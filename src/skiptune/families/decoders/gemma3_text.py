@@ -5,7 +5,7 @@ from __future__ import annotations
 from transformers import Gemma3ForCausalLM, Gemma3TextConfig, Gemma3TextModel
 from transformers.models.gemma3.modeling_gemma3 import Gemma3Attention, Gemma3DecoderLayer, Gemma3MLP
 
-from .kinds import DecoderClasses
+from .kinds import BEFORE_ATTENTION, DecoderClasses
 from .layer import SkippableAttention, SkippableDecoderLayer, SkippableMlp
 from .text import text_family
 
@@ -22,5 +22,5 @@ class SkippableGemma3Mlp(SkippableMlp, Gemma3MLP):
     """Its feed-forward network."""
 
 
-CLASSES = DecoderClasses(SkippableGemma3Layer, SkippableGemma3Attention, SkippableGemma3Mlp)
+CLASSES = DecoderClasses(SkippableGemma3Layer, SkippableGemma3Attention, SkippableGemma3Mlp, BEFORE_ATTENTION)
 FAMILY = text_family(Gemma3TextConfig, CLASSES, Gemma3ForCausalLM, Gemma3TextModel)

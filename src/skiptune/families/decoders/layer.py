@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -98,7 +98,8 @@ class SkippableHalf(SkippableBlock):
     def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
         """``A_skip(z)``, ``(batch, tokens, width)``; zeros without a skip adapter."""
         nothing = torch.zeros_like(x)
-        return nothing if self.skip_adapter is None else cast(BottleneckAdapter, self.skip_adapter).added_to(nothing, x)
+        adapter = self.skip_adapter
+        return adapter.added_to(nothing, x) if isinstance(adapter, BottleneckAdapter) else nothing
 
     def added(self, x: Tensor, y: Tensor) -> Tensor:
         return y

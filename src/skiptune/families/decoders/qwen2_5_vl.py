@@ -38,7 +38,7 @@ CLASSES = DecoderClasses(SkippableQwen25VlLayer, SkippableQwen25VlAttention, Ski
 FAMILY = vlm_family(
     (Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLModel),
     (CLASSES,),
-    (tower_kind(SkippableQwen25VlTowerLayer),),
+    (tower_kind(SkippableQwen25VlTowerLayer, last="mlp.down_proj"),),
     in_patches,
     projector=("visual.merger.",),
 )

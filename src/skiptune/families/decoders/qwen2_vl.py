@@ -11,7 +11,7 @@ from transformers.models.qwen2_vl.modeling_qwen2_vl import (
 )
 
 from ...layers.blocks import SkippableBlock
-from ..block_kind import BlockKind
+from ..block_kind import BlockKind, Folding
 from .kinds import DecoderClasses
 from .layer import SkippableAttention, SkippableDecoderLayer, SkippableMlp
 from .pictures import in_patches
@@ -38,7 +38,14 @@ CLASSES = DecoderClasses(SkippableQwen2VlLayer, SkippableQwen2VlAttention, Skipp
 FAMILY = vlm_family(
     (Qwen2VLForConditionalGeneration, Qwen2VLModel),
     (CLASSES,),
-    (BlockKind(SkippableQwen2VlTowerLayer, lambda config: int(config.vision_config.embed_dim), skip_factor=3),),
+    (
+        BlockKind(
+            SkippableQwen2VlTowerLayer,
+            lambda config: int(config.vision_config.embed_dim),
+            skip_factor=3,
+            folding=Folding("output", place="mlp", layers=("mlp.fc2",)),
+        ),
+    ),
     in_patches,
     projector=("visual.merger.",),
 )

@@ -47,7 +47,7 @@ CLASSES = DecoderClasses(SkippableQwen3VlLayer, SkippableQwen3VlAttention, Skipp
 FAMILY = vlm_family(
     (Qwen3VLForConditionalGeneration, Qwen3VLModel),
     (CLASSES,),
-    (tower_kind(SkippableQwen3VlTowerLayer),),
+    (tower_kind(SkippableQwen3VlTowerLayer, last="mlp.linear_fc2"),),
     in_patches,
     projector=("visual.merger.", "visual.deepstack_merger_list."),
     protected=_fed_by_place,

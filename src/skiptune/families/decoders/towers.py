@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
@@ -11,7 +12,7 @@ from transformers.models.siglip.modeling_siglip import SiglipEncoderLayer
 
 from ...core.errors import InputError
 from ...layers.blocks import SkippableBlock
-from ..block_kind import BlockKind, encoder_kind
+from ..block_kind import BlockKind, Folding, encoder_kind
 
 #: What a tower, what maps its outputs to the decoder's width, and what makes its first stream are called.
 _TOWERS = ("vision_tower", "vision_model", "visual")
@@ -27,9 +28,16 @@ class SkippableSiglipTowerLayer(SkippableBlock, SiglipEncoderLayer):
     """A layer of a SigLIP tower."""
 
 
-def tower_kind(layer: type[SkippableBlock]) -> BlockKind:
-    """The entry of a tower's layers, which are skipped but never adapted, as wide as ``vision_config`` says."""
-    return encoder_kind(layer, lambda config: config.vision_config)
+def tower_kind(layer: type[SkippableBlock], last: str | None = "mlp.fc2") -> BlockKind:
+    """The entry of a tower's layers, which are skipped but never adapted, as wide as ``vision_config`` says.
+
+    Args:
+        layer: their class, after adoption.
+        last: name of the last linear layer of the feed-forward network ``mlp``, whose output goes into the residual
+            stream as it is; ``None``: it does not.
+    """
+    folding = None if last is None else Folding("output", place="mlp", layers=(last,))
+    return replace(encoder_kind(layer, lambda config: config.vision_config), folding=folding)
 
 
 #: For families whose image tower may be CLIP's or SigLIP's.

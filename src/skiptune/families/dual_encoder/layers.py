@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ...layers.blocks import SkippableBlock
-from ..block_kind import BlockKind
+from ..block_kind import BlockKind, Folding
 
 
 class TowerLayer(SkippableBlock):
@@ -66,6 +66,7 @@ def tower_kind(block_class: type[SkippableBlock], config_of: Callable[[Any], Any
         lora_targets=("self_attn.q_proj", "self_attn.v_proj", "mlp.fc1", "mlp.fc2"),
         scaled_targets=("self_attn.k_proj", "self_attn.v_proj"),
         narrowing="mlp.fc2",
+        folding=Folding("output", place="mlp", layers=("mlp.fc2",)),
     )
 
 

@@ -6,7 +6,7 @@ from transformers import ViltConfig, ViltForQuestionAnswering, ViltProcessor
 from transformers.models.vilt.image_processing_pil_vilt import ViltImageProcessorPil
 
 from .. import released_settings
-from ..block_kind import BlockKind
+from ..block_kind import BlockKind, Folding
 from ..family import Family
 from . import processing, skipping
 from .heads import ViltForClassification, ViltForRanking, ViltForVisualEntailment, ViltForVisualReasoning
@@ -27,6 +27,7 @@ FAMILY = Family(
             ),
             scaled_targets=("attention.attention.key", "attention.attention.value"),
             narrowing="output.dense",
+            folding=Folding("output", place="output.dropout", layers=("output.dense",)),
         ),
     ),
     adopt=skipping.adopt,

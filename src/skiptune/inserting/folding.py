@@ -1,0 +1,180 @@
+"""Skip adapters that become a part of kept blocks' weights: apply them while blocks are chosen, fold them at export."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..core.errors import InputError
+from ..core.validation import nearest
+from ..families.block_kind import Folding
+from ..families.registry import family_of
+from ..layers.blocks import SkippableBlock
+from ..layers.folded import ApplyFolded, FoldedAdapter, low_rank_map
+
+#: Stands between the name of a block and the rest of a key, in state dictionaries.
+FOLDED = ".skip_adapter."
+
+
+def attach_folded(model: nn.Module) -> None:
+    """Let kept blocks apply the folded adapters of their skipped neighbours, in place.
+
+    After LoRA was added: what is folded is the layer with its LoRA. Blocks without such adapters stay as they are.
+    """
+    for block in _blocks(model).values():
+        if isinstance(block.skip_adapter, FoldedAdapter):
+            place = block.get_submodule(_folding(model, block).place)
+            place.register_forward_hook(ApplyFolded(block))
+
+
+def hand_out_folded(model: nn.Module) -> None:
+    """Give every kept block the folded adapters that it applies, from which blocks are skipped now.
+
+    A run of skipped blocks has a kept one before it, or after it, as the family folds. Where there is none (the first
+    blocks or the last ones of a stack), skipping passes the stream through.
+    """
+    blocks = _blocks(model)
+    neighbours = skipped_neighbours(model)
+    for name, block in blocks.items():
+        adapters = [blocks[other].skip_adapter for other in neighbours.get(name, ())]
+        block.folded = tuple(adapter for adapter in adapters if isinstance(adapter, FoldedAdapter))
+
+
+def neighbour_of(model: nn.Module, name: str) -> SkippableBlock | None:
+    """The block that applies the folded adapter of the block ``name`` when only that is skipped; ``None``: none."""
+    blocks = _blocks(model)
+    for other, skipped in skipped_neighbours(model, (name,)).items():
+        if skipped:
+            return blocks[other]
+    return None
+
+
+def drop_unused(model: nn.Module) -> None:
+    """Remove the folded adapters that no block applies, in place."""
+    used = {id(adapter) for block in _blocks(model).values() for adapter in block.folded}
+    for block in _blocks(model).values():
+        if isinstance(block.skip_adapter, FoldedAdapter) and id(block.skip_adapter) not in used:
+            block.skip_adapter = None
+
+
+def fold_skip_adapters(model: nn.Module) -> nn.Module:
+    """Make the folded adapters of skipped blocks a part of kept blocks' weights, in place; returns ``model``.
+
+    LoRA is merged before, see :func:`~skiptune.inserting.lora.merge_lora`. Outputs agree to rounding.
+    """
+    for name, block in _blocks(model).items():
+        _fold_in_order(model, name, [(adapter.up.weight, adapter.down.weight) for adapter in block.folded])
+    return drop_folded(model)
+
+
+def drop_folded(model: nn.Module) -> nn.Module:
+    """Remove folded adapters and what applies them, in place; what they learnt is lost. Returns ``model``."""
+    for block in _blocks(model).values():
+        folding = family_of(model).kind_of(block).folding
+        block.folded = ()
+        if isinstance(block.skip_adapter, FoldedAdapter):
+            block.skip_adapter = None
+        if folding is not None and not block.removed:
+            hooks: dict[int, Any] = block.get_submodule(folding.place)._forward_hooks
+            for key in [key for key, hook in hooks.items() if isinstance(hook, ApplyFolded)]:
+                del hooks[key]
+    return model
+
+
+@torch.no_grad()
+def fold_linear(model: nn.Module, name: str, matrix: Tensor) -> None:
+    """Make a linear map a part of a kept block's weights, in place.
+
+    On a family's ``output`` side it maps what the block's feed-forward network gives, on the ``input`` side the normed
+    stream that its attention reads. LoRA is merged before.
+
+    Args:
+        model: with adapters inserted.
+        name: of the block.
+        matrix: ``(width, width)``; ``y = matrix · x``.
+
+    Raises:
+        InputError: no such block, or its family folds nothing exactly.
+    """
+    blocks = _blocks(model)
+    if name not in blocks:
+        raise InputError(f"block {name!r}: unknown{nearest(name, blocks)}")
+    folding, wide = _folding(model, blocks[name]), matrix.double()
+    for layer_name in folding.layers:
+        layer: Any = blocks[name].get_submodule(layer_name)
+        weight = layer.weight.double()
+        # new tensors: another model may share the memory of the old ones
+        layer.weight.data = (wide @ weight if folding.side == "output" else weight @ wide).to(layer.weight)
+        if folding.side == "output" and layer.bias is not None:
+            layer.bias.data = (wide @ layer.bias.double()).to(layer.bias)
+
+
+def fold_saved(model: nn.Module, state: Mapping[str, Tensor]) -> None:
+    """Fold the adapters among saved tensors into a model without them, in place: what :func:`fold_skip_adapters`
+    does. Without such names nothing changes."""
+    blocks, names = _blocks(model), {id(module): name for name, module in model.named_modules()}
+    for keeper, skipped in skipped_neighbours(model).items():
+        slots = [f"{names[id(blocks[name])]}{FOLDED}" for name in skipped]
+        saved = [slot for slot in slots if f"{slot}up.weight" in state]
+        _fold_in_order(model, keeper, [(state[f"{slot}up.weight"], state[f"{slot}down.weight"]) for slot in saved])
+
+
+@torch.no_grad()
+def _fold_in_order(model: nn.Module, name: str, adapters: Sequence[tuple[Tensor, Tensor]]) -> None:
+    """Fold the adapters of a block's skipped neighbours, ``(up, down)`` each, in running order."""
+    if adapters:
+        maps = [low_rank_map(up, down) for up, down in adapters]
+        fold_linear(model, name, reduce(lambda composed, later: later @ composed, maps))
+
+
+def folded_layers(model: nn.Module) -> set[str]:
+    """Names of the linear layers that adapters of the skipped blocks are folded into, with ``skip_adapter: folded``."""
+    config: Any = getattr(model, "skip_config", None)
+    if config is None or config.skip_adapter != "folded":
+        return set()
+    blocks, names = _blocks(model), {id(module): name for name, module in model.named_modules()}
+    keepers = [blocks[name] for name, skipped in skipped_neighbours(model).items() if skipped]
+    return {f"{names[id(block)]}.{layer}" for block in keepers for layer in _folding(model, block).layers}
+
+
+def skipped_neighbours(model: nn.Module, skipped: Iterable[str] | None = None) -> dict[str, list[str]]:
+    """Kept blocks, each with the skipped ones that it would apply folded adapters for, in running order.
+
+    Args:
+        model: with skippable blocks.
+        skipped: names of the blocks that are skipped; ``None``: those that are now.
+    """
+    family, blocks = family_of(model), _blocks(model)
+    gone = {name for name, block in blocks.items() if block.skipped} if skipped is None else set(skipped)
+    found: dict[str, list[str]] = {}
+    before: dict[str, str] = {}  # stack → the last kept block
+    waiting: dict[str, list[str]] = {}  # stack → skipped blocks since then
+    for name, block in blocks.items():
+        stack, folding = name.rpartition(".")[0], family.kind_of(block).folding
+        if name not in gone:
+            before.pop(stack, None)
+            earlier = waiting.pop(stack, [])
+            if folding is not None:
+                found[name] = earlier if folding.side == "input" else []
+                before[stack] = name
+        elif folding is not None and folding.side == "input":
+            waiting.setdefault(stack, []).append(name)
+        elif folding is not None and stack in before:
+            found[before[stack]].append(name)
+    return found
+
+
+def _folding(model: nn.Module, block: SkippableBlock) -> Folding:
+    folding = family_of(model).kind_of(block).folding
+    if folding is None:
+        raise InputError(f"{type(block).__name__}: no linear layers of this block could take a linear map up exactly")
+    return folding
+
+
+def _blocks(model: nn.Module) -> dict[str, SkippableBlock]:
+    blocks = family_of(model).blocks(model).items()
+    return {name: block for name, block in blocks if isinstance(block, SkippableBlock)}
