@@ -67,6 +67,15 @@ def _tower(model_type: str | None = None, **more: Any) -> dict[str, Any]:
 VLM: dict[str, tuple[str, dict[str, Any]]] = {
     "llava": ("llava", {**_text("llama"), **_tower("clip_vision_model")}),
     "llava_mistral": ("llava", {**_text("mistral"), **_tower("siglip_vision_model"), "vision_feature_layer": [1, -1]}),
+    "llava_pixtral": (
+        "llava",
+        {
+            **_text("mistral"),
+            **_tower("pixtral", head_dim=12),
+            "vision_feature_layer": -1,
+            "vision_feature_select_strategy": "full",
+        },
+    ),
     "llava_next": ("llava_next", {**_text("mistral"), **_tower("clip_vision_model"), **_ANY_SIZE}),
     "llava_onevision": ("llava_onevision", {**_text("qwen2"), **_tower("siglip_vision_model"), **_ANY_SIZE}),
     "smolvlm": ("smolvlm", {**_text("llama"), **_tower()}),

@@ -151,7 +151,7 @@ def padding(trial: Trial) -> Iterator[str]:
     pad = getattr(getattr(config, "text_config", config), "pad_token_id", None) or 0
     model, examples = trial.adapted(noise=True), len(ids)
     short, batch = dict[str, Tensor](), dict[str, Tensor]()
-    for name, value in trial.inputs.items():
+    for name, value in {**trial.inputs, "attention_mask": torch.ones_like(ids)}.items():
         one = value[: len(value) // examples]  # images of an example may be several
         short[name], batch[name] = one, value
         if value.shape == ids.shape:  # of tokens

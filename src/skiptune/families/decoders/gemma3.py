@@ -11,7 +11,7 @@ from transformers import Gemma3ForConditionalGeneration, Gemma3Model
 from . import gemma3_text
 from .image_inputs import Pictures
 from .pictures import of_one_size
-from .towers import CLIP_OR_SIGLIP
+from .towers import OF_ANY_TOWER
 from .vlm import vlm_family
 
 
@@ -25,7 +25,7 @@ def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictu
 FAMILY = vlm_family(
     (Gemma3ForConditionalGeneration, Gemma3Model),
     (gemma3_text.CLASSES,),
-    CLIP_OR_SIGLIP,
+    OF_ANY_TOWER,
     pictures,
     projector=("multi_modal_projector.",),
 )

@@ -8,17 +8,20 @@ from torch import nn
 from transformers import LlavaForConditionalGeneration, LlavaModel
 
 from .image_inputs import Pictures
-from .pictures import of_one_size, patches_of
+from .pictures import of_one_size, packed, patches_of
 from .text_layers import OF_ANY_TEXT
 from .tower_outputs import unread_layers
-from .towers import CLIP_OR_SIGLIP, tower_of
+from .towers import OF_ANY_TOWER, tower_of
 from .vlm import vlm_family
 
 
 def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictures:
-    """A token a patch, and one for CLIP's class token where the model keeps it."""
+    """A token a patch, and one for CLIP's class token where the model keeps it. Pixtral takes images of any size."""
     config: Any = model.config
-    classed = hasattr(tower_of(model).embeddings, "class_embedding")
+    embeddings = getattr(tower_of(model), "embeddings", None)
+    if embeddings is None:
+        return packed(model, image_size, batch)
+    classed = hasattr(embeddings, "class_embedding")
     tokens = patches_of(config) + classed - (config.vision_feature_select_strategy == "default")
     return of_one_size(model, image_size, batch, tokens)
 
@@ -26,7 +29,7 @@ def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictu
 FAMILY = vlm_family(
     (LlavaForConditionalGeneration, LlavaModel),
     OF_ANY_TEXT,
-    CLIP_OR_SIGLIP,
+    OF_ANY_TOWER,
     pictures,
     projector=("multi_modal_projector.",),
     unread=unread_layers,

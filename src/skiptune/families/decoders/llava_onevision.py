@@ -9,13 +9,13 @@ from transformers import LlavaOnevisionForConditionalGeneration, LlavaOnevisionM
 from .any_resolution import any_resolution
 from .text_layers import OF_ANY_TEXT
 from .tower_outputs import unread_layers
-from .towers import CLIP_OR_SIGLIP
+from .towers import OF_ANY_TOWER
 from .vlm import vlm_family
 
 FAMILY = vlm_family(
     (LlavaOnevisionForConditionalGeneration, LlavaOnevisionModel),
     OF_ANY_TEXT,
-    CLIP_OR_SIGLIP,
+    OF_ANY_TOWER,
     partial(any_resolution, settings=("vision_aspect_ratio",)),
     projector=("multi_modal_projector.", "image_newline"),
     unread=unread_layers,

@@ -10,7 +10,7 @@ from transformers import PaliGemmaForConditionalGeneration, PaliGemmaModel
 from . import gemma, gemma2
 from .image_inputs import Pictures
 from .pictures import of_one_size, patches_of
-from .towers import CLIP_OR_SIGLIP
+from .towers import OF_ANY_TOWER
 from .vlm import vlm_family
 
 
@@ -23,7 +23,7 @@ def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictu
 FAMILY = vlm_family(
     (PaliGemmaForConditionalGeneration, PaliGemmaModel),
     (gemma.CLASSES, gemma2.CLASSES),
-    CLIP_OR_SIGLIP,
+    OF_ANY_TOWER,
     pictures,
     projector=("multi_modal_projector.",),
 )

@@ -45,6 +45,19 @@ def tiles(config: Any, image_size: tuple[int, int]) -> int:
     return pieces + (pieces > 1)
 
 
+def packed(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictures:
+    """Pixtral's: images of any size, whose patches its tower puts in one row, and their heights and widths.
+
+    Raises:
+        InputError: a size that is no multiple of the patches.
+    """
+    config: Any = model.config
+    high, wide = _grid(image_size, tower_patch(config))
+    pixels = random_pixels(model, batch, 3, *image_size)
+    sizes = torch.tensor([image_size] * batch, device=pixels.device)
+    return Pictures({"pixel_values": pixels, "image_sizes": sizes}, high * wide)
+
+
 def in_patches(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictures:
     """Qwen's: patches of all images in one row, ``(patches, values)``, and the grid of each image.
 
@@ -53,12 +66,16 @@ def in_patches(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pic
     """
     config: Any = model.config
     vision, patch = config.vision_config, tower_patch(config)
-    unit = patch * vision.spatial_merge_size
+    merged = vision.spatial_merge_size
+    high, wide = _grid(image_size, patch * merged)
+    values = vision.in_channels * vision.temporal_patch_size * patch**2
+    pixels = random_pixels(model, batch * high * wide * merged**2, values)
+    grid = torch.tensor([[1, high * merged, wide * merged]] * batch, device=pixels.device)
+    return Pictures({"pixel_values": pixels, "image_grid_thw": grid}, high * wide, marks="mm_token_type_ids")
+
+
+def _grid(image_size: tuple[int, int], unit: int) -> tuple[int, int]:
+    """Tokens along both sides of an image, each of ``unit`` pixels."""
     if any(side < unit or side % unit for side in image_size):
         raise InputError(f"image size {image_size[0]}x{image_size[1]}: both sides must be multiples of {unit} pixels")
-    high, wide = (side // patch for side in image_size)
-    values = vision.in_channels * vision.temporal_patch_size * patch**2
-    pixels = random_pixels(model, batch * high * wide, values)
-    grid = torch.tensor([[1, high, wide]] * batch, device=pixels.device)
-    inputs = {"pixel_values": pixels, "image_grid_thw": grid}
-    return Pictures(inputs, high * wide // vision.spatial_merge_size**2, marks="mm_token_type_ids")
+    return image_size[0] // unit, image_size[1] // unit

@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import nn
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
+from transformers.models.pixtral.modeling_pixtral import PixtralAttentionLayer
 from transformers.models.siglip.modeling_siglip import SiglipEncoderLayer
 
 from ...core.errors import InputError
@@ -17,7 +18,7 @@ from ..block_kind import BlockKind, Folding, encoder_kind
 #: What a tower, what maps its outputs to the decoder's width, and what makes its first stream are called.
 _TOWERS = ("vision_tower", "vision_model", "visual")
 _PROJECTORS = ("multi_modal_projector", "connector")
-_EMBEDDINGS = ("embeddings", "patch_embed")
+_EMBEDDINGS = ("embeddings", "patch_embed", "patch_conv")
 
 
 class SkippableClipTowerLayer(SkippableBlock, CLIPEncoderLayer):
@@ -28,20 +29,28 @@ class SkippableSiglipTowerLayer(SkippableBlock, SiglipEncoderLayer):
     """A layer of a SigLIP tower."""
 
 
+class SkippablePixtralTowerLayer(SkippableBlock, PixtralAttentionLayer):
+    """A layer of a Pixtral tower, of the patches of all images in one row, ``(1, patches, width)``."""
+
+
 def tower_kind(layer: type[SkippableBlock], last: str | None = "mlp.fc2") -> BlockKind:
     """The entry of a tower's layers, which are skipped but never adapted, as wide as ``vision_config`` says.
 
     Args:
         layer: their class, after adoption.
-        last: name of the last linear layer of the feed-forward network ``mlp``, whose output goes into the residual
-            stream as it is; ``None``: it does not.
+        last: name of the last linear layer of the feed-forward network, whose output goes into the residual stream as
+            it is; ``None``: it does not.
     """
-    folding = None if last is None else Folding("output", place="mlp", layers=(last,))
+    folding = None if last is None else Folding("output", place=last.rpartition(".")[0], layers=(last,))
     return replace(encoder_kind(layer, lambda config: config.vision_config), folding=folding)
 
 
-#: For families whose image tower may be CLIP's or SigLIP's.
-CLIP_OR_SIGLIP = (tower_kind(SkippableClipTowerLayer), tower_kind(SkippableSiglipTowerLayer))
+#: For families that take towers of other models.
+OF_ANY_TOWER = (
+    tower_kind(SkippableClipTowerLayer),
+    tower_kind(SkippableSiglipTowerLayer),
+    tower_kind(SkippablePixtralTowerLayer, "feed_forward.down_proj"),
+)
 
 
 def tower_of(model: nn.Module) -> Any:
@@ -52,7 +61,7 @@ def tower_of(model: nn.Module) -> Any:
 def tower_layers(model: nn.Module) -> Sequence[nn.Module]:
     """The layers of the image tower, in order; none of a tower that is built in another way."""
     tower = tower_of(model)
-    encoder = getattr(tower, "encoder", None)
+    encoder = getattr(tower, "encoder", getattr(tower, "transformer", None))
     places = ((tower, "blocks"), (encoder, "layers"), (encoder, "layer"))
     return next((list(getattr(owner, name)) for owner, name in places if hasattr(owner, name)), [])
 
@@ -76,7 +85,7 @@ def adopt_tower(model: nn.Module, kinds: Iterable[BlockKind]) -> None:
     classes, layers = [kind.block_class for kind in kinds], tower_layers(model)
     fitting = {type(layer): next((one for one in classes if issubclass(one, type(layer))), None) for layer in layers}
     if not layers or None in fitting.values():
-        raise InputError(f"scope: 'global': the layers of a {type(tower_of(model)).__name__} cannot be skipped")
+        raise InputError(f"scope: 'global': {type(tower_of(model)).__name__} has no layers that can be skipped")
     for layer in layers:
         kind = fitting[type(layer)]
         if kind is not None:
