@@ -117,6 +117,13 @@ def test_a_removed_layer_keeps_the_norm_that_its_adapter_reads(placement: str, t
     assert torch.allclose(cached, plain, rtol=0, atol=2e-5)
 
 
+def test_plain_checkpoints_have_no_place_for_them(tmp_path: Path) -> None:
+    model = insert(text_decoder("llama"), config_of("llava", block_adapter="lora"))
+    plan = st.Plan("llama", tuple(blocks_of(model)), ("1",))
+    with pytest.raises(InputError, match="form: 'plain': bottlenecks in the place of skipped blocks"):
+        st.export(model, tmp_path / "plain", plan=plan, form="plain")
+
+
 @pytest.mark.parametrize("placement", ["lavin_router", "llava"])
 def test_gradient_checkpointing_changes_no_gradient(placement: str) -> None:
     gradients = []

@@ -111,8 +111,9 @@ class LavinRouter(InputAdapter):
         self.experts = nn.ModuleList(nn.Conv1d(bottleneck, width, 1, groups=2) for _ in range(_EXPERTS))
         self.router = nn.Linear(width, _EXPERTS)
         nn.init.xavier_uniform_(self.down.weight)
-        for parameter in (self.down.bias, *self.experts.parameters()):
-            nn.init.zeros_(torch.as_tensor(parameter))
+        nn.init.zeros_(self.down.bias)  # type: ignore[arg-type]
+        for parameter in self.experts.parameters():
+            nn.init.zeros_(parameter)
 
     def mixture(self, first: Tensor) -> Tensor:
         result: Tensor = (self.router(first) / self.temperature).softmax(-1)

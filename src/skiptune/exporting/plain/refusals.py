@@ -13,6 +13,7 @@ from ...families.registry import family_of
 from ...inserting.parameter_groups import parameter_groups
 from ...inserting.selection import blocks_of
 from ...layers.adapters import BottleneckAdapter
+from ...layers.input_adapters import InputAdapter
 from .config_fields import without_layers
 from .own_class import class_of_transformers
 from .stacks import stacks_of
@@ -48,7 +49,7 @@ def _unmerged(model: nn.Module, skipped: Sequence[str] | None) -> Iterator[str]:
     """Kinds of adapters that cannot become a part of the weights, of those that would be left."""
     for name, block in blocks_of(model).items():
         skip_adapter: Any = block.skip_adapter
-        if isinstance(skip_adapter, BottleneckAdapter) and (skipped is None or name in skipped):
+        if isinstance(skip_adapter, BottleneckAdapter | InputAdapter) and (skipped is None or name in skipped):
             yield "bottlenecks in the place of skipped blocks"
         if skipped is None or name not in skipped:
             if block.block_adapters is not None:
