@@ -9,18 +9,20 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
 
 import skiptune as st
 from skiptune.inserting.selection import blocks_of, choose
-from tiny_decoders import TEXT, padded_text, text_decoder
+from skiptune.models.construction import construction
+from tiny_decoders import IMAGE, TEXT, VIDEO, VLM, padded_pairs, padded_text, roughened, text_decoder, vlm, vlm_config
+
+NONE = st.SkipConfig(block_adapter="none", scope="global")
+LORA = st.SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="none")
 
 
-def adapted(name: str, config: st.SkipConfig) -> Any:
-    """A tiny decoder with LoRA that does something, and without skip adapters."""
-    model = st.insert(text_decoder(name), config).eval()
-    for block in blocks_of(model).values():
-        block.skip_adapter = None
+def adapted(given: Any, config: st.SkipConfig = LORA) -> Any:
+    """A model, or the text decoder of a name, with adapters that do something."""
+    model = st.insert(text_decoder(given) if isinstance(given, str) else given, config).eval()
     generator = torch.Generator().manual_seed(1)
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -39,21 +41,52 @@ def reads_plain(folder: Path) -> Any:
     return found.eval()
 
 
-@pytest.mark.parametrize("skipped", [("0", "3"), ("1", "2")], ids=["ends", "middle"])
-@pytest.mark.parametrize("name", TEXT)
-def test_the_same_numbers_from_transformers(name: str, skipped: tuple[str, ...], tmp_path: Path) -> None:
-    model = adapted(name, st.SkipConfig(block_adapter="none"))
-    found = reads_plain(st.export(model, tmp_path / "plain", plan_of(model, *skipped), form="plain"))
-    assert type(found) is type(model).plain_class
+def same_in_transformers(model: Any, inputs: Any, folder: Path, *skipped: str) -> Any:
+    """Whether logits are the same bit for bit, and generated tokens, with a cache, are the same."""
+    plain = st.export(model, folder, plan_of(model, *skipped), form="plain")
+    found, report = type(model).plain_class.from_pretrained(plain, output_loading_info=True)
+    assert not any(report.values()), report
     choose(model, skipped)
-    assert torch.equal(found(**padded_text()).logits, model(**padded_text()).logits)
-    for cached in (True, False):
-        settings = {"max_new_tokens": 4, "min_new_tokens": 4, "do_sample": False, "use_cache": cached}
-        assert torch.equal(found.generate(**padded_text(), **settings), model.generate(**padded_text(), **settings))
+    assert torch.equal(found(**inputs).logits, model(**inputs).logits), skipped
+    settings = {"max_new_tokens": 3, "min_new_tokens": 3, "do_sample": False, "suppress_tokens": [IMAGE, VIDEO]}
+    assert torch.equal(found.generate(**inputs, **settings), model.generate(**inputs, **settings)), skipped
+    return found
+
+
+@pytest.mark.parametrize("name", TEXT)
+def test_language_models(name: str, tmp_path: Path) -> None:
+    model = adapted(name, NONE.replace(scope="fusion"))
+    same_in_transformers(model, padded_text(), tmp_path / "plain", "0", "3")
+
+
+@pytest.mark.parametrize("name", VLM)
+def test_vision_language_models(name: str, tmp_path: Path) -> None:
+    """Without the first and last layers of the decoder, and the last one of the tower."""
+    ends = ("3",) if name == "qwen3_vl" else ("0", "3")
+    model = adapted(vlm(name), NONE)
+    found = same_in_transformers(model, padded_pairs(name), tmp_path / "plain", *ends, "image.2")
+    assert found.config.vision_config.num_hidden_layers == 2
+
+
+def test_qwen3_vl_feeds_the_decoder_from_its_tower(tmp_path: Path) -> None:
+    """The tower's outputs go to the decoder's first layers; that of a skipped layer is the one's before."""
+    with construction(seed=0):
+        config = vlm_config("qwen3_vl")
+        config.vision_config.deepstack_visual_indexes = [0, 2]
+        model = roughened(AutoModelForImageTextToText.from_config(config).eval())
+    model = adapted(model, NONE)
+    found = same_in_transformers(model, padded_pairs("qwen3_vl"), tmp_path / "plain", "image.2")
+    assert list(found.config.vision_config.deepstack_visual_indexes) == [0, 1]
+    for skipped, told in {
+        "1": "feeds the first layers by their places",
+        "image.0": "outputs of layers are read",
+    }.items():
+        with pytest.raises(st.InputError, match=told):
+            st.export(model, tmp_path / "never", plan_of(model, skipped), form="plain")
 
 
 def test_merged_lora_agrees_to_rounding_and_the_model_stays(tmp_path: Path) -> None:
-    model = adapted("llama", st.SkipConfig(block_adapter="lora", lora_rank=2))
+    model = adapted("llama")
     model.config.use_cache = False  # as for a training with gradient checkpointing
     choose(model, ["2"])
     before = model(**padded_text()).logits
@@ -64,8 +97,18 @@ def test_merged_lora_agrees_to_rounding_and_the_model_stays(tmp_path: Path) -> N
     torch.testing.assert_close(found(**padded_text()).logits, model(**padded_text()).logits, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["gemma3_text", "paligemma2"])
+def test_folded_skip_adapters_agree_to_rounding(name: str, tmp_path: Path) -> None:
+    given, inputs = (name, padded_text()) if name in TEXT else (vlm(name), padded_pairs(name))
+    model = adapted(given, LORA.replace(skip_adapter="folded", skip_width=2))
+    folder = st.export(model, tmp_path / "plain", plan_of(model, "1", "2"), form="plain")
+    choose(model, ["1", "2"])
+    found = type(model).plain_class.from_pretrained(folder).eval()
+    torch.testing.assert_close(found(**inputs).logits, model(**inputs).logits, rtol=1e-5, atol=1e-5)
+
+
 def test_lists_of_layers_follow(tmp_path: Path) -> None:
-    model = adapted("gemma3_text", st.SkipConfig(block_adapter="none"))
+    model = adapted("gemma3_text", NONE.replace(scope="fusion"))
     folder = st.export(model, tmp_path / "plain", plan_of(model, "0", "3"), form="plain")
     config = json.loads((folder / "config.json").read_text())
     assert config["num_hidden_layers"] == 2
@@ -79,14 +122,14 @@ def test_a_wrong_list_is_found_before_anything_is_kept(tmp_path: Path, monkeypat
     from skiptune.exporting.plain import config_fields
 
     monkeypatch.setattr(config_fields, "_of_kept", lambda name, value, stack: value[: len(stack.kept)])
-    model = adapted("gemma3_text", st.SkipConfig(block_adapter="none"))
+    model = adapted("gemma3_text", NONE.replace(scope="fusion"))
     with pytest.raises(st.InputError, match=r"has other settings: model\.layers\.0: self_attn"):
         st.export(model, tmp_path / "plain", plan_of(model, "0", "3"), form="plain")
     assert not (tmp_path / "plain").exists()
 
 
 def test_both_halves_of_a_layer_are_a_layer(tmp_path: Path) -> None:
-    model = adapted("gemma2", st.SkipConfig(block_adapter="none", parts=("attention", "mlp")))
+    model = adapted("gemma2", NONE.replace(scope="fusion", parts=("attention", "mlp")))
     found = reads_plain(st.export(model, tmp_path / "plain", plan_of(model, "1.attention", "1.mlp"), form="plain"))
     choose(model, ["1.attention", "1.mlp"])
     assert torch.equal(found(**padded_text()).logits, model(**padded_text()).logits)
@@ -95,18 +138,17 @@ def test_both_halves_of_a_layer_are_a_layer(tmp_path: Path) -> None:
 
 
 def test_half_precision_stays(tmp_path: Path) -> None:
-    model = adapted("qwen3", st.SkipConfig(block_adapter="lora", lora_rank=2)).to(torch.bfloat16)
+    model = adapted("qwen3").to(torch.bfloat16)
     found = reads_plain(st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain"))
     assert found.dtype == torch.bfloat16
 
 
 def test_what_cannot_be_plain_is_said(tmp_path: Path) -> None:
     model = st.insert(text_decoder("llama"), st.SkipConfig(block_adapter="lora", lora_rank=2))
-    with pytest.raises(st.InputError, match="bottlenecks in the place of skipped blocks cannot be merged"):
+    with pytest.raises(st.InputError, match="adapters in the place of skipped blocks cannot be merged"):
         st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")
     st.export(model, tmp_path / "plain", plan_of(model), form="plain")  # nothing skipped: none is left
+    model = adapted("llama")
     model.config.some_layers = [1, 2]
-    for block in blocks_of(model).values():
-        block.skip_adapter = None
     with pytest.raises(st.InputError, match=r"some_layers: \[1, 2\] looks as if it were about single layers"):
         st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")

@@ -16,14 +16,12 @@ import skiptune as st
 from skiptune import InputError
 from skiptune.inserting.selection import blocks_of, choose
 
-LORA = st.SkipConfig(block_adapter="lora", lora_rank=2)
+LORA = st.SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="none")
 
 
 def adapted(model: Any, config: st.SkipConfig = LORA) -> Any:
-    """The model with adapters that do something, and without skip adapters."""
+    """The model with adapters that do something."""
     st.insert(model, config)
-    for block in blocks_of(model).values():
-        block.skip_adapter = None
     generator = torch.Generator().manual_seed(1)
     for parameter in model.parameters():
         if parameter.requires_grad:
@@ -37,7 +35,7 @@ def plan_of(model: Any, *skipped: str) -> st.Plan:
 
 @pytest.fixture
 def vilt(make_model: Any) -> Any:
-    return adapted(make_model())
+    return adapted(make_model(), LORA.replace(skip_adapter="folded", skip_width=4))
 
 
 @pytest.fixture
@@ -91,8 +89,7 @@ def test_it_replaces_exports_alone(vilt: Any, folder: Path, tmp_path: Path) -> N
         st.export(vilt, folder, plan_of(vilt, "1"), form="plain")
 
 
-def test_a_slim_model_becomes_plain(make_model: Any, task: st.Vqa, tmp_path: Path, call: Any) -> None:
-    vilt = make_model(st.SkipConfig(block_adapter="none"))
+def test_a_slim_model_becomes_plain(vilt: Any, task: st.Vqa, tmp_path: Path, call: Any) -> None:
     slim = st.export(vilt, tmp_path / "slim", plan_of(vilt, "1"), task)
     code, out, err = call("export", slim, tmp_path / "plain", "--form", "plain")
     assert (code, "MiB" in out, err) == (0, True, "")
@@ -101,7 +98,7 @@ def test_a_slim_model_becomes_plain(make_model: Any, task: st.Vqa, tmp_path: Pat
     bottlenecks = st.export(adapted_with_bottlenecks(task), tmp_path / "other", task=task)
     code, _, err = call("export", bottlenecks, tmp_path / "never", "--form", "plain")
     assert code == 2
-    assert "bottlenecks beside kept blocks cannot be merged into weights; adapters: {block_adapter: lora" in err
+    assert "adapters beside kept blocks cannot be merged into weights; adapters: {block_adapter: lora" in err
 
 
 def adapted_with_bottlenecks(task: st.Vqa) -> Any:

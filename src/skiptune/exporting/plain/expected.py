@@ -36,13 +36,13 @@ class Expected:
         inputs: random ones.
         outputs: for them, by name.
         settings: of the kept layers, such as whether attention is to a window; short inputs do not show all of them.
-        attention: which implementation computed them.
+        attention: which implementations computed them, by parts of the configuration.
     """
 
     inputs: Mapping[str, Tensor]
     outputs: Mapping[str, Tensor]
     settings: Settings
-    attention: str | None
+    attention: Mapping[str, str]
 
     @classmethod
     def of(cls, model: PreTrainedModel, stacks: Sequence[Stack]) -> Expected:
@@ -53,8 +53,7 @@ class Expected:
             for stack in stacks
             for number, old in enumerate(stack.kept)
         }
-        attention: str | None = model.config._attn_implementation
-        return cls(inputs, _outputs(model, inputs), settings, attention)
+        return cls(inputs, _outputs(model, inputs), settings, _attention(model.config))
 
     def check(self, folder: Path, model_class: type[PreTrainedModel], device: Any) -> None:
         """Read a checkpoint with transformers' class, and compare.
@@ -96,6 +95,13 @@ def _difference(found: Tensor, wanted: Tensor, any_order: bool) -> float:
     if any_order and found.ndim == 3:
         found, wanted = found.sort(dim=1).values, wanted.sort(dim=1).values
     return float((found - wanted).abs().max() / wanted.abs().max().clamp(min=torch.finfo(torch.float32).tiny))
+
+
+def _attention(config: Any) -> dict[str, str]:
+    """The implementation of attention, of the whole model (an empty name) and of its parts."""
+    parts = {"": config, **{name: getattr(config, name, None) for name in config.sub_configs}}
+    found = {name: getattr(part, "_attn_implementation", None) for name, part in parts.items()}
+    return {name: implementation for name, implementation in found.items() if implementation is not None}
 
 
 def _inputs(model: PreTrainedModel) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,14 +37,16 @@ def load_plain(folder: Path, verify: bool = False, model_class: type[PreTrainedM
     return model.eval()
 
 
-def read_plain(folder: Path, model_class: Any, attention: str | None = None) -> tuple[PreTrainedModel, dict[str, Any]]:
+def read_plain(
+    folder: Path, model_class: Any, attention: Mapping[str, str] | None = None
+) -> tuple[PreTrainedModel, dict[str, Any]]:
     """The model in a directory as transformers reads it, and the names of weights that did not fit, by how they do
     not.
 
     Args:
         folder: with the checkpoint.
         model_class: the class.
-        attention: the implementation of attention; ``None``: transformers' default.
+        attention: implementations of attention by parts of the configuration; ``None``: transformers' defaults.
 
     Raises:
         InputError: it cannot be read.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -12,13 +11,12 @@ from ...core.errors import InputError
 from ...families.registry import family_of
 from ...inserting.parameter_groups import parameter_groups
 from ...inserting.selection import blocks_of
-from ...layers.adapters import BottleneckAdapter
-from ...layers.input_adapters import InputAdapter
+from ...layers.folded import FoldedAdapter
 from .config_fields import without_layers
 from .own_class import class_of_transformers
 from .stacks import stacks_of
 
-_CAN = "adapters: {block_adapter: lora, skip_adapter: none} can"
+_CAN = "adapters: {block_adapter: lora, skip_adapter: none} (or folded) can"
 
 
 def check_plain(model: PreTrainedModel, skipped: Sequence[str] | None = None) -> type[PreTrainedModel]:
@@ -48,14 +46,11 @@ def check_plain(model: PreTrainedModel, skipped: Sequence[str] | None = None) ->
 def _unmerged(model: nn.Module, skipped: Sequence[str] | None) -> Iterator[str]:
     """Kinds of adapters that cannot become a part of the weights, of those that would be left."""
     for name, block in blocks_of(model).items():
-        skip_adapter: Any = block.skip_adapter
-        if isinstance(skip_adapter, BottleneckAdapter | InputAdapter) and (skipped is None or name in skipped):
-            yield "bottlenecks in the place of skipped blocks"
-        if skipped is None or name not in skipped:
-            if block.block_adapters is not None:
-                yield "bottlenecks beside kept blocks"
-            if block.parallel_adapter is not None or block.prompts is not None:
-                yield "parallel adapters and prompts"
+        folds = isinstance(block.skip_adapter, FoldedAdapter | None)
+        if not folds and (skipped is None or name in skipped):
+            yield "adapters in the place of skipped blocks"
+        if any((block.block_adapters, block.parallel_adapter, block.prompts)) and name not in (skipped or ()):
+            yield "adapters beside kept blocks"
 
 
 def refuse_leftovers(model: nn.Module) -> None:

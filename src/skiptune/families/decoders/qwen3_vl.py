@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from transformers import Qwen3VLForConditionalGeneration, Qwen3VLModel
@@ -43,8 +45,14 @@ def _fed_by_place(config: Any) -> dict[str, str]:
     return {str(number): why for number in range(levels)}
 
 
+def _not_plain(model: Any, skipped: Collection[str]) -> str:
+    fed = _fed_by_place(model.config)
+    names = [name for name in skipped if name.partition(".")[0] in fed]
+    return f"{', '.join(names)}: {fed[names[0].partition('.')[0]]}; keep layers 0 to {len(fed) - 1}" if names else ""
+
+
 CLASSES = DecoderClasses(SkippableQwen3VlLayer, SkippableQwen3VlAttention, SkippableQwen3VlMlp)
-FAMILY = vlm_family(
+_ROW = vlm_family(
     (Qwen3VLForConditionalGeneration, Qwen3VLModel),
     (CLASSES,),
     (tower_kind(SkippableQwen3VlTowerLayer, last="mlp.linear_fc2"),),
@@ -52,3 +60,4 @@ FAMILY = vlm_family(
     projector=("visual.merger.", "visual.deepstack_merger_list."),
     protected=_fed_by_place,
 )
+FAMILY = replace(_ROW, not_plain=_not_plain)
