@@ -110,6 +110,7 @@ class LavinRouter(InputAdapter):
         self.down = nn.Conv1d(width, bottleneck, 1)
         self.experts = nn.ModuleList(nn.Conv1d(bottleneck, width, 1, groups=2) for _ in range(_EXPERTS))
         self.router = nn.Linear(width, _EXPERTS)
+        self.dropout = nn.Dropout(_DROPOUT)
         nn.init.xavier_uniform_(self.down.weight)
         nn.init.zeros_(self.down.bias)  # type: ignore[arg-type]
         for parameter in self.experts.parameters():
@@ -121,7 +122,7 @@ class LavinRouter(InputAdapter):
 
     def forward(self, z: Tensor, mixture: Tensor | None = None) -> Tensor:
         weights = self.mixture(z[:, 0]) if mixture is None else mixture
-        narrow = nn.functional.dropout(self.down(z.transpose(1, 2)), _DROPOUT, self.training)
+        narrow = self.dropout(self.down(z.transpose(1, 2)))
         mixed = torch.stack([expert(narrow) for expert in self.experts], dim=1)  # (batch, experts, width, tokens)
         result: Tensor = self.scale * torch.einsum("bewt,be->btw", mixed, weights)
         return result

@@ -111,7 +111,9 @@ def skip_adapters_of(model: nn.Module) -> dict[str, SkipAdapter]:
     adapters = {name: block.skip_adapter for name, block in blocks_of(model).items()}
     found = {name: adapter for name, adapter in adapters.items() if isinstance(adapter, SkipAdapter)}
     if not found:
-        raise InputError("this model has no skip adapters to fit; insert them with another skip_adapter than 'none'")
+        raise InputError(
+            "this model has no skip adapters on its stream to fit; insert some (skip_adapter, placement: 'stream')"
+        )
     return found
 
 
