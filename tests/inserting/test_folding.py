@@ -31,8 +31,8 @@ from skiptune.training.gradient_checkpointing import checkpointed_gradients
 from tiny_decoders import TEXT, VLM, padded_pairs, padded_text, text_decoder, vlm
 
 FOLDED = SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="folded", skip_width=3, init="paper")
-#: The middle, a run, the ends, all but one.
-SETS = (["1"], ["1", "2"], ["0", "2"], ["2", "3"], ["0", "2", "3"])
+#: A run in the middle; both ends and a run.
+SETS = (["1", "2"], ["0", "2", "3"])
 
 
 def stirred(model: Any, width: float = 0.3) -> Any:
@@ -51,17 +51,13 @@ def logits(model: Any, batch: dict[str, Tensor]) -> Tensor:
     return found
 
 
-def pickled(model: Any) -> Any:
-    return pickle.loads(pickle.dumps(copy.deepcopy(model)))
-
-
-def check_folded(model: Any, batch: dict[str, Tensor], sets: Any, copied: Any = pickled) -> None:
+def check_folded(model: Any, batch: dict[str, Tensor], sets: Any) -> None:
     """The slim model of each set is the adapted one to rounding, with the base's parameters less the blocks."""
     for skipped in sets:
         choose(model, skipped)
         wanted, own = logits(model, batch), {name: p.numel() for name, p in model.named_parameters()}
         plan = Plan(model.config.model_type, tuple(blocks_of(model)), tuple(skipped))
-        slim = prune(copied(model), plan)
+        slim = prune(copy.deepcopy(model), plan)
         assert (logits(slim, batch) - wanted).norm() <= 1e-5 * wanted.norm(), skipped
         assert {name for name, _ in slim.named_parameters()} <= {name.replace(".base_layer", "") for name in own}
         assert not any("skip_adapter" in name or "lora" in name for name, _ in slim.named_parameters())
@@ -78,6 +74,7 @@ def test_decoders_take_adapters_up(name: str) -> None:
     wanted = logits(model, padded_text())
     choose(model, ["1"])  # the adapters do something, and which of them depends on the choice
     assert (logits(model, padded_text()) - wanted).norm() > 1e-2 * wanted.norm()
+    assert torch.equal(logits(pickle.loads(pickle.dumps(model)), padded_text()), logits(model, padded_text()))
     choose(model, [])
     assert all(not block.folded for block in blocks_of(model).values())
 
@@ -86,7 +83,7 @@ def test_decoders_take_adapters_up(name: str) -> None:
 def test_vision_language_models_take_adapters_up(name: str) -> None:
     model = stirred(insert(vlm(name), FOLDED.replace(scope="global")), 0.2)
     batch = padded_pairs(name)
-    check_folded(model, batch, [["1", "image.1"]], copy.deepcopy)  # transformers' own hooks cannot be pickled
+    check_folded(model, batch, [["1", "image.1"]])
     choose(model, ["1", "image.1"])
     wanted = logits(model, batch)
     for adapter in (blocks_of(model)[name].skip_adapter for name in ("1", "image.1")):
@@ -96,7 +93,7 @@ def test_vision_language_models_take_adapters_up(name: str) -> None:
 
 
 def test_encoders_take_adapters_up(make_model: MakeModel, batch: Any) -> None:
-    check_folded(make_model(FOLDED.replace(block_adapter="bottleneck"), noise=0.1), batch, SETS[:3])
+    check_folded(make_model(FOLDED.replace(block_adapter="bottleneck"), noise=0.1), batch, [["1", "2"]])
 
 
 @pytest.mark.parametrize("name", ["clip-tiny", "siglip-tiny"])
