@@ -24,7 +24,7 @@ from .exporting.onnx.session import load_onnx
 from .exporting.onnx.write import export_onnx
 from .exporting.open_pipeline import pipeline
 from .exporting.shared_base import SharedBase
-from .families.block_kind import BlockKind
+from .families.block_kind import BlockKind, Folding
 from .families.bridgetower import (
     BridgeTowerForClassification,
     BridgeTowerForImageAndTextRanking,
@@ -117,6 +117,7 @@ __all__ = [
     "Evaluation",
     "Experiment",
     "Family",
+    "Folding",
     "InputError",
     "InputSizes",
     "MeterConfig",

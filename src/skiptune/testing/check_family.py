@@ -13,7 +13,7 @@ from ..core.errors import first_line
 from ..core.validation import Problems
 from ..families.registry import family_of
 from .output_checks import block_outputs, costs, insertion, padding, parameter_names, prefix_sharing, skipping
-from .slim_checks import saved_models, slim_models
+from .slim_checks import folded_adapters, saved_models, slim_models
 from .training_checks import gradient_checkpointing, gradients
 from .trial import Trial
 
@@ -31,6 +31,7 @@ _CHECKS: tuple[Check, ...] = (
     costs,
     padding,
     slim_models,
+    folded_adapters,
     saved_models,
 )
 
@@ -45,6 +46,7 @@ def check_family(model: PreTrainedModel, inputs: Mapping[str, Tensor] | None = N
     - Subnetworks evaluated together give what each gives alone, bit for bit.
     - Multiply-accumulates fall with every skipped block, as counted.
     - A text in a padded batch gives what it gives alone.
+    - Linear skip adapters fold into kept blocks where the family says so.
     - A slim model, and one that transformers saved, computes the same after loading.
 
     Args:

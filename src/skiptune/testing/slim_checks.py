@@ -9,14 +9,21 @@ from tempfile import TemporaryDirectory
 
 import torch
 
+from ..config import SkipConfig
 from ..exporting.export import export
 from ..exporting.load import load
 from ..inserting.adapted_class import plain_class
+from ..inserting.parameter_groups import parameter_groups
 from ..inserting.pruning import prune
 from ..inserting.selection import choose
 from ..models.construction import unsaid
 from ..plan import Plan
 from .trial import Trial, differences, run
+
+#: Of the largest number, where weights were merged.
+_ROUNDING = 1e-4
+#: So that adapters which are folded in the wrong place are not taken for rounding.
+_MUCH = 5.0
 
 
 @torch.no_grad()
@@ -27,7 +34,7 @@ def slim_models(trial: Trial) -> Iterator[str]:
     plan = Plan(trial.family.name, trial.names, skipped)
     choose(model, skipped)
     wanted = run(model, trial.inputs)
-    most = 0.0 if trial.config.block_adapter == "bottleneck" else 1e-4  # LoRA is merged
+    most = 0.0 if trial.config.block_adapter == "bottleneck" else _ROUNDING  # LoRA is merged
     for said in differences(run(prune(copy.deepcopy(model), plan).eval(), trial.inputs), wanted, most):
         yield f"{said} without the weights of skipped blocks"
     if plain_class(model) not in (*trial.family.model_classes.values(), *trial.family.bare_classes):
@@ -38,6 +45,22 @@ def slim_models(trial: Trial) -> Iterator[str]:
         for said in differences(run(slim, trial.inputs), wanted, most):
             yield f"{said} in a slim model that is loaded again"
         del slim  # its weights are memory-mapped
+
+
+@torch.no_grad()
+def folded_adapters(trial: Trial) -> Iterator[str]:
+    """Linear skip adapters become a part of kept blocks' weights, where the family's table says that they can."""
+    if not any(kind.folding for kind in trial.family.kinds):
+        return
+    model = trial.adapted(SkipConfig(block_adapter="none", skip_adapter="folded"), noise=True)
+    for weight in parameter_groups(model)["skip_adapters"].values():
+        weight.mul_(_MUCH)
+    for skipped in trial.sets()[1:]:
+        choose(model, skipped)
+        wanted = run(model, trial.inputs)
+        slim = prune(copy.deepcopy(model), Plan(trial.family.name, trial.names, skipped)).eval()
+        for said in differences(run(slim, trial.inputs), wanted, _ROUNDING):
+            yield f"{said} with folded adapters of skipped {', '.join(skipped)}"
 
 
 @torch.no_grad()
