@@ -162,5 +162,5 @@ def test_fields_go_by_place_too() -> None:
     assert Budget(4) == Budget(num_skip=4)  # type: ignore[misc]
     with pytest.raises(InputError, match="block_adapter: 'loar'; did you mean 'lora'"):
         SkipConfig("loar")  # type: ignore[misc]
-    with pytest.raises(TypeError, match="Budget takes each of its 3 fields once"):
+    with pytest.raises(TypeError, match="Budget takes each of its 4 fields once"):
         Budget(4, num_skip=4)  # type: ignore[misc]

@@ -208,7 +208,7 @@ def timings(monkeypatch: pytest.MonkeyPatch) -> list[BlockCosts]:
     """Every timing of blocks: never twice the same, and a millisecond for a block and its adapters."""
     taken: list[BlockCosts] = []
 
-    def time_blocks(model: Any, inputs: Any) -> BlockCosts:
+    def time_blocks(model: Any, inputs: Any, decode_steps: int) -> BlockCosts:
         savings = {name: 1e-3 if int(name) % 2 else 0.6e-3 for name in blocks_of(model)}
         taken.append(BlockCosts(4e-3 + 1e-6 * len(taken), 4.2e-3, savings))
         return taken[-1]

@@ -12,11 +12,12 @@ from ..core.distributed import alike, is_peer_failure, leave, processes, rank
 from ..core.errors import InputError, PeerError, RunError
 from ..core.process import is_disk_failure, is_memory_failure, keep_freed_memory, quiet_libraries
 from ..version import __version__
+from .bench_command import bench
 from .compare_command import compare
+from .cost_command import cost
 from .evaluate_command import evaluate
 from .export_command import export
 from .init_command import init
-from .measure_commands import bench, cost
 from .model_commands import convert, models, pretrain
 from .predict_command import predict
 from .recipes_command import recipes

@@ -106,6 +106,11 @@ def read_counts(text: str) -> tuple[int, ...]:
     return tuple(int(part) for part in parts)
 
 
+def read_names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def read_columns(given: Sequence[str]) -> dict[str, str]:
     """Our fields and the names that they have in the data.
 

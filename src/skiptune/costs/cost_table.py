@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 from torch import nn
@@ -17,13 +16,19 @@ from ..inserting.selection import blocks_of
 from ..models.shared_copy import shared_copy
 from ..plan import Plan, check_skipped
 from .example_inputs import example_inputs
-from .macs import count_blocks
+from .generation import check_decode_steps, generates
+from .generation_table import GenerationTable, generation_table
+from .macs import count_passes
 from .parameters import count_parameters
+from .shapes_only import ShapesOnly
 
 
 @dataclass(frozen=True)
 class CostTable:
-    """Operations and parameters of one forward pass, for one image size and text length.
+    """Operations and parameters, for one image size and text length.
+
+    Operations are those of one forward pass. Of a model that generates text, they are those of the prefill, the pass
+    over the prompt, and ``generation.decode_steps`` after it.
 
     Attributes:
         macs_g: multiply-accumulates in G (1e9): ``original``, ``with_adapters`` (nothing skipped) and ``with_plan``.
@@ -33,9 +38,10 @@ class CostTable:
         parameters: by group, of the model as it is trained, with adapters for every choice of blocks.
         parameters_with_plan: of the slim model.
         trained_with_plan: parameters that training with the plan changes.
-        image_size: height and width in pixels.
-        text_length: in tokens.
+        image_size: height and width in pixels; zeros for a model without images.
+        text_length: in tokens; those of an image come on top.
         adapters: the adapters in every block, see :class:`skiptune.SkipConfig`.
+        generation: prefill and decode step apart, and the cache, of a model that generates text; ``None`` for others.
     """
 
     macs_g: dict[str, float]
@@ -49,6 +55,7 @@ class CostTable:
     skipped: tuple[str, ...]
     blocks: tuple[str, ...]
     adapters: str
+    generation: GenerationTable | None = None
 
 
 def cost_table(
@@ -57,26 +64,39 @@ def cost_table(
     skipped: tuple[str, ...],
     image_size: tuple[int, int],
     text_length: int,
+    decode_steps: int = 0,
 ) -> CostTable:
     """Cost of a model without adapters: as it is, with adapters and nothing skipped, and with the plan.
 
-    ``model`` is not changed.
+    Nothing is computed but shapes, so the parameters may be on the meta device. ``model`` is not changed.
+
+    Args:
+        model: as it was loaded.
+        config: of the adapters.
+        skipped: names of blocks.
+        image_size: (height, width) in pixels.
+        text_length: tokens of text; those of an image come on top, where the text has them.
+        decode_steps: after the prefill, of a model that generates text.
 
     Raises:
-        InputError: unknown blocks, all blocks at once, or sizes that the model does not take.
+        InputError: unknown blocks, all blocks at once, sizes that the model does not take, or decode steps of a model
+            that generates no text.
     """
+    check_decode_steps(model, decode_steps)
     family = family_of(model)
-    inputs = example_inputs(model, image_size, text_length)
+    with ShapesOnly():
+        inputs = example_inputs(model, image_size, text_length)
     adapted = insert(shared_copy(model), config)
     blocks = tuple(blocks_of(adapted))
     check_skipped(skipped, blocks)
-    costs = count_blocks(adapted, inputs)
-    plan = Plan(family.name, blocks, skipped)
-    slim = remove_dead_blocks(shared_copy(adapted), plan)
+    passes = count_passes(adapted, inputs, decodes=generates(model))
+    costs = passes[0] if len(passes) == 1 else passes[0].followed_by(passes[1], decode_steps)
+    slim = remove_dead_blocks(shared_copy(adapted), Plan(family.name, blocks, skipped))
     trained = count_parameters(slim)["trainable"]
     drop_folded(unwrap_lora(slim))
-    with_plan = costs.adapted - math.fsum(costs.savings[name] for name in skipped)
+    with_plan = costs.with_skipped(skipped)
     total = sum(parameter.numel() for parameter in model.parameters())
+    original = shared_copy(model).eval()
     return CostTable(
         macs_g={"original": costs.original, "with_adapters": costs.adapted, "with_plan": with_plan},
         saved_macs_g=costs.savings,
@@ -89,4 +109,5 @@ def cost_table(
         skipped=skipped,
         blocks=blocks,
         adapters=config.block_adapter,
+        generation=generation_table(original, slim.eval(), passes, inputs, decode_steps) if passes[1:] else None,
     )

@@ -15,7 +15,7 @@ from ..core.process import best_device
 from ..core.progress import track
 from .block_costs import BlockCosts, bench_copy, read_blocks
 from .example_inputs import Inputs
-from .macs import block_savings, by_saving
+from .macs import by_saving, count_blocks
 from .turns import WARMUP, Rounds, take_turns
 
 
@@ -69,9 +69,17 @@ def ratios(taken: Sequence[float], other: Sequence[float]) -> list[float]:
 
 
 def time_blocks(
-    model: nn.Module, inputs: Inputs, repeats: int = 30, warmup: int = 2, seconds: float = 60.0
+    model: nn.Module,
+    inputs: Inputs,
+    repeats: int = 30,
+    warmup: int = 2,
+    seconds: float = 60.0,
+    decode_steps: int = 0,
 ) -> BlockCosts:
     """Seconds of one forward pass of a model with adapters inserted, and those that skipping each block saves here.
+
+    Of a model that generates text, they are those of the prefill and ``decode_steps`` after it, each of which takes as
+    long as the first one, with a real cache.
 
     Medians of ``repeats`` turns, each one pass without block adapters, one with them and one with every block skipped.
     Blocks of one kind do the same work, so they share one saving, the median over all of them. The model with adapters
@@ -86,12 +94,13 @@ def time_blocks(
     ends, turns = time.perf_counter() + seconds, list[BlockCosts]()
     with torch.inference_mode():
         for turn in track(range(warmup + repeats), "timing blocks"):
-            found = read_blocks(bench, given, _clock)
+            first, *steps = read_blocks(bench, given, _clock, decode_steps > 0)
+            found = first.followed_by(steps[0], decode_steps) if steps else first
             if turn >= warmup or time.perf_counter() > ends:
                 turns.append(found)
             if turns and time.perf_counter() > ends:
                 break
-    kinds = by_saving(block_savings(model, inputs)).values()
+    kinds = by_saving(count_blocks(model, inputs, decode_steps).savings).values()
     saved = {
         name: statistics.median(turn.savings[other] for turn in turns for other in kind)
         for kind in kinds

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -13,33 +14,52 @@ from .block_costs import BlockCosts, bench_copy, read_blocks
 from .example_inputs import Inputs
 from .shapes_only import ShapesOnly
 
+#: Operations that torch counts for a G of multiply-accumulates.
+FLOPS = 2e9
+
 
 def count_macs(model: nn.Module, inputs: Inputs) -> float:
     """Multiply-accumulates of one forward pass in G (1e9): half of what torch's FlopCounterMode counts.
 
-    Attention runs unfused here, because the counter does not know the fused CPU kernel.
+    Attention runs unfused here, because the counter does not know the fused CPU kernel; so what a causal mask hides
+    counts too. A decoder's head counts at every position, unless ``inputs`` has ``logits_to_keep``.
     """
     training = model.training
     model.eval()
     with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         model(**inputs)
     model.train(training)
-    return float(counter.get_total_flops()) / 2e9
+    return float(counter.get_total_flops()) / FLOPS
 
 
-def count_blocks(model: nn.Module, inputs: Inputs) -> BlockCosts:
+def count_blocks(model: nn.Module, inputs: Inputs, decode_steps: int = 0) -> BlockCosts:
     """Multiply-accumulates in G of a model with adapters inserted, and what skipping each block saves.
 
-    Goes through the shapes of three forward passes without computing them. ``model`` is not changed.
+    They are those of a forward pass; of a model that generates text, those of the prefill, whose head gives the logits
+    of the last position, and ``decode_steps`` after it. Goes through the shapes of three passes without computing
+    them. ``model`` is not changed.
 
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
+    first, *steps = count_passes(model, inputs, decodes=decode_steps > 0)
+    return first.followed_by(steps[0], decode_steps) if steps else first
+
+
+def count_passes(model: nn.Module, inputs: Inputs, decodes: bool) -> list[BlockCosts]:
+    """As :func:`count_blocks`, of each pass by itself: the first, and, if a model generates text and ``decodes``, the
+    first step after it, when the cache holds the prompt."""
     bench = bench_copy(model)
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), ShapesOnly(), FlopCounterMode(display=False) as counter:
-        flops = read_blocks(bench, inputs, counter.get_total_flops)
-    savings = {name: saved / 2e9 for name, saved in flops.savings.items()}
-    return BlockCosts(flops.original / 2e9, flops.adapted / 2e9, savings)
+    with counted() as flops:
+        return [costs.in_unit(FLOPS) for costs in read_blocks(bench, inputs, flops, decodes)]
+
+
+@contextmanager
+def counted() -> Iterator[Callable[[], float]]:
+    """Context in which passes go through the shapes only; gives what counts their operations so far, two for each
+    multiply-accumulate."""
+    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), ShapesOnly() as shapes:
+        yield lambda: shapes.flops
 
 
 def block_savings(model: nn.Module, inputs: Inputs) -> dict[str, float]:

@@ -31,6 +31,18 @@ _TINY_TOWER = {"hidden_size": 32, "num_hidden_layers": 3, "num_attention_heads":
 _TINY_WORDS = {"max_position_embeddings": 20}
 _TINY_VISION = {**_TINY_TOWER, "hidden_size": 48, "num_hidden_layers": 4, "image_size": 48, "patch_size": 16}
 
+_LLAMA_2 = {"model_type": "llama", "vocab_size": 32_064, "max_position_embeddings": 4096, "rms_norm_eps": 1e-5}
+_SMOLLM2_135M = {
+    "hidden_size": 576,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 30,
+    "num_attention_heads": 9,
+    "num_key_value_heads": 3,
+    "max_position_embeddings": 8192,
+    "rms_norm_eps": 1e-5,
+    "rope_parameters": {"rope_type": "default", "rope_theta": 100_000.0},
+}
+
 #: By name.
 ARCHITECTURES = {
     "vilt-b32": Architecture(
@@ -141,6 +153,69 @@ ARCHITECTURES = {
                 "projection_size": 48,
             },
             "vision_config": _TINY_VISION,
+        },
+    ),
+    "smollm2-135m": Architecture(
+        "SmolLM2-135M, a language model (30 layers, 576 wide), random weights",
+        "llama",
+        {**_SMOLLM2_135M, "vocab_size": 49_152, "tie_word_embeddings": True},
+    ),
+    "smolvlm-256m": Architecture(
+        "SmolVLM-256M (SmolLM2-135M behind SigLIP ViT-B/16, 512 px in 64 tokens), random weights",
+        "idefics3",
+        {
+            "text_config": {"model_type": "llama", **_SMOLLM2_135M, "vocab_size": 49_280},
+            "vision_config": {
+                "hidden_size": 768,
+                "intermediate_size": 3072,
+                "num_hidden_layers": 12,
+                "num_attention_heads": 12,
+                "image_size": 512,
+                "patch_size": 16,
+            },
+            "scale_factor": 4,
+            "image_token_id": 49_190,
+            "tie_word_embeddings": False,
+        },
+    ),
+    "llava-1.5-7b": Architecture(
+        "LLaVA-1.5-7B (Vicuna: 32 layers, 4096 wide, behind CLIP ViT-L/14, 336 px in 576 tokens), random weights",
+        "llava",
+        {
+            "text_config": _LLAMA_2,
+            "vision_config": {
+                "model_type": "clip_vision_model",
+                "hidden_size": 1024,
+                "intermediate_size": 4096,
+                "num_hidden_layers": 24,
+                "num_attention_heads": 16,
+                "image_size": 336,
+                "patch_size": 14,
+                "projection_dim": 768,
+            },
+            "image_token_index": 32_000,
+        },
+    ),
+    "qwen2.5-vl-3b": Architecture(
+        "Qwen2.5-VL-3B (36 layers, 2048 wide, behind a tower of 32 layers for images of any size), random weights",
+        "qwen2_5_vl",
+        {
+            "text_config": {
+                "hidden_size": 2048,
+                "intermediate_size": 11_008,
+                "num_hidden_layers": 36,
+                "num_attention_heads": 16,
+                "num_key_value_heads": 2,
+                "vocab_size": 151_936,
+                "max_position_embeddings": 128_000,
+                "rope_parameters": {
+                    "rope_type": "default",
+                    "rope_theta": 1_000_000.0,
+                    "mrope_section": [16, 24, 24],
+                },
+            },
+            "vision_config": {"hidden_size": 1280, "out_hidden_size": 2048},
+            "tie_word_embeddings": True,
         },
     ),
 }

@@ -38,8 +38,8 @@ _here = threading.local()
 
 def _move(module: nn.Module, name: str, parameter: nn.Parameter | None) -> nn.Parameter | None:
     """What torch registers for a parameter of a new module; ``None``: the parameter as it is."""
-    if parameter is None or not getattr(_here, "depth", 0):
-        return None
+    if parameter is None or parameter.is_meta or not getattr(_here, "depth", 0):
+        return None  # tied ones stay tied
     return nn.Parameter(parameter.to("meta"), parameter.requires_grad)
 
 

@@ -14,6 +14,7 @@ from ..core.errors import InputError
 from ..core.text_files import read_json
 from ..core.validation import is_number
 from ..costs.example_inputs import Inputs
+from ..costs.generation import check_decode_steps
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks
 from ..inserting.selection import blocks_of
@@ -37,8 +38,10 @@ def feasible_sets_of(
     (:func:`.protected.protected_blocks`) save nothing, so that they are in no set.
 
     Raises:
-        InputError: the budget needs every block, or cannot be met by skipping all of them, or all but the protected.
+        InputError: the budget needs every block, cannot be met by skipping all of them, or all but the protected, or
+            has decode steps of a model that generates no text.
     """
+    check_decode_steps(model, budget.decode_steps)
     names = list(blocks_of(model))
     if budget.num_skip is not None:
         if not protected:
@@ -48,9 +51,10 @@ def feasible_sets_of(
             raise refuse_unmet(f"num_skip: {budget.num_skip}", len(names), str(free), protected)
         return FeasibleSets(tuple(float(name not in protected) for name in names), float(budget.num_skip))
     if budget.macs is not None:
-        name, change, costs = "macs", budget.macs, count_blocks(model, inputs())
+        name, change, costs = "macs", budget.macs, count_blocks(model, inputs(), budget.steps)
     else:
-        name, change, costs = "latency", budget.latency or 0.0, time_blocks(model, inputs())
+        name, change = "latency", budget.latency or 0.0
+        costs = time_blocks(model, inputs(), decode_steps=budget.steps)
     savings = _without(costs.savings, protected)
     target = costs.adapted - (1 + change + _ROUNDING) * costs.original
     if most_saved(savings) < target:
@@ -76,7 +80,7 @@ def timed_once(
     names = list(blocks_of(model))
     if not path.is_file():
         found = savings_of(feasible_sets_of(model, budget, inputs, protected), names)
-        write_recorded_json(path, {"budget": budget.to_dict(), **found.to_dict()})
+        write_recorded_json(path, {"budget": _recorded(budget), **found.to_dict()})
     content = read_json(path)
     if not _is_timing(content, budget, names):
         raise InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
@@ -90,12 +94,18 @@ def _without(savings: Mapping[str, float], protected: Mapping[str, str]) -> tupl
 
 def _is_timing(content: Any, budget: Budget, names: list[str]) -> bool:
     """Whether this was written for a search with this budget over these blocks."""
-    if not isinstance(content, dict) or content.get("budget") != budget.to_dict():
+    if not isinstance(content, dict) or content.get("budget") != _recorded(budget):
         return False
     savings = content.get("savings")
     if not isinstance(savings, dict) or list(savings) != names:
         return False
     return all(is_number(value, -_INF) for value in (content.get("target"), *savings.values()))
+
+
+def _recorded(budget: Budget) -> dict[str, Any]:
+    """A budget as the file has it: versions up to 0.3 knew no decode steps."""
+    found = budget.to_dict()
+    return {name: value for name, value in found.items() if name != "decode_steps" or value is not None}
 
 
 def savings_of(feasible: FeasibleSets, names: Sequence[str]) -> Savings:

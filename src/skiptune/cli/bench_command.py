@@ -1,10 +1,10 @@
-"""``skiptune cost`` counts operations and parameters; ``skiptune bench`` measures latency and memory."""
+"""``skiptune bench`` measures latency and memory."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,60 +13,8 @@ import typer
 from ..core.errors import InputError
 from .options import ImageSize, JsonOption, choice, parsed, read_counts, read_size, takes
 
-Adapters = Literal["bottleneck", "lora", "none"]
-Scope = Literal["fusion", "global"]
 Dtype = Literal["float32", "bfloat16", "float16"]
 Device = Literal["cpu", "cuda"]
-
-
-@dataclass(frozen=True)
-class CostOptions:
-    """The command line of ``skiptune cost``."""
-
-    model: Annotated[str, typer.Argument(help="Embedded name, directory, hub id, or architecture (random weights).")]
-    image_size: Annotated[
-        ImageSize | None,
-        parsed(read_size, metavar="HEIGHTxWIDTH", help="In pixels; the model's own by default."),
-    ] = None
-    text_length: Annotated[int | None, typer.Option(help="Tokens of text; the model's longest by default.")] = None
-    skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3 or text.0,image.0.")] = ""
-    adapters: Annotated[Adapters, choice(Adapters, help="Adapters in every block.")] = "bottleneck"
-    scope: Annotated[
-        Scope,
-        choice(Scope, help="global: the encoders' layers can be skipped too."),
-    ] = "fusion"
-    labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129
-    as_json: JsonOption = False
-
-
-@takes(CostOptions)
-def cost(options: CostOptions) -> None:
-    """Multiply-accumulates and parameters: the original, with adapters, with blocks skipped, and per block."""
-    from ..config import SkipConfig
-    from ..costs.cost_table import cost_table
-    from ..costs.macs import by_saving
-    from ..costs.shapes_only import ShapesOnly
-    from ..families.registry import family_of
-    from ..models.loading import load_model
-
-    config = SkipConfig.from_dict({"block_adapter": options.adapters, "scope": options.scope})
-    with ShapesOnly():
-        built = load_model(options.model, "vqa", random_weights=True, num_labels=options.labels)
-    usual = family_of(built).sizes(built.config)
-    size = options.image_size or ImageSize(usual.image_size, usual.image_size)
-    skipped = tuple(name.strip() for name in options.skip.split(",") if name.strip())
-    length = usual.text_length if options.text_length is None else options.text_length
-    table = cost_table(built, config, skipped, size, length)
-    if options.as_json:
-        typer.echo(json.dumps(asdict(table)))
-        return
-    for name, value in table.macs_g.items():
-        change = value / table.macs_g["original"] - 1
-        typer.echo(f"{name:<14}{value:10.3f} G multiply-accumulates  {change:+7.2%}")
-    for value, names in by_saving(table.saved_macs_g).items():
-        typer.echo(f"{'saved by each':<14}{value:10.3f} G: {', '.join(names)}")
-    for name, value in table.parameters.items():
-        typer.echo(f"{name:<14}{value:14,d} parameters")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,154 @@
+"""``skiptune cost`` counts operations and parameters, without weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from .options import ImageSize, JsonOption, choice, parsed, read_names, read_size, takes
+
+if TYPE_CHECKING:
+    from ..costs.cost_table import CostTable
+    from ..costs.generation_table import GenerationTable, PassTable
+
+Adapters = Literal["bottleneck", "lora", "none"]
+SkipAdapters = Literal["bottleneck", "folded", "none"]
+Scope = Literal["fusion", "global"]
+
+
+@dataclass(frozen=True)
+class CostOptions:
+    """The command line of ``skiptune cost``."""
+
+    model: Annotated[
+        str,
+        typer.Argument(help="Embedded name, directory (a config.json is enough), hub id, or architecture."),
+    ]
+    image_size: Annotated[
+        ImageSize | None,
+        parsed(read_size, metavar="HEIGHTxWIDTH", help="In pixels; the model's own by default."),
+    ] = None
+    text_length: Annotated[
+        int | None,
+        typer.Option(help="Tokens of text, without those of an image; what is usual for the model by default."),
+    ] = None
+    decode_steps: Annotated[
+        int, typer.Option(min=0, help="Of a model that generates text: count so many steps after the prefill.")
+    ] = 0
+    skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3 or text.0,image.0.")] = ""
+    adapters: Annotated[
+        Adapters | None,
+        choice(Adapters, help="In every kept block; by default bottleneck, or lora where a model takes no such."),
+    ] = None
+    skip_adapter: Annotated[
+        SkipAdapters | None, choice(SkipAdapters, help="In the place of a skipped block; as SkipConfig by default.")
+    ] = None
+    skip_width: Annotated[int | None, typer.Option(help="Bottleneck of a skip adapter; as SkipConfig by default.")] = (
+        None
+    )
+    scope: Annotated[
+        Scope,
+        choice(Scope, help="global: the encoders' layers can be skipped too."),
+    ] = "fusion"
+    parts: Annotated[
+        str, typer.Option(help="Halves of layers that are blocks by themselves: attention, mlp or attention,mlp.")
+    ] = ""
+    labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129
+    as_json: JsonOption = False
+
+
+@takes(CostOptions)
+def cost(options: CostOptions) -> None:
+    """Multiply-accumulates and parameters: the original, with adapters, with blocks skipped, and per block.
+
+    Of a model that generates text: the prefill of its prompt and a decode step after it, part by part, and the bytes
+    that a token takes in the cache. No weights are needed, and none are made.
+    """
+    from ..config import SkipConfig
+    from ..costs.cost_table import cost_table
+    from ..families.registry import family_of
+    from ..models.without_weights import parameters_on_meta
+
+    with parameters_on_meta():
+        built = _built(options)
+    family = family_of(built)
+    takes_bottlenecks = any(kind.sublayers for kind in family.kinds)
+    given = {
+        "block_adapter": options.adapters or ("bottleneck" if takes_bottlenecks else "lora"),
+        "skip_adapter": options.skip_adapter,
+        "skip_width": options.skip_width,
+        "scope": options.scope,
+        "parts": read_names(options.parts),
+    }
+    usual = family.sizes(built.config)
+    table = cost_table(
+        built,
+        SkipConfig.from_dict(given),
+        read_names(options.skip),
+        options.image_size or ImageSize(usual.image_size, usual.image_size),
+        usual.text_length if options.text_length is None else options.text_length,
+        options.decode_steps,
+    )
+    typer.echo(json.dumps(asdict(table)) if options.as_json else "\n".join(_printed(table)))
+
+
+def _built(options: CostOptions) -> Any:
+    """The model, as it answers questions if it can."""
+    from ..models.loading import load_family, load_model
+
+    family = load_family(options.model)
+    if "vqa" in family.model_classes or not family.bare_classes:
+        return load_model(options.model, family.model_class("vqa"), random_weights=True, num_labels=options.labels)
+    return load_model(options.model, family.bare_classes[0], random_weights=True)
+
+
+def _printed(table: CostTable) -> Iterator[str]:
+    """The table for people."""
+    if table.generation is None:
+        yield from _macs(table.macs_g)
+        yield from _saved(table.saved_macs_g)
+    else:
+        yield from _generation(table, table.generation)
+    for name, value in table.parameters.items():
+        yield f"{name:<16}{value:14,d} parameters"
+
+
+def _generation(table: CostTable, found: GenerationTable) -> Iterator[str]:
+    image = f", {found.prompt_length - table.text_length} of them of an image" if table.image_size[0] else ""
+    yield f"prefill of {found.prompt_length} tokens{image}"
+    yield from _pass(found.prefill)
+    yield f"decode step, {found.prompt_length} tokens in the cache"
+    yield from _pass(found.decode_step)
+    if found.decode_steps:
+        yield f"prefill and {found.decode_steps} decode steps"
+        yield from _macs(table.macs_g)
+    yield "cache of all layers"
+    for dtype, sizes in found.cache_bytes_per_token.items():
+        said = ", ".join(f"{name} {size:,d}" for name, size in sizes.items() if size is not None)
+        yield f"{dtype:<16}{said} bytes a token"
+    yield "all"
+
+
+def _pass(found: PassTable) -> Iterator[str]:
+    yield from _macs(found.macs_g)
+    for part, value in found.parts_g.items():
+        if value:
+            change = found.parts_with_plan_g[part] / value - 1
+            yield f"  {part:<14}{value:10.3f} G, with the plan {found.parts_with_plan_g[part]:.3f} G  {change:+7.2%}"
+    yield from _saved(found.saved_macs_g)
+
+
+def _macs(values: dict[str, float]) -> Iterator[str]:
+    for name, value in values.items():
+        yield f"{name:<16}{value:10.3f} G multiply-accumulates  {value / values['original'] - 1:+7.2%}"
+
+
+def _saved(values: dict[str, float]) -> Iterator[str]:
+    from ..costs.macs import by_saving
+
+    for value, names in by_saving(values).items():
+        yield f"{'saved by each':<16}{value:10.3f} G: {', '.join(names)}"
