@@ -120,7 +120,7 @@ def test_a_removed_layer_keeps_the_norm_that_its_adapter_reads(placement: str, t
 def test_plain_checkpoints_have_no_place_for_them(tmp_path: Path) -> None:
     model = insert(text_decoder("llama"), config_of("llava", block_adapter="lora"))
     plan = st.Plan("llama", tuple(blocks_of(model)), ("1",))
-    with pytest.raises(InputError, match="form: 'plain': bottlenecks in the place of skipped blocks"):
+    with pytest.raises(InputError, match="form: 'plain': adapters in the place of skipped blocks"):
         st.export(model, tmp_path / "plain", plan=plan, form="plain")
 
 
