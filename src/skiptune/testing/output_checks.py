@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from ..config import SkipConfig
+from ..costs.block_costs import passes_of
 from ..costs.macs import count_blocks, count_macs
 from ..inserting.block_hooks import Given, block_hooks, output_stream
 from ..inserting.parameter_groups import parameter_groups
@@ -133,7 +134,8 @@ def costs(trial: Trial) -> Iterator[str]:
             yield f"skipping block {name} saves no multiply-accumulates"
     skipped = trial.names[:1] if len(trial.names) > 1 else ()
     plan = Plan(trial.family.name, trial.names, skipped)
-    left = count_macs(prune(trial.adapted(), plan), trial.inputs)
+    (first,) = passes_of(prune(trial.adapted(), plan), decodes=False)
+    left = count_macs(first, trial.inputs)
     expected = counted.adapted - sum(counted.savings[name] for name in skipped)
     if abs(left - expected) > 1e-9 + 1e-6 * abs(expected):
         yield f"without {_blocks(skipped)}, {left:.6f} G multiply-accumulates are left, by the sum {expected:.6f} G"
