@@ -147,5 +147,9 @@ def test_refusals(make_model: Any) -> None:
         SkipConfig(placement="llava", init="fit", parts=("mlp",), adapter_scale=2, router_temperature=1)
     for problem in ("parts: ", "init: 'fit'", "adapter_scale: ", "router_temperature: "):
         assert problem in str(refused.value)
-    with pytest.raises(InputError, match="adapters of width 3 in a stream of width 32 do not fall into two"):
-        insert(text_decoder("llama"), SkipConfig(placement="lavin_router", block_width=3))
+    model = text_decoder("llama")
+    for widths in ({"block_width": 3, "skip_width": 4}, {"block_width": 4, "skip_width": 3}):
+        with pytest.raises(InputError, match="adapters of width 3 in a stream of width 32 do not fall into two"):
+            insert(model, SkipConfig(placement="lavin_router", **widths))
+    again = roughened(insert(model, config_of("lavin_router")).eval())  # as if nothing had been tried
+    assert torch.equal(again(**padded_text()).logits, adapted("lavin_router")(**padded_text()).logits)

@@ -26,11 +26,12 @@ def add_input_adapters(block: Any, config: SkipConfig, width: int, bottlenecks: 
     def made(bottleneck: int) -> InputAdapter:
         return _adapter(config, width, bottleneck).to(example).train(block.training)  # they may drop out
 
+    # all are made before one is added, so that widths that cannot be leave the block as it was
+    skip_adapter = made(skip_width) if config.skip_adapter == "bottleneck" else None
     if config.block_adapter == "bottleneck":
         first = made(block_width)
         block.add_input_adapters([first, *(made(block_width) for _ in range(1, first.sublayers))])
-    if config.skip_adapter == "bottleneck":
-        block.skip_adapter = made(skip_width)
+    block.skip_adapter = skip_adapter
 
 
 def _adapter(config: SkipConfig, width: int, bottleneck: int) -> InputAdapter:
