@@ -34,8 +34,8 @@ def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_line_names_a_model(slim: Path, tmp_path: Path) -> None:
     assert parse_model("vilt-tiny").plain
-    found = parse_model("vilt-tiny:skip=0, 2:adapters=lora")
-    assert (found.skipped, found.config) == (("0", "2"), SkipConfig(block_adapter="lora"))
+    found = parse_model("vilt-tiny:skip=0, 2:adapters=lora:skip_adapter=folded")
+    assert (found.skipped, found.config) == (("0", "2"), SkipConfig(block_adapter="lora", skip_adapter="folded"))
     assert parse_model("meter-tiny:scope=global").config == SkipConfig(scope="global")
     assert parse_model(str(slim)).slim
     assert parse_model(str(slim.parent)).source == str(slim)  # a run stands for its slim model

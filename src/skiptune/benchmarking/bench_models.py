@@ -24,7 +24,7 @@ from ..models.shared_copy import shared_copy
 from ..plan import Plan, check_skipped
 from .bench_result import ModelSummary
 
-_KEYS = ("skip", "plan", "adapters", "scope", "base", "kernels")
+_KEYS = ("skip", "plan", "adapters", "skip_adapter", "scope", "base", "kernels")
 _KERNELS = ("torch", "onednn")
 _EXAMPLE = "e.g. vilt-b32:skip=0,1,2,3:adapters=lora"
 
@@ -61,7 +61,7 @@ class BenchModel:
 
 def parse_model(text: str) -> BenchModel:
     """Read ``NAME[:KEY=VALUE]…``, with ``skip=0,1`` or ``plan=FILE``, ``adapters=bottleneck|lora|none``,
-    ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
+    ``skip_adapter=bottleneck|folded|none``, ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
 
     ``NAME`` is a slim directory, a finished run's, or the name of a model. Without options other than ``kernels`` it is
     measured as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
@@ -99,6 +99,7 @@ def parse_model(text: str) -> BenchModel:
     if not options:
         return BenchModel(text, name, kernels=kernels)
     config = {"block_adapter": options.get("adapters", "bottleneck"), "scope": options.get("scope", "fusion")}
+    config |= {name: value for name, value in options.items() if name == "skip_adapter"}
     skipped = tuple(block.strip() for block in options.get("skip", "").split(",") if block.strip())
     if "plan" in options:
         skipped = Plan.load(options["plan"]).skipped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from ..config import SkipConfig
+from ..config.skip_config import KeptSkipConfig
 from ..core.measurements import Timing
 from ..core.validated import Number, Pair, Several, Validated
 from ..methods.compare_config import CompareConfig
@@ -150,7 +150,7 @@ class CompareResults(Validated):
     input: InputSize | None = None
     records: dict[str, int] = Field(default={})
     training: Training
-    adapters: SkipConfig | None = None
+    adapters: KeptSkipConfig | None = None
     compare: CompareConfig | None = None
     machine: Machine
     batch_sizes: Several[int]

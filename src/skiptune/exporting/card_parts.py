@@ -39,6 +39,12 @@ TASKS_IN_WORDS = {
 #: Data that are one well-known set; formats of files are not.
 _SETS = ("easy-vqa", "vqav2", "nlvr2", "nlvr", "snli-ve")
 _OWN = "this model"
+#: Kinds of skip adapters in words.
+_IN_THEIR_PLACE = {
+    "bottleneck": "bottleneck adapters",
+    "folded": "linear maps, a part of kept blocks' weights",
+    "none": "nothing",
+}
 
 
 def measured_values(exported: Exported, measures: Measures) -> Mapping[str, object]:
@@ -51,6 +57,8 @@ def measured_values(exported: Exported, measures: Measures) -> Mapping[str, obje
         "blocks": exported.plan.blocks,
         "skipped": exported.plan.skipped,
         "strategy": exported.strategy,
+        "skip_adapter": exported.skip_config.skip_adapter,
+        "in_their_place": _IN_THEIR_PLACE[exported.skip_config.skip_adapter],
         "quality_rows": rows,
         "unskipped_known": "unskipped" in measures.baselines,
         "differences": any(row[-1] for row in rows),
