@@ -176,12 +176,12 @@ def padded_pairs(name: str) -> dict[str, Tensor]:
     return inputs
 
 
-def generated(model: Any, inputs: dict[str, Tensor], cached: bool, **options: Any) -> Tensor:
-    """Logits of three greedy steps, ``(steps, batch, words)``."""
+def generated(model: Any, inputs: dict[str, Tensor], cached: bool, steps: int = 3, **options: Any) -> Tensor:
+    """Logits of greedy steps, ``(steps, batch, words)``."""
     found = model.generate(
         **inputs,
-        max_new_tokens=3,
-        min_new_tokens=3,
+        max_new_tokens=steps,
+        min_new_tokens=steps,
         do_sample=False,
         suppress_tokens=[IMAGE, VIDEO],
         use_cache=cached,

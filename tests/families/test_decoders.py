@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from accelerate.hooks import ModelHook, add_hook_to_module
 
 from skiptune import InputError, SkipConfig, insert
 from skiptune.families.registry import family_of
 from skiptune.inserting.selection import blocks_of, choose
+from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
 from tiny_decoders import TEXT, generated, padded_text, some_sets, text_decoder
 
@@ -64,6 +66,20 @@ def test_both_halves_are_the_layer() -> None:
     choose(layers, ["1"])
     choose(halves, ["1.attention", "1.mlp"])
     assert torch.equal(layers(**padded_text()).logits, halves(**padded_text()).logits)
+
+
+def test_models_that_accelerate_has_put_on_devices() -> None:
+    plain, placed = text_decoder("llama"), text_decoder("llama")
+    hooks = [add_hook_to_module(layer, ModelHook()) for layer in placed.model.layers]
+    for model in (plain, placed):
+        insert(model, SkipConfig(block_adapter="lora", lora_rank=2)).eval()
+    sets = [["0"], ["1", "2"], []]
+    wanted, found = (
+        dict(evaluate_each(model, sets, lambda model=model: model(**padded_text()).logits)) for model in (plain, placed)
+    )
+    assert all(torch.equal(wanted[number], found[number]) for number in range(len(sets)))
+    assert not torch.equal(found[0], found[2])
+    assert all("forward" in vars(layer) for layer in hooks)
 
 
 def test_gradient_checkpointing_changes_no_gradient() -> None:

@@ -18,7 +18,7 @@ from skiptune.inserting.parameter_groups import parameter_groups
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.models.construction import unsaid
 from skiptune.testing import check_family
-from tiny_decoders import TEXT, VLM, generated, padded_pairs, padded_text, roughened, some_sets, text_decoder, vlm
+from tiny_decoders import VLM, generated, padded_pairs, padded_text, roughened, text_decoder, vlm
 
 LORA = SkipConfig(block_adapter="lora", lora_rank=2)
 #: Names of what is between a tower and a decoder.
@@ -47,11 +47,11 @@ def test_cached_generation_is_uncached(name: str) -> None:
     found = model(**inputs, output_hidden_states=True)
     assert torch.equal(found.logits, whole.logits)
     assert all(torch.equal(one, other) for one, other in zip(found.hidden_states, whole.hidden_states, strict=True))
-    for skipped in [*some_sets(list("0123")), ["0", "image.0", "image.2"]]:
+    for skipped in (["1", "3"], ["1", "2", "3"], ["0", "2", "image.0", "image.2"]):
         choose(model, skipped)
-        cached, plain = (generated(model, inputs, each) for each in (True, False))
+        cached, plain = (generated(model, inputs, each, steps=2) for each in (True, False))
         assert torch.allclose(cached, plain, rtol=0, atol=2e-5), skipped
-    single = generated(model, one_of(inputs, 0), cached=True)
+    single = generated(model, one_of(inputs, 0), cached=True, steps=2)
     assert torch.allclose(cached[:, :1], single, rtol=0, atol=2e-5)
     assert len(model(**inputs, output_hidden_states=True).hidden_states) == 5
 
@@ -65,13 +65,12 @@ def test_cached_generation_with_halves(name: str) -> None:
         assert torch.allclose(cached, plain, rtol=0, atol=2e-5), skipped
 
 
-@pytest.mark.parametrize("name", ["llava_next", "qwen3_vl"])
-def test_families_conform(name: str) -> None:
-    check_family(vlm(name), padded_pairs(name))
+def test_families_conform() -> None:
+    check_family(vlm("qwen3_vl"), padded_pairs("qwen3_vl"))
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("name", [*TEXT, *VLM])
+@pytest.mark.parametrize("name", ["llama", "gemma2", *sorted(VLM.keys() - {"llava_mistral", "llava_pixtral"})])
 def test_models_are_loaded_trained_and_exported(name: str, tmp_path: Path) -> None:
     whole, inputs = (vlm(name), padded_pairs(name)) if name in VLM else (text_decoder(name), padded_text())
     with unsaid():

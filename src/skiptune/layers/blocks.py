@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MethodType
 from typing import Any, ClassVar, cast
 
 import torch
@@ -79,6 +80,8 @@ class SkippableBlock(nn.Module):
         """Turn ``block``, an instance of this class's family parent, into a skippable one, in place."""
         if not isinstance(block, cls):
             block.__class__ = cls
+            if "_old_forward" in vars(block):  # what accelerate calls, in a model on several devices
+                vars(block)["_old_forward"] = MethodType(cls.forward, block)
             cast(SkippableBlock, block).start_without_adapters()
 
     def start_without_adapters(self) -> None:

@@ -94,11 +94,11 @@ def prefix_cache(model: nn.Module) -> Iterator[PrefixCache]:
     """Within this context ``model`` runs one batch only, and forward passes reuse outputs of common first choices."""
     blocks = blocks_of(model)
     cache = PrefixCache()
-    changed: list[nn.Module] = []
+    changed: list[tuple[nn.Module, Any]] = []
 
     def change(module: nn.Module, forward: Callable[..., Any]) -> None:
+        changed.append((module, vars(module).get("forward")))  # accelerate's, in a model on several devices
         module.forward = forward
-        changed.append(module)
 
     try:
         for name, block in blocks.items():
@@ -108,8 +108,10 @@ def prefix_cache(model: nn.Module) -> Iterator[PrefixCache]:
         with without_cache(model):
             yield cache
     finally:
-        for module in changed:
+        for module, own in changed:
             del module.forward
+            if own is not None:
+                module.forward = own
 
 
 @torch.no_grad()
