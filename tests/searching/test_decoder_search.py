@@ -220,7 +220,7 @@ def states_of(model: Any, folder: Path) -> tuple[list[Any], Any]:
     """Hidden states before each layer and behind the last, of the first two held-out batches together."""
     choose(model, [])
     held_out = evaluator_of(model, folder, batch_size=6).held_out
-    numbers = [*held_out._rows(0, 6), *held_out._rows(1, 6)]
+    numbers = [*held_out.rows_of(0, 6), *held_out.rows_of(1, 6)]
     batch = collate([held_out.rows[row] for row in numbers])
     states: dict[int, Any] = {}
     with torch.no_grad(), stream_hooks(model, lambda name, x, y, _: states.update({int(name): x, int(name) + 1: y})):
@@ -267,7 +267,7 @@ def test_gate_scores_are_derivatives(parts: Any, tmp_path: Path) -> None:
     model = decoder(LORA.replace(parts=parts))
     found = decided("gate_probe", model, tmp_path)
     held_out = evaluator_of(model, tmp_path, batch_size=6).held_out
-    examples = [collate([held_out.rows[row]]) for number in (0, 1) for row in held_out._rows(number, 6)]
+    examples = [collate([held_out.rows[row]]) for number in (0, 1) for row in held_out.rows_of(number, 6)]
     block = blocks_of(model)[found.names[1]]
     gate = torch.ones((), requires_grad=True)
 

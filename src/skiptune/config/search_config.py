@@ -45,6 +45,9 @@ class SearchConfig(Validated):
             released code.
         growing: whether subnetworks skip one block at first, and then more and more, until they meet the budget in the
             middle of the warm-up; with a budget in operations or time, an equally growing part of it.
+        nested: one training for every number of skipped blocks up to the plan's: the plan's blocks get an order, every
+            training step after the search skips the first ``k`` of them, with ``k`` drawn from 1 to all, and the
+            held-out loss of every ``k`` is measured in the end; see :meth:`skiptune.Plan.first`.
     """
 
     strategy: StrategyName = "bandit"
@@ -61,6 +64,7 @@ class SearchConfig(Validated):
     draw: Draw = "step"
     keep: Several[str] = ()
     growing: bool = False
+    nested: bool = False
 
     @classmethod
     def paper(cls) -> SearchConfig:

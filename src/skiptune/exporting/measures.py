@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ConfigDict, Field
 
 from ..core.measurements import Latency, MeasuredParts
-from ..core.validated import Pair, Validated
+from ..core.validated import Number, Pair, Several, Validated
 
 
 class Measures(Validated):
@@ -24,6 +24,8 @@ class Measures(Validated):
         priors: the same of rules that see no image, by name.
         latency: the content of a run's ``latency.json``, without the seconds of every round.
         image_size: (height, width) in pixels that the latency was taken at.
+        nested_losses: of one training for every number of skipped blocks (:class:`skiptune.plan.Nested`): the held-out
+            loss with 0, 1, … of them skipped.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -37,6 +39,7 @@ class Measures(Validated):
     priors: dict[str, MeasuredParts] = Field(default={})
     latency: Latency | None = None
     image_size: Pair[int] | None = None
+    nested_losses: Several[Number] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The known values, as JSON values."""

@@ -3,6 +3,16 @@
 from __future__ import annotations
 
 from .plan import Plan, check_skipped
-from .search_report import Certainty, Comparisons, LoggedLoss, Round, Savings, SearchReport
+from .search_report import Certainty, Comparisons, LoggedLoss, Nested, Round, Savings, SearchReport
 
-__all__ = ["Certainty", "Comparisons", "LoggedLoss", "Plan", "Round", "Savings", "SearchReport", "check_skipped"]
+__all__ = [
+    "Certainty",
+    "Comparisons",
+    "LoggedLoss",
+    "Nested",
+    "Plan",
+    "Round",
+    "Savings",
+    "SearchReport",
+    "check_skipped",
+]

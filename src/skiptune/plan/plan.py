@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..core.files import write_json
 from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems, is_number, nearest
-from .search_report import SearchReport
+from .search_report import Nested, SearchReport
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,24 @@ class Plan:
     def kept(self) -> tuple[str, ...]:
         """Names of the blocks that are not skipped, in model order."""
         return tuple(name for name in self.blocks if name not in self.skipped)
+
+    @property
+    def nested(self) -> Nested | None:
+        """The order of the skipped blocks, and what skipping fewer of them loses; ``None``: it was not trained so."""
+        return None if self.report is None else self.report.nested
+
+    def first(self, count: int) -> Plan:
+        """The plan that skips the first ``count`` blocks of a nested one, from 0 to all.
+
+        Raises:
+            InputError: the training was not for fewer blocks (``search.nested``), or there are not so many.
+        """
+        if self.nested is None:
+            raise InputError(f"skip count {count}: the training was not for fewer blocks; it needs search.nested: true")
+        order = self.nested.order
+        if not 0 <= count <= len(order):
+            raise InputError(f"skip count {count}: not in [0, {len(order)}], the blocks that the plan skips")
+        return replace(self, skipped=order[:count])
 
     def __str__(self) -> str:
         lines = [

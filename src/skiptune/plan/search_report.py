@@ -100,6 +100,18 @@ class Certainty(_Section):
     sets: int
 
 
+class Nested(_Section):
+    """A plan whose training is one for all of its beginnings (``search.nested``).
+
+    Attributes:
+        order: names of the skipped blocks; the first ``k`` are skipped in a model that skips ``k``.
+        losses: on held-out records, after the training, of the models that skip 0, 1, … of them; empty before.
+    """
+
+    order: Several[str]
+    losses: Several[Number] = ()
+
+
 class SearchReport(_Section):
     """How a plan was found; ``print`` shows it in a few lines.
 
@@ -119,6 +131,7 @@ class SearchReport(_Section):
         history: logged training losses of the search.
         certainty: how certain the choice is, if the strategy estimates it.
         protected: blocks that had to be kept: name → why.
+        nested: the order of the plan's blocks, if the training is for all of its beginnings.
     """
 
     seed: int | None = None
@@ -133,6 +146,7 @@ class SearchReport(_Section):
     history: Several[LoggedLoss] = ()
     certainty: Certainty | None = None
     protected: dict[str, str] | None = None
+    nested: Nested | None = None
 
     model_config = ConfigDict(validate_by_name=True)
 
@@ -167,6 +181,10 @@ class SearchReport(_Section):
             yield f"           {sure.expected_regret:.3g} of loss expected to be lost; sets differ by {sure.spread:.3g}"
         for name, why in (self.protected or {}).items():
             yield f"protected: {name}, because {why}"
+        if self.nested is not None:
+            yield f"order:     {', '.join(self.nested.order)}"
+            losses = [f"{number}: {loss:.4f}" for number, loss in enumerate(self.nested.losses)]
+            yield from [f"losses:    {', '.join(losses)}"] if losses else []
         of = "" if self.training_steps is None else f" of the training's {self.training_steps:,}"
         seconds = "" if self.seconds is None else f", {duration(self.seconds)} in all"
         yield f"cost:      {self.steps:,}{of} steps{seconds}"

@@ -11,7 +11,7 @@ from ..core.formatting import file_name
 from ..core.measurements import MeasuredParts
 from ..core.validated import Number, Pair, Several, Validated
 from ..core.validation import Problems
-from ..plan import Comparisons, LoggedLoss, Round
+from ..plan import Comparisons, LoggedLoss, Nested, Round
 from ..training.training_log import LoggedEvaluation
 
 
@@ -64,6 +64,8 @@ class ChosenPlan(Validated):
         spread: standard deviation of the loss between sets.
         likely: number of sets that may be the best, with 95 %.
         sets: number of sets that meet the budget.
+        protected: blocks that had to be kept: name → why.
+        nested: the order of the blocks and the loss of each beginning, of a nested training.
     """
 
     strategy: str = "given"
@@ -77,6 +79,8 @@ class ChosenPlan(Validated):
     spread: Number | None = None
     likely: int | None = None
     sets: int | None = None
+    protected: dict[str, str] | None = None
+    nested: Nested | None = None
 
     def check(self, problems: Problems) -> None:
         for name in self.skipped:

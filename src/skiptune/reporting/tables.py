@@ -27,7 +27,19 @@ class Table:
 def tables(results: Results) -> list[Table]:
     """All tables that have rows, without those of :mod:`skiptune.reporting.baseline_table`."""
     makers: tuple[Callable[[Results], Table], ...]
-    makers = (_quality, _search, _operations, _latency, _rounds, _parameters, _data, _seconds, _versions)
+    makers = (
+        _quality,
+        _search,
+        _nested,
+        _protected,
+        _operations,
+        _latency,
+        _rounds,
+        _parameters,
+        _data,
+        _seconds,
+        _versions,
+    )
     return [table for table in (make(results) for make in makers) if table.rows]
 
 
@@ -91,6 +103,23 @@ def _certainty(plan: ChosenPlan) -> list[tuple[str, str]]:
         ("sets that may be the best, with 95%", f"{plan.likely} of {plan.sets}"),
         ("expected extra loss against the best set", f"{plan.expected_regret:.3g}; {spread}"),
     ]
+
+
+def _nested(results: Results) -> Table:
+    """The losses of one training for every number of skipped blocks."""
+    nested = results.plan.nested if results.plan else None
+    if nested is None:
+        return Table("Fewer blocks skipped", (), [])
+    names = ["none", *nested.order]
+    rows = [(str(count), names[count], f"{loss:.4f}") for count, loss in enumerate(nested.losses)]
+    note = "One training for all of them; skiptune export RUN OUT --skip-count K writes any."
+    return Table("Fewer blocks skipped", ("blocks skipped", "also skipped", "held-out loss"), rows, note)
+
+
+def _protected(results: Results) -> Table:
+    """The blocks that no search could skip."""
+    protected = (results.plan and results.plan.protected) or {}
+    return Table("Blocks that must be kept", ("", "because"), [*protected.items()])
 
 
 def _operations(results: Results) -> Table:

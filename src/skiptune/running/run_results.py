@@ -106,6 +106,10 @@ def _chosen(plan: Plan) -> ChosenPlan:
     found = found.replace(rounds=report.rounds)
     if report.comparisons is not None:
         found = found.replace(comparisons=report.comparisons)
+    if report.protected is not None:
+        found = found.replace(protected=report.protected)
+    if report.nested is not None:
+        found = found.replace(nested=report.nested)
     return found if report.certainty is None else found.replace(**dict(report.certainty))
 
 

@@ -12,6 +12,7 @@ from ..core.distributed import on_main
 from ..experiment import Experiment
 from ..inserting.selection import check_plan
 from ..plan import Plan
+from ..searching.nested import measured_plan
 from ..searching.plan_file import load_plan, save_plan
 from ..searching.search import search
 from ..training.checkpoints import has_checkpoint
@@ -90,12 +91,19 @@ class TrainingSteps:
             self._take_search(model, plan)
             with self.models.cached_encoders(model):
                 log = fit(model, self.experiment, plan, self._checkpoints, plan.steps if self.goes_on else 0)
+                self._measure_beginnings(model, plan)
             on_main(lambda: save_log(self.folder, "train", log))
             state = trained_state(model)
             on_main(lambda: save_trained(path, state))
         on_main(lambda: shutil.rmtree(self._checkpoints, ignore_errors=True))
         read_tensors(path, model)
         return model
+
+    def _measure_beginnings(self, model: PreTrainedModel, plan: Plan) -> None:
+        """Write the held-out losses of a nested plan's beginnings into ``plan.json``."""
+        if plan.nested is not None:
+            measured = measured_plan(model, self.experiment, plan, self._checkpoints)
+            on_main(lambda: save_plan(self.folder / "plan.json", measured))
 
     def _take_search(self, model: PreTrainedModel, plan: Plan) -> None:
         """What the search trained, for the training to go on with: its checkpoint, or the file of a run of 0.3."""
@@ -121,6 +129,7 @@ class TrainingSteps:
         whole = whole_steps(self.recipe.train, len(self.experiment.train))
         with self.models.cached_encoders(model):
             log = fit(model, self.experiment, plan, checkpoints_of(self.folder, whole), done)
+            self._measure_beginnings(model, plan)
         state = trained_state(model)
         on_main(lambda: replace_results(self.folder, self.recipe, state, log))
 

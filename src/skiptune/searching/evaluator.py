@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -64,21 +64,32 @@ class Evaluator:
         Raises:
             RunError: a loss is not finite.
         """
-
-        with self.evaluating():
-            losses = self._together(candidates, number) if self.held_out.together else self._shared(candidates, number)
+        losses = self._losses_on(candidates, partial(self.held_out.rows_of, number, self.batch_size))
         self.add(len(candidates))
+        return losses
+
+    def losses_of_first(self, candidates: Sequence[Candidate], count: int) -> list[float]:
+        """The loss of every candidate on the first ``count`` held-out rows, or all if there are fewer.
+
+        Raises:
+            RunError: a loss is not finite.
+        """
+        return self._losses_on(candidates, lambda: range(min(count, len(self.held_out))))
+
+    def _losses_on(self, candidates: Sequence[Candidate], rows: Callable[[], Sequence[int]]) -> list[float]:
+        with self.evaluating():
+            losses = self._together(candidates, rows) if self.held_out.together else self._shared(candidates, rows)
         if not np.isfinite(losses).all():
             raise alike(RunError(f"a validation loss is not finite ({losses}); lower the learning rate"))
         return losses
 
-    def _shared(self, candidates: Sequence[Candidate], number: int) -> list[float]:
-        """Each process evaluates some of the candidates, on the whole batch."""
+    def _shared(self, candidates: Sequence[Candidate], rows_of: Callable[[], Sequence[int]]) -> list[float]:
+        """Each process evaluates some of the candidates, on all rows."""
         order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
         groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
         parts = share_out(
             [[candidates[row] for row in rows] for rows in groups],
-            lambda part: self._whole(part, number),
+            lambda part: self._whole(part, rows_of()),
         )
         losses = [0.0] * len(candidates)
         for rows, part in zip(groups, parts, strict=True):
@@ -86,14 +97,14 @@ class Evaluator:
                 losses[row] = loss
         return losses
 
-    def _whole(self, candidates: Sequence[Candidate], number: int) -> list[float]:
-        weight, losses = self._losses(candidates, self.pieces(number))
+    def _whole(self, candidates: Sequence[Candidate], rows: Sequence[int]) -> list[float]:
+        weight, losses = self._losses(candidates, self.held_out.pieces_of(rows))
         _some(weight)
         return losses
 
-    def _together(self, candidates: Sequence[Candidate], number: int) -> list[float]:
-        """Each process evaluates all candidates, on a part of the batch."""
-        weight, losses = self._losses(candidates, self.held_out.own_pieces(number, self.batch_size))
+    def _together(self, candidates: Sequence[Candidate], rows_of: Callable[[], Sequence[int]]) -> list[float]:
+        """Each process evaluates all candidates, on a part of the rows."""
+        weight, losses = self._losses(candidates, self.held_out.own_pieces_of(rows_of()))
         whole, *sums = add_up([weight, *(weight * loss for loss in losses)] if weight else [0.0] * (len(losses) + 1))
         return [total / _some(whole) for total in sums]
 

@@ -81,7 +81,7 @@ class HeldOut:
 
         Each comes with its weight (:mod:`.loss_weights`): the mean of their losses with these is that of the batch.
         """
-        return self._pieces(self._rows(number, batch_size), largest)
+        return self.pieces_of(self.rows_of(number, batch_size), largest)
 
     @property
     def together(self) -> bool:
@@ -89,27 +89,28 @@ class HeldOut:
         others. Our own does not."""
         return processes() > 1 and not isinstance(self.trainer, SkipTrainer)
 
-    def own_pieces(self, number: int, batch_size: int) -> Iterator[tuple[float, Batch]]:
-        """The pieces of batch ``number`` that this process takes; all take as many. A remainder of rows is left out; of
-        fewer rows than processes, each takes all."""
-        rows, several = self._rows(number, batch_size), processes()
+    def own_pieces_of(self, rows: Sequence[int]) -> Iterator[tuple[float, Batch]]:
+        """The pieces of some rows that this process takes; all take as many. A remainder of rows is left out; of fewer
+        rows than processes, each takes all."""
+        several = processes()
         even = len(rows) // several * several
         own = rows[:even][rank() :: several] or rows
-        return self._pieces(own)
+        return self.pieces_of(own)
 
     def first(self, count: int) -> Iterator[tuple[float, Batch]]:
         """The first ``count`` rows, in such pieces."""
-        return self._pieces(range(count))
+        return self.pieces_of(range(count))
 
-    def _pieces(self, rows: Sequence[int], largest: int | None = None) -> Iterator[tuple[float, Batch]]:
+    def pieces_of(self, rows: Sequence[int], largest: int | None = None) -> Iterator[tuple[float, Batch]]:
+        """The rows of these numbers in such pieces."""
         examples = (self.rows[row] for row in rows)
         largest = largest or int(self.trainer.args.per_device_train_batch_size)
         while piece := list(islice(examples, largest)):
             batch = send_to_device(self.collate(piece), self.trainer.args.device)
             yield weight_of(batch, len(piece), self.trainer), batch
 
-    def _rows(self, number: int, batch_size: int) -> list[int]:
-        """Their numbers: passes over a permutation that changes every pass."""
+    def rows_of(self, number: int, batch_size: int) -> list[int]:
+        """The numbers of a batch's rows: passes over a permutation that changes every pass."""
         batches = max(1, len(self) // batch_size)
         taken, place = divmod(number, batches)
         if hasattr(self.rows, "set_epoch"):

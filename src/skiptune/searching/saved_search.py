@@ -70,6 +70,20 @@ class SavedSearch(Validated):
             )
         return saved
 
+    def check_micro_batches(self, now: int) -> None:
+        """Refuse another number of micro-batches a step where each of them draws.
+
+        Raises:
+            InputError: gives both numbers.
+        """
+        if self.search.draw == "micro_batch" and self.micro_batches != now:
+            raise alike(
+                InputError(
+                    f"train.gradient_accumulation: {now}, but this search began with {self.micro_batches} micro-batches "
+                    "a step, each of which draws a subnetwork (search.draw); set it to that again"
+                )
+            )
+
     @property
     def feasible(self) -> FeasibleSets:
         """The sets of blocks that meet the budget."""

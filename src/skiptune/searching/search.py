@@ -30,8 +30,10 @@ from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
 from .budget import timed_once
+from .evaluator import Evaluator
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .nested import nested_order
 from .protected import protected_blocks
 from .saved_search import SavedSearch
 from .search_schedule import held_out_batch, schedule
@@ -119,6 +121,10 @@ def _search(
     length = TrainingLength.of(training, len(train))
     if strategy.feasible.number == 0 or not strategy.trains:
         report = begun_report(strategy, experiment.needed_budget, config, protected_blocks(model, config))
+        if config.nested and strategy.feasible.number != 0:
+            evaluator = Evaluator(HeldOut.of(model, experiment, where), held_out_batch(config, length))
+            report = report.replace(nested=nested_order(evaluator, strategy.best(), config.batches))
+            choose(model, ())
         return found_plan(family_of(model).name, strategy, report)
     callback = ExperimentSearch(strategy, length, experiment)
     times = schedule(config, length, held_out_batch(config, length))

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 
 from ..config import SearchConfig, TrainConfig
+from ..core.distributed import alike
+from ..core.errors import InputError
 from .strategies import STRATEGIES
 from .training_length import TrainingLength
 
@@ -54,6 +56,20 @@ class Schedule:
     rounds: int
     warmup: int
     interval: int
+
+    def check_part_of(self, steps: int) -> None:
+        """Refuse a search that leaves nothing of a training of ``steps``.
+
+        Raises:
+            InputError: says how long both are.
+        """
+        if self.steps >= steps:
+            raise alike(
+                InputError(
+                    f"the search takes {self.steps} steps and the training has {steps} in all; lower "
+                    "search.max_steps or search.epochs, or train longer"
+                )
+            )
 
 
 def schedule(config: SearchConfig, length: TrainingLength, held_out: int) -> Schedule:

@@ -14,17 +14,19 @@ from transformers.trainer_callback import ExportableState
 
 from ..config import Budget, SearchConfig
 from ..core.arguments import expect
-from ..core.distributed import alike, on_main
+from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan, Round
+from ..training.nested_training import NestedTraining
 from ..training.training_log import logged_losses
 from .budget import feasible_sets_of
 from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .nested import nested_order, with_losses
 from .protected import protected_blocks
 from .saved_search import SavedSearch
 from .search_schedule import Schedule, held_out_batch, schedule
@@ -161,13 +163,8 @@ class SkipSearch(TrainerCallback, ExportableState):
         self.evaluator = Evaluator(held_out, batch_size)
         self.times = schedule(self.search, length, self.evaluator.batch_size)
         self._begun = True
-        if self.strategy.trains and not self.stop and self.times.steps >= state.max_steps:
-            raise alike(
-                InputError(
-                    f"the search takes {self.times.steps} steps and the training has {state.max_steps} in all; lower "
-                    "search.max_steps or search.epochs, or train longer"
-                )
-            )
+        if self.strategy.trains and not self.stop:
+            self.times.check_part_of(state.max_steps)
 
     def _length(self, args: TrainingArguments, state: TrainerState, train_dataloader: Any) -> TrainingLength:
         """The length of the training of which the search is a part."""
@@ -194,19 +191,14 @@ class SkipSearch(TrainerCallback, ExportableState):
         self.strategy.restore(saved.strategy)
         self.evaluator.comparisons, self.rounds = saved.comparisons, list(saved.rounds)
         self.draws, self._seconds, self.plan = saved.draws, saved.seconds, saved.fixed
-        if self.search.draw == "micro_batch" and saved.micro_batches != self.micro_batches:
-            raise alike(
-                InputError(
-                    f"train.gradient_accumulation: {self.micro_batches}, but this search began with "
-                    f"{saved.micro_batches} micro-batches a step, each of which draws a subnetwork (search.draw); set "
-                    "it to that again"
-                )
-            )
+        saved.check_micro_batches(self.micro_batches)
 
     def on_step_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         self._draw()
+        if self._nested is not None:
+            self._nested.on_step_begin(args, state, control)
 
     def on_substep_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
@@ -217,6 +209,8 @@ class SkipSearch(TrainerCallback, ExportableState):
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
         if self.plan is not None:
+            if self._nested is not None:
+                self._nested.on_step_end(args, state, control)
             control.should_training_stop |= self.stop
             return
         self._after_draw(state)
@@ -250,6 +244,8 @@ class SkipSearch(TrainerCallback, ExportableState):
     ) -> None:
         if self.plan is None:  # another callback has stopped the training
             self._fix(state)
+        if self.plan is not None and not self.stop:
+            self.plan = with_losses(self.evaluator, self.plan)
 
     def _draw(self) -> None:
         if self.plan is not None:
@@ -287,10 +283,19 @@ class SkipSearch(TrainerCallback, ExportableState):
                 history=logged_losses(state),
                 certainty=strategy.certainty(),
             )
+        if self.search.nested:
+            report = report.replace(nested=nested_order(self.evaluator, strategy.best(), self.search.batches))
         self.plan = found_plan(family_of(model).name, strategy, report)
         choose(model, self.plan.skipped)
         # what was best before was another subnetwork
         state.best_metric = state.best_global_step = state.best_model_checkpoint = None
+
+    @property
+    def _nested(self) -> NestedTraining | None:
+        """What draws after the search, if the plan is nested."""
+        if self.plan is None or self.plan.nested is None:
+            return None
+        return NestedTraining(self.evaluator.model, self.plan, self.strategy.seed)
 
     def _spent(self) -> float:
         """Wall time of the training so far, over all its resumes."""

@@ -26,6 +26,7 @@ from .callback_states import check_callbacks
 from .checkpoints import began_with_search, newest_checkpoint, processes_of
 from .dataset import EpochOfDataset, RecordDataset, without_worker
 from .machine import check_machine, tell_machine
+from .nested_training import NestedTraining
 from .progress_bar import TrainingBar, silence
 from .reports import keep_reports
 from .schedule import Stretch, optimizer_steps
@@ -124,7 +125,8 @@ def fit(
     done: int = 0,
     callbacks: Sequence[TrainerCallback] = (),
 ) -> TrainingLog:
-    """Train adapters, head and small parts with the plan's blocks skipped. In place.
+    """Train adapters, head and small parts with the plan's blocks skipped, or with all beginnings of a nested plan. In
+    place.
 
     Args:
         model: a model with adapters inserted (or all of it unfrozen, for full tuning).
@@ -148,6 +150,8 @@ def fit(
     if plan is not None:
         check_plan(model, plan)
     choose(model, plan.skipped if plan else ())
+    if plan is not None and plan.nested is not None:
+        callbacks = [*callbacks, NestedTraining(model, plan, config.seed)]
     whole = optimizer_steps(config, len(experiment.train), config.epochs, config.max_steps)
     if done >= whole > 0:
         raise InputError(f"the search took {done} steps and the training has {whole} in all; raise train.epochs")
