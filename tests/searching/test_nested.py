@@ -37,8 +37,7 @@ def trained(folder: Path, kills: list[int | None], **changes: Any) -> tuple[Any,
             Budget(num_skip=4),
             NESTED,
             callbacks=[watched, *([] if kill is None else [KillAt(kill)])],
-            max_steps=12,
-            **changes,
+            **{"max_steps": 12, **changes},
         )
         try:
             trainer.train(resume_from_checkpoint=bool(list(folder.glob("checkpoint-*"))))
@@ -78,10 +77,10 @@ def test_every_beginning_is_trained_measured_and_exported(tmp_path: Path) -> Non
 
 
 def test_a_killed_nested_training_ends_bit_equal(tmp_path: Path) -> None:
-    saving = {"save_strategy": "steps", "save_steps": 1}
+    saving = {"save_strategy": "steps", "save_steps": 1, "max_steps": 6}
     (model, plan, _), (again, resumed, _) = (
-        trained(tmp_path / "whole", [None]),
-        trained(tmp_path / "killed", [1, 5, None], **saving),
+        trained(tmp_path / "whole", [None], max_steps=6),
+        trained(tmp_path / "killed", [1, 4, None], **saving),
     )
     assert plan.nested == resumed.nested
     assert all(torch.equal(value, again.state_dict()[name]) for name, value in model.state_dict().items())

@@ -28,6 +28,9 @@ class ExportOptions:
     base: Annotated[str | None, typer.Option(help="The base's name or hub id, for --form adapters.")] = None
     push: Annotated[str | None, typer.Option(metavar="REPO_ID", help="Upload it to the hub as user/name.")] = None
     private: Annotated[bool, typer.Option("--private", help="With --push: make the repository private.")] = False
+    skip_count: Annotated[
+        int | None, typer.Option(metavar="K", help="Skip the first K blocks of a nested plan (search.nested).")
+    ] = None
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx instead; RUN may be a slim model.")] = False
     int8: Annotated[bool, typer.Option("--int8", help="As --onnx, and model-int8.onnx with 8-bit weights.")] = False
 
@@ -64,7 +67,7 @@ def _check_hub_id(name: str) -> None:
 
 
 def _export_slim(options: ExportOptions) -> None:
-    if options.form == "plain" and not (options.run_folder / "recipe.json").is_file():
+    if options.skip_count is None and options.form == "plain" and not (options.run_folder / "recipe.json").is_file():
         from ..exporting.plain.from_slim import slim_to_plain
 
         _tell_size(slim_to_plain(slim_folder(str(options.run_folder)), options.output, options.base))
@@ -75,7 +78,12 @@ def _export_slim(options: ExportOptions) -> None:
     if not (options.run_folder / "trained.safetensors").is_file():
         raise InputError(f"{options.run_folder}: training is not finished; run its recipe first")
     model, plan, task = runner.trained()
-    _tell_size(write(model, options.output, plan, task, options.form, options.base, runner.measured().to_dict()))
+    measured = runner.measured().to_dict()
+    if options.skip_count not in (None, len(plan.skipped)):
+        plan = plan.first(options.skip_count or 0)
+        # the rest was measured on the run's own model
+        measured = {name: measured[name] for name in ("data", "seed", "seen") if name in measured}
+    _tell_size(write(model, options.output, plan, task, options.form, options.base, measured))
 
 
 def _tell_size(folder: Path) -> None:
@@ -86,6 +94,8 @@ def _tell_size(folder: Path) -> None:
 def _export_onnx(options: ExportOptions) -> None:
     from ..exporting.onnx.write import export_onnx, onnx_lines
 
+    if options.skip_count is not None:
+        raise InputError("--skip-count: write the torch weights first, then --onnx from that directory")
     if options.form != "standalone":
         raise InputError(f"--form {options.form}: an ONNX model holds all weights; leave it out")
     folder = slim_folder(str(options.run_folder))

@@ -69,6 +69,7 @@ def measured_values(exported: Exported, measures: Measures) -> Mapping[str, obje
         "latency_rows": list(_latency_rows(measures)),
         "counted": counted,
         "warnings": [sentence(told) for told in timing_warnings(measures.latency)] if measures.latency else [],
+        "nested_rows": [(str(count), f"{loss:.4f}") for count, loss in enumerate(measures.nested_losses)],
         "training_rows": list(_training(exported, measures).items()),
     }
 

@@ -103,9 +103,10 @@ def export(
         raise InputError("form='adapters' needs the base model's name or path; pass base=...")
     if form == "adapters" and base not in ARCHITECTURES and not Path(base).exists():
         source_of(base)  # a hub id, or a name that loading knows
-    check_extra(extra or {})
+    extra = {**_losses_of_beginnings(plan), **(extra or {})}
+    check_extra(extra)
     if form == "plain":
-        return write_plain(model, Path(directory), plan, task, base, extra or {})
+        return write_plain(model, Path(directory), plan, task, base, extra)
     own = own_model_class(plain_class(model), model.config.model_type)
     named: dict[str, Any] = {} if own is None else {"own_class": own}
     kept_task = None if task is None else saved_task(task)
@@ -143,7 +144,7 @@ def export(
             strategy=plan.strategy,
             task=kept_task,
             parameters=sum(value.numel() for value in slim.parameters()),
-            extra=extra or {},
+            extra=extra,
             header_sha256=write_tensors(folder / WEIGHTS, state),
             files={path.name: file_sha256(path) for path in processor_files(folder)},
         )
@@ -155,6 +156,12 @@ def export(
     check_output(directory)
     write_atomically(behind_links(directory), write)
     return directory
+
+
+def _losses_of_beginnings(plan: Plan) -> dict[str, Any]:
+    """What a nested plan loses with each number of skipped blocks, for the card."""
+    losses = plan.nested.losses if plan.nested is not None else ()
+    return {"nested_losses": list(losses)} if losses else {}
 
 
 def annotate(directory: str | Path, extra: dict[str, Any]) -> None:

@@ -79,8 +79,8 @@ class SavedSearch(Validated):
         if self.search.draw == "micro_batch" and self.micro_batches != now:
             raise alike(
                 InputError(
-                    f"train.gradient_accumulation: {now}, but this search began with {self.micro_batches} micro-batches "
-                    "a step, each of which draws a subnetwork (search.draw); set it to that again"
+                    f"train.gradient_accumulation: {now}, but this search began with {self.micro_batches} "
+                    "micro-batches a step, each of which draws a subnetwork (search.draw); set it to that again"
                 )
             )
 
