@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skiptune import InputError, Plan, SearchConfig, SearchReport
+from skiptune import Budget, InputError, Plan, SearchConfig, SearchReport
 from skiptune.plan import Certainty, Comparisons, Round
 from written_by_0_3 import FIXTURES
 
@@ -24,9 +24,10 @@ def test_plans_of_0_3_are_written_as_they_were(name: str, tmp_path: Path) -> Non
     path = FIXTURES / name / "plan.json"
     Plan.load(path).save(tmp_path / "plan.json")
     written, before = json.loads((tmp_path / "plan.json").read_text()), json.loads(path.read_text())
-    settings, usual = written["details"]["search"], SearchConfig().to_dict()
-    for name in settings.keys() - before["details"]["search"].keys():
-        assert settings.pop(name) == usual[name]  # that 0.3 did not have
+    for part, usual in {"search": SearchConfig(), "budget": Budget(num_skip=1)}.items():
+        settings = written["details"][part]
+        for field in settings.keys() - before["details"][part].keys():
+            assert settings.pop(field) == usual.to_dict()[field]  # that 0.3 did not have
     assert written == before
 
 

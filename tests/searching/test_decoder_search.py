@@ -109,9 +109,11 @@ def test_the_loss_of_a_batch_is_a_mean_over_its_answer_tokens(tmp_path: Path) ->
 def test_a_search_in_a_stock_trainer(
     budget: Budget, config: SkipConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def timed(model: Any, inputs: Any) -> BlockCosts:
+    def timed(model: Any, inputs: Any, **steps: Any) -> BlockCosts:
         """Each block's time is taken, and taken for a tenth of the model's: tests share the machine."""
-        return BlockCosts(1.0, 1.0, dict.fromkeys(time_blocks(model, inputs, repeats=1, warmup=0).savings, 0.1))
+        return BlockCosts(
+            1.0, 1.0, dict.fromkeys(time_blocks(model, inputs, repeats=1, warmup=0, **steps).savings, 0.1)
+        )
 
     monkeypatch.setattr("skiptune.searching.budget.time_blocks", timed)
     model = decoder(config)
