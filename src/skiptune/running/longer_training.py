@@ -54,7 +54,7 @@ def finish_replacing(folder: Path) -> None:
     stage = folder / STAGE
     if not (stage / RECIPE).is_file():
         return
-    made = ("evaluation.json", "latency.json", "slim", "baselines/*.json", "checkpoints/longer-*")
+    made = ("evaluation.json", "latency.json", "slim", "plain", "baselines/*.json", "checkpoints/longer-*")
     for path in [path for pattern in made for path in folder.glob(pattern)]:
         remove(path)
     save_trained(folder / _TRAINED, read_trained(stage / _TRAINED))

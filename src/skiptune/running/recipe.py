@@ -35,6 +35,17 @@ class TimingConfig(Validated):
     seconds: Number = Field(default=60, gt=0, le=LARGEST, description="a number of seconds above 0")
 
 
+class ExportConfig(Validated):
+    """What is written of a run's slim model.
+
+    Attributes:
+        form: ``standalone``: the slim model, in ``slim/``. ``plain``: beside it, in ``plain/``, a checkpoint that
+            transformers' own class reads, where the task has one and ``adapters`` can become a part of the weights.
+    """
+
+    form: Literal["standalone", "plain"] = "standalone"
+
+
 #: LoRA on kept blocks where :class:`SkipConfig` has the paper's bottlenecks: with as many parameters it answers better
 #: (``benchmarks/kept_adapters.py``), and merged it costs nothing.
 ADAPTERS = SkipConfig(block_adapter="lora")
@@ -87,6 +98,7 @@ class Recipe(Validated):
     train: TrainConfig = TrainConfig()
     bench: TimingConfig = TimingConfig()
     compare: CompareConfig = CompareConfig()
+    export: ExportConfig = ExportConfig()
     retrieval: RetrievalConfig | None = None
     encoder_cache: Number | None = Field(default=None, gt=0, le=LARGEST, description="a number of GiB above 0, or null")
 
@@ -136,7 +148,7 @@ class Recipe(Validated):
         return {} if self.retrieval is None else self.retrieval.to_dict()
 
 
-_SECTIONS = ("baselines", "data", "adapters", "search", "train", "bench", "compare")
+_SECTIONS = ("baselines", "data", "adapters", "search", "train", "bench", "compare", "export")
 
 
 def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:

@@ -41,6 +41,7 @@ from .begun_run import as_begun, kept_recipe
 from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
 from .longer_training import finish_replacing
+from .plain_step import export_plain
 from .recipe import Recipe, with_preset
 from .run_changes import RECIPE, RunChanges, keep_changes, settle
 from .run_checks import check_models, check_records, check_steps
@@ -145,6 +146,8 @@ class Run:
         self.evaluate()
         self.export()
         self.latency()
+        if self.recipe.export.form == "plain":
+            on_main(lambda: export_plain(self.folder, self.trained, self.measured))
         results = self.results()
         on_main(lambda: write_report(self.folder, results))
         on_main(EncoderCache(self.folder / ENCODED).remove)

@@ -5,6 +5,7 @@
 | ``output``, ``compare``, ``train.save_steps``, ``workers``, ``report_to``, ``gradient_checkpointing`` | nothing |
 | ``baselines`` | those that are new |
 | ``bench`` | the timing |
+| ``export`` | the checkpoint that it asks for, if it is not there |
 | ``train.epochs``, ``max_steps``: more steps | the training goes on; evaluation, export, timing, baselines |
 | with them: ``eval_steps``, ``load_best``, ``best_by``, ``early_stopping`` | nothing else |
 
@@ -31,7 +32,7 @@ _FREE = frozenset(
 _LONGER = frozenset(("train.epochs", "train.max_steps"))
 _WITH_LONGER = frozenset(f"train.{name}" for name in ("eval_steps", "load_best", "best_by", "early_stopping"))
 #: Sections that may change as a whole.
-_FREE_SECTIONS, _TIMED = ("compare",), "bench"
+_FREE_SECTIONS, _TIMED = ("compare", "export"), "bench"
 
 
 @dataclass(frozen=True)

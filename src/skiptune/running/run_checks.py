@@ -6,6 +6,7 @@ from ..core.errors import InputError
 from ..data.parts import Data
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
+from ..exporting.plain.refusals import check_plain
 from ..families.registry import family_of
 from ..searching.search import prepare_search
 from ..searching.search_schedule import schedule
@@ -50,6 +51,8 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
     if experiment.training.gradient_checkpointing:
         refuse_without_checkpointing(model)
     check_baselines(models.recipe, family_of(model))
+    if models.recipe.export.form == "plain":
+        check_plain(model)
     if models.recipe.encoder_cache is not None:
         encoders_of(model)
     prepare_search(model, experiment, search_folder(models.recipe, models.folder))

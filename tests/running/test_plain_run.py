@@ -1,0 +1,37 @@
+"""A run that writes a plain checkpoint too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from transformers import ViltForQuestionAnswering
+
+SHORT = {
+    "search": {"max_steps": 2, "interval": 2},
+    "train": {"max_steps": 4},
+    "export": {"form": "plain"},
+}
+
+
+def test_a_run_leaves_a_checkpoint_for_transformers(tiny_recipe: Any, tmp_path: Path, call: Any) -> None:
+    recipe = tiny_recipe(adapters={"block_adapter": "lora", "skip_adapter": "none"}, **SHORT)
+    assert call("run", recipe)[0] == 0
+    folder = tmp_path / "recipe-run" / "plain"
+    found, report = ViltForQuestionAnswering.from_pretrained(folder, output_loading_info=True)
+    assert not any(report.values())
+    assert found.config.num_hidden_layers == 2
+    record = json.loads((folder / "skiptune.json").read_text())
+    assert record["extra"].keys() >= {"accuracy", "latency"}
+    assert "| this model |" in (folder / "README.md").read_text()
+    (folder / "model.safetensors").unlink()
+    code, _, err = call("run", recipe)
+    assert (code, "model.safetensors: differs from what was exported" in err) == (2, True)
+
+
+def test_adapters_that_stay_are_refused_before_the_run(tiny_recipe: Any, tmp_path: Path, call: Any) -> None:
+    code, _, err = call("run", tiny_recipe(adapters={"block_adapter": "lora", "skip_adapter": "bottleneck"}, **SHORT))
+    assert code == 2
+    assert "form: 'plain': adapters in the place of skipped blocks cannot be merged into weights" in err
+    assert not (tmp_path / "recipe-run" / "plan.json").exists()
