@@ -163,9 +163,19 @@ def test_refusals() -> None:
         insert(text_decoder("llama"), FOLDED.replace(parts=("mlp",)))
 
 
+def test_quantised_weights_are_refused() -> None:
+    model = text_decoder("llama")
+    layer: Any = model.get_submodule("model.layers.1.mlp.down_proj")
+    layer.weight = torch.nn.Parameter(layer.weight.detach().to(torch.int8), requires_grad=False)
+    with pytest.raises(InputError, match="the weights are quantised"):
+        insert(model, SkipConfig(block_adapter="none", skip_adapter="folded"))
+
+
 def test_what_stands_in_a_skipped_block(make_model: MakeModel) -> None:
     assert SkipConfig(block_adapter="none").skip_adapter == "none"
     assert SkipConfig(block_adapter="lora").replace(block_adapter="none").skip_adapter == "none"
+    with pytest.raises(InputError, match="init: 'fit' fits skip adapters, and skip_adapter is 'none'"):
+        SkipConfig(skip_adapter="none", init="fit")
     for kind, wanted in (("none", False), ("bottleneck", True)):
         model = make_model(SkipConfig(block_adapter="lora", skip_adapter=kind))
         assert bool(parameter_groups(model)["skip_adapters"]) is wanted

@@ -185,7 +185,8 @@ def test_what_cannot_be_fitted_or_was_not_is_refused(make, records: list[Record]
         fit_skip_adapters(model, task, [])
     with pytest.raises(InputError, match="needs data; call skiptune"):
         fit(model, Experiment(task, records, training=TrainConfig(max_steps=1)))
-    bare, _ = make(block_adapter="none")
+    plain = load_model("vilt-tiny", task.model_class, **task.model_changes())
+    bare = insert(plain, SkipConfig(block_adapter="none"))
     with pytest.raises(InputError, match="no skip adapters"):
         fit_skip_adapters(bare, task, records)
     fit_skip_adapters(model, task, records, batches=1)

@@ -18,8 +18,8 @@ Start = Literal["zero", "paper", "fit"]
 Placement = Literal["stream", "lavin", "lavin_router", "llava"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
-#: In the place of skipped blocks, where a configuration does not say so.
-USUAL: Final[SkipAdapter] = "bottleneck"
+#: What stands in skipped blocks, where a configuration does not say so, by what stands in kept ones.
+USUAL: Final[Mapping[str, SkipAdapter]] = {"bottleneck": "bottleneck", "lora": "bottleneck", "none": "none"}
 
 
 class SkipConfig(Validated):
@@ -73,10 +73,9 @@ class SkipConfig(Validated):
     def _usual(cls, given: object, info: ValidationInfo) -> object:
         if given is not None:
             return given
-        others = info.data
-        if others.get("block_adapter") == "none":
-            return "none"
-        return USUAL if others.get("placement") == "stream" else "bottleneck"
+        others, usual = info.data, USUAL.get(info.data.get("block_adapter", ""), "bottleneck")
+        meant = others.get("placement") != "stream" or others.get("init") != "zero" or others.get("skip_width")
+        return "bottleneck" if meant and others.get("block_adapter") != "none" else usual
 
     @classmethod
     def paper(cls) -> SkipConfig:
@@ -108,6 +107,8 @@ class SkipConfig(Validated):
             problems.check(
                 self.init != "fit", f"init: 'fit' is for adapters on the stream, not for placement {self.placement!r}"
             )
+        fits_nothing = self.init == "fit" and self.skip_adapter == "none"
+        problems.check(not fits_nothing, "init: 'fit' fits skip adapters, and skip_adapter is 'none'; take 'folded'")
         scaled, routed = self.placement.startswith("lavin"), self.placement == "lavin_router"
         problems.check(scaled or self.adapter_scale == 1, "adapter_scale: is of placement 'lavin' or 'lavin_router'")
         problems.check(routed or self.router_temperature == 10, "router_temperature: is of placement 'lavin_router'")

@@ -28,6 +28,7 @@ from ..core.progress import busy
 from ..core.validation import nearest
 from ..families.registry import family_of
 from ..inserting.adapted_class import plain_class
+from ..inserting.folding import folded_layers
 from ..inserting.frozen_names import frozen_names
 from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
@@ -113,6 +114,9 @@ def export(
     frozen = frozen_names(model)
     slim = prune(copy.deepcopy(model), plan) if form == "standalone" else remove_dead_blocks(copy.deepcopy(model), plan)
     state = without_tied(slim, slim.state_dict())
+    if form == "standalone":  # layers that took up skip adapters are no longer the base's
+        taken_up = folded_layers(slim)
+        frozen = {name for name in frozen if name.rpartition(".")[0] not in taken_up}
     if own is not None and form == "standalone":
         check_rebuilt(plain_class(model), slim, plan)
     kept_frozen = {name: value for name, value in state.items() if name in frozen}

@@ -24,11 +24,20 @@ def attach_folded(model: nn.Module) -> None:
     """Let kept blocks apply the folded adapters of their skipped neighbours, in place.
 
     After LoRA was added: what is folded is the layer with its LoRA. Blocks without such adapters stay as they are.
+
+    Raises:
+        InputError: quantised weights.
     """
     for block in _blocks(model).values():
         if isinstance(block.skip_adapter, FoldedAdapter):
-            place = block.get_submodule(_folding(model, block).place)
-            place.register_forward_hook(ApplyFolded(block))
+            folding = _folding(model, block)
+            layers: list[Any] = [block.get_submodule(layer) for layer in folding.layers]
+            if not all(layer.weight.is_floating_point() for layer in layers):  # a layer in LoRA has a weight, too
+                raise InputError(
+                    "skip_adapter: 'folded': the weights are quantised, so that they cannot take the adapter up; "
+                    "use 'none' or 'bottleneck'"
+                )
+            block.get_submodule(folding.place).register_forward_hook(ApplyFolded(block))
 
 
 def hand_out_folded(model: nn.Module) -> None:
