@@ -56,6 +56,7 @@ def test_the_same_recipe_goes_on_with_a_finished_run(tmp_path: Path) -> None:
         for field in ("skiptune_version", "versions"):
             results.pop(field)
         results["recipe"].pop("output")
+        results["recipe"].pop("export", None)  # a section of its own since then
         results["recipe"] = filled_in(results["recipe"])
     assert after == before
     assert {path: path.read_bytes() for path in run.rglob("*.safetensors")} == kept
@@ -86,7 +87,11 @@ def test_a_searched_run_is_trained_to_the_same_weights(tmp_path: Path) -> None:
 def test_plans_are_read_and_written_back(name: str, tmp_path: Path) -> None:
     path = FIXTURES / name / "plan.json"
     Plan.load(path).save(tmp_path / "plan.json")
-    assert read(tmp_path / "plan.json") == read(path)
+    found, kept = read(tmp_path / "plan.json"), read(path)
+    for section in ("budget", "search"):  # which have more fields now
+        now, then = found["details"][section], kept["details"][section]
+        found["details"][section] = {name: value for name, value in now.items() if name in then}
+    assert found == kept
 
 
 def test_a_plan_of_the_policy_is_trained_with(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ..config import SkipConfig, TrainConfig
+from ..config import SearchConfig, SkipConfig, TrainConfig
 from ..config.skip_config import as_before
 from ..core.errors import InputError
 from ..core.text_files import read_json
@@ -19,6 +19,8 @@ _ADAPTERS = {name: value for name, value in SkipConfig().to_dict().items() if na
 #: Section → its fields as a run has them whose recipe does not name them.
 _BEFORE = {
     "adapters": _ADAPTERS,
+    "budget": {"decode_steps": None},
+    "search": SearchConfig().to_dict(),
     "data": {**DataConfig().to_dict(), **_DATA_BEFORE},
     "train": TrainConfig().to_dict(),
     "bench": TimingConfig().to_dict(),
