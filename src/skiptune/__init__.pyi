@@ -73,6 +73,7 @@ from .predicting.results import Prediction, Ranked
 from .running.recipe import Recipe
 from .running.recipe_reading import read_recipe
 from .running.run import Run
+from .searching.replace_me import replace_me
 from .searching.search import search
 from .searching.skip_search import SkipSearch
 from .tasks.answer import Answer
@@ -193,6 +194,7 @@ __all__ = [
     "read_recipe",
     "records",
     "register_family",
+    "replace_me",
     "search",
     "skipped_blocks",
     "split_by_image",

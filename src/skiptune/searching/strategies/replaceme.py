@@ -10,8 +10,8 @@ from .stretches import Stretch, cosine
 class ReplaceMe(Stretch):
     """Skips the stretch with the smallest ``1 − cos(stream before, stream after)`` over all tokens (section 2.1).
 
-    The paper then puts a linear map in the place of the stretch, and trains nothing. This strategy only chooses the
-    stretch; what stands in for its blocks is the model's skip adapters.
+    The paper then puts a linear map in the place of the stretch, and trains nothing: :func:`skiptune.replace_me` does
+    both. This strategy only chooses the stretch; what stands in for its blocks is the model's skip adapters.
     """
 
     name = "replaceme"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.errors import InputError
 from ...inserting.selection import blocks_of
@@ -40,7 +40,7 @@ class Stretch(Strategy):
                 f"strategy: {self.name!r} compares the stream before and after a stretch of layers, and of these only "
                 f"{halves.pop()} can be skipped; take whole layers, or parts: [attention, mlp]"
             )
-        if not list(self._stretches()):
+        if not list(self.stretches()):
             raise InputError(
                 f"strategy: {self.name!r}: no stretch of neighbouring blocks meets the budget; ask for less, or take "
                 "another strategy"
@@ -48,22 +48,26 @@ class Stretch(Strategy):
 
     def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         evaluator.choose(())
-        stretches = list(self._stretches())
-        measured = _Measured(self, evaluator, stretches)
+        measured = Measured(self, evaluator.model, evaluator.names)
         with stream_hooks(evaluator.model, measured.watch), evaluator.evaluating():
             for number in range(self.config.batches):
                 for _, piece in evaluator.pieces(number):
                     evaluator.forward(piece)
                 evaluator.add(1)
-        found = {stretch: measured.mean(stretch) for stretch in stretches}
+        self.choose_from(measured)
+        return []
+
+    def choose_from(self, measured: Measured) -> Candidate:
+        """Choose the stretch of least distance, and return it."""
+        found = {stretch: measured.mean(stretch) for stretch in measured.sums}
         self.choice = min(found, key=lambda stretch: (found[stretch], len(stretch), stretch))
         self.preferences = [
             -min((far for stretch, far in found.items() if block in stretch), default=1.0)
             for block in range(self.blocks)
         ]
-        return []
+        return self.choice
 
-    def _stretches(self) -> Iterator[Candidate]:
+    def stretches(self) -> Iterator[Candidate]:
         """From every block on the shortest one that meets the budget. One that holds another is left out."""
         found: list[Candidate] = []
         for first in range(self.blocks):
@@ -82,15 +86,15 @@ class Stretch(Strategy):
         return [block for block in range(first, self.blocks) if stack_of(self.names[block]) == stack]
 
 
-class _Measured:
+class Measured:
     """Distances over the stretches of a model that runs.
 
     Of the streams before blocks, those are kept that begin a stretch, for one batch.
     """
 
-    def __init__(self, strategy: Stretch, evaluator: Evaluator, stretches: list[Candidate]) -> None:
-        self.strategy, self.blocks = strategy, blocks_of(evaluator.model)
-        names = evaluator.names
+    def __init__(self, strategy: Stretch, model: nn.Module, names: tuple[str, ...]) -> None:
+        self.strategy, self.blocks = strategy, blocks_of(model)
+        stretches = list(strategy.stretches())
         self.starts: dict[str, list[Candidate]] = {}
         self.ends: dict[str, list[Candidate]] = {}
         for stretch in stretches:
