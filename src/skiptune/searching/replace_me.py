@@ -128,7 +128,8 @@ def _fitted(model: nn.Module, place: str, last: str, batches: Sequence[Mapping[s
         _run(model, batches)
     ridge = _RIDGE * moments["mm"].diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
     eye = torch.eye(len(moments["mm"]), dtype=torch.float64, device=ridge.device)
-    return torch.linalg.solve(moments["mm"] + ridge * eye, moments["mw"]).T
+    found: Tensor = torch.linalg.solve(moments["mm"] + ridge * eye, moments["mw"])
+    return found.T
 
 
 @torch.no_grad()
