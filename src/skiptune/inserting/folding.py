@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
-from ..core.validation import nearest
 from ..families.block_kind import Folding
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
-from ..layers.folded import ApplyFolded, FoldedAdapter, low_rank_map
+from ..layers.folded import ApplyFolded, FoldedAdapter, UpAndDown, after, before
 
 #: Stands between the name of a block and the rest of a key, in state dictionaries.
 FOLDED = ".skip_adapter."
@@ -76,7 +74,7 @@ def fold_skip_adapters(model: nn.Module) -> nn.Module:
     LoRA is merged before, see :func:`~skiptune.inserting.lora.merge_lora`. Outputs agree to rounding.
     """
     for name, block in _blocks(model).items():
-        _fold_in_order(model, name, [(adapter.up.weight, adapter.down.weight) for adapter in block.folded])
+        _fold(model, name, [(each.up.weight, each.down.weight) for each in block.folded])
     return drop_folded(model)
 
 
@@ -94,34 +92,6 @@ def drop_folded(model: nn.Module) -> nn.Module:
     return model
 
 
-@torch.no_grad()
-def fold_linear(model: nn.Module, name: str, matrix: Tensor) -> None:
-    """Make a linear map a part of a kept block's weights, in place.
-
-    On a family's ``output`` side it maps what the block's feed-forward network gives, on the ``input`` side the normed
-    stream that its attention reads. LoRA is merged before.
-
-    Args:
-        model: with adapters inserted.
-        name: of the block.
-        matrix: ``(width, width)``; ``y = matrix · x``.
-
-    Raises:
-        InputError: no such block, or its family folds nothing exactly.
-    """
-    blocks = _blocks(model)
-    if name not in blocks:
-        raise InputError(f"block {name!r}: unknown{nearest(name, blocks)}")
-    folding, wide = _folding(model, blocks[name]), matrix.double()
-    for layer_name in folding.layers:
-        layer: Any = blocks[name].get_submodule(layer_name)
-        weight = layer.weight.double()
-        # new tensors: another model may share the memory of the old ones
-        layer.weight.data = (wide @ weight if folding.side == "output" else weight @ wide).to(layer.weight)
-        if folding.side == "output" and layer.bias is not None:
-            layer.bias.data = (wide @ layer.bias.double()).to(layer.bias)
-
-
 def fold_saved(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Fold the adapters among saved tensors into a model without them, in place: what :func:`fold_skip_adapters`
     does. Without such names nothing changes."""
@@ -129,15 +99,25 @@ def fold_saved(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     for keeper, skipped in skipped_neighbours(model).items():
         slots = [f"{names[id(blocks[name])]}{FOLDED}" for name in skipped]
         saved = [slot for slot in slots if f"{slot}up.weight" in state]
-        _fold_in_order(model, keeper, [(state[f"{slot}up.weight"], state[f"{slot}down.weight"]) for slot in saved])
+        _fold(model, keeper, [(state[f"{slot}up.weight"], state[f"{slot}down.weight"]) for slot in saved])
 
 
 @torch.no_grad()
-def _fold_in_order(model: nn.Module, name: str, adapters: Sequence[tuple[Tensor, Tensor]]) -> None:
-    """Fold the adapters of a block's skipped neighbours, ``(up, down)`` each, in running order."""
-    if adapters:
-        maps = [low_rank_map(up, down) for up, down in adapters]
-        fold_linear(model, name, reduce(lambda composed, later: later @ composed, maps))
+def _fold(model: nn.Module, name: str, adapters: Sequence[UpAndDown]) -> None:
+    """Make the adapters of a block's skipped neighbours, in running order, a part of its weights, in place."""
+    if not adapters:
+        return
+    block = _blocks(model)[name]
+    folding = _folding(model, block)
+    for layer_name in folding.layers:
+        layer: Any = block.get_submodule(layer_name)
+        # new tensors: another model may share the memory of the old ones
+        if folding.side == "input":
+            layer.weight.data = after(layer.weight, adapters).to(layer.weight)
+            continue
+        layer.weight.data = before(layer.weight, adapters).to(layer.weight)
+        if layer.bias is not None:
+            layer.bias.data = before(layer.bias, adapters).to(layer.bias)
 
 
 def folded_layers(model: nn.Module) -> set[str]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import torch
 from torch import Tensor, nn
 
 from .adapters import PAPER_STD, Init
 
 if TYPE_CHECKING:
     from .blocks import SkippableBlock
+
+#: ``W_up``, ``(width, rank)``, and ``W_down``, ``(rank, width)``, of an adapter.
+UpAndDown: TypeAlias = tuple[Tensor, Tensor]
 
 
 class FoldedAdapter(nn.Module):
@@ -46,9 +49,25 @@ class FoldedAdapter(nn.Module):
         return result
 
 
-def low_rank_map(up: Tensor, down: Tensor) -> Tensor:
-    """``1 + W_up · W_down``, ``(width, width)`` in float64, from ``(width, rank)`` and ``(rank, width)``."""
-    return torch.eye(len(up), dtype=torch.float64, device=up.device).addmm(up.double(), down.double())
+def before(weight: Tensor, adapters: Iterable[UpAndDown]) -> Tensor:
+    """``M_n ⋯ M_1 · W`` for the adapters in their order: what maps the layer's output. In float64, on the CPU.
+
+    Args:
+        weight: ``(width, inputs)``, or a bias, ``(width,)``.
+        adapters: ``W_up`` and ``W_down`` of each.
+    """
+    found = weight.cpu().double()
+    for up, down in adapters:
+        found = found + up.cpu().double() @ (down.cpu().double() @ found)
+    return found
+
+
+def after(weight: Tensor, adapters: Sequence[UpAndDown]) -> Tensor:
+    """``W · M_n ⋯ M_1``, ``(outputs, width)``: what reads the mapped stream. As :func:`before`."""
+    found = weight.cpu().double()
+    for up, down in reversed(adapters):
+        found = found + (found @ up.cpu().double()) @ down.cpu().double()
+    return found
 
 
 class ApplyFolded:
@@ -59,5 +78,6 @@ class ApplyFolded:
 
     def __call__(self, module: nn.Module, given: Any, output: Tensor) -> Tensor:
         for adapter in self.block.folded:
-            output = output + adapter(output)
+            place = adapter.down.weight.device  # a large model may be spread over several
+            output = output + adapter(output.to(place)).to(output.device)
         return output
