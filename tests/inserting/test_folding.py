@@ -24,7 +24,7 @@ from skiptune import (
     parameter_groups,
     prune,
 )
-from skiptune.inserting.folding import neighbour_of
+from skiptune.inserting.folding import fold_linear, neighbour_of
 from skiptune.layers.folded import ApplyFolded
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
@@ -141,6 +141,18 @@ def test_gradients_reach_the_adapters_of_skipped_blocks() -> None:
     assert {name.split(".")[2] for name in gradients[0]} == {"1", "2"}
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
+
+
+def test_a_full_map_folds_too() -> None:
+    model = insert(text_decoder("qwen2"), SkipConfig(block_adapter="none")).eval()
+    mapped = copy.deepcopy(model)
+    matrix = torch.randn(32, 32, generator=torch.Generator().manual_seed(0))
+    blocks_of(mapped)["1"].mlp.register_forward_hook(lambda module, given, output: output @ matrix.T)
+    fold_linear(model, "1", matrix)
+    wanted = logits(mapped, padded_text())
+    assert (logits(model, padded_text()) - wanted).norm() <= 1e-5 * wanted.norm()
+    with pytest.raises(InputError, match="block '7': unknown"):
+        fold_linear(model, "7", matrix)
 
 
 def test_refusals() -> None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..core.validation import nearest
 from ..families.block_kind import Folding
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
@@ -90,6 +91,23 @@ def drop_folded(model: nn.Module) -> nn.Module:
             for key in [key for key, hook in hooks.items() if isinstance(hook, ApplyFolded)]:
                 del hooks[key]
     return model
+
+
+def fold_linear(model: nn.Module, name: str, matrix: Tensor) -> None:
+    """Make a linear map of any rank a part of a kept block's weights, in place, as a folded adapter.
+
+    Args:
+        model: with adapters inserted; LoRA is merged.
+        name: of the block.
+        matrix: ``(width, width)``; ``y = matrix · x``.
+
+    Raises:
+        InputError: no such block, or its family folds nothing exactly.
+    """
+    if name not in _blocks(model):
+        raise InputError(f"block {name!r}: unknown{nearest(name, _blocks(model))}")
+    one = torch.eye(len(matrix), dtype=torch.float64)
+    _fold(model, name, [(matrix.cpu().double() - one, one)])
 
 
 def fold_saved(model: nn.Module, state: Mapping[str, Tensor]) -> None:
