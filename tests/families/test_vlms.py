@@ -18,7 +18,7 @@ from skiptune.inserting.parameter_groups import parameter_groups
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.models.construction import unsaid
 from skiptune.testing import check_family
-from tiny_decoders import VLM, generated, padded_pairs, padded_text, roughened, text_decoder, vlm
+from tiny_decoders import VLM, generated, padded_pairs, padded_text, text_decoder, vlm
 
 LORA = SkipConfig(block_adapter="lora", lora_rank=2)
 #: Names of what is between a tower and a decoder.
@@ -80,11 +80,16 @@ def test_models_are_loaded_trained_and_exported(name: str, tmp_path: Path) -> No
     insert(model, LORA.replace(scope="global" if name in VLM else "fusion"))
     trained = {name: value for name, value in model.named_parameters() if value.requires_grad}
     assert all("lora_" in name or "skip_adapter" in name or name.startswith(PROJECTORS) for name in trained)
-    roughened(model)
+    generator = torch.Generator().manual_seed(0)
+    for value in trained.values():
+        value += 0.05 * torch.randn(value.shape, generator=generator)
     choose(model, [block for block in blocks_of(model) if block in ("0", "2", "image.1")])
     wanted = model(**inputs).logits
-    slim = load(export(model, tmp_path / "slim"))
-    assert torch.allclose(slim(**inputs).logits, wanted, rtol=0, atol=1e-5)
+    exported = [export(model, tmp_path / "slim")]
+    if name in ("llava", "qwen2_vl", "gemma2"):  # weights with older names in the base's files, and tied ones
+        exported.append(export(model, tmp_path / "adapters", form="adapters"))
+    for folder in exported:
+        assert torch.allclose(load(folder)(**inputs).logits, wanted, rtol=0, atol=1e-5)
     with safe_open(tmp_path / "slim" / WEIGHTS, framework="pt") as file:
         assert not set(file.keys()) & set(whole.all_tied_weights_keys)
 

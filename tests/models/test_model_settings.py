@@ -31,6 +31,7 @@ from skiptune import (
     load_task,
     predict,
 )
+from skiptune.models.config_check import refuse_odd_config
 from skiptune.tasks.task import Task
 
 FAMILIES = ("vilt", "meter", "bridgetower")
@@ -103,6 +104,13 @@ def test_configurations(family: str, field: str, value: object, bases: dict[str,
         load_model(str(folder), "vqa", num_labels=2)
     assert str(folder) in str(refused.value)
     assert len(str(refused.value)) < 700
+
+
+def test_image_sizes_may_be_pairs() -> None:
+    refuse_odd_config({"vision_config": {"image_size": [448, 448], "patch_size": [14, 14]}}, "here")
+    for odd in ([448], [448, 0], ["448", 448]):
+        with pytest.raises(InputError, match=r"vision_config\.image_size"):
+            refuse_odd_config({"vision_config": {"image_size": odd}}, "here")
 
 
 @pytest.mark.parametrize(
