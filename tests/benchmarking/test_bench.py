@@ -19,7 +19,10 @@ from skiptune.benchmarking.memory import measure_alone
 from skiptune.benchmarking.summarize import summarize, unsafe
 from skiptune.cli.main import app
 from skiptune.costs.example_inputs import example_inputs
+from skiptune.exporting.export import ExportForm
+from tiny_decoders import text_decoder
 
+FORMS: tuple[ExportForm, ...] = ("standalone", "plain")
 QUICK = BenchConfig(repeats=2, warmup=0, labels=5, memory=False)
 SETTINGS = BenchSettings(image_size=(48, 48), text_length=40, threads=1)
 
@@ -157,3 +160,20 @@ def test_threads_are_put_back() -> None:
     assert found.settings.threads == 2
     assert torch.get_num_threads() == before
     assert math.isclose(found.rows[0].ratio, 1.0)
+
+
+def test_decoders_are_timed_in_either_pass(tmp_path: Path) -> None:
+    model = text_decoder("llama")
+    model.save_pretrained(tmp_path / "base")
+    insert(model, SkipConfig(block_adapter="none"))
+    plan = Plan("llama", ("0", "1", "2", "3"), ("1", "2"))
+    made = [str(tmp_path / "base"), *(str(export(model, tmp_path / form, plan, form=form)) for form in FORMS)]
+    found = {decode: bench(made, QUICK.replace(text_length=8, decode=decode)) for decode in (False, True)}
+    for decode, length in ((False, 8), (True, 1)):
+        base, slim, plain = (row.macs_g for row in found[decode].rows)
+        layer = length * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 48) + 2 * length * (9 if decode else 8) * 32
+        assert base * 1e9 == pytest.approx(4 * layer + 32 * 64)
+        assert slim * 1e9 == plain * 1e9 == pytest.approx(2 * layer + 32 * 64)
+    assert markdown(found[True]).startswith("a decode step after ")
+    with pytest.raises(InputError, match="decode: vilt-tiny generates no text"):
+        bench(["vilt-tiny"], QUICK.replace(decode=True))

@@ -19,6 +19,7 @@ from ..core.measured_text import left_out
 from ..core.process import versions
 from ..core.progress import busy, track
 from ..core.validation import Problems
+from ..costs.block_costs import passes_of
 from ..costs.example_inputs import Inputs, example_inputs
 from ..costs.macs import count_macs
 from ..costs.shapes_only import ShapesOnly
@@ -51,7 +52,7 @@ def bench(models: Sequence[str], config: BenchConfig | None = None) -> BenchResu
             built = {name: builder.build(spec) for name, spec in specs.items()}
         settings = _settings(config, next(iter(built.values())))
         with ShapesOnly():
-            macs = {name: count_macs(model, _inputs(name, model, settings, 1)) for name, model in built.items()}
+            macs = {name: _count(name, model, settings) for name, model in built.items()}
         for name, spec in specs.items():
             builder.prepare(spec, built[name])
         rows, missing = _timed(specs, built, macs, settings)
@@ -94,9 +95,9 @@ def _timed(
         ends = time.perf_counter() + seconds
         inputs = {name: _inputs(name, model, settings, batch) for name, model in built.items()}
         _check_alike(specs, built, inputs, _TOLERANCES[settings.dtype])
-        return take_turns(
-            built, inputs, settings.repeats, settings.warmup, f"batch {batch}", ends - time.perf_counter()
-        )
+        passes = {name: _ready(name, model, inputs[name], settings) for name, model in built.items()}
+        left = ends - time.perf_counter()
+        return take_turns(passes, inputs, settings.repeats, settings.warmup, f"batch {batch}", left)
 
     found = time_batches(settings.batch_sizes, settings.repeats, settings.seconds, take)
     described = {name: describe(name, specs[name], model) for name, model in built.items()}
@@ -110,6 +111,28 @@ def _timed(
     ]
     told = left_out({str(batch): seconds for batch, seconds in found.left_out.items()}, "--repeats")
     return rows, [] if told is None else [told]
+
+
+def _count(name: str, model: nn.Module, settings: BenchSettings) -> float:
+    """G multiply-accumulates of the pass that is measured, for one example."""
+    inputs = _inputs(name, model, settings, 1)
+    return count_macs(_ready(name, model, inputs, settings), inputs)
+
+
+@torch.inference_mode()
+def _ready(name: str, model: nn.Module, inputs: Inputs, settings: BenchSettings) -> nn.Module:
+    """The pass of a model that is measured; a decode step once its prefill is done.
+
+    Raises:
+        InputError: a decode step of a model that makes none.
+    """
+    first, *steps = passes_of(model, settings.decode)
+    if settings.decode and not steps:
+        raise InputError(f"decode: {name} generates no text; leave it out")
+    if not steps:
+        return first.eval()
+    first(**inputs)
+    return steps[0].eval()
 
 
 def _check_alike(

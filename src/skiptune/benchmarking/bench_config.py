@@ -29,6 +29,8 @@ class BenchConfig(Validated):
         dtype: of weights and images.
         device: ``cpu`` or ``cuda``, timed there by events.
         labels: answers of the head of a model that is not slim.
+        decode: of models that generate text, time the step of one token after the prompt, with a real cache that grows
+            by it, instead of the prefill.
         memory: also load every model in a process of its own, for load time and memory.
     """
 
@@ -42,6 +44,7 @@ class BenchConfig(Validated):
     dtype: Dtype = "float32"
     device: Literal["cpu", "cuda"] = "cpu"
     labels: int = Field(default=3129, ge=2, le=LARGEST)
+    decode: bool = False
     memory: bool = True
 
     @field_validator("device")

@@ -19,8 +19,9 @@ from ..inserting.insert import insert
 from ..inserting.pruning import prune
 from ..inserting.selection import blocks_of
 from ..models.architectures import ARCHITECTURES
-from ..models.loading import load_model, source_of
+from ..models.loading import source_of
 from ..models.shared_copy import shared_copy
+from ..models.usual_model import load_usual
 from ..plan import Plan, check_skipped
 from .bench_result import ModelSummary
 
@@ -142,7 +143,7 @@ class Builder:
         if model.slim:
             return self._settle(load(model.source, model.base))
         if model.source not in self._bases:
-            base = load_model(model.source, "vqa", quiet=True, num_labels=self._labels)
+            base = load_usual(model.source, self._labels, quiet=True)
             self._bases[model.source] = self._settle(base)
         base = shared_copy(self._bases[model.source])
         if model.config is None:

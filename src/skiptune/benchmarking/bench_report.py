@@ -31,8 +31,10 @@ def markdown(result: BenchResult) -> str:
     """The table, the settings, and the warnings."""
     settings = result.settings
     height, width = settings.image_size
+    pixels = f"{height} × {width} pixels, " if height else ""
+    step = "a decode step after " if settings.decode else ""
     lines = [
-        f"{height} × {width} pixels, {settings.text_length} tokens, {settings.dtype} on {settings.device}, "
+        f"{step}{pixels}{settings.text_length} tokens, {settings.dtype} on {settings.device}, "
         f"{settings.threads} threads; medians of the rounds, in brackets 10 % to 90 % of them; "
         "ratios are medians of each round's, in brackets the interval that holds the true one in 95 of 100 benchmarks.",
         "",

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from ..core.measurements import Timing
 from ..core.validated import Count, Number, Pair, Several, Validated
+from ..core.validation import LARGEST
 from .bench_config import BenchConfig
 
 Interval = Pair[Number]
+_Pixels = Annotated[int, Field(ge=0, le=LARGEST)]  # none for a language model
 
 
 class BenchSettings(BenchConfig):
     """The configuration of a benchmark, with its defaults filled in from the first model and torch."""
 
-    image_size: Pair[Count]
+    image_size: Pair[_Pixels]
     text_length: Count
     threads: Count
 

@@ -22,6 +22,7 @@ import torch
 
 from ..core.errors import InputError, RunError
 from ..core.process import resident_bytes
+from ..costs.block_costs import passes_of
 from ..costs.example_inputs import example_inputs
 from ..models.architectures import ARCHITECTURES
 from .bench_config import DTYPES
@@ -67,10 +68,10 @@ def _measure(text: str, settings: BenchSettings) -> ModelMemory:
     _let_go()
     if on_gpu:
         torch.cuda.reset_peak_memory_stats()
-    loaded, peaks = _above(held(), before), {}
+    loaded, peaks, first = _above(held(), before), {}, passes_of(model, decodes=False)[0]
     for batch in sorted(settings.batch_sizes):  # a peak holds for what came before too
         with torch.inference_mode():
-            model(**example_inputs(model, settings.image_size, settings.text_length, batch))
+            first(**example_inputs(model, settings.image_size, settings.text_length, batch))
         peaks[str(batch)] = _above(held(peak=True), before)
     known = spec.source not in ARCHITECTURES  # random weights were drawn, so there is no load time
     return ModelMemory(

@@ -49,6 +49,9 @@ class BenchOptions:
     ] = "float32"
     device: Annotated[Device, choice(Device, help="Where models run.")] = "cpu"
     labels: Annotated[int, typer.Option(help="Answers of the head, for models that are not slim.")] = 3129
+    decode: Annotated[
+        bool, typer.Option("--decode", help="Of models that generate text: time a decode step, not the prefill.")
+    ] = False
     memory: Annotated[bool, typer.Option(help="Measure load time and memory in a process per model.")] = True
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Directory for bench.json, bench.md and bench.png.")
@@ -82,6 +85,7 @@ def bench(options: BenchOptions) -> None:
         dtype=options.dtype,
         device=options.device,
         labels=options.labels,
+        decode=options.decode,
         memory=options.memory,
     )
     result = measure(options.models, config)

@@ -71,10 +71,11 @@ def cost(options: CostOptions) -> None:
     from ..config import SkipConfig
     from ..costs.cost_table import cost_table
     from ..families.registry import family_of
+    from ..models.usual_model import load_usual
     from ..models.without_weights import parameters_on_meta
 
     with parameters_on_meta():
-        built = _built(options)
+        built: Any = load_usual(options.model, options.labels, random_weights=True)
     family = family_of(built)
     takes_bottlenecks = any(kind.sublayers for kind in family.kinds)
     given = {
@@ -94,16 +95,6 @@ def cost(options: CostOptions) -> None:
         options.decode_steps,
     )
     typer.echo(json.dumps(asdict(table)) if options.as_json else "\n".join(_printed(table)))
-
-
-def _built(options: CostOptions) -> Any:
-    """The model, as it answers questions if it can."""
-    from ..models.loading import load_family, load_model
-
-    family = load_family(options.model)
-    if "vqa" in family.model_classes or not family.bare_classes:
-        return load_model(options.model, family.model_class("vqa"), random_weights=True, num_labels=options.labels)
-    return load_model(options.model, family.bare_classes[0], random_weights=True)
 
 
 def _printed(table: CostTable) -> Iterator[str]:

@@ -41,4 +41,7 @@ def budget(results: Results, name: str) -> str:
     """``asked for −25.0%``, if the budget is a relative change of ``name``, ``macs`` or ``latency``; else empty."""
     given = results.recipe.budget if results.recipe else None
     asked: float | None = getattr(given, name, None)
-    return "" if asked is None else f"asked for {change(asked)}"
+    if asked is None or given is None:
+        return ""
+    steps = "" if given.decode_steps is None else f" with {given.decode_steps} decode steps"
+    return f"asked for {change(asked)}{steps}"
