@@ -24,6 +24,7 @@ from .held_out import HeldOut
 from .loss_weights import weighted_mean
 from .plan_file import load_plan, save_plan
 from .prefix_sharing import evaluate_each
+from .protected import protected_blocks
 from .search import prepare_search, search
 from .search_schedule import held_out_batch, schedule
 from .strategies import STRATEGIES
@@ -155,6 +156,7 @@ class StrategyComparison:
             comparisons=evaluator.comparisons,
             rounds=tuple(rounds),
             certainty=strategy.certainty(),
+            protected=protected_blocks(model, experiment.search) or None,
         )
         preferences = dict(zip(strategy.names, strategy.preferences, strict=True))
         return Plan(family_of(model).name, strategy.names, strategy.chosen(), name, preferences, report)
