@@ -24,6 +24,7 @@ from ..training.training_log import logged_losses
 from .budget import feasible_sets_of
 from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
+from .feasible_sets import FeasibleSets
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
 from .nested import nested_order, with_losses
@@ -173,18 +174,12 @@ class SkipSearch(TrainerCallback, ExportableState):
     def _make_strategy(self, held_out: HeldOut, seed: int, saved: SavedSearch | None) -> Strategy:
         """The strategy for the budget; a resumed search has what was counted or timed when it began."""
         model = held_out.model
-        feasible = (
-            on_main(
-                lambda: feasible_sets_of(
-                    model,
-                    self.budget,
-                    lambda: self.inputs or held_out.typical(),
-                    protected_blocks(model, self.search),
-                )
-            )
-            if saved is None
-            else saved.feasible
-        )
+        protected = protected_blocks(model, self.search)
+
+        def counted() -> FeasibleSets:
+            return feasible_sets_of(model, self.budget, lambda: self.inputs or held_out.typical(), protected)
+
+        feasible = on_main(counted) if saved is None else saved.feasible
         return make_strategy(feasible, self.search, seed, tuple(blocks_of(model)))
 
     def _restore(self, saved: SavedSearch) -> None:
