@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from ..core.files import file_sha256
+from .manifest import read_manifest
 from .measures import Measures
+from .plain.record import is_plain, read_record
 
 _SENTENCES = {
     "train": "the model was trained on records of this file, so what is measured on it is too good",
     "validation": "the plan was chosen on records of this file, so what is measured on it is likely too good",
 }
+
+
+def exported_extra(folder: Path) -> dict[str, Any]:
+    """The ``extra`` of a slim model or a plain checkpoint.
+
+    Raises:
+        InputError: it is neither, or edited.
+    """
+    return read_record(folder).extra if is_plain(folder) else read_manifest(folder).extra
 
 
 def told_of(path: Path, measures: Measures) -> str | None:

@@ -15,7 +15,7 @@ from ..data.records import Records
 from ..data.splits import count_images
 from ..exporting.manifest import SavedTask, is_slim, read_manifest
 from ..exporting.measures import Measures
-from ..exporting.seen_files import told_of
+from ..exporting.seen_files import exported_extra, told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
 from ..tasks.registry import TASKS, task_named
@@ -92,7 +92,7 @@ def _beside_slim(folder: Path) -> SavedTask | None:
 
 def report_seen(path: Path, slim: Path) -> None:
     """Say if the model in the directory ``slim`` was trained or chosen on the file that it was measured on."""
-    said = told_of(path, Measures.from_dict(read_manifest(slim).extra))
+    said = told_of(path, Measures.from_dict(exported_extra(slim)))
     if said is not None:
         console.print(said)
 

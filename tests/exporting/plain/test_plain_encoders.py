@@ -54,7 +54,7 @@ def test_a_vilt_answers_the_same_in_transformers(vilt: Any, folder: Path, batch:
     assert type(processor).__name__ == "ViltProcessor"
 
 
-def test_skiptune_reads_it_with_its_task(vilt: Any, folder: Path, records: Any, call: Any) -> None:
+def test_skiptune_reads_it_with_its_task(vilt: Any, folder: Path, records: Any, data_folder: Path, call: Any) -> None:
     slim = st.load(folder)
     assert type(slim) is ViltForQuestionAnswering
     task = st.load_task(folder, slim)
@@ -64,6 +64,10 @@ def test_skiptune_reads_it_with_its_task(vilt: Any, folder: Path, records: Any, 
     code, out, _ = call("predict", folder, records[0].image, records[0].text)
     assert code == 0
     assert wanted[0].answer in out
+    code, out, _ = call("evaluate", folder, "--data", data_folder / "test.jsonl", "--images", data_folder / "images")
+    assert (code, "on 12 questions" in out) == (0, True)
+    code, _, err = call("export", folder, folder.parent / "again", "--form", "plain")
+    assert (code, "is a plain checkpoint already" in err) == (2, True)
 
 
 def test_files_that_were_changed_are_told(folder: Path) -> None:

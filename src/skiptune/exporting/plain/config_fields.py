@@ -12,7 +12,7 @@ from typing import Any
 
 from ...core.errors import InputError
 from ...core.shown import shown
-from .stacks import Stack
+from .stacks import Stack, count_field
 
 #: One entry for every layer.
 _EACH = ("layer_types", "mlp_layer_types", "no_rope_layers")
@@ -47,7 +47,7 @@ def without_layers(config: Any, stacks: Sequence[Stack]) -> Any:
             for name in stack.config:
                 _refuse_unknown(part, stack, whole=True)
                 part, kind = part[name], getattr(kind, name)
-            _renumber(part, stack, kind.attribute_map.get("num_hidden_layers", "num_hidden_layers"))
+            _renumber(part, stack, count_field(kind))
             if stack.config == ("vision_config",):
                 _renumber_states(fields, stack)
     return type(config).from_dict(fields)

@@ -85,7 +85,7 @@ def _refuse_half(names: list[str]) -> None:
 def _stack(model: Any, modules: Mapping[str, Any], path: str, gone: Collection[int]) -> Stack:
     whole = len(modules[path])
     part = _part_of(model.config, _config_above(modules, path))
-    if part is None or config_at(model.config, part).num_hidden_layers != whole:
+    if part is None or layers_of(_at(model.config, part)) != whole:
         raise InputError(
             f"form: 'plain': {path}: no part of the configuration counts its {whole} layers (num_hidden_layers), so it "
             "cannot say that there are fewer"
@@ -115,8 +115,19 @@ def _part_of(config: Any, wanted: Any) -> tuple[str, ...] | None:
     return None
 
 
-def config_at(config: Any, part: tuple[str, ...]) -> Any:
-    """A part of a configuration."""
+def _at(config: Any, part: tuple[str, ...]) -> Any:
     for name in part:
         config = getattr(config, name)
     return config
+
+
+def count_field(config: Any) -> str:
+    """The field of a configuration that counts its layers."""
+    name: str = config.attribute_map.get("num_hidden_layers", "num_hidden_layers")
+    return name if hasattr(config, name) else "depth"  # of Qwen's towers; transformers 5.20 knows no other name
+
+
+def layers_of(config: Any) -> int | None:
+    """How many layers a configuration counts; ``None``: it does not."""
+    found: int | None = getattr(config, count_field(config), None)
+    return found
