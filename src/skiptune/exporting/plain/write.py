@@ -50,7 +50,7 @@ def write_plain(
     """
     check_plan(model, plan)
     model_class = check_plain(model, plan.skipped)
-    kept = None if task is None else saved_task(task)
+    begun = _begun(model, plan, task, base, extra).replace(architecture=model_class.__name__)
     check_output(directory)
     frozen, device = frozen_names(model), model.device
     whole = copy.deepcopy(model).eval()
@@ -58,20 +58,7 @@ def write_plain(
     choose(whole, plan.skipped)
     expected = Expected.of(whole, stacks)
     prune(whole, plan)
-    record = PlainRecord(
-        skiptune_version=__version__,
-        versions=versions(),
-        architecture=model_class.__name__,
-        base=base,
-        base_fingerprint=fingerprint((name, value) for name, value in whole.state_dict().items() if name in frozen),
-        skip_config=model.skip_config,
-        plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
-        strategy=plan.strategy,
-        license=base_license(str(getattr(model, "name_or_path", ""))) or base_license(base),
-        task=kept,
-        extra=extra,
-        files={},
-    )
+    left = fingerprint((name, value) for name, value in whole.state_dict().items() if name in frozen)
     made: Any = plain_model(whole, stacks, model_class)
     whole = None  # the weights that are left are those of ``made``
 
@@ -80,13 +67,34 @@ def write_plain(
         _save(made, folder)
         write_processor(folder, task, base)
         expected.check(folder, model_class, device)
-        files = {path.name: file_sha256(path) for path in sorted(folder.iterdir())}
-        done = record.replace(files=files, parameters=sum(value.numel() for value in made.parameters()))
-        done.write(folder)
-        write_card(folder, directory.name, done, generates=made.can_generate(), sees=_sees(made))
+        record = begun.replace(
+            base_fingerprint=left,
+            parameters=sum(value.numel() for value in made.parameters()),
+            files={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},
+        )
+        record.write(folder)
+        write_card(folder, directory.name, record, generates=made.can_generate(), sees=_sees(made))
 
     write_atomically(behind_links(directory), write)
     return directory
+
+
+def _begun(model: PreTrainedModel, plan: Plan, task: Task | None, base: str, extra: dict[str, Any]) -> PlainRecord:
+    """The record, as far as it is known before any work."""
+    return PlainRecord(
+        skiptune_version=__version__,
+        versions=versions(),
+        architecture="",
+        base=base,
+        base_fingerprint="",
+        skip_config=model.skip_config,
+        plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
+        strategy=plan.strategy,
+        license=base_license(str(getattr(model, "name_or_path", ""))) or base_license(base),
+        task=None if task is None else saved_task(task),
+        extra=extra,
+        files={},
+    )
 
 
 def _save(made: Any, folder: Path) -> None:
