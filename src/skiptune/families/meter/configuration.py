@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from transformers import CLIPVisionConfig, PreTrainedConfig, RobertaConfig
+from transformers.configuration_utils import SubConfigSpec
 
 from ...core.validation import Problems, is_number, nearest
 from .stem import STRIDE
@@ -52,7 +53,10 @@ class MeterConfig(PreTrainedConfig):
     """
 
     model_type = "meter"
-    sub_configs_defaults = {"vision_config": CLIPVisionConfig, "text_config": RobertaConfig}  # noqa: RUF012
+    sub_configs_defaults = {  # noqa: RUF012
+        "vision_config": SubConfigSpec(CLIPVisionConfig),
+        "text_config": SubConfigSpec(RobertaConfig),
+    }
 
     vision_config: Any = None
     text_config: Any = None
