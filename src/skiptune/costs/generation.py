@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from transformers import DynamicCache
 
@@ -13,9 +14,9 @@ from ..core.errors import InputError
 
 
 def generates(model: nn.Module) -> bool:
-    """Whether a model writes text, one token after the other."""
+    """Whether a model writes text, one token after the other, with a cache of what came before."""
     found = getattr(model, "can_generate", None)
-    return found is not None and bool(found())
+    return found is not None and bool(found()) and not {"cache", "past_key_values"}.isdisjoint(_arguments(model))
 
 
 def check_decode_steps(model: nn.Module, count: int | None) -> None:
@@ -55,16 +56,22 @@ class DecodeStep(nn.Module):
         self.prefill = prefill
 
     def forward(self, **inputs: Tensor) -> Any:
-        """The model's output for the first of the prompt's ``input_ids``, ``(batch, tokens)``: any token will do."""
-        return cached_pass(self.prefill.model, {"input_ids": inputs["input_ids"][:, :1]}, self.prefill.cache)
+        """The model's output for one token, any will do, of each text in ``inputs``, those of the prefill."""
+        texts = inputs["input_ids"] if "input_ids" in inputs else inputs["inputs_embeds"]
+        token = torch.zeros((len(texts), 1), dtype=torch.long, device=texts.device)
+        return cached_pass(self.prefill.model, {"input_ids": token}, self.prefill.cache)
 
 
 def cached_pass(model: nn.Module, inputs: Mapping[str, Tensor], cache: Any) -> Any:
     """A forward pass with a cache, and logits of the last position alone where the model can leave the others out."""
-    known = inspect.signature(model.forward).parameters
+    known = _arguments(model)
     named = {"cache" if "cache" in known else "past_key_values": cache}  # the name up to transformers 5.23
     last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
     return model(**inputs, **named, **last, use_cache=True)
+
+
+def _arguments(model: nn.Module) -> Mapping[str, inspect.Parameter]:
+    return inspect.signature(model.forward).parameters
 
 
 def numbers_per_token(cache: Any) -> tuple[int, ...]:
