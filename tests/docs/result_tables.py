@@ -265,9 +265,18 @@ def adapter_start() -> list[str]:
     ]  # fmt: skip
 
 
+def skip_adapters() -> list[str]:
+    found = read("skip_adapters")["summary"]
+    return [
+        row(f"`{one['skip_adapter']}`", str(one["num_skip"]), percent(one["relative_macs"], 1), f"{one['trained']:,}",
+            f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
+        for one in found
+    ]  # fmt: skip
+
+
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
-    slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start,
+    slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
 )  # fmt: skip
 
 if __name__ == "__main__":
