@@ -37,6 +37,7 @@ WRONG: dict[str, tuple[Callable[..., Any], str]] = {
     ),
     "search": (lambda model, task, records: st.search(model, records), "experiment: a Records is not"),
     "export": (lambda model, task, records: st.export(model, "out", task="vqa"), "task: 'vqa' is not a Task or None"),
+    "export-plan": (lambda model, task, records: st.export(model, "out", ["0"]), "plan: a list is not a Plan or None"),
     "evaluate": (lambda model, task, records: st.evaluate(model, "vqa", records), "task: 'vqa' is not a Task"),
     "evaluate-file": (
         lambda model, task, records: st.evaluate(model, task, "q.jsonl"),

@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module
+from peft import LoraConfig, inject_adapter_in_model
+from transformers import (
+    Gemma2ForTokenClassification,
+    Gemma3ForSequenceClassification,
+    LlamaForQuestionAnswering,
+    Qwen3ForSequenceClassification,
+)
 
-from skiptune import InputError, SkipConfig, insert
+from skiptune import InputError, SkipConfig, export, insert, load, parameter_groups
 from skiptune.families.registry import family_of
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
-from tiny_decoders import TEXT, generated, padded_text, some_sets, text_decoder
+from tiny_decoders import (
+    TEXT,
+    generated,
+    padded_text,
+    roughened,
+    some_sets,
+    text_config,
+    text_decoder,
+    vlm_config,
+)
 
 HALVES = ("attention", "mlp")
+#: Classes with a head beside the body → the tiny model they have the body of.
+HEADS: dict[Any, str] = {
+    LlamaForQuestionAnswering: "llama",
+    Qwen3ForSequenceClassification: "qwen3",
+    Gemma2ForTokenClassification: "gemma2",
+    Gemma3ForSequenceClassification: "gemma3",
+}
 
 
 @pytest.mark.parametrize("parts", [(), HALVES], ids=["layers", "halves"])
@@ -95,6 +119,27 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
     assert not any("layers.1.self_attn" in name for name in gradients[0])
     for name, gradient in gradients[0].items():
         assert torch.allclose(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
+
+
+def test_adapters_of_peft_are_not_replaced() -> None:
+    model = text_decoder("llama")
+    inject_adapter_in_model(LoraConfig(r=2, target_modules=["q_proj"]), model)
+    with pytest.raises(InputError, match="PEFT's adapters are in this model already"):
+        insert(model, SkipConfig(block_adapter="lora"))
+
+
+@pytest.mark.parametrize("kind", HEADS, ids=lambda kind: kind.__name__)
+def test_new_heads_are_trained_and_exported(kind: Any, tmp_path: Path) -> None:
+    model = roughened(kind(vlm_config("gemma3") if "Gemma3For" in kind.__name__ else text_config(HEADS[kind]))).eval()
+    insert(model, SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="none"))
+    assert {name.partition(".")[0] for name in parameter_groups(model)["head"]} <= {"score", "qa_outputs"}
+    assert all(parameter.requires_grad for parameter in parameter_groups(model)["head"].values())
+    assert parameter_groups(model)["head"]
+    choose(model, ["1"])
+    wanted = model(**padded_text())[0]
+    assert torch.allclose(load(export(model, tmp_path / "slim"))(**padded_text())[0], wanted, rtol=0, atol=1e-6)
+    plain = kind.from_pretrained(export(model, tmp_path / "plain", form="plain"))
+    assert torch.allclose(plain(**padded_text())[0], wanted, rtol=0, atol=1e-6)
 
 
 def test_halves_of_other_families_are_refused(make_model: Any) -> None:

@@ -104,6 +104,29 @@ def test_the_loss_of_a_batch_is_a_mean_over_its_answer_tokens(tmp_path: Path) ->
         evaluator_of(model, tmp_path, [nothing] * 4, 4).losses([()], 0)
 
 
+@pytest.mark.parametrize("strategy", ["leave_one_out", "first_order", "gate_probe"])
+def test_batches_without_labels_give_way_to_the_next(strategy: str, tmp_path: Path) -> None:
+    model, held_out = decoder(), rows(2, seed=1)
+    held_out += [{**row, "labels": [-100] * len(row["labels"])} for row in rows(10)]
+    search = SearchConfig(strategy=strategy, max_steps=2, reward_batch_size=2, batches=2)
+    trainer, callback = trainer_of(model, tmp_path, search=search, held_out=held_out, max_steps=3)
+    trainer.train()
+    assert len(callback.plan.skipped) == 2
+    evaluator = Evaluator(HeldOut(trainer, held_out, 0), 2)
+    taken = {batch["labels"].ne(-100).sum().item() for number in range(6) for _, batch in evaluator.pieces(number)}
+    assert 0 not in taken
+    refused, _ = trainer_of(model, tmp_path, search=search, held_out=held_out[2:])
+    refused.add_callback(KillAt(0))
+    with pytest.raises(InputError, match="all labels of a batch are -100"):
+        refused.train()
+
+
+def test_a_model_without_anything_to_train_is_refused(tmp_path: Path) -> None:
+    trainer, _ = trainer_of(decoder(SkipConfig(block_adapter="none", skip_adapter="none")), tmp_path)
+    with pytest.raises(InputError, match="nothing in this model is trained; insert adapters"):
+        trainer.train()
+
+
 @pytest.mark.parametrize("config", [LORA, HALVES], ids=["layers", "halves"])
 @pytest.mark.parametrize("budget", [Budget(num_skip=2), Budget(macs=-0.25), Budget(latency=-0.05)], ids=str)
 def test_a_search_in_a_stock_trainer(

@@ -92,7 +92,7 @@ def export(
     from .card import write_card
     from .plain.write import write_plain
 
-    expect("export", model=(model, nn.Module), task=(task, (Task, type(None))))
+    expect("export", model=(model, nn.Module), plan=(plan, (Plan, type(None))), task=(task, (Task, type(None))))
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")

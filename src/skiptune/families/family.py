@@ -99,7 +99,7 @@ class Family:
         config_class: transformers' configuration.
         sizes: of the inputs, from the model's configuration.
         base_prefix: prefix of the pre-trained body's parameters, or several; what lies outside is the task head. A body
-            on its own has names without the first of them.
+            on its own has names without the first of them. Empty: see :meth:`of_body`.
         model_classes: task name → class of a model with that task's head; none for models that are trained by a
             ``Trainer`` of one's own.
         bare_classes: further classes that are trained so, whose slim models load without being named.
@@ -180,6 +180,18 @@ class Family:
         """The name of a parameter in a model with a head, as this table has names, from that in ``model``."""
         whole = any(hasattr(model, prefix.partition(".")[0]) for prefix in self.body_prefixes)
         return name if whole else self.body_prefixes[0] + name
+
+    def of_body(self, model: nn.Module) -> Callable[[str], bool]:
+        """Whether the parameter of a name in ``model`` is one of the pre-trained body, and not of a task head.
+
+        Where ``base_prefix`` is empty, the head that generates is part of the body, and what else lies outside of
+        transformers' ``base_model`` is a head (``score`` of ``LlamaForSequenceClassification``).
+        """
+        if self.body_prefixes != ("",):
+            return lambda name: self.full_name(model, name).startswith(self.body_prefixes)
+        bodies = (getattr(model, "base_model", model), getattr(model, "get_output_embeddings", lambda: None)())
+        own = {id(parameter) for body in bodies if body is not None for parameter in body.parameters()}
+        return lambda name: id(model.get_parameter(name)) in own
 
     def make_skippable(self, model: nn.Module) -> None:
         """Switch the classes of a model's blocks over to skippable ones, in place.

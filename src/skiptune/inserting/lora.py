@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config import SkipConfig
+from ..core.errors import InputError
 
 #: Stands between the name of a wrapped layer and the rest of a key, in PEFT's state dictionaries.
 LORA = ".lora_"
@@ -18,8 +19,17 @@ def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...
     """Wrap linear layers in LoRA, in place. PEFT starts it as the identity.
 
     ``targets``: blocks, each with the names of its layers to wrap.
+
+    Raises:
+        InputError: PEFT's layers are in the model already, and this LoRA would take their place.
     """
     from peft import LoraConfig, inject_adapter_in_model
+
+    if any(is_of_peft(name) for name, _ in model.named_parameters()):
+        raise InputError(
+            "block_adapter: 'lora': PEFT's adapters are in this model already; take what merge_and_unload() gives, or "
+            "insert with block_adapter='none', which leaves them as they are"
+        )
 
     names = {id(module): name for name, module in model.named_modules()}
     wrapped = [f"{names[id(block)]}.{layer}" for block, layers in targets for layer in layers]

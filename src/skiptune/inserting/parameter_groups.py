@@ -27,6 +27,7 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
     Membership is declared by the adapter modules and by the family's table, not guessed from names.
     """
     family, full = family_of(model), full_name(model)
+    of_body = family.of_body(model)
     owner: dict[int, str] = {}
     for block in family.blocks(model).values():
         for group, module in (
@@ -47,7 +48,7 @@ def parameter_groups(model: nn.Module) -> dict[str, dict[str, nn.Parameter]]:
         elif full(name).startswith(family.small_parts):
             group = "small_parts"
         else:
-            group = "body" if full(name).startswith(family.body_prefixes) else "head"
+            group = "body" if of_body(name) else "head"
         groups[group][name] = parameter
     return groups
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from pydantic import ValidationInfo, field_validator
 
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.files import write_json
 from ..core.text_files import read_json
@@ -68,6 +69,7 @@ class Plan:
         Raises:
             InputError: the training was not for fewer blocks (``search.nested``), or there are not so many.
         """
+        expect("Plan.first", count=(count, int))
         if self.nested is None:
             raise InputError(f"skip count {count}: the training was not for fewer blocks; it needs search.nested: true")
         order = self.nested.order

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 from torch import Tensor, nn
@@ -20,6 +21,9 @@ from .feasible_sets import Candidate
 from .held_out import Batch, HeldOut
 from .loss_weights import weighted_mean
 from .prefix_sharing import evaluate_each
+
+#: Gives the rows of held-out batches, to be tried one after the other.
+_Batches: TypeAlias = Callable[[], Iterable[Sequence[int]]]
 
 
 class Evaluator:
@@ -59,12 +63,13 @@ class Evaluator:
 
     def losses(self, candidates: Sequence[Candidate], number: int) -> list[float]:
         """The loss of every candidate on held-out batch ``number``. In one process these are bit for bit the losses of
-        evaluating each by itself.
+        evaluating each by itself. A batch without labels gives way to the next one that has some.
 
         Raises:
+            InputError: no batch has labels.
             RunError: a loss is not finite.
         """
-        losses = self._losses_on(candidates, partial(self.held_out.rows_of, number, self.batch_size))
+        losses = self._losses_on(candidates, partial(self._from, number))
         self.add(len(candidates))
         return losses
 
@@ -74,22 +79,29 @@ class Evaluator:
         Raises:
             RunError: a loss is not finite.
         """
-        return self._losses_on(candidates, lambda: range(min(count, len(self.held_out))))
+        return self._losses_on(candidates, lambda: [range(min(count, len(self.held_out)))])
 
-    def _losses_on(self, candidates: Sequence[Candidate], rows: Callable[[], Sequence[int]]) -> list[float]:
+    def _from(self, number: int) -> Iterator[Sequence[int]]:
+        """The rows of held-out batch ``number`` and of those after it, one pass over all."""
+        for later in range(number, number + max(1, len(self.held_out) // self.batch_size)):
+            yield self.held_out.rows_of(later, self.batch_size)
+
+    def _losses_on(self, candidates: Sequence[Candidate], batches: _Batches) -> list[float]:
+        """The losses on the first of some batches of rows that has labels."""
         with self.evaluating():
-            losses = self._together(candidates, rows) if self.held_out.together else self._shared(candidates, rows)
+            evaluate = self._together if self.held_out.together else self._shared
+            losses = evaluate(candidates, batches)
         if not np.isfinite(losses).all():
             raise alike(RunError(f"a validation loss is not finite ({losses}); lower the learning rate"))
         return losses
 
-    def _shared(self, candidates: Sequence[Candidate], rows_of: Callable[[], Sequence[int]]) -> list[float]:
+    def _shared(self, candidates: Sequence[Candidate], batches: _Batches) -> list[float]:
         """Each process evaluates some of the candidates, on all rows."""
         order = sorted(range(len(candidates)), key=lambda row: candidates[row])  # similar ones go to the same process
         groups = [[int(row) for row in rows] for rows in np.array_split(order, processes()) if len(rows)]
         parts = share_out(
             [[candidates[row] for row in rows] for rows in groups],
-            lambda part: self._whole(part, rows_of()),
+            lambda part: self._whole(part, batches),
         )
         losses = [0.0] * len(candidates)
         for rows, part in zip(groups, parts, strict=True):
@@ -97,16 +109,22 @@ class Evaluator:
                 losses[row] = loss
         return losses
 
-    def _whole(self, candidates: Sequence[Candidate], rows: Sequence[int]) -> list[float]:
-        weight, losses = self._losses(candidates, self.held_out.pieces_of(rows))
-        _some(weight)
-        return losses
+    def _whole(self, candidates: Sequence[Candidate], batches: _Batches) -> list[float]:
+        for rows in batches():
+            weight, losses = self._losses(candidates, self.held_out.pieces_of(rows))
+            if weight:
+                return losses
+        raise _no_labels()
 
-    def _together(self, candidates: Sequence[Candidate], rows_of: Callable[[], Sequence[int]]) -> list[float]:
+    def _together(self, candidates: Sequence[Candidate], batches: _Batches) -> list[float]:
         """Each process evaluates all candidates, on a part of the rows."""
-        weight, losses = self._losses(candidates, self.held_out.own_pieces_of(rows_of()))
-        whole, *sums = add_up([weight, *(weight * loss for loss in losses)] if weight else [0.0] * (len(losses) + 1))
-        return [total / _some(whole) for total in sums]
+        for rows in batches():
+            weight, losses = self._losses(candidates, self.held_out.own_pieces_of(rows))
+            own = [weight, *(weight * loss for loss in losses)] if weight else [0.0] * (len(losses) + 1)
+            whole, *sums = add_up(own)
+            if whole:
+                return [total / whole for total in sums]
+        raise _no_labels()
 
     def _losses(
         self, candidates: Sequence[Candidate], pieces: Iterable[tuple[float, Batch]]
@@ -120,6 +138,17 @@ class Evaluator:
                 found[row].append(loss)
         return sum(weights), [weighted_mean(losses, weights) for losses in found]
 
+    def refuse_unlabelled(self) -> None:
+        """Look at held-out rows up to the first that has labels.
+
+        Raises:
+            InputError: none has.
+        """
+        with preserved_random_state():
+            found = any(weight for weight, _ in self.held_out.first(len(self.held_out)))
+        if not found:
+            raise _no_labels()
+
     def forward(self, piece: Batch) -> float:
         """Run the model as it stands on a piece of a batch, without gradient; returns the loss."""
         return self.held_out.loss(piece)
@@ -128,13 +157,25 @@ class Evaluator:
         """The same loss with its graph."""
         return self.held_out.loss_to_differentiate(piece)
 
-    def pieces(self, number: int) -> Iterator[tuple[float, Batch]]:
-        """Held-out batch ``number`` in pieces, see :meth:`HeldOut.pieces`."""
-        return self.held_out.pieces(number, self.batch_size)
+    def pieces(self, number: int, largest: int | None = None) -> Iterator[tuple[float, Batch]]:
+        """Held-out batch ``number``, or the next one with labels, in pieces that have some, see
+        :meth:`HeldOut.pieces_of`.
+
+        Raises:
+            InputError: no batch has labels.
+        """
+        for rows in self._from(number):
+            weighed = self.held_out.pieces_of(rows, largest)
+            labelled = ((weight, piece) for weight, piece in weighed if weight)
+            if (first := next(labelled, None)) is not None:
+                yield first
+                yield from labelled
+                return
+        raise _no_labels()
 
     def examples(self, number: int) -> Iterator[tuple[float, Batch]]:
-        """The rows of held-out batch ``number``, each a batch of its own with its weight."""
-        return self.held_out.pieces(number, self.batch_size, largest=1)
+        """The rows of that batch, each a batch of its own with its weight."""
+        return self.pieces(number, largest=1)
 
     def add(self, subnetworks: int, seconds: float = 0.0) -> None:
         """Add evaluations of this many subnetworks on a batch, and their time, to the comparisons."""
@@ -158,17 +199,10 @@ class Evaluator:
             self.add(0, time.perf_counter() - started)
 
 
-def _some(weight: float) -> float:
-    """The weight of a batch, which must be something.
-
-    Raises:
-        InputError: all of its labels are -100.
-    """
-    if not weight:
-        raise alike(
-            InputError(
-                "held_out: all labels of a batch are -100, so that no loss compares subnetworks; leave answers in them "
-                "(is a text cut off before its answer?)"
-            )
+def _no_labels() -> Exception:
+    return alike(
+        InputError(
+            "held_out: all labels of a batch are -100, so that no loss compares subnetworks; leave answers in them "
+            "(is a text cut off before its answer?)"
         )
-    return weight
+    )

@@ -76,13 +76,6 @@ class HeldOut:
         model: nn.Module = self.trainer.model
         return model
 
-    def pieces(self, number: int, batch_size: int, largest: int | None = None) -> Iterator[tuple[float, Batch]]:
-        """Batch ``number`` of ``batch_size`` rows, in pieces of at most ``largest``: as a micro-batch of the training.
-
-        Each comes with its weight (:mod:`.loss_weights`): the mean of their losses with these is that of the batch.
-        """
-        return self.pieces_of(self.rows_of(number, batch_size), largest)
-
     @property
     def together(self) -> bool:
         """Whether all processes must compute their losses at the same time: a Trainer's may wait for those of the
@@ -98,11 +91,14 @@ class HeldOut:
         return self.pieces_of(own)
 
     def first(self, count: int) -> Iterator[tuple[float, Batch]]:
-        """The first ``count`` rows, in such pieces."""
+        """The first ``count`` rows, see :meth:`pieces_of`."""
         return self.pieces_of(range(count))
 
     def pieces_of(self, rows: Sequence[int], largest: int | None = None) -> Iterator[tuple[float, Batch]]:
-        """The rows of these numbers in such pieces."""
+        """The rows of these numbers, in pieces of at most ``largest``: as a micro-batch of the training.
+
+        Each comes with its weight (:mod:`.loss_weights`): the mean of their losses with these is that of the rows.
+        """
         examples = (self.rows[row] for row in rows)
         largest = largest or int(self.trainer.args.per_device_train_batch_size)
         while piece := list(islice(examples, largest)):

@@ -140,7 +140,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         trainer = calling_trainer()
-        refuse_trainer(trainer, type(self))
+        refuse_trainer(trainer, type(self), goes_on=not self.stop)
         saved = SavedSearch.of(state, type(self).__name__, self.budget, self.search)
         self._begin(trainer, state, kwargs.get("train_dataloader"), saved)
         if saved is not None:
@@ -164,6 +164,8 @@ class SkipSearch(TrainerCallback, ExportableState):
         self.evaluator = Evaluator(held_out, batch_size)
         self.times = schedule(self.search, length, self.evaluator.batch_size)
         self._begun = True
+        if self.strategy.trains:
+            self.evaluator.refuse_unlabelled()
         if self.strategy.trains and not self.stop:
             self.times.check_part_of(state.max_steps)
 

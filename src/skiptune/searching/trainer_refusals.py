@@ -8,8 +8,14 @@ from ..core.distributed import alike, processes
 from ..core.errors import InputError
 
 
-def refuse_trainer(trainer: Trainer, search: type[TrainerCallback]) -> None:
-    """Refuse what splits the blocks' weights up, runs skipped blocks' gradients into a wait, or has two searches.
+def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: bool) -> None:
+    """Refuse what splits the blocks' weights up, runs skipped blocks' gradients into a wait, has two searches, or
+    nothing to train.
+
+    Args:
+        trainer: that calls a search.
+        search: its class.
+        goes_on: whether the training goes on after it.
 
     Raises:
         InputError: says which argument.
@@ -26,6 +32,13 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback]) -> None:
     if sum(isinstance(callback, search) for callback in trainer.callback_handler.callbacks) > 1:
         raise alike(
             InputError("callbacks: this Trainer has two SkipSearch, and each would choose other blocks; give it one")
+        )
+    if goes_on and not any(parameter.requires_grad for parameter in trainer.model.parameters()):
+        raise alike(
+            InputError(
+                "SkipSearch: nothing in this model is trained; insert adapters, as with block_adapter='lora', or use "
+                "skiptune.replace_me, which needs no training"
+            )
         )
 
 

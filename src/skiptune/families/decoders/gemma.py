@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from transformers import GemmaConfig, GemmaForCausalLM, GemmaModel
+from transformers import (
+    GemmaConfig,
+    GemmaForCausalLM,
+    GemmaForSequenceClassification,
+    GemmaForTokenClassification,
+    GemmaModel,
+)
 from transformers.models.gemma.modeling_gemma import GemmaAttention, GemmaDecoderLayer, GemmaMLP
 
 from .kinds import DecoderClasses
@@ -23,4 +29,11 @@ class SkippableGemmaMlp(SkippableMlp, GemmaMLP):
 
 
 CLASSES = DecoderClasses(SkippableGemmaLayer, SkippableGemmaAttention, SkippableGemmaMlp)
-FAMILY = text_family(GemmaConfig, CLASSES, GemmaForCausalLM, GemmaModel)
+FAMILY = text_family(
+    GemmaConfig,
+    CLASSES,
+    GemmaForCausalLM,
+    GemmaModel,
+    GemmaForSequenceClassification,
+    GemmaForTokenClassification,
+)

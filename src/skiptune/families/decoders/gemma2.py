@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from transformers import Gemma2Config, Gemma2ForCausalLM, Gemma2Model
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    Gemma2ForSequenceClassification,
+    Gemma2ForTokenClassification,
+    Gemma2Model,
+)
 from transformers.models.gemma2.modeling_gemma2 import Gemma2Attention, Gemma2DecoderLayer, Gemma2MLP
 
 from .kinds import BEFORE_ATTENTION, DecoderClasses
@@ -23,4 +29,11 @@ class SkippableGemma2Mlp(SkippableMlp, Gemma2MLP):
 
 
 CLASSES = DecoderClasses(SkippableGemma2Layer, SkippableGemma2Attention, SkippableGemma2Mlp, BEFORE_ATTENTION)
-FAMILY = text_family(Gemma2Config, CLASSES, Gemma2ForCausalLM, Gemma2Model)
+FAMILY = text_family(
+    Gemma2Config,
+    CLASSES,
+    Gemma2ForCausalLM,
+    Gemma2Model,
+    Gemma2ForSequenceClassification,
+    Gemma2ForTokenClassification,
+)

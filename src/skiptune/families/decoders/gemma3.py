@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from torch import nn
-from transformers import Gemma3ForConditionalGeneration, Gemma3Model
+from transformers import Gemma3ForConditionalGeneration, Gemma3ForSequenceClassification, Gemma3Model
 
 from . import gemma3_text
 from .image_inputs import Pictures
@@ -23,7 +23,7 @@ def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictu
 
 
 FAMILY = vlm_family(
-    (Gemma3ForConditionalGeneration, Gemma3Model),
+    (Gemma3ForConditionalGeneration, Gemma3Model, Gemma3ForSequenceClassification),
     (gemma3_text.CLASSES,),
     OF_ANY_TOWER,
     pictures,

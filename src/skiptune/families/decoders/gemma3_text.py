@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from transformers import Gemma3ForCausalLM, Gemma3TextConfig, Gemma3TextModel
+from transformers import (
+    Gemma3ForCausalLM,
+    Gemma3TextConfig,
+    Gemma3TextForSequenceClassification,
+    Gemma3TextModel,
+)
 from transformers.models.gemma3.modeling_gemma3 import Gemma3Attention, Gemma3DecoderLayer, Gemma3MLP
 
 from .kinds import BEFORE_ATTENTION, DecoderClasses
@@ -23,4 +28,10 @@ class SkippableGemma3Mlp(SkippableMlp, Gemma3MLP):
 
 
 CLASSES = DecoderClasses(SkippableGemma3Layer, SkippableGemma3Attention, SkippableGemma3Mlp, BEFORE_ATTENTION)
-FAMILY = text_family(Gemma3TextConfig, CLASSES, Gemma3ForCausalLM, Gemma3TextModel)
+FAMILY = text_family(
+    Gemma3TextConfig,
+    CLASSES,
+    Gemma3ForCausalLM,
+    Gemma3TextModel,
+    Gemma3TextForSequenceClassification,
+)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from transformers import LlamaConfig, LlamaForCausalLM, LlamaModel
+from transformers import (
+    LlamaConfig,
+    LlamaForCausalLM,
+    LlamaForQuestionAnswering,
+    LlamaForSequenceClassification,
+    LlamaForTokenClassification,
+    LlamaModel,
+)
 from transformers.models.llama.modeling_llama import LlamaAttention, LlamaDecoderLayer, LlamaMLP
 
 from .kinds import DecoderClasses
@@ -23,4 +30,12 @@ class SkippableLlamaMlp(SkippableMlp, LlamaMLP):
 
 
 CLASSES = DecoderClasses(SkippableLlamaLayer, SkippableLlamaAttention, SkippableLlamaMlp)
-FAMILY = text_family(LlamaConfig, CLASSES, LlamaForCausalLM, LlamaModel)
+FAMILY = text_family(
+    LlamaConfig,
+    CLASSES,
+    LlamaForCausalLM,
+    LlamaModel,
+    LlamaForSequenceClassification,
+    LlamaForTokenClassification,
+    LlamaForQuestionAnswering,
+)

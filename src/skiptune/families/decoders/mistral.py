@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from transformers import MistralConfig, MistralForCausalLM, MistralModel
+from transformers import (
+    MistralConfig,
+    MistralForCausalLM,
+    MistralForQuestionAnswering,
+    MistralForSequenceClassification,
+    MistralForTokenClassification,
+    MistralModel,
+)
 from transformers.models.mistral.modeling_mistral import MistralAttention, MistralDecoderLayer, MistralMLP
 
 from .kinds import DecoderClasses
@@ -23,4 +30,12 @@ class SkippableMistralMlp(SkippableMlp, MistralMLP):
 
 
 CLASSES = DecoderClasses(SkippableMistralLayer, SkippableMistralAttention, SkippableMistralMlp)
-FAMILY = text_family(MistralConfig, CLASSES, MistralForCausalLM, MistralModel)
+FAMILY = text_family(
+    MistralConfig,
+    CLASSES,
+    MistralForCausalLM,
+    MistralModel,
+    MistralForSequenceClassification,
+    MistralForTokenClassification,
+    MistralForQuestionAnswering,
+)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from transformers import Qwen2Config, Qwen2ForCausalLM, Qwen2Model
+from transformers import (
+    Qwen2Config,
+    Qwen2ForCausalLM,
+    Qwen2ForQuestionAnswering,
+    Qwen2ForSequenceClassification,
+    Qwen2ForTokenClassification,
+    Qwen2Model,
+)
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2DecoderLayer, Qwen2MLP
 
 from .kinds import DecoderClasses
@@ -23,4 +30,12 @@ class SkippableQwen2Mlp(SkippableMlp, Qwen2MLP):
 
 
 CLASSES = DecoderClasses(SkippableQwen2Layer, SkippableQwen2Attention, SkippableQwen2Mlp)
-FAMILY = text_family(Qwen2Config, CLASSES, Qwen2ForCausalLM, Qwen2Model)
+FAMILY = text_family(
+    Qwen2Config,
+    CLASSES,
+    Qwen2ForCausalLM,
+    Qwen2Model,
+    Qwen2ForSequenceClassification,
+    Qwen2ForTokenClassification,
+    Qwen2ForQuestionAnswering,
+)

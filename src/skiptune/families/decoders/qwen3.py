@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from transformers import Qwen3Config, Qwen3ForCausalLM, Qwen3Model
+from transformers import (
+    Qwen3Config,
+    Qwen3ForCausalLM,
+    Qwen3ForQuestionAnswering,
+    Qwen3ForSequenceClassification,
+    Qwen3ForTokenClassification,
+    Qwen3Model,
+)
 from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3DecoderLayer, Qwen3MLP
 
 from .kinds import DecoderClasses
@@ -23,4 +30,12 @@ class SkippableQwen3Mlp(SkippableMlp, Qwen3MLP):
 
 
 CLASSES = DecoderClasses(SkippableQwen3Layer, SkippableQwen3Attention, SkippableQwen3Mlp)
-FAMILY = text_family(Qwen3Config, CLASSES, Qwen3ForCausalLM, Qwen3Model)
+FAMILY = text_family(
+    Qwen3Config,
+    CLASSES,
+    Qwen3ForCausalLM,
+    Qwen3Model,
+    Qwen3ForSequenceClassification,
+    Qwen3ForTokenClassification,
+    Qwen3ForQuestionAnswering,
+)

@@ -14,13 +14,15 @@ from .layer import SkippableHalf
 
 #: Half of a layer, as ``SkipConfig.parts`` and names of blocks have it → its name inside the layer.
 HALVES = {"attention": "self_attn", "mlp": "mlp"}
+#: Where a model has its decoder; the last is that of models which mark answers in texts (QuestionAnswering).
+_INSIDE = ("language_model", "text_model", "model", "transformer")
 
 
 def decoder_of(model: nn.Module) -> Any:
     """The module with the ``layers`` of a language model, inside any model that has one."""
     found: Any = model
     while not hasattr(found, "layers"):
-        found = next(getattr(found, name) for name in ("language_model", "text_model", "model") if hasattr(found, name))
+        found = next(getattr(found, name) for name in _INSIDE if hasattr(found, name))
     return found
 
 

@@ -34,8 +34,9 @@ class FirstOrder(Strategy):
 
     def _importance(self, evaluator: Evaluator, number: int) -> Tensor:
         """Of every block ``(blocks,)`` on one batch."""
-        pieces = ((weight, piece) for weight, piece in evaluator.pieces(number) if weight)
-        parts = [(weight, gate_gradients(evaluator, piece, _beyond_adapter)) for weight, piece in pieces]
+        parts = [
+            (weight, gate_gradients(evaluator, piece, _beyond_adapter)) for weight, piece in evaluator.pieces(number)
+        ]
         whole = sum(weight for weight, _ in parts)
         return torch.stack([weight / whole * part for weight, part in parts]).sum(0).abs()
 

@@ -33,9 +33,8 @@ class GateProbe(Strategy):
         squares: list[Tensor] = []
         with evaluator.evaluating(), all_recorded(evaluator.model):
             for number in range(self.config.batches):
-                for weight, example in evaluator.examples(number):
-                    if weight:
-                        squares.append(gate_gradients(evaluator, example, _whole_change).square())
+                for _, example in evaluator.examples(number):
+                    squares.append(gate_gradients(evaluator, example, _whole_change).square())
                 evaluator.add(2)  # a backward pass takes about as long as a forward pass
         self.choose_least(torch.stack(squares).mean(0).sqrt().tolist())
         return []
