@@ -428,4 +428,4 @@ def test_several_processes_must_look_for_unused_parameters(
     trainer = Trainer(make_model(SkipConfig()), arguments(tmp_path, **changes))
     monkeypatch.setattr("skiptune.searching.trainer_refusals.processes", lambda: 2)
     with pytest.raises(InputError, match="ddp_find_unused_parameters") if refused else nullcontext():
-        refuse_trainer(trainer, SkipSearch)
+        refuse_trainer(trainer, SkipSearch, goes_on=True)
