@@ -162,6 +162,14 @@ def test_a_configuration_is_enough(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     for said in ("prefill of ", "decode step, ", "prefill and 2 decode steps", "tower", "bytes a token"):
         assert said in done.stdout
+    text_config("llama").save_pretrained(tmp_path / "text")
+    for refused, told in {
+        ("--image-size", "48x48"): "reads no images",
+        ("--labels", "9"): "no question answering head",
+    }.items():
+        done = skiptune("cost", str(tmp_path / "text"), *refused)
+        assert done.returncode == 2
+        assert told in done.stderr
     done = skiptune("cost", str(tmp_path), "--parts", "attention,wings")
     assert done.returncode == 2
     assert "'wings'" in done.stderr

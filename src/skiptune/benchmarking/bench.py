@@ -20,7 +20,7 @@ from ..core.process import versions
 from ..core.progress import busy, track
 from ..core.validation import Problems
 from ..costs.block_costs import passes_of
-from ..costs.example_inputs import Inputs, example_inputs
+from ..costs.example_inputs import Inputs, example_inputs, size_of_images
 from ..costs.macs import count_macs
 from ..costs.shapes_only import ShapesOnly
 from ..costs.turns import Rounds, take_turns, time_batches
@@ -80,7 +80,7 @@ def _named(models: Sequence[str]) -> dict[str, BenchModel]:
 def _settings(config: BenchConfig, first: nn.Module) -> BenchSettings:
     """``config`` with its defaults filled in from the first model and torch."""
     sizes = family_of(first).sizes(first.config)
-    size = config.image_size or (sizes.image_size, sizes.image_size)
+    size = size_of_images(first, config.image_size)
     length = config.text_length or sizes.text_length
     given = {**config.to_dict(), "image_size": size, "text_length": length, "threads": torch.get_num_threads()}
     return BenchSettings.from_dict(given)

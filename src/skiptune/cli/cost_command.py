@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from ..core.errors import InputError
 from .options import ImageSize, JsonOption, choice, parsed, read_names, read_size, takes
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Adapters = Literal["bottleneck", "lora", "none"]
 SkipAdapters = Literal["bottleneck", "folded", "none"]
 Scope = Literal["fusion", "global"]
+
+#: Answers of a question answering head, if no number is named: as many as the authors' models have.
+_LABELS = 3129
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class CostOptions:
     parts: Annotated[
         str, typer.Option(help="Halves of layers that are blocks by themselves: attention, mlp or attention,mlp.")
     ] = ""
-    labels: Annotated[int, typer.Option(min=2, help="Answers of the VQA head.")] = 3129
+    labels: Annotated[int | None, typer.Option(min=2, help="Answers of the VQA head; 3129 by default.")] = None
     as_json: JsonOption = False
 
 
@@ -70,13 +74,16 @@ def cost(options: CostOptions) -> None:
     """
     from ..config import SkipConfig
     from ..costs.cost_table import cost_table
+    from ..costs.example_inputs import size_of_images
     from ..families.registry import family_of
     from ..models.usual_model import load_usual
     from ..models.without_weights import parameters_on_meta
 
     with parameters_on_meta():
-        built: Any = load_usual(options.model, options.labels, random_weights=True)
+        built: Any = load_usual(options.model, options.labels or _LABELS, random_weights=True)
     family = family_of(built)
+    if options.labels is not None and "vqa" not in family.model_classes:
+        raise InputError(f"labels: {options.labels}: {family.name} has no question answering head; leave it out")
     takes_bottlenecks = any(kind.sublayers for kind in family.kinds)
     given = {
         "block_adapter": options.adapters or ("bottleneck" if takes_bottlenecks else "lora"),
@@ -90,7 +97,7 @@ def cost(options: CostOptions) -> None:
         built,
         SkipConfig.from_dict(given),
         read_names(options.skip),
-        options.image_size or ImageSize(usual.image_size, usual.image_size),
+        size_of_images(built, options.image_size),
         usual.text_length if options.text_length is None else options.text_length,
         options.decode_steps,
     )

@@ -15,6 +15,19 @@ from ..families.registry import family_of
 Inputs: TypeAlias = Mapping[str, Tensor]
 
 
+def size_of_images(model: nn.Module, given: tuple[int, int] | None) -> tuple[int, int]:
+    """(height, width) in pixels: what a user named, or the model's own; (0, 0) of a model that reads no images.
+
+    Raises:
+        InputError: a size was named for a model without images.
+    """
+    family = family_of(model)
+    side = family.sizes(model.config).image_size
+    if given is not None and not side:
+        raise InputError(f"image size {given[0]}x{given[1]}: {family.name} reads no images; leave it out")
+    return given or (side, side)
+
+
 def example_inputs(
     model: nn.Module, image_size: tuple[int, int], text_length: int, batch: int = 1
 ) -> dict[str, Tensor]:
