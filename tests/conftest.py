@@ -14,6 +14,7 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["TRANSFORMERS_VERBOSITY"] = "error"
 os.environ["HF_HUB_DISABLE_PROGRESS_BARS"] = "1"
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -58,6 +59,14 @@ def write_questions(path: Path, images: Path, numbers: Sequence[int]) -> None:
         colour = draw_square(images / f"{number}.png", number)
         rows += [{"image": f"{number}.png", "question": question, "answer": colour} for question in QUESTIONS]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def less_garbage() -> None:
+    """Every Trainer collects garbage: half a second, if it looks at all that is imported, and longer than most
+    trainings here take."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from typing import Any
 
@@ -129,6 +130,11 @@ def vlm_config(name: str) -> Any:
 
 def vlm(name: str) -> PreTrainedModel:
     """A vision-language model, in evaluation mode; always the same weights."""
+    return copy.deepcopy(_made_vlm(name))
+
+
+@cache
+def _made_vlm(name: str) -> PreTrainedModel:
     with construction(seed=0):
         model: PreTrainedModel = AutoModelForImageTextToText.from_config(vlm_config(name)).eval()
     return roughened(model)
@@ -141,6 +147,11 @@ def text_config(name: str) -> Any:
 
 def text_decoder(name: str) -> PreTrainedModel:
     """A language model of a family, in evaluation mode; always the same weights."""
+    return copy.deepcopy(_made_text_decoder(name))
+
+
+@cache
+def _made_text_decoder(name: str) -> PreTrainedModel:
     with construction(seed=0):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(text_config(name)).eval()
     return roughened(model)

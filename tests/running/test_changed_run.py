@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +20,6 @@ from skiptune.training.training_log import TrainingLog
 
 FILES = ("plan.json", "trained.safetensors", "evaluation.json", "latency.json", "slim/slim.safetensors")
 LONGER = "train.max_steps=8"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def less_garbage() -> Iterator[None]:
-    """Every Trainer collects garbage, which takes longer than these trainings do."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")

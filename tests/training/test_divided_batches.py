@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import subprocess
 import sys
@@ -46,10 +45,8 @@ def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
     Those of one task compute activations again; one training is measured."""
     program = [sys.executable, every_task.__file__, str(folder)]
     both = [subprocess.Popen(program, env=own, stdout=subprocess.DEVNULL) for own in environments(2)]
-    gc.freeze()  # as there
     whole = {name: (plan, moves) for name, plan, moves in every_task.every_pair(folder, batch_size=8)}
     alone = every_task.measured(folder, batch_size=8)
-    gc.unfreeze()
     assert [process.wait(timeout=200) for process in both] == [0, 0]
     for name, (plan, moves) in whole.items():
         assert (plan.steps, len(plan.report.rounds)) == (4, 2)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast, get_args
@@ -83,14 +82,6 @@ class Trained:
         plan = Plan("vilt", names, names[1:2])
         experiment = Experiment(self.task, *self.parts, training=BASE.replace(**changes))
         return model, fit(model, experiment, plan, folder, callbacks=callbacks)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def less_garbage() -> Iterator[None]:
-    """Every Trainer collects garbage, which takes longer than these trainings do."""
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture
