@@ -24,6 +24,8 @@ def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = No
     results = runner.all()
     if rank() == 0:
         typer.echo(f"{results}\nreport card: {runner.folder / 'report.html'}\nslim model:  {runner.folder / 'slim'}")
+        if runner.recipe.export.form == "plain":
+            typer.echo(f"plain:       {runner.folder / 'plain'}")
 
 
 def search(

@@ -51,6 +51,20 @@ def read_json(path: Path, most: int = LARGEST_FILE) -> Any:
     return parse_json(read_text(path, most), str(path))
 
 
+def says(path: Path, field: str, value: str) -> bool:
+    """Whether ``value`` is in a field of a JSON file; of a damaged one, whether its text looks so. A missing file says
+    nothing.
+    """
+    if not path.is_file():
+        return False
+    text = path.read_text(encoding="utf-8", errors="replace")
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return f'"{field}": "{value}"' in text
+    return isinstance(found, dict) and found.get(field) == value
+
+
 def parse_json(text: str, subject: str) -> Any:
     """The value that a JSON text writes. NaN and infinity pass, for the fields to refuse.
 

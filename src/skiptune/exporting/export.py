@@ -58,6 +58,9 @@ from .tensor_file import write_tensors
 
 ExportForm = Literal["standalone", "adapters", "plain"]
 
+#: How to get the model in what PEFT, ``torch.compile`` and torch's distributed training put around it.
+_WRAPPED = ("merge_and_unload()", "_orig_mod", "module")
+
 
 @busy("exporting")
 def export(
@@ -93,6 +96,7 @@ def export(
     from .plain.write import write_plain
 
     expect("export", model=(model, nn.Module), plan=(plan, (Plan, type(None))), task=(task, (Task, type(None))))
+    _refuse_wrapped(model)
     config: SkipConfig | None = getattr(model, "skip_config", None)
     if config is None:
         raise InputError("this model has no adapters; call skiptune.insert(model, config) first")
@@ -160,6 +164,17 @@ def export(
     check_output(directory)
     write_atomically(behind_links(directory), write)
     return directory
+
+
+def _refuse_wrapped(model: nn.Module) -> None:
+    """Refuse what other libraries put around a model, which has names of its own for all weights.
+
+    Raises:
+        InputError: says how to get the model in it.
+    """
+    inner = next((name for name in _WRAPPED if hasattr(model, name.partition("(")[0])), None)
+    if inner is not None and not isinstance(model, PreTrainedModel):
+        raise InputError(f"model: a {type(model).__name__} is around it; export model.{inner}")
 
 
 def _losses_of_beginnings(plan: Plan) -> dict[str, Any]:

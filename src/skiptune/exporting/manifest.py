@@ -12,7 +12,7 @@ from ..core.digests import refuse_broken_seal, sealed
 from ..core.errors import InputError
 from ..core.files import file_sha256, write_json
 from ..core.model_types import SLIM
-from ..core.text_files import read_json
+from ..core.text_files import read_json, says
 from ..core.validated import Count, Several, Validated
 from ..core.validation import Problems, nearest, problem_lines
 from ..families.registry import family_of_type, model_class_named
@@ -235,8 +235,7 @@ class Manifest(Validated):
 
 def is_slim(directory: str | Path) -> bool:
     """Whether ``directory`` holds a slim model."""
-    path = Path(directory) / CONFIG
-    return path.is_file() and f'"{MODEL_TYPE}"' in path.read_text(encoding="utf-8", errors="replace")
+    return says(Path(directory) / CONFIG, "model_type", MODEL_TYPE)
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -18,6 +18,7 @@ from ..config.skip_config import KeptSkipConfig
 from ..core.files import write_json
 from ..core.model_types import ADAPTED
 from ..core.process import versions
+from ..core.text_files import says
 from ..core.validated import Several, Validated
 from ..families.registry import family_of
 from ..version import __version__
@@ -93,5 +94,4 @@ def write_saved(model: Any, folder: Path) -> None:
 
 def is_saved(folder: Path) -> bool:
     """Whether ``save_pretrained`` of a model with adapters wrote the directory."""
-    path = folder / CONFIG
-    return path.is_file() and f'"{MODEL_TYPE}"' in path.read_text(encoding="utf-8", errors="replace")
+    return says(folder / CONFIG, "model_type", MODEL_TYPE)

@@ -37,3 +37,17 @@ def unsaid() -> Iterator[None]:
             yield
         finally:
             logging.set_verbosity(said)
+
+
+@contextmanager
+def without_their_bars() -> Iterator[None]:
+    """Context in which transformers shows no progress bars, because a bar of ours stands for the work."""
+    with ONE_AT_A_TIME:
+        shown = logging.is_progress_bar_enabled()
+        if shown:
+            logging.disable_progress_bar()
+        try:
+            yield
+        finally:
+            if shown:
+                logging.enable_progress_bar()

@@ -14,6 +14,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 
 from ..core.errors import InputError, first_line
 from ..core.progress import say_once
+from ..core.shown import shown
 from ..core.text_files import read_json
 from ..core.validation import nearest
 from ..families.family import Family
@@ -105,6 +106,12 @@ def load_model(
     config = load_config(name)
     if isinstance(model_class, str):
         model_class = family_of_type(config.model_type, name).model_class(model_class)
+    if not (isinstance(model_class, type) and issubclass(model_class, PreTrainedModel)):
+        told = model_class.__name__ if isinstance(model_class, type) else shown(model_class)
+        raise InputError(
+            f"model_class: {told} is not the class of a model; name a task, or one of transformers' classes such as "
+            "LlamaForCausalLM"
+        )
     if config.model_type != model_class.config_class.model_type:
         wanted = model_class.config_class.model_type
         raise InputError(f"{name}: model_type {config.model_type!r} is not a supported family; supported: {wanted}")

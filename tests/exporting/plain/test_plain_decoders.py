@@ -9,13 +9,25 @@ from typing import Any
 import pytest
 import torch
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, LlamaForQuestionAnswering
 
 import skiptune as st
 from skiptune.exporting.plain.stacks import layers_of
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.models.construction import construction
-from tiny_decoders import IMAGE, TEXT, VIDEO, VLM, padded_pairs, padded_text, roughened, text_decoder, vlm, vlm_config
+from tiny_decoders import (
+    IMAGE,
+    TEXT,
+    VIDEO,
+    VLM,
+    padded_pairs,
+    padded_text,
+    roughened,
+    text_config,
+    text_decoder,
+    vlm,
+    vlm_config,
+)
 
 NONE = st.SkipConfig(block_adapter="none", scope="global")
 LORA = st.SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="none")
@@ -153,3 +165,48 @@ def test_what_cannot_be_plain_is_said(tmp_path: Path) -> None:
     model.config.some_layers = [1, 2]
     with pytest.raises(st.InputError, match=r"some_layers: \[1, 2\] looks as if it were about single layers"):
         st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")
+
+
+def test_files_of_the_base_stay_as_they_are(tmp_path: Path) -> None:
+    """Settings of sampling without sampling, as of Vicuna, which transformers reads and refuses to write; named chat
+    templates."""
+    base = tmp_path / "base"
+    text_decoder("llama").save_pretrained(base)
+    written = json.loads((base / "generation_config.json").read_text())
+    (base / "generation_config.json").write_text(json.dumps({**written, "temperature": 0.9, "top_p": 0.6}))
+    (base / "additional_chat_templates").mkdir()
+    (base / "additional_chat_templates" / "tools.jinja").write_text("{{ messages }}")
+    model = adapted(AutoModelForCausalLM.from_pretrained(base))
+    folder = st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")
+    generation = reads_plain(folder).generation_config
+    assert (generation.temperature, generation.top_p, generation.use_cache) == (0.9, 0.6, True)
+    name = "additional_chat_templates/tools.jinja"
+    assert (folder / name).read_bytes() == (base / name).read_bytes()
+    assert name in json.loads((folder / "skiptune.json").read_text())["files"]
+    st.load(folder, verify=True)
+
+
+def test_models_for_extractive_question_answering(tmp_path: Path) -> None:
+    model = adapted(LlamaForQuestionAnswering(text_config("llama")))
+    folder = st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")
+    assert LlamaForQuestionAnswering.from_pretrained(folder).config.num_hidden_layers == 3
+
+
+def test_models_in_other_models_are_named(tmp_path: Path) -> None:
+    import peft
+
+    given = adapted("llama", NONE.replace(scope="fusion"))
+    with pytest.warns(FutureWarning, match="is_gradient_checkpointing"):  # of PEFT's, about transformers
+        wrapped = peft.get_peft_model(given, peft.LoraConfig(target_modules=["q_proj"]))
+    for form in ("standalone", "plain"):
+        with pytest.raises(st.InputError, match=r"model: a PeftModel is around it; export model\.merge_and_unload\(\)"):
+            st.export(wrapped, tmp_path / "never", form=form)
+    inner = wrapped.merge_and_unload()
+    choose(inner, ["1"])
+    assert reads_plain(st.export(inner, tmp_path / "plain", form="plain")).config.num_hidden_layers == 3
+    own = torch.nn.Module()
+    own.config, own.backbone = inner.config, inner
+    with pytest.raises(st.InputError, match="no layers of a language model in language_model, text_model, model"):
+        st.insert(own, LORA)
+    with pytest.raises(st.InputError, match="model_class: AutoModelForCausalLM is not the class of a model"):
+        st.load_model("smollm2-135m", AutoModelForCausalLM)  # type: ignore[arg-type]

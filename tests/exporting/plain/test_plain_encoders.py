@@ -91,6 +91,10 @@ def test_it_replaces_exports_alone(vilt: Any, folder: Path, tmp_path: Path) -> N
     (folder / "thesis.txt").write_text("mine")
     with pytest.raises(InputError, match="holds something else"):
         st.export(vilt, folder, plan_of(vilt, "1"), form="plain")
+    for name in ("skiptune.json", "config.json"):  # of another program, which has heard of ours
+        (folder / name).write_text(json.dumps({"kind": "other", "reads": ["plain-checkpoint", "skiptune"]}))
+        with pytest.raises(InputError, match="holds something else"):
+            st.export(vilt, folder, plan_of(vilt, "1"), form="plain")
 
 
 def test_a_slim_model_becomes_plain(vilt: Any, task: st.Vqa, tmp_path: Path, call: Any) -> None:

@@ -32,6 +32,7 @@ from ..manifest import is_slim, read_manifest
 from ..onnx_files import ONNX_FILES
 from ..output import check_output
 from ..own_classes import own_model_class
+from ..plain.record import is_plain
 from .description import DESCRIPTION, FORMAT, ComparedBatch, ComparedModel, OnnxDescription, read_description
 from .outside_use import OutsideUse
 from .session import make
@@ -83,6 +84,8 @@ def export_onnx(
     folder = Path(source)
     target = folder if directory is None else Path(directory)
     if not is_slim(folder):
+        if is_plain(folder):
+            raise InputError(f"{folder}: a plain checkpoint; ONNX is written of a run or of its slim model")
         raise InputError(f"{folder}: not a slim model; skiptune.export writes one")
     check_output(target)
     _refuse_own_class(read_manifest(folder).own_class)

@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from ...core.errors import InputError, first_line
 from ...families.registry import family_of_type
-from ...models.construction import construction, unsaid
+from ...models.construction import construction, unsaid, without_their_bars
 from ...models.loading import load_config
 from ..manifest import SavedTask
 from .record import RECORD, PlainRecord, read_record
@@ -52,7 +52,7 @@ def read_plain(
         InputError: it cannot be read.
     """
     try:
-        with construction(), unsaid():
+        with construction(), unsaid(), without_their_bars():
             model, report = model_class.from_pretrained(
                 folder, dtype="auto", attn_implementation=attention, output_loading_info=True
             )

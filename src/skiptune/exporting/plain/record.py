@@ -11,7 +11,7 @@ from ...config import SkipConfig
 from ...core.digests import refuse_broken_seal, sealed
 from ...core.errors import InputError
 from ...core.files import file_sha256, write_json
-from ...core.text_files import read_json
+from ...core.text_files import read_json, says
 from ...core.validated import Count, Validated
 from ..base_license import BaseLicense
 from ..manifest import SavedTask, SkippedBlocks
@@ -82,8 +82,7 @@ class PlainRecord(Validated):
 
 def is_plain(folder: str | Path) -> bool:
     """Whether ``folder`` holds a plain checkpoint."""
-    path = Path(folder) / RECORD
-    return path.is_file() and f'"{KIND}"' in path.read_text(encoding="utf-8", errors="replace")
+    return says(Path(folder) / RECORD, "kind", KIND)
 
 
 def read_record(folder: Path) -> PlainRecord:

@@ -6,9 +6,9 @@ import copy
 from pathlib import Path
 from typing import Any
 
-from transformers import PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel
+from transformers.utils import GENERATION_CONFIG_NAME
 
-from ...core.errors import InputError, first_line
 from ...core.files import file_sha256, write_atomically
 from ...core.output_folders import behind_links
 from ...core.process import versions
@@ -16,6 +16,7 @@ from ...families.registry import family_of
 from ...inserting.frozen_names import frozen_names
 from ...inserting.pruning import prune
 from ...inserting.selection import blocks_of, check_plan, choose
+from ...models.construction import without_their_bars
 from ...models.fingerprint import fingerprint
 from ...plan import Plan
 from ...tasks.task import Task
@@ -70,7 +71,7 @@ def write_plain(
         record = begun.replace(
             base_fingerprint=left,
             parameters=sum(value.numel() for value in made.parameters()),
-            files={path.name: file_sha256(path) for path in sorted(folder.iterdir()) if path.is_file()},
+            files={path.relative_to(folder).as_posix(): file_sha256(path) for path in _files(folder)},
         )
         record.write(folder)
         write_card(folder, directory.name, record, generates=made.can_generate(), sees=_sees(made))
@@ -98,10 +99,20 @@ def _begun(model: PreTrainedModel, plan: Plan, task: Task | None, base: str, ext
 
 
 def _save(made: Any, folder: Path) -> None:
-    try:
+    """All that transformers reads, its configuration of generation as it is: many published ones hold settings that
+    their way of decoding does not use, which transformers reads with a warning, and refuses to write."""
+    generation = made.generation_config
+    if generation is not None:
+        made.generation_config = GenerationConfig()
+    with without_their_bars():
         made.save_pretrained(folder, max_shard_size=_LARGEST_FILE)
-    except ValueError as error:  # a generation configuration that transformers finds odd
-        raise InputError(f"form: 'plain': transformers does not write it: {first_line(error)}") from None
+    if made.can_generate() and generation is not None:
+        generation.to_json_file(folder / GENERATION_CONFIG_NAME)
+
+
+def _files(folder: Path) -> list[Path]:
+    """Those in a directory and in the directories in it."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
 def _sees(made: PreTrainedModel) -> bool:

@@ -19,10 +19,20 @@ _INSIDE = ("language_model", "text_model", "model", "transformer")
 
 
 def decoder_of(model: nn.Module) -> Any:
-    """The module with the ``layers`` of a language model, inside any model that has one."""
+    """The module with the ``layers`` of a language model, inside any of transformers' models that has one.
+
+    Raises:
+        InputError: there is none where transformers' classes have it.
+    """
     found: Any = model
     while not hasattr(found, "layers"):
-        found = next(getattr(found, name) for name in _INSIDE if hasattr(found, name))
+        inner = next((name for name in _INSIDE if hasattr(found, name)), None)
+        if inner is None:
+            raise InputError(
+                f"{type(model).__name__}: no layers of a language model in {', '.join(_INSIDE)}, where transformers' "
+                "classes have them; insert into the model in it"
+            )
+        found = getattr(found, inner)
     return found
 
 
