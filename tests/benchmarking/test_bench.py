@@ -162,18 +162,23 @@ def test_threads_are_put_back() -> None:
     assert math.isclose(found.rows[0].ratio, 1.0)
 
 
-def test_decoders_are_timed_in_either_pass(tmp_path: Path) -> None:
+def test_decoders_are_timed_in_either_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     model = text_decoder("llama")
     model.save_pretrained(tmp_path / "base")
     insert(model, SkipConfig(block_adapter="none"))
     plan = Plan("llama", ("0", "1", "2", "3"), ("1", "2"))
-    made = [str(tmp_path / "base"), *(str(export(model, tmp_path / form, plan, form=form)) for form in FORMS)]
+    made = [
+        "base",
+        "base:skip=1,2:skip_adapter=none",
+        *(str(export(model, tmp_path / form, plan, form=form)) for form in FORMS),
+    ]
     found = {decode: bench(made, QUICK.replace(text_length=8, decode=decode)) for decode in (False, True)}
     for decode, length in ((False, 8), (True, 1)):
-        base, slim, plain = (row.macs_g for row in found[decode].rows)
+        base, named, slim, plain = (row.macs_g for row in found[decode].rows)
         layer = length * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 48) + 2 * length * (9 if decode else 8) * 32
         assert base * 1e9 == pytest.approx(4 * layer + 32 * 64)
-        assert slim * 1e9 == plain * 1e9 == pytest.approx(2 * layer + 32 * 64)
+        assert named * 1e9 == slim * 1e9 == plain * 1e9 == pytest.approx(2 * layer + 32 * 64)
     assert markdown(found[True]).startswith("a decode step after ")
     with pytest.raises(InputError, match="decode: vilt-tiny generates no text"):
         bench(["vilt-tiny"], QUICK.replace(decode=True))

@@ -8,6 +8,8 @@ from typing import Any
 
 from transformers import ViltForQuestionAnswering
 
+from skiptune.benchmarking.bench_models import Builder, parse_model
+
 SHORT = {
     "search": {"max_steps": 2, "interval": 2},
     "train": {"max_steps": 4},
@@ -25,6 +27,10 @@ def test_a_run_leaves_a_checkpoint_for_transformers(tiny_recipe: Any, tmp_path: 
     record = json.loads((folder / "skiptune.json").read_text())
     assert record["extra"].keys() >= {"accuracy", "latency"}
     assert "| this model |" in (folder / "README.md").read_text()
+    for model in (found, Builder(labels=3129).build(parse_model(str(folder)))):  # its own answers, not as many as usual
+        assert sum(value.numel() for value in model.parameters()) == record["parameters"]
+    counted = json.loads(call("cost", folder, "--json")[1])
+    assert counted["parameters"]["original"] == record["parameters"]
     (folder / "model.safetensors").unlink()
     code, _, err = call("run", recipe)
     assert (code, "model.safetensors: differs from what was exported" in err) == (2, True)

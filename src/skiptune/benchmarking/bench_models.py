@@ -14,6 +14,7 @@ from ..core.validation import Problems, nearest
 from ..exporting.load import load
 from ..exporting.manifest import is_slim
 from ..exporting.onednn import Packed, PackedLinear, prepare_for_inference
+from ..exporting.plain.record import is_plain
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.pruning import prune
@@ -41,6 +42,7 @@ class BenchModel:
         plain: without our blocks: for ViLT and BridgeTower, transformers' own forward pass.
         skipped: names of the blocks that are gone.
         config: of the adapters in the others, which start at zero: time does not depend on what they learn.
+        usual_adapters: none were named: LoRA where a family takes no bottlenecks.
         base: another place of a slim model's base.
         kernels: ``onednn``: prepared by :func:`skiptune.prepare_for_inference`; ``torch``: not.
     """
@@ -51,6 +53,7 @@ class BenchModel:
     plain: bool = True
     skipped: tuple[str, ...] = ()
     config: SkipConfig | None = None
+    usual_adapters: bool = False
     base: str | None = None
     kernels: str = "torch"
 
@@ -65,7 +68,7 @@ def parse_model(text: str) -> BenchModel:
     ``skip_adapter=bottleneck|folded|none``, ``scope=fusion|global``, ``base=BASE``, ``kernels=torch|onednn``.
 
     ``NAME`` is a slim directory, a finished run's, or the name of a model. Without options other than ``kernels`` it is
-    measured as it is; ``adapters`` is ``bottleneck`` if only blocks are named.
+    measured as it is; if only blocks are named, ``adapters`` is ``bottleneck``, or ``lora`` where a family has no such.
 
     Raises:
         InputError: an unknown or repeated option, options that do not go together, or no such model; all problems in
@@ -104,7 +107,8 @@ def parse_model(text: str) -> BenchModel:
     skipped = tuple(block.strip() for block in options.get("skip", "").split(",") if block.strip())
     if "plan" in options:
         skipped = Plan.load(options["plan"]).skipped
-    return BenchModel(text, name, plain=False, skipped=skipped, config=SkipConfig.from_dict(config), kernels=kernels)
+    usual = "adapters" not in options
+    return BenchModel(text, name, False, False, skipped, SkipConfig.from_dict(config), usual, kernels=kernels)
 
 
 def _check_source(name: str) -> None:
@@ -143,13 +147,15 @@ class Builder:
         if model.slim:
             return self._settle(load(model.source, model.base))
         if model.source not in self._bases:
-            base = load_usual(model.source, self._labels, quiet=True)
+            own = is_plain(model.source)  # its head has its own answers
+            base = load(model.source) if own else load_usual(model.source, self._labels, quiet=True)
             self._bases[model.source] = self._settle(base)
         base = shared_copy(self._bases[model.source])
         if model.config is None:
             return base.eval()
         try:
-            adapted = insert(base, model.config, merged=True)
+            usual = {"block_adapter": family_of(base).usual_adapter} if model.usual_adapters else {}
+            adapted = insert(base, model.config.replace(**usual), merged=True)
             blocks = tuple(blocks_of(adapted))
             check_skipped(model.skipped, blocks)
             return prune(adapted, Plan(family_of(adapted).name, blocks, model.skipped)).eval()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
@@ -76,17 +77,15 @@ def cost(options: CostOptions) -> None:
     from ..costs.cost_table import cost_table
     from ..costs.example_inputs import size_of_images
     from ..families.registry import family_of
-    from ..models.usual_model import load_usual
     from ..models.without_weights import parameters_on_meta
 
     with parameters_on_meta():
-        built: Any = load_usual(options.model, options.labels or _LABELS, random_weights=True)
+        built: Any = _built(options)
     family = family_of(built)
     if options.labels is not None and "vqa" not in family.model_classes:
         raise InputError(f"labels: {options.labels}: {family.name} has no question answering head; leave it out")
-    takes_bottlenecks = any(kind.sublayers for kind in family.kinds)
     given = {
-        "block_adapter": options.adapters or ("bottleneck" if takes_bottlenecks else "lora"),
+        "block_adapter": options.adapters or family.usual_adapter,
         "skip_adapter": options.skip_adapter,
         "skip_width": options.skip_width,
         "scope": options.scope,
@@ -102,6 +101,18 @@ def cost(options: CostOptions) -> None:
         options.decode_steps,
     )
     typer.echo(json.dumps(asdict(table)) if options.as_json else "\n".join(_printed(table)))
+
+
+def _built(options: CostOptions) -> Any:
+    """The model; a plain checkpoint has a class and answers of its own."""
+    from ..exporting.plain.load import class_of
+    from ..exporting.plain.record import is_plain
+    from ..models.loading import load_model
+    from ..models.usual_model import load_usual
+
+    if options.labels is None and is_plain(options.model):
+        return load_model(options.model, class_of(Path(options.model)), random_weights=True)
+    return load_usual(options.model, options.labels or _LABELS, random_weights=True)
 
 
 def _printed(table: CostTable) -> Iterator[str]:

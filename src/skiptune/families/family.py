@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..core.errors import InputError
 from ..core.validation import nearest
@@ -170,6 +170,11 @@ class Family:
     processor_classes: tuple[type[Any], type[Any]] | None = None
     image_processor: Callable[[Any, int], Any] = _no_images
     fresh_processor: Callable[[Any], Any] = _no_processor
+
+    @property
+    def usual_adapter(self) -> Literal["bottleneck", "lora"]:
+        """What adapts kept blocks where nothing is named: LoRA, if none of them has a place for bottlenecks."""
+        return "bottleneck" if any(kind.sublayers for kind in self.kinds) else "lora"
 
     @property
     def body_prefixes(self) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from ...families.registry import family_of_type
 from ...models.construction import construction, unsaid, without_their_bars
 from ...models.loading import load_config
 from ..manifest import SavedTask
-from .record import RECORD, PlainRecord, read_record
+from .record import RECORD, read_record
 
 
 def load_plain(folder: Path, verify: bool = False, model_class: type[PreTrainedModel] | None = None) -> PreTrainedModel:
@@ -30,7 +30,7 @@ def load_plain(folder: Path, verify: bool = False, model_class: type[PreTrainedM
     """
     record = read_record(folder)
     record.check_files(folder, verify)
-    model, lost = read_plain(folder, model_class or _class_of(folder, record))
+    model, lost = read_plain(folder, model_class or class_of(folder))
     if lost:
         raise InputError(f"{folder}: the weights do not fit {type(model).__name__}: {lost}")
     model.requires_grad_(False)
@@ -72,9 +72,13 @@ def plain_task(folder: Path) -> tuple[SavedTask | None, Any, Any]:
     return record.task, family_of_type(config.model_type, str(folder)), config
 
 
-def _class_of(folder: Path, record: PlainRecord) -> type[PreTrainedModel]:
-    """The family's class for the task, which has the same weights; without a task, transformers' own."""
-    config = load_config(str(folder))
+def class_of(folder: Path) -> type[PreTrainedModel]:
+    """The family's class for the task, which has the same weights; without a task, transformers' own.
+
+    Raises:
+        InputError: edited or damaged files.
+    """
+    record, config = read_record(folder), load_config(str(folder))
     classes = family_of_type(config.model_type, str(folder)).model_classes
     if record.task is not None and record.task.name in classes:
         return classes[record.task.name]
