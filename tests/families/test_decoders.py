@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from accelerate.hooks import ModelHook, add_hook_to_module
-from peft import LoraConfig, inject_adapter_in_model
+from peft import LoraConfig, get_peft_model, inject_adapter_in_model
 from transformers import (
     Gemma2ForTokenClassification,
     Gemma3ForSequenceClassification,
@@ -126,6 +126,19 @@ def test_adapters_of_peft_are_not_replaced() -> None:
     inject_adapter_in_model(LoraConfig(r=2, target_modules=["q_proj"]), model)
     with pytest.raises(InputError, match="PEFT's adapters are in this model already"):
         insert(model, SkipConfig(block_adapter="lora"))
+
+
+@pytest.mark.filterwarnings("ignore:.is_gradient_checkpointing. is deprecated:FutureWarning")  # PEFT reads it
+def test_peft_around_a_model_that_skips(tmp_path: Path) -> None:
+    config = LoraConfig(r=2, target_modules=["q_proj"], init_lora_weights=False)
+    model: Any = insert(text_decoder("llama"), SkipConfig(block_adapter="none", skip_adapter="none"))
+    wrapped: Any = get_peft_model(model, config).eval()
+    choose(wrapped, ["1"])
+    wanted = wrapped(**padded_text()).logits
+    with pytest.raises(InputError, match="insert into the model itself, and call"):
+        insert(get_peft_model(text_decoder("llama"), config), SkipConfig(block_adapter="none"))
+    plain = load(export(wrapped.merge_and_unload(), tmp_path / "plain", form="plain"))
+    assert torch.allclose(plain(**padded_text()).logits, wanted, rtol=0, atol=2e-6)
 
 
 @pytest.mark.parametrize("kind", HEADS, ids=lambda kind: kind.__name__)

@@ -16,7 +16,7 @@ from ..layers.folded import FoldedAdapter
 from .adapted_class import adapt_class
 from .folding import attach_folded
 from .input_adapters import add_input_adapters
-from .lora import add_lora
+from .lora import add_lora, refuse_wrapped
 from .parameter_groups import freeze_body
 from .selection import blocks_of
 
@@ -34,6 +34,7 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
             adapters, or adapters were inserted before.
     """
     expect("insert", model=(model, nn.Module), config=(config, (SkipConfig, type(None))))
+    refuse_wrapped(model)
     config = config or SkipConfig()
     family = family_of(model)
     if getattr(model, "skip_config", None) is not None:

@@ -37,6 +37,19 @@ def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...
     inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)
 
 
+def refuse_wrapped(model: nn.Module) -> None:
+    """Refuse to insert into what ``peft.get_peft_model`` gives: a wrapper, which is gone before the export.
+
+    Raises:
+        InputError: it is one.
+    """
+    if any(kind.__name__ == "PeftModel" for kind in type(model).__mro__):
+        raise InputError(
+            f"model: a {type(model).__name__} is around it; insert into the model itself, and call get_peft_model "
+            "afterwards if you need it"
+        )
+
+
 def _alpha(config: SkipConfig) -> int:
     return config.lora_alpha or 2 * config.lora_rank
 
