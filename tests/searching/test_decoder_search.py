@@ -12,7 +12,7 @@ import torch
 from transformers import TrainerCallback
 
 from decoder_training import HALVES, LORA, SEARCH, KillAt, KilledError, collate, decoder, rows, trainer_of
-from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose, insert
+from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose, fit_skip_adapters_on, insert
 from skiptune.costs.block_costs import BlockCosts
 from skiptune.costs.latency import time_blocks
 from skiptune.inserting.selection import blocks_of, skipped_blocks
@@ -23,7 +23,7 @@ from skiptune.searching.held_out import HeldOut
 from skiptune.searching.prefix_sharing import block_runs, evaluate_each
 from skiptune.searching.protected import protected_blocks
 from skiptune.searching.strategies import make_strategy
-from tiny_decoders import TEXT, VLM, padded_pairs, vlm
+from tiny_decoders import TEXT, VLM, padded_pairs, text_decoder, vlm
 
 
 def evaluator_of(model: Any, folder: Path, held_out: Any = None, batch_size: int = 12) -> Evaluator:
@@ -125,6 +125,18 @@ def test_a_model_without_anything_to_train_is_refused(tmp_path: Path) -> None:
     trainer, _ = trainer_of(decoder(SkipConfig(block_adapter="none", skip_adapter="none")), tmp_path)
     with pytest.raises(InputError, match="nothing in this model is trained; insert adapters"):
         trainer.train()
+
+
+def test_adapters_are_fitted_before_they_are_trained(tmp_path: Path) -> None:
+    model = insert(text_decoder("llama"), LORA.replace(skip_adapter="folded", init="fit"))
+    trainer, callback = trainer_of(model, tmp_path, search=SEARCH.replace(strategy="last"), max_steps=1)
+    with pytest.raises(InputError, match=r"init: 'fit' needs data.*fit_skip_adapters_on\(model, batches\)"):
+        trainer.train()
+    with pytest.raises(InputError, match="there are no batches to fit to"):
+        fit_skip_adapters_on(model, [])
+    fit_skip_adapters_on(model, [{**collate(rows(2)), "return_dict": True}])
+    trainer.train()
+    assert callback.plan.skipped == ("2", "3")
 
 
 @pytest.mark.parametrize("config", [LORA, HALVES], ids=["layers", "halves"])

@@ -60,3 +60,10 @@ def test_what_cannot_be_replaced() -> None:
         replace_me(model, batches, 4)
     with pytest.raises(InputError, match="no batches"):
         replace_me(model, [], 1)
+    with pytest.raises(InputError, match="batches: 'input_ids' is not the arguments of a model by name"):
+        replace_me(model, batches[0], 1)  # type: ignore[arg-type]
+
+
+def test_batches_that_are_read_once() -> None:
+    plan = replace_me(insert(text_decoder("llama"), NOTHING), (collate(rows(2)) for _ in range(2)), 1)  # type: ignore[arg-type]
+    assert len(plan.skipped) == 1

@@ -183,7 +183,7 @@ def test_what_cannot_be_fitted_or_was_not_is_refused(make, records: list[Record]
     model, task = make()
     with pytest.raises(InputError, match="no records"):
         fit_skip_adapters(model, task, [])
-    with pytest.raises(InputError, match="needs data; call skiptune"):
+    with pytest.raises(InputError, match="needs data; after insert, call skiptune"):
         fit(model, Experiment(task, records, training=TrainConfig(max_steps=1)))
     plain = load_model("vilt-tiny", task.model_class, **task.model_changes())
     bare = insert(plain, SkipConfig(block_adapter="none"))

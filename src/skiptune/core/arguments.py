@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from .errors import InputError
 from .shown import shown
 from .validation import Problems
 
@@ -23,6 +25,26 @@ def expect(function: str, **arguments: tuple[object, type | tuple[type, ...]]) -
         if not isinstance(value, kinds):
             problems.add(f"{name}: {_quoted(value)} is not {_listed(kinds)}")
     problems.raise_any()
+
+
+def expect_batches(function: str, batches: Iterable[Any]) -> Iterator[Mapping[str, Any]]:
+    """The batches, each looked at as it comes.
+
+    Args:
+        function: the name of the function that was called.
+        batches: each the arguments of a model by name.
+
+    Raises:
+        InputError: one is no mapping, or there are none.
+    """
+    empty = True
+    for batch in batches:
+        if not isinstance(batch, Mapping):
+            raise InputError(f"skiptune.{function}: batches: {_quoted(batch)} is not the arguments of a model by name")
+        empty = False
+        yield batch
+    if empty:
+        raise InputError(f"skiptune.{function}: there are no batches to fit to")
 
 
 def _quoted(value: Any) -> str:

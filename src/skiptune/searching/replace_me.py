@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
 from ..config import SearchConfig
-from ..core.arguments import expect
+from ..core.arguments import expect, expect_batches
 from ..core.errors import InputError
 from ..families.block_kind import Folding
 from ..families.registry import family_of
@@ -53,7 +54,8 @@ def replace_me(model: nn.Module, batches: Sequence[Mapping[str, Any]], num_skip:
     """
     expect("replace_me", model=(model, nn.Module), num_skip=(num_skip, int))
     names = tuple(blocks_of(model))
-    _check(model, batches)
+    _check(model)
+    batches = batches if hasattr(batches, "__len__") else list(batches)  # they are read twice
     strategy = _strategy(model, names, num_skip)
     measured = Measured(strategy, model, names)
     choose(model, ())
@@ -68,15 +70,13 @@ def replace_me(model: nn.Module, batches: Sequence[Mapping[str, Any]], num_skip:
     return plan
 
 
-def _check(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> None:
+def _check(model: nn.Module) -> None:
     config: Any = getattr(model, "skip_config", None)
     if config is None or config.block_adapter != "none" or config.skip_adapter != "none":
         raise InputError(
             "replace_me trains nothing, so this model's adapters would stay as they are; insert "
             'SkipConfig(block_adapter="none", skip_adapter="none")'
         )
-    if not batches:
-        raise InputError("replace_me: there are no batches to fit the map to")
 
 
 def _strategy(model: nn.Module, names: tuple[str, ...], num_skip: int) -> ReplaceMe:
@@ -134,9 +134,11 @@ def _fitted(model: nn.Module, place: str, last: str, batches: Sequence[Mapping[s
 
 @torch.no_grad()
 def _run(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> None:
-    training = model.training
+    training, device = model.training, next(model.parameters()).device
     model.eval()
-    with without_cache(model):
-        for batch in batches:
-            model(**batch)
-    model.train(training)
+    try:
+        with without_cache(model):
+            for batch in expect_batches("replace_me", batches):
+                model(**send_to_device(dict(batch), device))
+    finally:
+        model.train(training)

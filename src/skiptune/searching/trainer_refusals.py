@@ -6,6 +6,7 @@ from transformers import Trainer, TrainerCallback
 
 from ..core.distributed import alike, processes
 from ..core.errors import InputError
+from ..training.skip_adapter_init import check_fitted
 
 
 def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: bool) -> None:
@@ -33,6 +34,8 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: boo
         raise alike(
             InputError("callbacks: this Trainer has two SkipSearch, and each would choose other blocks; give it one")
         )
+    if goes_on:
+        check_fitted(trainer.model)
     if goes_on and not any(parameter.requires_grad for parameter in trainer.model.parameters()):
         raise alike(
             InputError(

@@ -16,8 +16,10 @@ from typing import Any, TypeAlias, cast
 
 import numpy as np
 import torch
+from accelerate.utils import send_to_device
 from torch import Tensor, nn
 
+from ..core.arguments import expect_batches
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..core.progress import busy
@@ -27,7 +29,7 @@ from ..inserting.selection import blocks_of, choose, skipped_blocks
 from ..layers.adapters import BottleneckAdapter
 from ..layers.blocks import SkippableBlock
 from ..layers.folded import FoldedAdapter
-from ..tasks.task import Task, on_device
+from ..tasks.task import Task
 from .folded_streams import FoldedStreams
 from .reduced_rank import LinearMap, Moments
 
@@ -79,7 +81,7 @@ def fit_skip_adapters_on(model: nn.Module, batches: Iterable[Mapping[str, Tensor
     Raises:
         InputError: no batches, no skip adapters, or blocks that were removed.
     """
-    return _fit(model, batches)
+    return _fit(model, expect_batches("fit_skip_adapters_on", batches))
 
 
 def _fit(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> dict[str, float]:
@@ -128,7 +130,10 @@ def check_fitted(model: nn.Module) -> None:
         return
     outward = [weight for adapter in skip_adapters_of(model).values() for weight in adapter.up.parameters()]
     if not any(bool(weight.any()) for weight in outward):
-        raise InputError("init: 'fit' needs data; call skiptune.fit_skip_adapters(model, task, records) after insert")
+        raise InputError(
+            "init: 'fit' needs data; after insert, call skiptune.fit_skip_adapters(model, task, records), or "
+            "skiptune.fit_skip_adapters_on(model, batches) with batches of your own"
+        )
 
 
 @torch.no_grad()
@@ -138,7 +143,7 @@ def _moments(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> dict[
     A folded adapter whose block has no neighbour to apply it has none.
     """
     found: dict[str, Moments] = {}
-    skipped, training = skipped_blocks(model), model.training
+    skipped, training, device = skipped_blocks(model), model.training, next(model.parameters()).device
     choose(model, ())
 
     def collect(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
@@ -157,7 +162,7 @@ def _moments(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> dict[
         model.eval()
         with FoldedStreams(model) as folded, block_hooks(model, collect):
             for batch in batches:
-                model(**on_device(dict(batch), model))
+                model(**send_to_device(dict(batch), device))
     finally:
         model.train(training)
         choose(model, skipped)
