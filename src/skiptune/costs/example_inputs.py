@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..core.errors import InputError
+from ..families.family import Family
 from ..families.registry import family_of
 
 #: The arguments of a model, by name.
@@ -52,7 +53,7 @@ def example_inputs(
         ids[ids == sizes.end_token] = 5
         ids[:, -1] = sizes.end_token
     shape: tuple[int, ...] = (batch, sizes.num_channels, *image_size)
-    if isinstance(model, family.model_classes.get("reasoning", ())):
+    if _takes_pairs(model, family):
         shape = (batch, 2, *shape[1:])
     pixels = torch.randn(shape, generator=generator)
     return {
@@ -60,3 +61,13 @@ def example_inputs(
         "attention_mask": torch.ones_like(ids).to(weight.device),
         "pixel_values": pixels.to(weight),
     }
+
+
+def _takes_pairs(model: nn.Module, family: Family) -> bool:
+    """Whether a model takes two images for a text: it is of the family's class for them, or of a class of transformers'
+    own that this one inherits from, and that of no single image does."""
+    pairs, single = family.model_classes.get("reasoning"), family.model_classes.get("vqa")
+    if pairs is None or isinstance(model, pairs):
+        return pairs is not None
+    only = set(pairs.__mro__) - set(() if single is None else single.__mro__)
+    return any(kind in only for kind in type(model).__mro__)

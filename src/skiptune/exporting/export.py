@@ -174,7 +174,7 @@ def _refuse_wrapped(model: nn.Module) -> None:
     """
     inner = next((name for name in _WRAPPED if hasattr(model, name.partition("(")[0])), None)
     if inner is not None and not isinstance(model, PreTrainedModel):
-        raise InputError(f"model: a {type(model).__name__} is around it; export model.{inner}")
+        raise InputError(f"model: it is inside of {type(model).__name__}; export model.{inner}")
 
 
 def _losses_of_beginnings(plan: Plan) -> dict[str, Any]:

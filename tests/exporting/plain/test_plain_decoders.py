@@ -199,7 +199,9 @@ def test_models_in_other_models_are_named(tmp_path: Path) -> None:
     with pytest.warns(FutureWarning, match="is_gradient_checkpointing"):  # of PEFT's, about transformers
         wrapped = peft.get_peft_model(given, peft.LoraConfig(target_modules=["q_proj"]))
     for form in ("standalone", "plain"):
-        with pytest.raises(st.InputError, match=r"model: a PeftModel is around it; export model\.merge_and_unload\(\)"):
+        with pytest.raises(
+            st.InputError, match=r"model: it is inside of PeftModel; export model\.merge_and_unload\(\)"
+        ):
             st.export(wrapped, tmp_path / "never", form=form)
     inner = wrapped.merge_and_unload()
     choose(inner, ["1"])

@@ -120,13 +120,14 @@ def adapted_with_bottlenecks(task: st.Vqa) -> Any:
         ("clip-tiny", CLIPModel, "CLIPModel"),
         ("siglip-tiny", SiglipForImageClassification, "SiglipForImageClassification"),
         ("vilt-tiny", "reasoning", "ViltForImagesAndTextClassification"),
+        ("vilt-tiny", transformers.ViltForImagesAndTextClassification, "ViltForImagesAndTextClassification"),
         ("vilt-tiny", "retrieval", "ViltForImageAndTextRetrieval"),
         ("vilt-tiny", transformers.ViltModel, "ViltModel"),
     ],
 )
 def test_other_heads(name: str, kind: Any, read: str, tmp_path: Path) -> None:
     """Outputs are compared when it is exported."""
-    changes = {"num_images": 2, "modality_type_vocab_size": 3} if kind == "reasoning" else {}
+    changes = {"num_images": 2, "modality_type_vocab_size": 3} if read == "ViltForImagesAndTextClassification" else {}
     model = adapted(st.load_model(name, kind, **changes))
     names = list(blocks_of(model))
     folder = st.export(model, tmp_path / "plain", plan_of(model, names[0], names[-1]), form="plain")
