@@ -16,7 +16,7 @@ from transformers import (
     Qwen3ForSequenceClassification,
 )
 
-from skiptune import InputError, SkipConfig, export, insert, load, parameter_groups
+from skiptune import InputError, SkipConfig, export, insert, load, load_processor, parameter_groups
 from skiptune.families.registry import family_of
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.searching.prefix_sharing import evaluate_each
@@ -163,3 +163,12 @@ def test_halves_of_other_families_are_refused(make_model: Any) -> None:
 def test_a_task_of_a_family_without_heads_is_refused() -> None:
     with pytest.raises(InputError, match="task 'vqa': llama has no heads for tasks; train it by a Trainer"):
         family_of(text_decoder("llama")).model_class("vqa")
+
+
+@pytest.mark.parametrize("name", ["smollm2-135m", "llama"])
+def test_processors_of_decoders_are_refused_with_the_way_to_train_them(name: str, tmp_path: Path) -> None:
+    if name == "llama":
+        name = str(tmp_path)
+        text_config("llama").save_pretrained(tmp_path)
+    with pytest.raises(InputError, match=r"llama: its models fit no task.* train them by a Trainer of your own"):
+        load_processor(name)

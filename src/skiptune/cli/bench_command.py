@@ -64,9 +64,10 @@ class BenchOptions:
 def bench(options: BenchOptions) -> None:
     """Time models side by side: latency, throughput, memory, load time, and realised share of the ideal saving.
 
-    Options of a MODEL: skip=BLOCKS or plan=FILE, adapters=bottleneck (lora where a model takes no such), lora (merged) or
-    none, skip_adapter=bottleneck, folded or none, scope=fusion or global; base=MODEL for a slim model without its base; kernels=onednn for a model
-    prepared for inference on a CPU. Without options a model is timed as it is loaded.
+    Options of a MODEL: skip=BLOCKS or plan=FILE, adapters=bottleneck, lora (merged; the default where a model takes no
+    bottlenecks) or none, skip_adapter=bottleneck, folded or none, scope=fusion or global; base=MODEL for a slim model
+    without its base; kernels=onednn for a model prepared for inference on a CPU. Without options a model is timed as it
+    is loaded.
     """
     from ..benchmarking.bench import bench as measure
     from ..benchmarking.bench_config import BenchConfig

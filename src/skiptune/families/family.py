@@ -221,7 +221,10 @@ class Family:
             InputError: it names none.
         """
         if self.processor_classes is None:
-            raise InputError(f"{self.name}: the family names no processor_classes, so that its models fit no task")
+            raise InputError(
+                f"{self.name}: its models fit no task, for the family names no processor_classes; train them by a "
+                "Trainer of your own (SkipSearch)"
+            )
         return self.processor_classes
 
     def kind_of(self, block: nn.Module) -> BlockKind:

@@ -248,6 +248,7 @@ def load_processor(name: str) -> Any:
     """Tokenizer and Pillow image processor of a model; those of an architecture have no learned vocabulary to match."""
     config = load_config(name)
     family = family_of_type(config.model_type, name)
+    _ = family.processors  # refuses a family without any: it makes no fresh ones either
     if name in ARCHITECTURES:
         return family.fresh_processor(config)
     return _loading(name, lambda source: read_processor(source, family, config, name))
