@@ -41,7 +41,7 @@ def test_slim_models_load(name: str, verify: bool, here: Path) -> None:
     model = st.load(slim_folder(here, name), verify=verify)
     assert type(model).__name__ == "ViltForQuestionAnswering"
     assert not model.training
-    assert model.skip_config == st.SkipConfig(block_adapter="lora", lora_rank=16)
+    assert model.skip_config == st.SkipConfig(block_adapter="lora", lora_rank=16, skip_adapter="bottleneck")
     skipped = json.loads((slim_folder(here, name) / "config.json").read_text())["plan"]["skipped"]
     assert skipped == json.loads((here / "run" / "plan.json").read_text())["skipped"] == ["2", "3"]
     sizes = [sum(p.numel() for p in block.parameters()) for block in st.blocks_of(model).values()]

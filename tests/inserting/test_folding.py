@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from conftest import MakeModel
 from skiptune import (
@@ -25,6 +25,7 @@ from skiptune import (
     prune,
 )
 from skiptune.inserting.folding import fold_linear, neighbour_of
+from skiptune.inserting.usual_adapters import with_skip_adapter
 from skiptune.layers.folded import ApplyFolded
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.gradient_checkpointing import checkpointed_gradients
@@ -172,8 +173,21 @@ def test_quantised_weights_are_refused() -> None:
 
 
 def test_what_stands_in_a_skipped_block(make_model: MakeModel) -> None:
-    assert SkipConfig(block_adapter="none").skip_adapter == "none"
-    assert SkipConfig(block_adapter="lora").replace(block_adapter="none").skip_adapter == "none"
+    """What a configuration leaves open is decided by the model; what it says stays."""
+    usual = {
+        ("lora", "vilt-tiny"): "folded",
+        ("lora", "meter-tiny"): "bottleneck",
+        ("bottleneck", "vilt-tiny"): "bottleneck",
+        ("none", "vilt-tiny"): "none",
+    }
+    for (beside, name), wanted in usual.items():
+        config = SkipConfig(block_adapter=beside)
+        assert with_skip_adapter(config, load_model(name, "vqa")) == config.replace(skip_adapter=wanted)
+    halves = SkipConfig(block_adapter="lora", parts=("mlp",))
+    assert with_skip_adapter(halves, text_decoder("llama")).skip_adapter == "bottleneck"
+    quantised = text_decoder("llama")
+    quantised.lm_head.weight = nn.Parameter(torch.zeros(64, 32, dtype=torch.int8), requires_grad=False)
+    assert with_skip_adapter(SkipConfig(block_adapter="lora"), quantised).skip_adapter == "bottleneck"
     with pytest.raises(InputError, match="init: 'fit' fits skip adapters, and skip_adapter is 'none'"):
         SkipConfig(skip_adapter="none", init="fit")
     for kind, wanted in (("none", False), ("bottleneck", True)):

@@ -92,7 +92,10 @@ def test_a_buffer_is_one_picture(make_model: Any, task: st.Vqa, pictures: list[P
         kept,
         {"bytes": None, "path": str(pictures[0])},
     ):
-        assert st.predict(model, task, picture, "colour?") == wanted  # type: ignore[call-overload]
+        found = st.predict(model, task, picture, "colour?")  # type: ignore[call-overload]
+        assert [one.answer for one in found.answers] == [one.answer for one in wanted.answers]
+        # where in memory the numbers lie can change the last bit
+        assert [one.probability for one in found.answers] == pytest.approx([one.probability for one in wanted.answers])
     with pictures[0].open("rb") as file:
         assert st.predict(model, task, file, "colour?") == wanted
     with pytest.raises(st.InputError, match="is no image"):

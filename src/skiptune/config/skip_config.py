@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import BeforeValidator, Field
 
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems
@@ -18,9 +18,6 @@ Start = Literal["zero", "paper", "fit"]
 Placement = Literal["stream", "lavin", "lavin_router", "llava"]
 Width = Annotated[int, Field(ge=1, le=65536)]
 
-#: What stands in skipped blocks, where a configuration does not say so, by what stands in kept ones.
-USUAL: Final[Mapping[str, SkipAdapter]] = {"bottleneck": "bottleneck", "lora": "bottleneck", "none": "none"}
-
 
 class SkipConfig(Validated):
     """The adapters that :func:`skiptune.insert` inserts.
@@ -32,8 +29,8 @@ class SkipConfig(Validated):
         skip_adapter: in the place of a skipped block: the paper's ``bottleneck``; ``folded``: a linear map of low rank
             that becomes a part of a kept block's weights at export and costs nothing (decoders, ViLT, CLIP, SigLIP, see
             :class:`skiptune.layers.folded.FoldedAdapter`); ``none``: a skipped block passes its stream through, at no
-            cost either. Not given: ``none`` with ``block_adapter: none``, else ``bottleneck``. With a ``placement`` of
-            the released decoders, ``bottleneck`` is theirs.
+            cost either. ``None``: with LoRA ``folded`` where blocks take such adapters up, without other adapters
+            ``none``, else ``bottleneck``. With a ``placement`` of the released decoders, ``bottleneck`` is theirs.
         skip_width: bottleneck or rank of a skip adapter; ``None``: block width × adapters per block, so that the
             adapters of a skipped block cost as much as those of a kept one.
         init: ``zero`` changes no output on insertion, and a skipped block passes its stream through; ``paper`` is the
@@ -66,16 +63,7 @@ class SkipConfig(Validated):
     placement: Placement = "stream"
     adapter_scale: Number = Field(default=1.0, ge=-1e6, le=1e6)
     router_temperature: Number = Field(default=10.0, ge=1e-6, le=1e6)
-    skip_adapter: SkipAdapter = Field(default=None, validate_default=True)
-
-    @field_validator("skip_adapter", mode="before")
-    @classmethod
-    def _usual(cls, given: object, info: ValidationInfo) -> object:
-        if given is not None:
-            return given
-        others, usual = info.data, USUAL.get(info.data.get("block_adapter", ""), "bottleneck")
-        meant = others.get("placement") != "stream" or others.get("init") != "zero" or others.get("skip_width")
-        return "bottleneck" if meant and others.get("block_adapter") != "none" else usual
+    skip_adapter: SkipAdapter | None = None
 
     @classmethod
     def paper(cls) -> SkipConfig:
@@ -107,7 +95,8 @@ class SkipConfig(Validated):
             problems.check(
                 self.init != "fit", f"init: 'fit' is for adapters on the stream, not for placement {self.placement!r}"
             )
-        fits_nothing = self.init == "fit" and self.skip_adapter == "none"
+        nothing = (self.skip_adapter or self.block_adapter) == "none"
+        fits_nothing = self.init == "fit" and nothing
         problems.check(not fits_nothing, "init: 'fit' fits skip adapters, and skip_adapter is 'none'; take 'folded'")
         scaled, routed = self.placement.startswith("lavin"), self.placement == "lavin_router"
         problems.check(scaled or self.adapter_scale == 1, "adapter_scale: is of placement 'lavin' or 'lavin_router'")

@@ -58,7 +58,7 @@ def measured_values(exported: Exported, measures: Measures) -> Mapping[str, obje
         "skipped": exported.plan.skipped,
         "strategy": exported.strategy,
         "skip_adapter": exported.skip_config.skip_adapter,
-        "in_their_place": _IN_THEIR_PLACE[exported.skip_config.skip_adapter],
+        "in_their_place": _IN_THEIR_PLACE[exported.skip_config.skip_adapter or "bottleneck"],
         "quality_rows": rows,
         "unskipped_known": "unskipped" in measures.baselines,
         "differences": any(row[-1] for row in rows),

@@ -19,6 +19,7 @@ from .input_adapters import add_input_adapters
 from .lora import add_lora, refuse_wrapped
 from .parameter_groups import freeze_body
 from .selection import blocks_of
+from .usual_adapters import with_skip_adapter
 
 
 def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, merged: bool = False) -> nn.Module:
@@ -39,6 +40,7 @@ def insert(model: nn.Module, config: SkipConfig | None = None, seed: int = 0, me
     family = family_of(model)
     if getattr(model, "skip_config", None) is not None:
         raise InputError("adapters are already in this model; insert them once, right after loading it")
+    config = with_skip_adapter(config, model)
     _refuse_missing(family, config)
     _adopt(model, family, config)
     model.requires_grad_(False)

@@ -11,6 +11,8 @@ from transformers import PreTrainedModel
 from ..config import SkipConfig
 from ..inserting.parameter_groups import parameter_groups
 from ..inserting.selection import blocks_of, choose
+from ..layers.blocks import SkippableBlock
+from ..layers.folded import FoldedAdapter
 from .trial import Trial, differences, is_state, run
 
 #: Recomputed numbers may be rounded by other kernels.
@@ -32,6 +34,8 @@ def gradients(trial: Trial) -> Iterator[str]:
             yield f"gradients reach {len(reached)} frozen parameters, e.g. {reached[0]}"
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         for block_name, block in blocks_of(model).items():
+            if block.skipped and not _applied(model, block):
+                continue
             group = groups["skip_adapters" if block.skipped else "block_adapters"]
             own = [names[id(parameter)] for parameter in block.parameters() if names[id(parameter)] in group]
             missing = [name for name in own if name not in found]
@@ -52,6 +56,14 @@ def gradient_checkpointing(trial: Trial) -> Iterator[str]:
     wanted, found = (_gradients(model, trial, skipped) for model in (plain, saving))
     for said in differences(found, wanted, _ROUNDING)[:3]:
         yield f"the gradient of {said} from that without gradient checkpointing"
+
+
+def _applied(model: PreTrainedModel, skipped: SkippableBlock) -> bool:
+    """Whether the skip adapter of a skipped block does something: a folded one needs a kept neighbour."""
+    adapter = skipped.skip_adapter
+    return not isinstance(adapter, FoldedAdapter) or any(
+        adapter is applied for block in blocks_of(model).values() for applied in block.folded
+    )
 
 
 def _has_lora(trial: Trial) -> bool:

@@ -157,7 +157,9 @@ def test_half_precision_stays(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_plain_is_said(tmp_path: Path) -> None:
-    model = st.insert(text_decoder("llama"), st.SkipConfig(block_adapter="lora", lora_rank=2))
+    model = st.insert(
+        text_decoder("llama"), st.SkipConfig(block_adapter="lora", lora_rank=2, skip_adapter="bottleneck")
+    )
     with pytest.raises(st.InputError, match="adapters in the place of skipped blocks cannot be merged"):
         st.export(model, tmp_path / "plain", plan_of(model, "1"), form="plain")
     st.export(model, tmp_path / "plain", plan_of(model), form="plain")  # nothing skipped: none is left
