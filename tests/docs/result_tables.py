@@ -274,9 +274,25 @@ def skip_adapters() -> list[str]:
     ]  # fmt: skip
 
 
+def decoders() -> list[str]:
+    found: dict[tuple[str, str, str, int], dict[str, float]] = {
+        (one["model"], one["pass"], one["form"], one["threads"]): one for one in read("decoder_latency")["rows"]
+    }
+    lines = []
+    for model, title in (("smollm2", "SmolLM2-135M"), ("llava", "a small LLaVA")):
+        for step in ("prefill", "decode step"):
+            for form in ("plain", "slim", "bottleneck"):
+                threads = [found[model, step, form, count] for count in (1, 2)]
+                saved = percent(-threads[0]["saved_macs"], 1)
+                cells = [f"{ratio(one['ratio'])}, {one['realised']:.2f}" for one in threads]
+                lines.append(row(f"{title}, {step}, {form}", saved, *cells))
+    return lines
+
+
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
+    decoders,
 )  # fmt: skip
 
 if __name__ == "__main__":
