@@ -122,7 +122,8 @@ def left_behind(folder: Path) -> dict[str, Any]:
 def _without_times(card: str) -> str:
     """A model card without its numbers, and without what it says of times."""
     timed = (" ms", "do not trust", "too few", "no difference measured")
-    lines = (line for line in card.splitlines() if not any(word in line for word in timed))
+    # without empty lines too: one stands beside every sentence that is left out
+    lines = (line for line in card.splitlines() if line and not any(word in line for word in timed))
     return re.sub(r"[-+−]?\d[\d.,]*", "#", "\n".join(lines))
 
 
