@@ -21,6 +21,7 @@ from transformers import (
     get_scheduler,
 )
 
+from decoder_training import KillAt, KilledError
 from skiptune import (
     Budget,
     Experiment,
@@ -113,19 +114,6 @@ def test_a_stock_trainer_and_our_own_agree(strategy: str, make_model, task, part
     other = trained_state(theirs)
     for name, value in trained_state(ours).items():
         torch.testing.assert_close(other[name], value, rtol=0, atol=1e-6)
-
-
-class KilledError(Exception):
-    pass
-
-
-class KillAt(TrainerCallback):
-    def __init__(self, step: int) -> None:
-        self.step = step
-
-    def on_step_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-        if state.global_step == self.step:
-            raise KilledError
 
 
 def test_a_killed_training_ends_bit_equal(make_model, task, parts, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..models.evaluation_mode import evaluation_mode
 from .block_costs import BlockCosts, bench_copy, read_blocks
 from .example_inputs import Inputs
 from .shapes_only import ShapesOnly
@@ -24,11 +25,9 @@ def count_macs(model: nn.Module, inputs: Inputs) -> float:
     Attention runs unfused here, because the counter does not know the fused CPU kernel; so what a causal mask hides
     counts too. A decoder's head counts at every position, unless ``inputs`` has ``logits_to_keep``.
     """
-    training = model.training
-    model.eval()
-    with torch.no_grad(), sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
+    counting = FlopCounterMode(display=False)
+    with evaluation_mode(model), torch.no_grad(), sdpa_kernel(SDPBackend.MATH), counting as counter:
         model(**inputs)
-    model.train(training)
     return float(counter.get_total_flops()) / FLOPS
 
 

@@ -148,7 +148,7 @@ def export(
             base_fingerprint=fingerprint(kept_frozen.items()),
             base_sample=fingerprint(kept_frozen.items(), SAMPLE),
             skip_config=config,
-            plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
+            plan=SkippedBlocks.of(plan),
             strategy=plan.strategy,
             task=kept_task,
             parameters=sum(value.numel() for value in slim.parameters()),

@@ -50,6 +50,11 @@ class SkippedBlocks(Validated):
     blocks: Several[str]
     skipped: Several[str]
 
+    @classmethod
+    def of(cls, plan: Plan) -> SkippedBlocks:
+        """Those of a plan."""
+        return cls(family=plan.family, blocks=plan.blocks, skipped=plan.skipped)
+
     @field_validator("skipped")
     @classmethod
     def _are_blocks(cls, skipped: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:

@@ -14,6 +14,8 @@ from ..families.block_kind import Folding
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
 from ..layers.folded import ApplyFolded, FoldedAdapter, UpAndDown, after, before
+from ..models.module_names import module_names
+from ..plan.block_names import stack_of
 
 #: Stands between the name of a block and the rest of a key, in state dictionaries.
 FOLDED = ".skip_adapter."
@@ -61,12 +63,21 @@ def neighbour_of(model: nn.Module, name: str) -> SkippableBlock | None:
     return None
 
 
+def unused(model: nn.Module) -> list[SkippableBlock]:
+    """The blocks whose folded adapter no other block applies: those that are kept, and those without a neighbour."""
+    blocks = _blocks(model).values()
+    applied = {id(adapter) for block in blocks for adapter in block.folded}
+    return [
+        block
+        for block in blocks
+        if isinstance(block.skip_adapter, FoldedAdapter) and id(block.skip_adapter) not in applied
+    ]
+
+
 def drop_unused(model: nn.Module) -> None:
     """Remove the folded adapters that no block applies, in place."""
-    used = {id(adapter) for block in _blocks(model).values() for adapter in block.folded}
-    for block in _blocks(model).values():
-        if isinstance(block.skip_adapter, FoldedAdapter) and id(block.skip_adapter) not in used:
-            block.skip_adapter = None
+    for block in unused(model):
+        block.skip_adapter = None
 
 
 def fold_skip_adapters(model: nn.Module) -> nn.Module:
@@ -113,7 +124,7 @@ def fold_linear(model: nn.Module, name: str, matrix: Tensor) -> None:
 def fold_saved(model: nn.Module, state: Mapping[str, Tensor]) -> None:
     """Fold the adapters among saved tensors into a model without them, in place: what :func:`fold_skip_adapters`
     does. Without such names nothing changes."""
-    blocks, names = _blocks(model), {id(module): name for name, module in model.named_modules()}
+    blocks, names = _blocks(model), module_names(model)
     for keeper, skipped in skipped_neighbours(model).items():
         slots = [f"{names[id(blocks[name])]}{FOLDED}" for name in skipped]
         saved = [slot for slot in slots if f"{slot}up.weight" in state]
@@ -143,7 +154,7 @@ def folded_layers(model: nn.Module) -> set[str]:
     config: Any = getattr(model, "skip_config", None)
     if config is None or config.skip_adapter != "folded":
         return set()
-    blocks, names = _blocks(model), {id(module): name for name, module in model.named_modules()}
+    blocks, names = _blocks(model), module_names(model)
     keepers = [blocks[name] for name, skipped in skipped_neighbours(model).items() if skipped]
     return {f"{names[id(block)]}.{layer}" for block in keepers for layer in _folding(model, block).layers}
 
@@ -161,7 +172,7 @@ def skipped_neighbours(model: nn.Module, skipped: Iterable[str] | None = None) -
     before: dict[str, str] = {}  # stack → the last kept block
     waiting: dict[str, list[str]] = {}  # stack → skipped blocks since then
     for name, block in blocks.items():
-        stack, folding = name.rpartition(".")[0], family.kind_of(block).folding
+        stack, folding = stack_of(name), family.kind_of(block).folding
         if name not in gone:
             before.pop(stack, None)
             earlier = waiting.pop(stack, [])

@@ -7,6 +7,7 @@ from typing import Any
 from torch import nn
 
 from ..families.registry import family_of
+from ..models.module_names import module_names
 from .folding import folded_layers
 from .parameter_groups import parameter_groups
 from .selection import blocks_of
@@ -29,6 +30,6 @@ def _targets_of_lora(model: Any) -> set[str]:
     """Names of the layers that LoRA was merged into."""
     if model.skip_config.block_adapter != "lora":
         return set()
-    family, names = family_of(model), {id(module): name for name, module in model.named_modules()}
+    family, names = family_of(model), module_names(model)
     blocks = blocks_of(model).values()
     return {f"{names[id(block)]}.{layer}" for block in blocks for layer in family.kind_of(block).lora_targets}

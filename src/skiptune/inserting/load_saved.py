@@ -16,6 +16,7 @@ from ..families.family import Family
 from ..families.registry import family_of_type, model_class_named
 from ..models.config_check import config_from_fields
 from ..models.construction import construction
+from ..models.tied_weights import with_tied
 from ..models.weight_files import check_weights, weight_files
 from ..models.without_weights import parameters_on_meta
 from ..plan import Plan
@@ -49,11 +50,9 @@ def load_saved(folder: Path, own_class: type[PreTrainedModel] | None = None) -> 
         model = _structure(saved, model_class, family)
     except InputError as error:
         raise InputError(f"{folder / CONFIG}: {error}") from None
-    state = _read_weights(folder)
-    tied = getattr(model, "all_tied_weights_keys", None) or {}
-    wanted = {name: shape for name, shape in shapes_of(model.state_dict()).items() if name in state or name not in tied}
-    refuse_misfit(f"{folder}: the weights do not fit", wanted, shapes_of(state))
-    model.load_state_dict(state, strict=not tied, assign=True)
+    state = with_tied(model, _read_weights(folder))
+    refuse_misfit(f"{folder}: the weights do not fit", shapes_of(model.state_dict()), shapes_of(state))
+    model.load_state_dict(state, strict=True, assign=True)
     with construction():
         model.tie_weights()
     model.name_or_path = saved.base

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..config import SkipConfig
 from ..core.errors import InputError
+from ..models.module_names import module_names
 
 #: Stands between the name of a wrapped layer and the rest of a key, in PEFT's state dictionaries.
 LORA = ".lora_"
@@ -31,7 +32,7 @@ def add_lora(model: nn.Module, targets: Iterable[tuple[nn.Module, tuple[str, ...
             "insert with block_adapter='none', which leaves them as they are"
         )
 
-    names = {id(module): name for name, module in model.named_modules()}
+    names = module_names(model)
     wrapped = [f"{names[id(block)]}.{layer}" for block, layers in targets for layer in layers]
     alpha = _alpha(config)
     inject_adapter_in_model(LoraConfig(r=config.lora_rank, lora_alpha=alpha, target_modules=wrapped), model)

@@ -10,12 +10,18 @@ from typing import Any, TypeAlias
 from torch import Tensor, nn
 
 from ..layers.blocks import SkippableBlock, StreamPoint
-from .block_hooks import output_stream
+from ..models.module_names import module_names
+from .block_hooks import Given, output_stream
 from .selection import blocks_of
 
 #: Called with a block's name, the stream before and after it, ``(batch, tokens, width)``, and where that is no padding,
 #: ``(batch, tokens)``; ``None``: everywhere, or not known.
 WatchStream: TypeAlias = Callable[[str, Tensor, Tensor, Tensor | None], None]
+
+
+def real_tokens(stream: Tensor, mask: Tensor | None) -> Tensor:
+    """The tokens of ``(…, tokens, width)`` that are no padding by ``mask``, ``(…, tokens)``: ``(rows, width)``."""
+    return stream.flatten(0, -2) if mask is None else stream[mask]
 
 
 @contextmanager
@@ -28,16 +34,12 @@ def stream_hooks(model: nn.Module, watch: WatchStream) -> Iterator[None]:
     Raises:
         InputError: the model has no skippable blocks.
     """
+    paths = module_names(model)
     with ExitStack() as hooks:
         for name, block in blocks_of(model).items():
-            _Watched(name, block, watch).add(_owner(model, block), hooks)
+            owner = model.get_submodule(paths[id(block)].rpartition(".")[0])
+            _Watched(name, block, watch).add(owner, hooks)
         yield
-
-
-def _owner(model: nn.Module, block: nn.Module) -> nn.Module:
-    """The module that a block is in."""
-    path = next(path for path, module in model.named_modules() if module is block)
-    return model.get_submodule(path.rpartition(".")[0])
 
 
 class _Watched:
@@ -79,4 +81,4 @@ def _given_out(called: Callable[[Tensor], None], module: nn.Module, args: tuple[
 def _given_in(
     called: Callable[[Tensor], None], module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> None:
-    called(args[0] if args else next(iter(kwargs.values())))
+    called(Given(args, kwargs).stream)

@@ -11,6 +11,7 @@ from ..inserting.insert import insert
 from ..inserting.parameter_groups import freeze_body
 from ..inserting.pruning import remove_dead_blocks
 from ..inserting.selection import blocks_of
+from ..models.module_names import module_names
 from .method import Method, Setup, nothing_skipped
 
 
@@ -43,7 +44,7 @@ class Ia3(Method):
         from peft import IA3Config, inject_adapter_in_model
 
         super().prepare(model, setup)
-        family, names = family_of(model), {id(module): name for name, module in model.named_modules()}
+        family, names = family_of(model), module_names(model)
         scaled, narrowing = [], []
         for block in blocks_of(model).values():
             kind, prefix = family.kind_of(block), names[id(block)]

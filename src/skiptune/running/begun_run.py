@@ -65,7 +65,7 @@ def as_begun(recipe: Recipe) -> Recipe:
     named = content.get("data", {}).keys() | recipe.data.model_fields_set
     before = {name: value for name, value in _DATA_BEFORE.items() if name not in named}
     recipe = recipe.replace(data=recipe.data.replace(**before), **_measured_as(recipe, kept))
-    if "skip_adapter" not in recipe.adapters.model_fields_set:
+    if recipe.adapters.skip_adapter is None:
         recipe = recipe.replace(adapters=recipe.adapters.replace(skip_adapter=kept.adapters.skip_adapter))
     if recipe.preset != "paper":
         return recipe

@@ -16,6 +16,7 @@ from ..core.distributed import add_up, alike, processes, share_out
 from ..core.errors import InputError, RunError
 from ..core.seeding import preserved_random_state
 from ..inserting.selection import blocks_of, choose
+from ..models.evaluation_mode import evaluation_mode
 from ..plan import Comparisons
 from .feasible_sets import Candidate
 from .held_out import Batch, HeldOut
@@ -189,13 +190,11 @@ class Evaluator:
     @contextmanager
     def evaluating(self) -> Iterator[None]:
         """Context with evaluation mode, whose time is counted."""
-        training, started = self.model.training, time.perf_counter()
-        self.model.eval()
+        started = time.perf_counter()
         try:
-            with preserved_random_state():
+            with evaluation_mode(self.model), preserved_random_state():
                 yield
         finally:
-            self.model.train(training)
             self.add(0, time.perf_counter() - started)
 
 

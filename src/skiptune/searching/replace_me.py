@@ -21,11 +21,13 @@ from ..families.block_kind import Folding
 from ..families.registry import family_of
 from ..inserting.folding import fold_linear
 from ..inserting.selection import blocks_of, choose
-from ..inserting.stream_hooks import stream_hooks
+from ..inserting.stream_hooks import real_tokens, stream_hooks
+from ..models.evaluation_mode import evaluation_mode
 from ..plan import Plan
+from ..plan.block_names import stack_of
+from ..training.reduced_rank import Moments, ridge_solution
 from .feasible_sets import FeasibleSets
 from .protected import protected_blocks
-from .strategies.gaussian_process import stack_of
 from .strategies.replaceme import ReplaceMe
 from .strategies.stretches import Measured
 from .without_cache import without_cache
@@ -108,8 +110,8 @@ def _fitted(model: nn.Module, place: str, last: str, batches: Sequence[Mapping[s
     """The matrix ``T`` with the smallest ``‖T m + a − y‖²`` over all tokens, ``(width, width)``: ``m`` is what the
     feed-forward network of block ``place`` gives, ``a + m`` the stream after it, ``y`` that after block ``last``."""
     block = blocks_of(model)[place]
-    folding = family_of(model).kind_of(block).folding
-    moments, latest = dict[str, Tensor](), dict[str, Tensor]()
+    kind = family_of(model).kind_of(block)
+    moments, latest = Moments(kind.width(model.config), next(block.parameters()).device), dict[str, Tensor]()
 
     def keep(module: nn.Module, given: Any, output: Tensor) -> None:
         latest["m"] = output
@@ -118,27 +120,17 @@ def _fitted(model: nn.Module, place: str, last: str, batches: Sequence[Mapping[s
         if name == place:
             latest["a"] = after - latest["m"]
         elif name == last:
-            real = slice(None) if mask is None else mask.flatten()
-            m, wanted = (x.flatten(0, -2)[real].double() for x in (latest["m"], after - latest["a"]))
-            for pair, product in {"mm": m.T @ m, "mw": m.T @ wanted}.items():
-                moments[pair] = moments[pair] + product if pair in moments else product
+            moments.add(*(real_tokens(stream, mask) for stream in (latest["m"], after - latest["a"])))
 
-    hook = block.get_submodule(cast(Folding, folding).place).register_forward_hook(keep)
+    hook = block.get_submodule(cast(Folding, kind.folding).place).register_forward_hook(keep)
     with hook, stream_hooks(model, watch):
         _run(model, batches)
-    ridge = _RIDGE * moments["mm"].diagonal().mean().clamp_min(torch.finfo(torch.float64).tiny)
-    eye = torch.eye(len(moments["mm"]), dtype=torch.float64, device=ridge.device)
-    found: Tensor = torch.linalg.solve(moments["mm"] + ridge * eye, moments["mw"])
-    return found.T
+    return ridge_solution(moments.uu, moments.ur, _RIDGE).T
 
 
 @torch.no_grad()
 def _run(model: nn.Module, batches: Sequence[Mapping[str, Any]]) -> None:
-    training, device = model.training, next(model.parameters()).device
-    model.eval()
-    try:
-        with without_cache(model):
-            for batch in expect_batches("replace_me", batches):
-                model(**send_to_device(dict(batch), device))
-    finally:
-        model.train(training)
+    device = next(model.parameters()).device
+    with evaluation_mode(model), without_cache(model):
+        for batch in expect_batches("replace_me", batches):
+            model(**send_to_device(dict(batch), device))

@@ -10,6 +10,7 @@ from torch import nn
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..data.given_records import Examples, as_records
+from ..models.evaluation_mode import evaluation_mode
 from .evaluation_result import Evaluation
 from .replacing import replacing_damaged
 from .task import Task
@@ -51,11 +52,6 @@ def evaluate(
         raise InputError(f"most_bad: {most_bad} is not a share between 0 and 1")
     task.check(found)
     task.cut_texts_for(model)
-    training = model.training
-    model.eval()
-    try:
-        with replacing_damaged(task, found, most_bad=most_bad) as (reporting, damaged):
-            measured = reporting.measure(model, found, batch_size, title)
-    finally:
-        model.train(training)
+    with evaluation_mode(model), replacing_damaged(task, found, most_bad=most_bad) as (reporting, damaged):
+        measured = reporting.measure(model, found, batch_size, title)
     return measured if damaged is None else replace(measured, damaged=tuple(damaged.problems()))

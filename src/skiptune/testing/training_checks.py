@@ -9,10 +9,9 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from ..config import SkipConfig
+from ..inserting.folding import unused
 from ..inserting.parameter_groups import parameter_groups
 from ..inserting.selection import blocks_of, choose
-from ..layers.blocks import SkippableBlock
-from ..layers.folded import FoldedAdapter
 from .trial import Trial, differences, is_state, run
 
 #: Recomputed numbers may be rounded by other kernels.
@@ -33,8 +32,9 @@ def gradients(trial: Trial) -> Iterator[str]:
         if reached:
             yield f"gradients reach {len(reached)} frozen parameters, e.g. {reached[0]}"
         names = {id(parameter): name for name, parameter in model.named_parameters()}
+        idle = unused(model)  # folded adapters need a kept neighbour
         for block_name, block in blocks_of(model).items():
-            if block.skipped and not _applied(model, block):
+            if block.skipped and block in idle:
                 continue
             group = groups["skip_adapters" if block.skipped else "block_adapters"]
             own = [names[id(parameter)] for parameter in block.parameters() if names[id(parameter)] in group]
@@ -56,14 +56,6 @@ def gradient_checkpointing(trial: Trial) -> Iterator[str]:
     wanted, found = (_gradients(model, trial, skipped) for model in (plain, saving))
     for said in differences(found, wanted, _ROUNDING)[:3]:
         yield f"the gradient of {said} from that without gradient checkpointing"
-
-
-def _applied(model: PreTrainedModel, skipped: SkippableBlock) -> bool:
-    """Whether the skip adapter of a skipped block does something: a folded one needs a kept neighbour."""
-    adapter = skipped.skip_adapter
-    return not isinstance(adapter, FoldedAdapter) or any(
-        adapter is applied for block in blocks_of(model).values() for applied in block.folded
-    )
 
 
 def _has_lora(trial: Trial) -> bool:

@@ -30,6 +30,7 @@ from ..core.progress import say_once
 from ..families.family import Encoder
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
+from ..models.evaluation_mode import evaluation_mode
 from ..models.fingerprint import fingerprint
 
 _WAIT = 300.0  # seconds to wait for another process that writes
@@ -127,13 +128,8 @@ class _Lookup:
 
     def _alone(self, row: Tensor) -> Tensor:
         """One row encoded by itself in evaluation mode, on the CPU."""
-        weights, training = self.encoder.weights, self.encoder.weights.training
-        weights.eval()
-        try:
-            with torch.no_grad():
-                return self.encode(row[None])[0].cpu()
-        finally:
-            weights.train(training)
+        with evaluation_mode(self.encoder.weights), torch.no_grad():
+            return self.encode(row[None])[0].cpu()
 
     def _read(self, key: bytes) -> Tensor | None:
         found = self.store.execute(f"SELECT rows FROM {_TABLE} WHERE key = ?", (key,)).fetchone()

@@ -28,6 +28,17 @@ class LinearMap:
     error: float
 
 
+def ridge_solution(uu: Tensor, ur: Tensor, ridge: float) -> Tensor:
+    """The ridge regression of ``r`` on ``u``, ``r ≈ solutionᵀ · u``, ``(width, width)``, from their second moments.
+
+    ``ridge`` is a share of the mean square of ``u``.
+    """
+    # at least the smallest positive number, so that constant streams have a solution too
+    added = max(ridge * float(uu.diagonal().mean()), torch.finfo(torch.float64).tiny)
+    found: Tensor = torch.linalg.solve(uu + added * torch.eye(len(uu), dtype=uu.dtype, device=uu.device), ur)
+    return found
+
+
 class Moments:
     """Sums over tokens of ``u``, ``r`` and their products, ``(width, width)`` in float64; no token is kept."""
 
@@ -56,9 +67,7 @@ class Moments:
         power = self.rr / self.count
         uu = self.uu / self.count - mean_u.outer(mean_u)
         ur = self.ur / self.count - mean_u.outer(mean_r)
-        # at least the smallest positive number, so that constant streams have a solution too
-        ridge = max(_RIDGE * float(uu.diagonal().mean()), torch.finfo(torch.float64).tiny)
-        full = torch.linalg.solve(uu + ridge * torch.eye(len(uu), dtype=uu.dtype, device=uu.device), ur)
+        full = ridge_solution(uu, ur, _RIDGE)
         explained = ur.T @ full
         strength, directions = torch.linalg.eigh((explained + explained.T) / 2)
         keep = min(rank, int((strength > _NEGLIGIBLE * strength[-1].clamp(min=0)).sum()))

@@ -26,9 +26,11 @@ from ..core.progress import busy
 from ..data.record import Record
 from ..inserting.block_hooks import Given, block_hooks, output_stream
 from ..inserting.selection import blocks_of, choose, skipped_blocks
+from ..inserting.stream_hooks import real_tokens
 from ..layers.adapters import BottleneckAdapter
 from ..layers.blocks import SkippableBlock
 from ..layers.folded import FoldedAdapter
+from ..models.evaluation_mode import evaluation_mode
 from ..tasks.task import Task
 from .folded_streams import FoldedStreams
 from .reduced_rank import LinearMap, Moments
@@ -143,7 +145,7 @@ def _moments(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> dict[
     A folded adapter whose block has no neighbour to apply it has none.
     """
     found: dict[str, Moments] = {}
-    skipped, training, device = skipped_blocks(model), model.training, next(model.parameters()).device
+    skipped, device = skipped_blocks(model), next(model.parameters()).device
     choose(model, ())
 
     def collect(name: str, block: SkippableBlock, given: Given, output: Any) -> None:
@@ -154,17 +156,14 @@ def _moments(model: nn.Module, batches: Iterable[Mapping[str, Tensor]]) -> dict[
         if pair is None:
             return
         mask = block.own_mask(given.args, given.kwargs)
-        real = slice(None) if mask is None else mask.flatten()
-        u, r = (part.reshape(-1, part.shape[-1])[real] for part in pair)
+        u, r = (real_tokens(part, mask) for part in pair)
         found.setdefault(name, Moments(u.shape[1], u.device)).add(u, r)
 
     try:
-        model.eval()
-        with FoldedStreams(model) as folded, block_hooks(model, collect):
+        with evaluation_mode(model), FoldedStreams(model) as folded, block_hooks(model, collect):
             for batch in batches:
                 model(**send_to_device(dict(batch), device))
     finally:
-        model.train(training)
         choose(model, skipped)
     return found
 

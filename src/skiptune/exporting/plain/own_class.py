@@ -16,6 +16,7 @@ from ...inserting.adapted_class import plain_class
 from ...inserting.parameter_groups import parameter_groups
 from ...inserting.selection import blocks_of
 from ...models.construction import construction
+from ...models.module_names import module_names
 from ...models.without_weights import parameters_on_meta
 
 
@@ -53,7 +54,7 @@ def _shapes(kind: type[Any], config: Any) -> Shapes:
 
 def _removed(model: nn.Module) -> tuple[str, ...]:
     """What the names of weights begin with that are gone already, in a model that was pruned."""
-    names = {id(module): name for name, module in model.named_modules()}
+    names = module_names(model)
     return tuple(f"{names[id(block)]}." for block in blocks_of(model).values() if block.removed)
 
 

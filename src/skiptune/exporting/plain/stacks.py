@@ -11,6 +11,7 @@ from transformers import PreTrainedConfig
 
 from ...config.skip_config import Half
 from ...core.errors import InputError
+from ...models.module_names import module_names
 
 
 @dataclass(frozen=True)
@@ -46,8 +47,7 @@ def stacks_of(model: nn.Module, blocks: Mapping[str, nn.Module], skipped: Collec
         InputError: a block is no layer of a list; half a layer would go; or no part of the configuration counts the
             layers.
     """
-    modules = dict(model.named_modules())
-    paths = {id(module): path for path, module in modules.items()}
+    modules, paths = dict(model.named_modules()), module_names(model)
     gone: dict[str, set[int]] = {}
     halves: dict[tuple[str, int], list[str]] = {}
     for name, block in blocks.items():

@@ -89,7 +89,7 @@ def _begun(model: PreTrainedModel, plan: Plan, task: Task | None, base: str, ext
         base=base,
         base_fingerprint="",
         skip_config=model.skip_config,
-        plan=SkippedBlocks(family=plan.family, blocks=plan.blocks, skipped=plan.skipped),
+        plan=SkippedBlocks.of(plan),
         strategy=plan.strategy,
         license=base_license(str(getattr(model, "name_or_path", ""))) or base_license(base),
         task=None if task is None else saved_task(task),

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ...plan.block_names import stack_of
 from ..feasible_sets import Candidate
 
 Array = NDArray[np.float64]
@@ -38,13 +39,6 @@ def stacks(names: Sequence[str]) -> list[tuple[str, int]]:
         places[stack] = places.get(stack, -1) + 1
         found.append((stack, places[stack]))
     return found
-
-
-def stack_of(name: str) -> str:
-    """The stack that a block is in: what its name says before the block's number."""
-    parts = name.split(".")
-    number = next((place for place, part in enumerate(parts) if part.isdigit()), len(parts) - 1)
-    return ".".join(parts[:number])
 
 
 class Kernel:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
 
+from ...config.skip_config import Half
 from ...core.errors import InputError
 from ...inserting.selection import blocks_of
-from ...inserting.stream_hooks import stream_hooks
+from ...inserting.stream_hooks import real_tokens, stream_hooks
 from ...plan import Round
+from ...plan.block_names import stack_of
 from ..evaluator import Evaluator
 from ..feasible_sets import Candidate
-from .gaussian_process import stack_of
 from .strategy import Strategy
 
 
@@ -31,10 +33,10 @@ class Stretch(Strategy):
 
     def tokens(self, stream: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         """Those that count of ``(batch, tokens, width)``: ``(rows, width)``."""
-        return stream.flatten(0, -2) if mask is None else stream[mask]
+        return real_tokens(stream, mask)
 
     def check(self) -> None:
-        halves = {name.rpartition(".")[2] for name in self.names} & {"attention", "mlp"}
+        halves = {name.rpartition(".")[2] for name in self.names} & {*get_args(Half)}
         if len(halves) == 1:
             raise InputError(
                 f"strategy: {self.name!r} compares the stream before and after a stretch of layers, and of these only "
