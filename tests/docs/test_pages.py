@@ -29,7 +29,7 @@ SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare",
 #: Short commands that are run; the others of up to three words stand in sentences and leave out what they need.
 WHOLE = ("skiptune init my-questions", "skiptune models", "skiptune --version", "skiptune report runs/kitchen")
 #: Something that the reader has and we do not: a name in capitals, or a checkpoint.
-PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|\.ckpt|user/name|…")
+PLACEHOLDER = re.compile(r"\b[A-Z]{3,}\b|\.ckpt|\.gguf|convert smollm2|user/name|…")
 
 
 def parse(line: str) -> None:

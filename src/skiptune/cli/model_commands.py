@@ -12,6 +12,7 @@ import typer
 from .options import JsonOption, choice, takes
 
 PretrainRecipe = Literal["scenes", "photos"]
+NumberType = Literal["float32", "float16", "bfloat16"]
 
 
 def models(as_json: JsonOption = False) -> None:
@@ -42,7 +43,12 @@ def models(as_json: JsonOption = False) -> None:
 class ConvertOptions:
     """The command line of ``skiptune convert``."""
 
-    checkpoint: Annotated[Path, typer.Argument(help="A .ckpt of the original ViLT, METER or DAS code; .safetensors.")]
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="A .ckpt or .safetensors of the original ViLT, METER or DAS code; a .gguf; or the name smollm2-135m."
+        ),
+    ]
     output: Annotated[Path, typer.Argument(help="Directory to write; must be new or empty.")]
     task: Annotated[
         str | None,
@@ -60,11 +66,15 @@ class ConvertOptions:
         str | None,
         typer.Option(help="Skipped blocks of a DAS checkpoint by name or number, e.g. 2,8 or text.2,image.2, or none."),
     ] = None
+    dtype: Annotated[
+        NumberType | None,
+        choice(NumberType, help="GGUF: the numbers to write, float32 if not said."),
+    ] = None
 
 
 @takes(ConvertOptions)
 def convert(options: ConvertOptions) -> None:
-    """Turn a checkpoint of the original code into a model directory.
+    """Turn a checkpoint of the original code, or a GGUF file of a language model, into a model directory.
 
     Sizes and task are read off the weights; with the DAS code's adapters it becomes a slim model, ready to run.
     """
@@ -72,7 +82,7 @@ def convert(options: ConvertOptions) -> None:
     from ..converting.convert import convert as work
 
     given = Supplement(options.image_size, options.heads, options.tokenizer, options.answers, options.skip)
-    found = work(options.checkpoint, options.output, options.task, given)
+    found = work(options.checkpoint, options.output, options.task, given, options.dtype)
     for line in found.lines():
         typer.echo(line)
     size = sum(file.stat().st_size for file in options.output.iterdir())

@@ -1,4 +1,4 @@
-"""Convert checkpoints of the original ViLT, METER and DAS code to model directories.
+"""Convert checkpoints of the original ViLT, METER and DAS code, and GGUF files, to model directories.
 
 A plain model becomes a directory of transformers. One with the DAS code's adapters becomes a slim model: its skipped
 blocks are gone, as after a run of ours, and ``plan.json`` says which they were.
@@ -24,7 +24,9 @@ from ..core.validation import is_number, nearest
 from ..exporting.export import export
 from ..families.family import Family
 from ..families.registry import family_of_type
+from ..models.gguf import is_gguf
 from ..models.processors import fit_tokenizer, read_tokenizer
+from ..models.published import PUBLISHED
 from ..plan import Plan
 from ..tasks.entailment import Entailment
 from ..tasks.reasoning import Reasoning
@@ -43,6 +45,7 @@ from . import (
 )
 from .checkpoint_file import Settings
 from .conversion import Conversion
+from .from_gguf import convert_gguf
 from .layout import Layout
 from .task_heads import PRETRAINED, TASKS, keeps_matching, labels_of, model_class_for, only_task
 
@@ -67,26 +70,58 @@ class Supplement:
     skip: str | None = None
 
 
-@busy("converting")
 def convert(
-    checkpoint: str | Path, output: str | Path, task: str | None = None, given: Supplement | None = None
+    checkpoint: str | Path,
+    output: str | Path,
+    task: str | None = None,
+    given: Supplement | None = None,
+    dtype: str | None = None,
 ) -> Conversion:
-    """Write the model of an original checkpoint to the directory ``output``, whole or not at all.
+    """Write the model of an original checkpoint, or of a GGUF file, to the directory ``output``, whole or not at all.
 
     Args:
-        checkpoint: a Lightning ``.ckpt``, a plain state dictionary, or ``.safetensors``.
+        checkpoint: a Lightning ``.ckpt``, a plain state dictionary, ``.safetensors``, a GGUF file of a language model,
+            or the name of a published one whose package is installed, ``smollm2-135m``.
         output: a new or empty directory.
         task: one of ``TASKS``; ``None``: that of the only task head in the checkpoint, ``pretrained`` if it has none.
         given: facts that the checkpoint does not contain.
+        dtype: kind of numbers that a GGUF file's weights are written in: ``float32`` (default), ``float16`` or
+            ``bfloat16``.
 
     Raises:
         InputError: a file that is not read (see :func:`skiptune.converting.read_checkpoint`), keys that are unknown,
-            missing or of sizes that do not go together, several task heads and no ``task``, or an ``output`` in use.
+            missing or of sizes that do not go together, several task heads and no ``task``, arguments that have no
+            meaning for this kind of file, or an ``output`` in use.
         RunError: the disk is full.
     """
     output, given = Path(output), given or Supplement()
     if is_occupied(output):
         raise InputError(f"{output}: exists and is not empty; name a new directory, or remove this one")
+    checkpoint = _file_of(checkpoint)
+    with busy("converting") as begin:
+        if is_gguf(checkpoint) or checkpoint.suffix == ".gguf":
+            _refuse_for_gguf(task, given)
+            return convert_gguf(checkpoint, output, dtype or "float32", begin)
+        if dtype is not None:
+            raise InputError(f"dtype: {dtype!r}, but only GGUF files have a choice; leave --dtype off")
+        return _convert_original(checkpoint, output, task, given)
+
+
+def _file_of(checkpoint: str | Path) -> Path:
+    """The file itself, or that of a published model of this name."""
+    path = Path(checkpoint)
+    return PUBLISHED[str(checkpoint)].path if str(checkpoint) in PUBLISHED and not path.exists() else path
+
+
+def _refuse_for_gguf(task: str | None, given: Supplement) -> None:
+    """Refuse what a GGUF file says itself, or has not."""
+    options = {"task": task, **vars(given)}
+    if found := [name.replace("_", "-") for name, value in options.items() if value is not None]:
+        raise InputError(f"a GGUF file is whole, with its tokenizer and no task head; leave off --{', --'.join(found)}")
+
+
+def _convert_original(checkpoint: Path, output: Path, task: str | None, given: Supplement) -> Conversion:
+    """See :func:`convert`."""
     if task is not None and task not in TASKS:
         raise InputError(f"task: {task!r}{nearest(task, TASKS)}")
     read = read_checkpoint(checkpoint)
