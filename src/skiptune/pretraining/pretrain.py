@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from ..core.validation import Problems
 
 if TYPE_CHECKING:
+    from .chats.pretrain_chats import ChatsReport
     from .photos.pretrain_photos import PhotosReport
     from .scenes.pretrain_scenes import ScenesReport
 
-RECIPES = ("scenes", "photos")
+RECIPES = ("scenes", "photos", "chats")
 
 
 def pretrain(
@@ -23,17 +24,18 @@ def pretrain(
     files: Mapping[str, Path | None],
     words: Sequence[Path],
     minutes: float,
-) -> ScenesReport | PhotosReport:
+) -> ScenesReport | PhotosReport | ChatsReport:
     """Pre-train by ``recipe`` and return the content of its ``pretraining.json``.
 
     Args:
-        recipe: ``scenes``, see :mod:`.scenes.pretrain_scenes`, or ``photos``, see :mod:`.photos.pretrain_photos`.
+        recipe: ``scenes``, see :mod:`.scenes.pretrain_scenes`; ``photos``, see :mod:`.photos.pretrain_photos`; or
+            ``chats``, see :mod:`.chats.pretrain_chats`.
         output: directory for checkpoints and the model.
         share: ``scenes``: fraction of the usual number of pairs.
         seed: of all random numbers.
         files: ``photos``: the paths ``photos``, ``heldout`` and ``images``.
         words: ``photos``: further files whose words the vocabulary keeps.
-        minutes: ``photos``: training time.
+        minutes: ``photos`` and ``chats``: training time.
 
     Raises:
         InputError: an unknown recipe, files missing, or files given to a recipe that reads none.
@@ -41,10 +43,11 @@ def pretrain(
     problems = Problems("pretrain")
     problems.check(recipe in RECIPES, f"--recipe: {recipe!r}; valid: {', '.join(RECIPES)}")
     given = [name for name, path in {**files, "words": words[0] if words else None}.items() if path is not None]
-    if recipe == "scenes" and given:
+    if recipe != "photos" and given:
         problems.add(f"--{', --'.join(given)}: the scenes are generated; add --recipe photos to train on photographs")
+    if recipe != "scenes":
+        problems.check(share == 1.0, f"--share: of scenes; --minutes says how long to train on {recipe}")
     if recipe == "photos":
-        problems.check(share == 1.0, "--share: of scenes; --minutes says how long to train on photos")
         for name in (name for name, path in files.items() if path is None):
             problems.add(f"--{name}: missing; photos need --photos FILE --heldout FILE --images DIR")
     problems.raise_any()
@@ -53,6 +56,11 @@ def pretrain(
         from .scenes.pretrain_scenes import pretrain as pretrain_scenes
 
         return pretrain_scenes(PretrainConfig(share=share, seed=seed), output)
+    if recipe == "chats":
+        from .chats.chat_config import ChatConfig
+        from .chats.pretrain_chats import pretrain_chats
+
+        return pretrain_chats(ChatConfig(minutes=minutes, seed=seed), output)
     from .photos.photo_config import PhotoConfig
     from .photos.pretrain_photos import pretrain_photos
 

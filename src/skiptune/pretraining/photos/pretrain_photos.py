@@ -75,7 +75,7 @@ def pretrain_photos(
     model.to("cuda" if torch.cuda.is_available() else "cpu")
     data = prepare(config, tokenizer, model.stem.trunk.eval(), records, others, output / "features")
     training = Training(model, config, data, output)
-    training.run()
+    training.run("photos")
     report = {
         **score(model, data),
         "steps": training.step,
