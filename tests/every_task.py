@@ -37,7 +37,9 @@ from skiptune.training.trained_state import trained_state
 from skiptune.training.training_log import TrainingLog
 
 FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
-PAIRS = [(task, family) for task in TASKS for family in FAMILIES]
+#: Tasks of the families above; language models have another one.
+WITH_HEADS = tuple(task for task in TASKS if task != "generation")
+PAIRS = [(task, family) for task in WITH_HEADS for family in FAMILIES]
 OPTIONS: dict[str, dict[str, Any]] = {"retrieval": {"false_texts": 2}}
 
 

@@ -20,7 +20,7 @@ from skiptune import Record, Retrieval, SearchConfig, TrainConfig, evaluate, loa
 from skiptune.data.augment import RandAugment
 from skiptune.searching.search_schedule import reward_batch_size, schedule
 from skiptune.searching.training_length import TrainingLength
-from skiptune.training.dataset import RecordDataset, SharedBatches, SharedCollator, counted_rows, model_inputs
+from skiptune.training.dataset import RecordDataset, SharedBatches, SharedCollator, counted, model_inputs
 from skiptune.training.schedule import optimizer_steps
 from skiptune.training.training_log import TrainingLog
 
@@ -78,7 +78,7 @@ def test_rows_that_are_left_count_once_whatever_the_number_of_processes(
         collate = SharedCollator(own.collate, dataset)
         shares = list(SharedBatches(range(5), 3))  # type: ignore[arg-type]
         batches = [collate([dataset[row] for row in rows]) for rows in shares]
-        counts.append([counted_rows(batch) for batch in batches])
+        counts.append([counted(batch) for batch in batches])
         assert model(**model_inputs(batches[-1])).loss.isfinite()
     assert counts == [[1, 1], [1, 1], [1, 0]]
 

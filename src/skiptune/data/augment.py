@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageOps
@@ -105,6 +105,9 @@ def unvaried(picture: Picture | Varied) -> Picture:
 
 def vary(record: Record, policy: RandAugment, epoch: int, position: int) -> Record:
     """The record with images that ``policy`` changes when they are read, by the draw for this place in training."""
-    first = Varied(record.image, policy, (epoch, position, 0))
-    second = record.image2 and Varied(record.image2, policy, (epoch, position, 1))
-    return replace(record, image=first, image2=second)  # type: ignore[arg-type]
+
+    def varied(picture: Picture | None, number: int) -> Any:
+        return picture and Varied(picture, policy, (epoch, position, number))
+
+    further = tuple(varied(picture, number) for number, picture in enumerate(record.further, start=2))
+    return replace(record, image=varied(record.image, 0), image2=varied(record.image2, 1), further=further)

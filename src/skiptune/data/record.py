@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..core.errors import InputError
 from . import record_fields as fields
 from .pictures import Picture
+from .turns import Turn, turns
 
 #: Field → the function that checks it.
 _CHECKS = {
@@ -23,6 +24,9 @@ _CHECKS = {
     "majority": fields.text,
     "id": fields.identifier,
     "group": fields.identifier,
+    "turns": turns,
+    "further": fields.pictures,
+    "options": fields.captions,
 }
 
 
@@ -33,12 +37,12 @@ class Record:
     Visual question answering uses ``image``, ``text`` and ``answers``; reasoning over pairs ``image``, ``image2``,
     ``text`` and ``label``; entailment ``image``, ``text`` and ``label``; retrieval ``image`` and ``captions``;
     classification ``image``, ``label`` or ``labels``, and regression ``image`` and ``value``, both with or without
-    ``text``.
+    ``text``. Generation uses ``turns``, or what question answering or retrieval use; its images may be several or none.
 
     Every field is checked. A text for an image is the path of a file, and a whole number for ``id`` its digits.
 
     Attributes:
-        image: where the image is.
+        image: where the image is; ``None``: there is none, which only generation takes.
         text: question, sentence or hypothesis.
         answers: accepted answers with their scores in (0, 1]; empty when none is known.
         image2: the second image of a pair.
@@ -55,12 +59,15 @@ class Record:
         value: the number that regression learns.
         epoch: the pass over the data that the record is taken in: what a task draws for it depends on this, and is the
             same in every batch. A training sets it.
+        turns: a conversation; as many images stand in it as the record has.
+        further: images of a conversation after the first.
+        options: of a question with several choices: the texts to choose from.
 
     Raises:
         InputError: a field holds what it cannot; the message names it.
     """
 
-    image: Picture
+    image: Picture | None
     text: str = ""
     answers: dict[str, float] = field(default_factory=dict)
     image2: Picture | None = None
@@ -74,6 +81,9 @@ class Record:
     epoch: int = 0
     labels: dict[str, float] | None = None
     value: float | None = None
+    turns: tuple[Turn, ...] = ()
+    further: tuple[Picture, ...] = ()
+    options: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, checked in _CHECKS.items():
@@ -88,9 +98,20 @@ class Record:
         return self.text
 
     @property
+    def picture(self) -> Picture:
+        """The image of a record that has one.
+
+        Raises:
+            InputError: it has none.
+        """
+        if self.image is None:
+            raise InputError("image: this record has none")
+        return self.image
+
+    @property
     def images(self) -> tuple[Picture, ...]:
-        """The one or two images."""
-        return (self.image,) if self.image2 is None else (self.image, self.image2)
+        """All images, in their order."""
+        return tuple(picture for picture in (self.image, self.image2, *self.further) if picture is not None)
 
 
 def check_kind(records: object, name: str = "records") -> None:

@@ -25,7 +25,11 @@ ASPECTS = {
     "ids": ("id", "group"),
 }
 #: Columns by aspect that count only where a record has something there: versions up to 0.3 did not have them.
-_LATER = {"answers": ("label_name", "labels", "label_scores", "value")}
+_LATER = {
+    "images": ("further",),
+    "texts": ("turns",),
+    "answers": ("label_name", "labels", "label_scores", "value", "options"),
+}
 #: Bytes of all images above which each counts by parts of it only: reading 2 GiB takes a few seconds.
 READ_WHOLE = 2**31
 
@@ -50,7 +54,10 @@ def digests_of(records: Sequence[Record]) -> dict[str, str]:
                 total.update("".join(f"{json.dumps(value)}\n" for value in values).encode())
         for name in _LATER.get(aspect, ()):
             if any(value is not None for values in _slices(whole, name) for value in values):
-                total.update("".join(f"{json.dumps([name, *values])}\n" for values in _slices(whole, name)).encode())
+                for values in _slices(whole, name):
+                    if aspect == "images":
+                        values = [numbers and [of_picture(number) for number in numbers] for numbers in values]
+                    total.update(f"{json.dumps([name, *values])}\n".encode())
         found[aspect] = total.hexdigest()
     return found
 

@@ -31,7 +31,7 @@ def picture(value: Any, name: str) -> Any:
     Raises:
         InputError: it is nothing that holds an image, or an address.
     """
-    if isinstance(value, Path | Stored | Held | bytes | Image.Image) or (value is None and name == "image2"):
+    if isinstance(value, Path | Stored | Held | bytes | Image.Image) or (value is None and name in ("image", "image2")):
         return value
     if isinstance(value, bytearray | memoryview):
         return bytes(value)
@@ -53,6 +53,20 @@ def picture(value: Any, name: str) -> Any:
     if not isinstance(value, Varied):
         raise InputError(f"{name}: {shown(value)} is no image; give a path, encoded bytes, a Pillow image or an array")
     return value
+
+
+def pictures(value: Any, name: str) -> tuple[Any, ...]:
+    """Several images.
+
+    Raises:
+        InputError: a single one, or something in it is none.
+    """
+    if not isinstance(value, tuple | list):
+        raise InputError(f"{name}: {shown(value)} is not a list of images")
+    found = []
+    for entry in value:
+        found.append(picture(entry, name))
+    return value if isinstance(value, tuple) and all(map(operator.is_, value, found)) else tuple(found)
 
 
 def text(value: Any, name: str) -> str:

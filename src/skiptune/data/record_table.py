@@ -40,6 +40,9 @@ SCHEMA = pa.schema(
         "labels": _TEXTS,
         "label_scores": pa.list_(pa.float64()),
         "value": pa.float64(),
+        "turns": pa.string(),
+        "further": pa.list_(pa.int32()),
+        "options": _TEXTS,
     }
 )
 #: ``source`` numbers what holds the picture, where no file does.
@@ -78,9 +81,15 @@ class Table:
         return pa.chunked_array([batch.column(position) for batch in self.batches], SCHEMA.types[position])
 
     def images(self, name: str = "image") -> np.ndarray:
-        """Picture numbers of all rows, int64; −1 where there is none."""
+        """Picture numbers of all rows, int64, of ``image`` or ``image2``; −1 where there is none."""
         filled = self.column(name).fill_null(-1)
         return np.asarray(filled.to_numpy(), dtype=np.int64)
+
+    def further_images(self, rows: np.ndarray) -> dict[int, list[int]]:
+        """Picture numbers of the images after the first by row, of those ``rows`` that have some."""
+        column = self.column("further")
+        held = np.flatnonzero(np.asarray(column.is_valid().to_numpy(zero_copy_only=False)))
+        return {int(row): column[int(row)].as_py() for row in np.intersect1d(held, rows)}
 
     def picture(self, number: int) -> Placed:
         """A distinct picture by number."""

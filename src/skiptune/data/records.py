@@ -15,6 +15,7 @@ from .held_pictures import Held, InMemory
 from .pictures import Placed, Stored
 from .record import Record
 from .record_table import BATCH, Table, TableWriter
+from .turns import from_json, to_json
 
 _SHOWN = 5
 
@@ -82,13 +83,15 @@ class Records(Sequence[Record]):
 
     def pictures(self) -> list[Placed]:
         """The distinct images, each once."""
-        used = np.unique(np.concatenate([self.table.images(name)[self.numbers] for name in ("image", "image2")]))
+        further = [number for numbers in self.table.further_images(self.numbers).values() for number in numbers]
+        named = (self.table.images(name)[self.numbers] for name in ("image", "image2"))
+        used = np.unique(np.concatenate([*named, np.array(further, dtype=np.int64)]))
         return [self.table.picture(int(number)) for number in used if number >= 0]
 
     def _record(self, row: dict[str, Any]) -> Record:
-        second = row["image2"]
+        first, second = row["image"], row["image2"]
         return Record(
-            self.table.picture(row["image"]),
+            None if first is None else self.table.picture(first),
             row["text"],
             dict(zip(row["answers"], row["scores"], strict=True)),
             None if second is None else self.table.picture(second),
@@ -101,6 +104,9 @@ class Records(Sequence[Record]):
             f"{self.source}, {row['place']}" if row["place"] else "",
             labels=_scored(row["labels"], row["label_scores"]),
             value=row["value"],
+            turns=from_json(row["turns"]),
+            further=tuple(map(self.table.picture, row["further"] or ())),
+            options=tuple(row["options"] or ()),
         )
 
 
@@ -119,8 +125,11 @@ def add_record(writer: TableWriter, record: Record, place: str = "", memory: InM
     """
     if not isinstance(record, Record):
         raise InputError(f"records: {type(record).__name__} among them; skiptune.read_jsonl gives records")
-    numbers = []
-    for picture in record.images:
+    numbers: list[int | None] = []
+    for picture in (record.image, record.image2, *record.further):
+        if picture is None:
+            numbers.append(None)
+            continue
         if memory is not None and isinstance(picture, bytes | Image.Image):
             picture = Held(memory, "picture", memory.add(picture))
         if not isinstance(picture, Path | Stored | Held):
@@ -132,7 +141,7 @@ def add_record(writer: TableWriter, record: Record, place: str = "", memory: InM
     writer.add(
         (
             numbers[0],
-            numbers[1] if len(numbers) > 1 else None,
+            numbers[1],
             record.text,
             list(record.answers),
             list(record.answers.values()),
@@ -147,6 +156,9 @@ def add_record(writer: TableWriter, record: Record, place: str = "", memory: InM
             None if record.labels is None else list(record.labels),
             None if record.labels is None else list(record.labels.values()),
             record.value,
+            to_json(record.turns),
+            numbers[2:] or None,
+            record.options or None,
         )
     )
 

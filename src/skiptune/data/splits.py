@@ -27,14 +27,18 @@ def split_by_image(records: Examples, share: float, seed: int, part: str = "vali
     errors.
 
     Records that share an image, by path or by content (byte-identical files), or a ``group``, also by way of others,
-    count as one image and stay together.
+    count as one image and stay together; so do records without images that have the same texts.
 
     Raises:
         InputError: one of the two parts would be empty.
     """
     whole = Records.of(as_records(records))
     unit = _units(whole)
-    names = {int(number): str(whole.table.picture(int(number))) for number in np.unique(unit)}
+    pictures = whole.table.pictures.num_rows
+    names = {
+        number: str(whole.table.picture(number)) if number < pictures else f"text {number}"
+        for number in map(int, np.unique(unit))
+    }
     images = sorted(names, key=lambda number: names[number])
     count = round(share * len(images))
     if not 0 < count < len(images):
@@ -54,7 +58,10 @@ def count_images(records: Sequence[Record]) -> int:
 
 
 def _units(records: Records) -> np.ndarray:
-    """For every record, the number of the image that represents its group of tied images."""
+    """For every record, the number of the image that represents its group of tied images.
+
+    Records without images have numbers above those of all images; those of one group, or with the same texts, one.
+    """
     table, rows = records.table, records.numbers
     first, second = table.images("image")[rows], table.images("image2")[rows]
     groups = table.column("group").to_numpy()[rows]
@@ -67,22 +74,33 @@ def _units(records: Records) -> np.ndarray:
         return number
 
     of_group: dict[str, int] = {}
-    for row in np.flatnonzero((second >= 0) | (groups != "")):
+    further = table.further_images(rows)
+    several = np.isin(rows, list(further))
+    for row in np.flatnonzero((first >= 0) & ((second >= 0) | several | (groups != ""))):
         image = int(first[row])
         tied = [int(second[row])] if second[row] >= 0 else []
+        tied += further.get(int(rows[row]), [])
         if groups[row]:
             tied.append(of_group.setdefault(groups[row], image))
         for other in tied:
             low, high = sorted((root(image), root(other)))
             parent[high] = low
-    used = [int(number) for number in np.unique(np.concatenate((first, second))) if number >= 0]
+    others = np.array([number for numbers in further.values() for number in numbers], dtype=np.int64)
+    used = [int(number) for number in np.unique(np.concatenate((first, second, others))) if number >= 0]
     numbers = {table.picture(number): number for number in used}
     for group in _same_content(numbers, lambda group: len(group) > 1):
         for picture in group[1:]:
             low, high = sorted((root(numbers[group[0]]), root(numbers[picture])))
             parent[high] = low
     roots = np.array([root(number) for number in range(len(parent))], dtype=np.int64)
-    return np.asarray(roots[first])
+    found = np.asarray(roots[first])
+    without = np.flatnonzero(first < 0)
+    texts: dict[object, int] = {}
+    for row, record in zip(without, records.select(without), strict=True):
+        key = record.group or (record.text, record.turns)
+        tied_to = of_group.get(record.group)
+        found[row] = texts.setdefault(key, len(parent) + len(texts)) if tied_to is None else roots[tied_to]
+    return found
 
 
 @busy("comparing images")

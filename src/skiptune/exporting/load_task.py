@@ -9,6 +9,7 @@ from transformers import PreTrainedModel
 
 from ..core.errors import InputError
 from ..families.family import Family
+from ..models.chat_processors import read_chat_processor
 from ..models.processors import read_processor
 from ..tasks.registry import task_named
 from ..tasks.task import Task
@@ -36,7 +37,8 @@ def load_task(directory: str | Path, model: PreTrainedModel, task_class: type[Ta
     saved, family, config = plain_task(folder) if is_plain(folder) else _slim_task(folder)
     if saved is None:
         raise InputError(f"{folder}: exported without a task; pass one to skiptune.export to ask it questions")
-    processor = read_processor(str(folder), family, config, str(folder))
+    read = read_chat_processor if family.generates else read_processor
+    processor = read(str(folder), family, config, str(folder))
     subject = f"{folder / (RECORD if is_plain(folder) else CONFIG)}: task"
     return make_task(_class_of(saved, task_class, folder), processor, saved.settings, subject)
 

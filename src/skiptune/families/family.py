@@ -177,6 +177,11 @@ class Family:
         return "bottleneck" if any(kind.sublayers for kind in self.kinds) else "lora"
 
     @property
+    def generates(self) -> bool:
+        """Whether its models write text."""
+        return "generation" in self.model_classes
+
+    @property
     def body_prefixes(self) -> tuple[str, ...]:
         """The prefixes of the pre-trained body's parameters."""
         return (self.base_prefix,) if isinstance(self.base_prefix, str) else tuple(self.base_prefix)

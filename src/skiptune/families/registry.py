@@ -14,6 +14,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import TYPE_CHECKING, Any
 
 from ..core.errors import InputError, first_line
+from .chat_processor import ChatProcessor
 
 if TYPE_CHECKING:
     from torch import nn
@@ -129,6 +130,8 @@ def family_of_processor(processor: Any) -> Family:
     Raises:
         InputError: no family has processors of its class.
     """
+    if isinstance(processor, ChatProcessor):
+        return _row(processor.model_type)
     for rows in ((*_REGISTERED, *_loaded()), _ROWS, supported()):  # code is loaded only if it must be
         by_class = {row.processor_classes[0]: row for row in map(_row, rows) if row.processor_classes}
         for kind in type(processor).__mro__:  # a subclass may be another family's

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from typing import Literal
 
-TaskName = Literal["vqa", "reasoning", "retrieval", "entailment", "classification", "regression"]
+TaskName = Literal["vqa", "reasoning", "retrieval", "entailment", "classification", "regression", "generation"]

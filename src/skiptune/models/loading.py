@@ -21,6 +21,7 @@ from ..families.family import Family
 from ..families.registry import family_of_type, is_supported
 from ..families.task_names import TaskName
 from .architectures import ARCHITECTURES
+from .chat_processors import read_chat_processor
 from .config_check import refuse_odd_config
 from .construction import construction, unsaid
 from .embedded import EMBEDDED, embedded_path
@@ -248,6 +249,8 @@ def load_processor(name: str) -> Any:
     """Tokenizer and Pillow image processor of a model; those of an architecture have no learned vocabulary to match."""
     config = load_config(name)
     family = family_of_type(config.model_type, name)
+    if family.generates:
+        return _loading(name, lambda source: read_chat_processor(source, family, config, name))
     _ = family.processors  # refuses a family without any: it makes no fresh ones either
     if name in ARCHITECTURES:
         return family.fresh_processor(config)

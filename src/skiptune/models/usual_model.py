@@ -22,6 +22,8 @@ def load_usual(name: str, labels: int, **options: Any) -> PreTrainedModel:
         InputError: unknown name, or no family covers it.
     """
     family = load_family(name)
+    if family.generates:
+        return load_model(name, "generation", **options)
     if "vqa" in family.model_classes or not family.bare_classes:
         return load_model(name, family.model_class("vqa"), num_labels=labels, **options)
     return load_model(name, family.bare_classes[0], **options)

@@ -102,7 +102,7 @@ def _pictures(model: nn.Module, task: Retrieval, pictures: list[Asked], text: st
     for row, picture in enumerate(pictures):
         try:
             record = Record(picture)  # type: ignore[arg-type]
-            task.images.pixels(record.image)
+            task.images.pixels(record.picture)
             records[row] = record
         except InputError as error:
             problems[row] = str(error)

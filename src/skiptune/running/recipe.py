@@ -14,6 +14,7 @@ from ..core.validation import LARGEST
 from ..data.data_config import DataConfig
 from ..families.task_names import TaskName
 from ..methods.compare_config import CompareConfig, MethodName
+from ..tasks.generation.settings import GenerationSettings
 from ..tasks.retrieval_config import RetrievalConfig
 
 if TYPE_CHECKING:
@@ -75,12 +76,13 @@ class Recipe(Validated):
             with training settings of one's own.
         start: what the final training starts from: the adapters of the ``search``, whose steps are then the first
             ones of the training, or the ``pretrained`` model with fresh adapters (the paper's restart).
-        task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval`` or ``entailment``.
+        task: ``vqa``, ``reasoning`` (a statement about one image or two), ``retrieval``, ``entailment``,
+            ``classification``, ``regression``, or ``generation`` (answers that a language model writes).
         baselines: methods trained beside it with the same settings: ``unskipped`` and ``random`` have the run's
             adapters with nothing skipped or a random plan; else names of methods of ``compare``, as ``full``. Without
             ``unskipped`` a run does not know what skipping cost; ``[]`` trains none.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
-        retrieval: how that task is trained; ``None`` for the others.
+        retrieval, generation: how these tasks are trained and measured; ``None`` for the others.
         encoder_cache: largest size in GiB of a file in the output with cached encoder outputs, used by all epochs,
             steps and methods (METER); ``None``: no cache.
     """
@@ -100,6 +102,7 @@ class Recipe(Validated):
     compare: CompareConfig = CompareConfig()
     export: ExportConfig = ExportConfig()
     retrieval: RetrievalConfig | None = None
+    generation: GenerationSettings | None = None
     encoder_cache: Number | None = Field(default=None, gt=0, le=LARGEST, description="a number of GiB above 0, or null")
 
     @model_validator(mode="before")
@@ -122,11 +125,11 @@ class Recipe(Validated):
                 found[section] = {**preset[section].model_dump(mode="json", exclude_unset=True), **given}
         return found
 
-    @field_validator("retrieval", mode="before")
+    @field_validator("retrieval", "generation", mode="before")
     @classmethod
     def _of_this_task(cls, given: object, info: ValidationInfo) -> object:
         task = info.data.get("task")
-        if task == "retrieval":
+        if task == info.field_name:
             return {} if given is None else given
         if given is not None and task is not None:
             raise ValueError(f"settings of another task than {task!r}; leave them out")
@@ -145,7 +148,8 @@ class Recipe(Validated):
     @property
     def task_options(self) -> dict[str, Any]:
         """Arguments of the task."""
-        return {} if self.retrieval is None else self.retrieval.to_dict()
+        own = self.retrieval or self.generation
+        return {} if own is None else own.to_dict()
 
 
 _SECTIONS = ("baselines", "data", "adapters", "search", "train", "bench", "compare", "export")

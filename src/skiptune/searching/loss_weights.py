@@ -12,20 +12,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from torch import Tensor
 from transformers import Trainer
 
-_NO_LABEL = -100
+from ..training.label_counts import labelled_tokens
 
 
 def weight_of(batch: Mapping[str, Any], rows: int, trainer: Trainer) -> float:
     """The number of a batch's labelled tokens if its labels are tokens, ``(rows, tokens)``, else its rows."""
-    labels = batch.get("shift_labels", batch.get("labels"))
-    if not isinstance(labels, Tensor) or labels.ndim < 2 or labels.is_floating_point():
-        return float(rows)
-    shifts = "shift_labels" not in batch and getattr(trainer, "_loss_shifts_labels", True)
-    counted = labels[..., 1:] if shifts else labels  # nothing predicts the first token
-    return float(counted.ne(_NO_LABEL).sum())
+    tokens = labelled_tokens(batch, getattr(trainer, "_loss_shifts_labels", True))
+    return float(rows if tokens is None else tokens)
 
 
 def weighted_mean(values: Sequence[float], weights: Sequence[float]) -> float:

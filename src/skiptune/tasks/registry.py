@@ -8,6 +8,7 @@ from ..core.validation import nearest
 from ..families.task_names import TaskName
 from .classification import Classification
 from .entailment import Entailment
+from .generation.task import Generation
 from .reasoning import Reasoning
 from .regression import Regression
 from .retrieval import Retrieval
@@ -16,7 +17,13 @@ from .vqa import Vqa
 
 TASKS: dict[
     TaskName,
-    type[Vqa] | type[Reasoning] | type[Retrieval] | type[Entailment] | type[Classification] | type[Regression],
+    type[Vqa]
+    | type[Reasoning]
+    | type[Retrieval]
+    | type[Entailment]
+    | type[Classification]
+    | type[Regression]
+    | type[Generation],
 ] = {
     "vqa": Vqa,
     "reasoning": Reasoning,
@@ -24,6 +31,7 @@ TASKS: dict[
     "entailment": Entailment,
     "classification": Classification,
     "regression": Regression,
+    "generation": Generation,
 }
 
 

@@ -144,7 +144,7 @@ class Retrieval(Task):
 
     def _false(self, rng: np.random.Generator, record: Record) -> list[str]:
         found: list[str] = []
-        own = unvaried(record.image)
+        own = unvaried(record.picture)
         for _ in range(100 * self.false_texts):
             if len(found) == self.false_texts:
                 return found

@@ -32,5 +32,5 @@ def joined_by_image(records: Sequence[Record]) -> tuple[Sequence[Record], list[i
 
 def image_key(record: Record) -> Any:
     """What tells the record's image from others, whatever is changed when it is read."""
-    image = unvaried(record.image)
+    image = unvaried(record.picture)
     return id(image) if isinstance(image, Image.Image) else image

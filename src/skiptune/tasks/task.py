@@ -52,6 +52,8 @@ class Task(ABC):
     unit: ClassVar[str]
     #: Whether every record has a text.
     needs_text: ClassVar[bool] = True
+    #: Whether every record has an image, and its text is no conversation.
+    needs_image: ClassVar[bool] = True
     #: Whether models are trained for it.
     trained: ClassVar[bool] = True
     #: The power of the number of records by which the time of an evaluation grows.
@@ -159,7 +161,7 @@ class Task(ABC):
             InputError: names the record, by its place from 1 on, and the field that is missing.
         """
         check_kind(records)
-        check = cls.checker()
+        check = cls._whole_check()
         for number, record in enumerate(records, start=1):
             try:
                 check(record)
@@ -169,7 +171,20 @@ class Task(ABC):
     @classmethod
     def row_checks(cls) -> RowChecks:
         """How readers tell rows of this task; new for every part, see :meth:`checker`."""
-        return {"accept": cls.checker(), "labels": cls.choices, "task": cls.name}
+        return {"accept": cls._whole_check(), "labels": cls.choices, "task": cls.name}
+
+    @classmethod
+    def _whole_check(cls) -> Check:
+        """:meth:`checker`, after what all tasks on one or two images need."""
+        own = cls.checker()
+
+        def check(record: Record) -> None:
+            if cls.needs_image:
+                refuse_unless(record.image is not None, cls.name, "an image")
+                refuse_unless(not record.turns and not record.further, cls.name, "one text, not a conversation")
+            own(record)
+
+        return check
 
     def own_row_checks(self) -> RowChecks:
         """As :meth:`row_checks`, for rows that a model of just this task can judge."""

@@ -15,6 +15,8 @@ class TaskSettings(TypedDict, total=False):
         prompts: of zero-shot classification.
         mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
+        prompt, system, measure, max_new_tokens, max_length, max_pixels: of generation, see
+            :class:`skiptune.tasks.generation.settings.GenerationSettings`.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
     """
 
@@ -28,3 +30,9 @@ class TaskSettings(TypedDict, total=False):
     false_texts: int
     matching_loss: bool
     shortlist: int | None
+    prompt: str | None
+    system: str | None
+    measure: str
+    max_new_tokens: int
+    max_length: int
+    max_pixels: int | None

@@ -15,6 +15,7 @@ from ..core.distributed import processes, rank
 from ..core.errors import InputError
 from ..data.augment import RandAugment, vary
 from ..data.record import Record
+from .label_counts import labelled_tokens
 
 #: Of a batch for one of several processes: how many of its rows count.
 _ROWS = "counted_rows"
@@ -89,9 +90,13 @@ class SharedCollator:
         return {**self.collate(records or [self.dataset[0]]), _ROWS: torch.tensor(len(records))}
 
 
-def counted_rows(batch: dict[str, Tensor]) -> int:
-    """The rows of a batch that count."""
-    return int(batch[_ROWS]) if _ROWS in batch else len(batch["labels"])
+def counted(batch: dict[str, Tensor]) -> int:
+    """The weight of a batch in the mean of the loss: the tokens of answers where labels are tokens, else its rows; 0 of
+    one whose rows do not count."""
+    if _ROWS in batch and not batch[_ROWS]:
+        return 0
+    tokens = labelled_tokens(batch)
+    return len(batch["labels"]) if tokens is None else tokens
 
 
 def model_inputs(batch: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ from ..core.errors import InputError, RunError
 from ..data.record import Record
 from .callback_states import restore_callbacks, was_stopped
 from .checkpoints import TRAINED, save_checkpoint, whole_checkpoint
-from .dataset import SharedBatches, SharedCollator, counted_rows, model_inputs
+from .dataset import SharedBatches, SharedCollator, counted, model_inputs
 from .gradient_checkpointing import checkpointed_gradients
 from .optimizer import make_optimizer
 from .precision import forward_restored, own_precision
@@ -48,7 +48,7 @@ class SkipTrainer(Trainer):
         super().__init__(*args, **kwargs)
         self.skiptune_config, self.stretch, self.validation = config, stretch, validation
         self.model_accepts_loss_kwargs = False
-        self._step_rows, self._micro_batches = 0.0, 1
+        self._step_count, self._micro_batches = 0.0, 1
         self._stopped = False
 
     def create_scheduler(self, num_training_steps: int, optimizer: torch.optim.Optimizer | None = None) -> LRScheduler:
@@ -100,10 +100,10 @@ class SkipTrainer(Trainer):
         return shared
 
     def get_batch_samples(self, *args: Any) -> tuple[list[dict[str, Tensor]], Any]:
-        """The micro-batches of a step; notes how many rows they have, over all processes."""
+        """The micro-batches of a step; notes what counts of them, over all processes."""
         batches: list[dict[str, Tensor]]
         batches, items = super().get_batch_samples(*args)
-        self._step_rows = add_up([sum(map(counted_rows, batches))])[0]
+        self._step_count = add_up([sum(map(counted, batches))])[0]
         self._micro_batches = len(batches)
         return batches, items
 
@@ -116,8 +116,8 @@ class SkipTrainer(Trainer):
             super()._run_epoch(*args, **kwargs)
 
     def compute_loss(self, model: nn.Module, inputs: dict[str, Tensor], *args: Any, **kwargs: Any) -> Tensor:
-        """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows; in
-        evaluation mode that of the batch by itself.
+        """The loss of a micro-batch, scaled so that its mean over processes and micro-batches is the mean over rows,
+        or over the tokens of answers; in evaluation mode that of the batch by itself.
 
         Raises:
             RunError: the loss is not finite in some process; nothing is saved after that.
@@ -125,7 +125,7 @@ class SkipTrainer(Trainer):
         loss: Tensor = super().compute_loss(model, model_inputs(inputs), *args, **kwargs)
         if not model.training:
             return loss
-        count = counted_rows(inputs)
+        count = counted(inputs)
         rows, total = add_up([count, count * loss.item()])
         if not math.isfinite(total):
             error = RunError(
@@ -133,7 +133,7 @@ class SkipTrainer(Trainer):
                 f"({self.args.learning_rate:g}) or its factors, or look at the data of that step"
             )
             raise alike(error)
-        return loss * (count * processes() * self._micro_batches / self._step_rows)
+        return loss * (count * processes() * self._micro_batches / self._step_count)
 
     def _save_checkpoint(self, *args: Any, **kwargs: Any) -> None:
         """All files of a checkpoint, with their digests."""

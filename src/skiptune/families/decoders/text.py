@@ -58,7 +58,8 @@ def text_family(
         config_class=config_class,
         sizes=text_sizes,
         base_prefix="",  # the head that generates is part of the pre-trained model
-        bare_classes=(model_class, *bare_classes),
+        model_classes={"generation": model_class},
+        bare_classes=bare_classes,
         adopt_halves=partial(adopt_halves, classes=(classes,)),
         below=lambda model: [decoder_of(model).embed_tokens],
         example_inputs=text_inputs,

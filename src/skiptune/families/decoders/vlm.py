@@ -45,7 +45,8 @@ def vlm_family(
         config_class=config_class,
         sizes=vlm_sizes,
         base_prefix="",  # the head that generates is part of the pre-trained model
-        bare_classes=classes,
+        model_classes={"generation": classes[0]},
+        bare_classes=classes[1:],
         adopt_encoders=partial(adopt_tower, kinds=tuple(towers)),
         adopt_halves=partial(structure.adopt_halves, classes=tuple(decoders)),
         below=lambda model: [structure.decoder_of(model).embed_tokens, *below_decoder(model)],

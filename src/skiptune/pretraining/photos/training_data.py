@@ -70,7 +70,7 @@ def prepare(
 
     def features(name: str, records: Records, views: int) -> Features:
         def picture(row: int) -> Image.Image:
-            return decode(records[row].image)
+            return decode(records[row].picture)
 
         return compute(folder / f"{name}.npy", len(records), picture, trunk, config.image_size, views, config.seed)
 
