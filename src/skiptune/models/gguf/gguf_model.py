@@ -73,7 +73,7 @@ def gguf_config(opened: GgufFile) -> Any:
     if (width := opened.value(f"{opened.architecture}.attention.key_length")) is not None and "head_dim" in fields:
         fields["head_dim"] = width  # transformers does not read it for all
     made = type(config).from_dict(fields)
-    made.architectures = [family_of_type(made.model_type, str(opened.path)).bare_classes[0].__name__]
+    made.architectures = [family_of_type(made.model_type, str(opened.path)).model_class("generation").__name__]
     return made
 
 
@@ -120,7 +120,7 @@ def model_from_gguf(opened: GgufFile, config: Any) -> PreTrainedModel:
     Raises:
         InputError: weights are missing, left over or of other sizes than the configuration says.
     """
-    model_class: Any = family_of_type(config.model_type, str(opened.path)).bare_classes[0]
+    model_class: Any = family_of_type(config.model_type, str(opened.path)).model_class("generation")
     with construction(), parameters_on_meta():
         model: PreTrainedModel = model_class(config)
     own = without_tied(model, model.state_dict())
