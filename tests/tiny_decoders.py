@@ -52,6 +52,8 @@ _TOWER: dict[str, Any] = {
 }
 _QWEN_TOWER: dict[str, Any] = {"depth": 3, "num_heads": 2, "patch_size": 4, "hidden_size": 24, "intermediate_size": 32}
 _ANY_SIZE = {"image_grid_pinpoints": [[16, 32], [32, 16], [32, 32]]}
+#: PaliGemma's processor adds tokens for places in an image.
+_LOCATIONS = {"vocab_size": WORDS + 1024 + 128}
 _M_ROPE = {"rope_parameters": {"rope_type": "default", "mrope_section": [1, 1, 2], "rope_theta": 10000.0}}
 
 
@@ -112,8 +114,11 @@ VLM: dict[str, tuple[str, dict[str, Any]]] = {
             },
         },
     ),
-    "paligemma": ("paligemma", {**_text("gemma"), **_tower("siglip_vision_model"), "projection_dim": 32}),
-    "paligemma2": ("paligemma", {**_text("gemma2"), **_tower("siglip_vision_model"), "projection_dim": 32}),
+    "paligemma": ("paligemma", {**_text("gemma", **_LOCATIONS), **_tower("siglip_vision_model"), "projection_dim": 32}),
+    "paligemma2": (
+        "paligemma",
+        {**_text("gemma2", **_LOCATIONS), **_tower("siglip_vision_model"), "projection_dim": 32},
+    ),
     "gemma3": ("gemma3", {**_text("gemma3_text"), **_tower("siglip_vision_model"), "mm_tokens_per_image": 4}),
     "internvl": ("internvl", {**_text("qwen2"), **_tower("internvl_vision", image_size=[16, 16], patch_size=[4, 4])}),
 }

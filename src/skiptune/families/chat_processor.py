@@ -27,9 +27,34 @@ class ChatProcessor:
         return None if self.whole is None else self.whole.image_processor
 
     @property
+    def sees(self) -> bool:
+        """Whether the model reads images."""
+        return self.whole is not None
+
+    @property
+    def joins_suffixes(self) -> bool:
+        """Whether the processor itself joins a question and its answer, in place of a chat template (PaliGemma)."""
+        return self.model_type == "paligemma"
+
+    @property
     def template_owner(self) -> Any:
         """The part that applies the chat template."""
         return self.tokenizer if self.whole is None else self.whole
+
+    @property
+    def image_words(self) -> frozenset[str]:
+        """Texts that stand for images and videos, which no user may write."""
+        parts, names = (self.whole, self.tokenizer), ("image_token", "video_token")
+        named = [getattr(part, name, None) for part in parts for name in names]
+        words = self.tokenizer.convert_ids_to_tokens(self.image_numbers)
+        return frozenset(word for word in (*named, *words) if word)
+
+    @property
+    def image_numbers(self) -> list[int]:
+        """Numbers of the tokens that stand for images."""
+        own = getattr(self.whole, "image_token_ids", ())
+        numbers = (getattr(part, "image_token_id", None) for part in (self.whole, self.tokenizer))
+        return sorted({number for number in (*numbers, *own) if number is not None})
 
     def save_pretrained(self, folder: str | Path) -> None:
         """Write the files that transformers' own classes read."""

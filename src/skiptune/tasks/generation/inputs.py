@@ -5,28 +5,38 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import torch
 from PIL import Image
 from torch import Tensor
+from transformers import BatchFeature
 
-from ...core.errors import InputError
+from ...core.errors import InputError, first_line
 from ...families.chat_processor import ChatProcessor
+from .rows import IGNORED, Row, joined
 from .template import Rendered
-
-#: The label of tokens that the loss leaves out.
-IGNORED = -100
 
 
 class ChatInputs:
-    """Makes batches by transformers' own processor, which writes as many tokens for an image as the model has."""
+    """Makes batches by transformers' own processor, which writes as many tokens for an image as the model has.
+
+    Every conversation is prepared by itself, so that a batch holds what its rows alone would.
+
+    Args:
+        processor: of the model.
+        max_length: tokens of a conversation to learn from.
+    """
 
     def __init__(self, processor: ChatProcessor, max_length: int) -> None:
         self.processor, self.max_length = processor, max_length
+        if not processor.tokenizer.is_fast:
+            raise InputError(
+                f"{type(processor.tokenizer).__name__}: it does not tell which letters its tokens stand for; save the "
+                "model with a tokenizer.json"
+            )
 
-    def prompts(self, texts: Sequence[str], images: Sequence[Sequence[Image.Image]]) -> dict[str, Tensor]:
+    def prompts(self, texts: Sequence[Rendered], images: Sequence[Sequence[Image.Image]]) -> dict[str, Tensor]:
         """Inputs to generate from: ``input_ids`` and ``attention_mask`` (batch, tokens), padded on the left."""
-        found = self._encoded(texts, images, padding_side="left")
-        return {name: value for name, value in found.items() if isinstance(value, Tensor) and name != "offset_mapping"}
+        rows = [self._row(text, pictures) for text, pictures in zip(texts, images, strict=True)]
+        return joined([row.tokens for row in rows], [row.pixels for row in rows], self._pad, left=True)
 
     def training(self, conversations: Sequence[Rendered], images: Sequence[Sequence[Image.Image]]) -> dict[str, Tensor]:
         """Inputs to learn from, padded on the right, with ``labels`` (batch, tokens): the tokens of answers, and
@@ -36,55 +46,43 @@ class ChatInputs:
         tokens: the head computes no others.
 
         Raises:
-            InputError: an answer does not begin with a token of its own.
+            InputError: an answer does not begin with a token of its own, or is lost where the conversation is cut.
         """
-        found = self._encoded([each.text for each in conversations], images, padding_side="right")
-        offsets, replaced = found.pop("offset_mapping"), found.pop("text_replacement_offsets", [])
-        batch = {name: value for name, value in found.items() if isinstance(value, Tensor)}
-        answered = torch.zeros_like(batch["input_ids"], dtype=torch.bool)
-        for row, conversation in enumerate(conversations):
-            for start, end in conversation.answers:
-                shift = _gained(replaced[row] if replaced else (), start)
-                answered[row] |= (offsets[row, :, 0] >= start + shift) & (offsets[row, :, 1] <= end + shift)
-        answered &= batch["attention_mask"].bool()
-        batch = self._cut({**batch, "labels": torch.where(answered, batch["input_ids"], IGNORED)})
+        rows = [
+            self._row(conversation, pictures).cut(self.max_length)
+            for conversation, pictures in zip(conversations, images, strict=True)
+        ]
+        batch = joined([row.tokens for row in rows], [row.pixels for row in rows], self._pad)
         return {**batch, **_only_answers(batch["labels"])}
 
-    def _encoded(self, texts: Sequence[str], images: Sequence[Sequence[Image.Image]], **options: Any) -> dict[str, Any]:
-        options |= {
-            "padding": True,
-            "return_tensors": "pt",
-            "add_special_tokens": False,
-            "return_offsets_mapping": True,
-        }
-        if self.processor.whole is None or not any(images):
-            return dict(self.processor.tokenizer(list(texts), **options))
-        nested = [list(pictures) for pictures in images]
-        return dict(
-            self.processor.whole(text=list(texts), images=nested, return_text_replacement_offsets=True, **options)
-        )
+    @property
+    def _pad(self) -> int:
+        return int(self.processor.tokenizer.pad_token_id)
 
-    def _cut(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """The first ``max_length`` tokens.
+    def _row(self, rendered: Rendered, images: Sequence[Image.Image]) -> Row:
+        found = self._encoded(rendered, list(images))
+        offsets, replaced = found.pop("offset_mapping", None), found.pop("text_replacement_offsets", None)
+        return Row.of(found, rendered, offsets, (replaced or [()])[0], self.processor)
 
-        Raises:
-            InputError: an image would be cut.
-        """
-        shape = batch["input_ids"].shape
-        if shape[1] <= self.max_length:
-            return batch
-        token = getattr(self.processor.whole, "image_token_id", None)
-        if token is not None and bool((batch["input_ids"][:, self.max_length :] == token).any()):
-            raise InputError(f"max_length: {self.max_length} tokens have no room for the images; allow more")
-        return {
-            name: value[:, : self.max_length] if value.shape[:2] == shape else value for name, value in batch.items()
-        }
+    def _encoded(self, rendered: Rendered, images: list[Image.Image]) -> dict[str, Any]:
+        whole, tokenizer = self.processor.whole, self.processor.tokenizer
+        if self.processor.joins_suffixes:
+            suffix = {} if rendered.suffix is None else {"suffix": [rendered.suffix]}
+            found = _called(whole, text=[rendered.text], images=[images], **suffix)
+            return dict(BatchFeature(found, tensor_type="pt"))  # it makes labels of lists alone without a warning
+        # as apply_chat_template does it: a processor's adds the beginning where the template has none
+        begun = whole is None or bool(tokenizer.bos_token and rendered.text.startswith(tokenizer.bos_token))
+        options = {"add_special_tokens": not begun, "return_offsets_mapping": True, "return_tensors": "pt"}
+        if not images:
+            return _called(tokenizer, [rendered.text], **options)
+        return _called(whole, text=[rendered.text], images=[images], return_text_replacement_offsets=True, **options)
 
 
-def _gained(replaced: Sequence[dict[str, Any]], place: int) -> int:
-    """By how many characters the images before a place made the text longer."""
-    before = [each for each in replaced if each["span"][1] <= place]
-    return before[-1]["new_span"][1] - before[-1]["span"][1] if before else 0
+def _called(part: Any, *args: Any, **options: Any) -> dict[str, Any]:
+    try:
+        return dict(part(*args, **options))
+    except Exception as error:  # processors raise what they like
+        raise InputError(f"{type(part).__name__}: it cannot prepare this conversation ({first_line(error)})") from None
 
 
 def _only_answers(labels: Tensor) -> dict[str, Tensor]:

@@ -21,7 +21,7 @@ from .conversation import best_answer, check_conversation, conversation_of, ques
 from .inputs import ChatInputs
 from .pictures import WholePictures
 from .settings import GenerationSettings
-from .template import Template
+from .template import Suffixes, Template
 
 
 class Generation(Task):
@@ -53,7 +53,7 @@ class Generation(Task):
         self.asked = GenerationSettings(**settings)
         self.metric = self.asked.measure
         self.images = WholePictures(processor.image_processor, self.asked.max_pixels)
-        self.template = Template(processor)
+        self.template = Suffixes(processor) if processor.joins_suffixes else Template(processor)
         self.inputs = ChatInputs(processor, self.asked.max_length)
 
     def with_processor(self, processor: ChatProcessor) -> Generation:
