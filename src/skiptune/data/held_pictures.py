@@ -24,17 +24,17 @@ class PictureSource(ABC):
     name = "in memory"
 
     @abstractmethod
-    def content(self, column: str, row: int) -> Content:
-        """The picture of a row.
+    def content(self, column: str, row: int, inside: str = "") -> Content:
+        """The picture of a row; ``inside`` as in :class:`~skiptune.data.pictures.Stored`.
 
         Raises:
             ValueError: there is none.
         """
 
-    def byte_size(self, column: str, row: int) -> int:
+    def byte_size(self, column: str, row: int, inside: str = "") -> int:
         """The number of bytes by which pictures are compared first; 0 where there is none."""
         try:
-            return byte_size_of(self.content(column, row))
+            return byte_size_of(self.content(column, row, inside))
         except (OSError, ValueError):
             return 0
 
@@ -53,20 +53,21 @@ class InMemory(PictureSource):
             self._contents.append(content)
         return row
 
-    def content(self, column: str, row: int) -> Content:
+    def content(self, column: str, row: int, inside: str = "") -> Content:
         return self._contents[row]
 
 
 @dataclass(frozen=True)
 class Held:
-    """A picture in row ``row`` of ``column`` of a source; small, so that records stay small."""
+    """A picture in row ``row`` of ``column`` of a source, ``inside`` its value; small, so that records stay small."""
 
     source: PictureSource
     column: str
     row: int
+    inside: str = ""
 
     def __str__(self) -> str:
-        return f"{self.source.name} ({self.column} {self.row})"
+        return f"{self.source.name} ({self.column} {self.row}{self.inside and '/'}{self.inside})"
 
     def content(self) -> Content:
         """What holds the picture.
@@ -74,11 +75,11 @@ class Held:
         Raises:
             ValueError: nothing does.
         """
-        return self.source.content(self.column, self.row)
+        return self.source.content(self.column, self.row, self.inside)
 
     def byte_size(self) -> int:
         """The number of bytes by which pictures are compared first; 0 where there is none."""
-        return self.source.byte_size(self.column, self.row)
+        return self.source.byte_size(self.column, self.row, self.inside)
 
     def read(self) -> bytes:
         """The bytes that pictures are compared by: the encoded ones, or what a decoded picture consists of.
@@ -90,6 +91,11 @@ class Held:
         if isinstance(content, Image.Image):
             return _bytes_of(content)
         return content if isinstance(content, bytes) else content.read_bytes()
+
+
+def steps_of(inside: str) -> list[str | int]:
+    """The names of fields and the places in lists that lead to a picture inside a value."""
+    return [int(step) if step.isdigit() else step for step in inside.split("/") if step]
 
 
 def byte_size_of(content: Content) -> int:

@@ -16,6 +16,7 @@ from .readers.arrow import released_vocabulary
 from .readers.collecting import RowChecks
 from .readers.easy_vqa import read_easy_vqa
 from .readers.formats import SOURCES
+from .readers.row_to_record import GENERATION
 from .record import Record
 from .records import Records
 from .splits import count_images, split_by_image
@@ -133,7 +134,7 @@ def _released_answers(config: DataConfig) -> list[str]:
 def read_for_evaluation(
     name: str, path: str, fields: dict[str, Any], row_checks: RowChecks | None = None, log: Path | None = None
 ) -> Records:
-    """The records of one file, for ``skiptune evaluate``.
+    """The records of one file, for ``skiptune evaluate``. Of rows for generation those without answers are no bad ones.
 
     Args:
         name: of the format, or the embedded set.
@@ -152,4 +153,5 @@ def read_for_evaluation(
     files = DataConfig.from_dict({"name": name, "train": path, **given}).files("train", log)
     if files is None:
         raise InputError(f"{name}: nothing to read")
-    return SOURCES[name].read(replace(files, of_task=row_checks or {}))
+    checks: RowChecks = row_checks or {}
+    return SOURCES[name].read(replace(files, of_task=checks, require_answers=checks.get("task") != GENERATION))

@@ -15,20 +15,24 @@ from PIL import Image
 
 from ..core.errors import InputError, first_line
 from .eight_bits import to_rgb
-from .held_pictures import Held
+from .held_pictures import Held, steps_of
 from .picture_files import open_picture, refuse_large
 
 
 @dataclass(frozen=True)
 class Stored:
-    """An encoded image in row ``row`` of ``column`` of an Arrow file; small, so that records stay small."""
+    """An encoded image in row ``row`` of ``column`` of an Arrow file; small, so that records stay small.
+
+    ``inside`` says where in the value of the row: names of fields and places in lists, with ``/`` between them.
+    """
 
     table: str
     column: str
     row: int
+    inside: str = ""
 
     def __str__(self) -> str:
-        return f"{self.table}:{self.column}[{self.row}]"
+        return f"{self.table}:{self.column}[{self.row}]{self.inside and '/'}{self.inside}"
 
     def read(self) -> bytes:
         """The encoded bytes.
@@ -36,7 +40,7 @@ class Stored:
         Raises:
             InputError: the file is gone, or holds no image there.
         """
-        value = open_table(self.table).column(self.column)[self.row].as_py()
+        value = self._value().as_py()
         if isinstance(value, dict):  # Hugging Face's struct of bytes and path
             value = value.get("bytes")
         if not isinstance(value, bytes):
@@ -47,11 +51,17 @@ class Stored:
         """Number of encoded bytes, without reading them; 0 where there are none."""
         import pyarrow as pa
 
-        value = open_table(self.table).column(self.column)[self.row]
+        value = self._value()
         if isinstance(value, pa.StructScalar):
             value = value.get("bytes")
         is_text = isinstance(value, pa.StringScalar | pa.LargeStringScalar | pa.StringViewScalar)
         return len(value.as_buffer()) if isinstance(value, pa.BinaryScalar) and value.is_valid and not is_text else 0
+
+    def _value(self) -> Any:
+        value = open_table(self.table).column(self.column)[self.row]
+        for step in steps_of(self.inside):
+            value = value[step]
+        return value
 
 
 #: A picture that a table of records refers to; it is known by its name or place.

@@ -9,7 +9,8 @@ from pathlib import Path
 from ..core.errors import InputError
 from ..data.readers.csv_table import read_rows
 from ..data.readers.json_lines import read_lines
-from ..data.readers.renaming import renamed
+from ..data.readers.renaming import check_columns, renamed
+from .conversation_rows import conversation_layout, dialect_in, is_for_generation, named_images
 from .image_folders import image_folder_of
 from .layout import Layout, as_fields, by_part
 from .row_names import column_names, task_of_rows
@@ -58,13 +59,18 @@ def _layout(
     kind, name = form
     parts = by_part(files)
     first = files[parts["train"]]
+    check_columns(given, "--column")
+    rows = [row for found in first if isinstance(row := renamed(found, given), dict)]
+    if name == "jsonl" and (dialect := dialect_in(rows)) is not None:
+        return conversation_layout(folder, dialect, parts, rows, given)
     names = tuple(dict.fromkeys(key for row in first for key in row))
     columns = column_names(names, given)
     rows = [row for found in first if isinstance(row := renamed(found, columns), dict)]
-    images = [str(row["image"]) for row in rows if isinstance(row.get("image"), str)]
+    images = named_images(rows)
     if not images:
         raise InputError(
             f"{parts['train']}: its rows name no image; they have {', '.join(names)}; give --column image=NAME"
         )
     data: dict[str, object] = {"name": name, **as_fields(parts), "images": str(image_folder_of(images, folder))}
-    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows), names)
+    task = "generation" if is_for_generation(rows) else task_of_rows(rows)
+    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task, names)

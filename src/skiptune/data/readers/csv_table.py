@@ -22,23 +22,28 @@ if TYPE_CHECKING:
 
 _SEPARATORS = ",;\t"
 #: Fields that may hold a list or a mapping, written as JSON.
-_SEVERAL = ("answers", "captions", "labels")
+_SEVERAL = ("answers", "captions", "labels", "images", "options", "choices", "messages", "conversations", "history")
 #: Fields that may hold a number.
 _NUMBERS = ("label", "value")
 
 
 def read_csv(
-    path: str | Path, images: str | Path, columns: Mapping[str, str] | None = None, **checks: Unpack[RowChecks]
+    path: str | Path,
+    images: str | Path,
+    columns: Mapping[str, str] | None = None,
+    require_answers: bool = True,
+    **checks: Unpack[RowChecks],
 ) -> Records:
     """Read records line by line, with the fields of a JSON-lines file as columns. A bad row is left out and counted.
 
-    ``answers``, ``captions`` and ``labels`` may hold JSON: ``["2", "3"]`` or ``{"2": 7, "3": 3}``. An empty value
-    is none.
+    ``answers``, ``captions`` and ``labels`` may hold JSON: ``["2", "3"]`` or ``{"2": 7, "3": 3}``, and so may
+    ``images``, ``options`` and conversations. An empty value is none.
 
     Args:
         path: the file; its first line has the names of the columns.
         images: the folder that ``image`` and ``image2`` are relative to.
         columns: our field to the file's column, only for fields whose column has another name.
+        require_answers: whether a row without an answer or label is bad.
         checks: see :class:`skiptune.data.readers.collecting.RowChecks`; here ``most_bad`` is 0.2 by default, and every
             image file is opened once.
 
@@ -52,7 +57,7 @@ def read_csv(
         return folder / name_of(row, name)
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, labels=labels, task=task)]
+        return [row_record(row, picture, require_answers, labels, task)]
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)

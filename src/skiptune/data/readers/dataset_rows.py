@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ...core.errors import InputError
-from ..held_pictures import Content, Held, PictureSource
+from ..held_pictures import Content, Held, PictureSource, steps_of
 from .collecting import Entry, Row
 from .columns import row_of, values_of
+from .conversations.tags import with_usual_tags
 from .hf_dataset import classes_of, counted, named
 from .plain_rows import content_of
-from .renaming import FIELDS, check_columns
+from .references import at, holds_images, is_list, referring
+from .renaming import FIELDS, OF_CONVERSATIONS, check_columns, check_images
 
 _ROWS = 256
 _IMAGES = ("image", "image2")
@@ -40,40 +43,37 @@ class DatasetPictures(PictureSource):
         self._rows = dataset if self._changed else dataset.with_format("arrow")
         self._folder = folder
 
-    def content(self, column: str, row: int) -> Content:
+    def content(self, column: str, row: int, inside: str = "") -> Content:
         if self._changed:
             value = self._rows[row][column]
         else:
             value = self._rows.select_columns([column])[row].column(0)[0].as_py()
-        return content_of(value, self._folder)
+        return content_of(at(value, steps_of(inside)), self._folder)
 
 
-def dataset_entries(dataset: Any, columns: Mapping[str, str], folder: Path | None) -> Iterator[Entry]:
+def dataset_entries(dataset: Any, columns: Mapping[str, str], folder: Path | None, task: str = "") -> Iterator[Entry]:
     """The rows with their places, by our names of fields; pictures are references.
 
     Raises:
         InputError: no such column, or no column of images.
     """
     check_columns(columns, "the dataset", dataset.column_names)
-    names = {name: columns.get(name, name) for name in FIELDS}
+    names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
     names = {name: column for name, column in names.items() if column in dataset.column_names}
-    if "image" not in names:
-        raise InputError(
-            f"the dataset: no column image; its columns are {', '.join(dataset.column_names)}; give columns"
-        )
+    check_images(names, "the dataset", dataset.column_names, task)
     pictures = DatasetPictures(dataset, folder)
-    images = {name: column for name, column in names.items() if name in _IMAGES}
+    images = {name: column for name, column in names.items() if name in _IMAGES and not _is_list(dataset, column)}
     there = {name: _is_there(dataset, column) for name, column in images.items()}
     texts = {name: column for name, column in names.items() if name not in images}
-    for number, row in enumerate(_text_rows(dataset, texts)):
+    for number, row in enumerate(_text_rows(dataset, texts, pictures)):
         if isinstance(row, dict):
             held = {name: Held(pictures, column, number) for name, column in images.items() if there[name][number]}
-            row = {**row, **held}
+            row = with_usual_tags({**row, **held}, columns)
         yield f"row {number}", row
 
 
-def _text_rows(dataset: Any, names: Mapping[str, str]) -> Iterator[Row | InputError]:
-    """The values of all fields but images; a problem in place of a row that cannot be read."""
+def _text_rows(dataset: Any, names: Mapping[str, str], pictures: DatasetPictures) -> Iterator[Row | InputError]:
+    """The values of all fields but single images; a problem in place of a row that cannot be read."""
     if _is_changed(dataset):
         for number in range(len(dataset)):
             row = dataset[number]
@@ -86,12 +86,24 @@ def _text_rows(dataset: Any, names: Mapping[str, str]) -> Iterator[Row | InputEr
     table = dataset.select_columns(list(names.values())).with_format("arrow")
     for start in range(0, len(dataset), _ROWS):
         chunk = table[start : start + _ROWS]
-        values = {name: values_of(chunk.column(column)) for name, column in names.items()}
+        values = {name: _values(chunk.column(column), pictures, column, start) for name, column in names.items()}
         for entry in zip(*values.values(), strict=True):
             row = dict(zip(values, entry, strict=True))
             row.update({name: named(row[name], found) for name, found in classes.items()})
             row.update({name: counted(row[name]) for name in row.keys() & {"answers", "labels"}})
             yield row_of(row)
+
+
+def _values(values: Any, pictures: DatasetPictures, column: str, start: int) -> list[Any]:
+    """A column's values, with references in place of the images in them."""
+    if not holds_images(values.type):
+        return values_of(values)
+    return [referring(value, partial(Held, pictures, column, start + place)) for place, value in enumerate(values)]
+
+
+def _is_list(dataset: Any, column: str) -> bool:
+    """Whether a column holds several images a row."""
+    return not _is_changed(dataset) and is_list(dataset.data.column(column).type)
 
 
 def _is_there(dataset: Any, column: str) -> np.ndarray:

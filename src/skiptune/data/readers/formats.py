@@ -7,13 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from .conversations.names import DIALECT_NAMES, DialectName
+
 if TYPE_CHECKING:
     from ..records import Records
     from .collecting import RowChecks
 
 
 #: The names of the formats, which recipes are checked against.
-Format = Literal["jsonl", "csv", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset", "imagefolder"]
+Format = Literal[
+    "jsonl", "csv", "vqav2", "nlvr2", "nlvr", "karpathy", "snli-ve", "arrow", "dataset", "imagefolder", DialectName
+]
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Files:
         log: where bad rows are named.
         most_bad: the share of bad rows above which the file is refused; ``None``: the reader's default.
         of_task: how the reader tells rows of the task; empty: rows of all tasks are read.
+        require_answers: of conversations and of rows for generation, whether one without an answer is bad.
     """
 
     path: tuple[str, ...]
@@ -39,6 +44,7 @@ class Files:
     log: Path | None = None
     most_bad: float | None = None
     of_task: RowChecks = field(default_factory=dict)  # type: ignore[assignment]
+    require_answers: bool = True
 
     @property
     def checks(self) -> RowChecks:
@@ -61,13 +67,13 @@ class Source:
 def _jsonl(files: Files) -> Records:
     from .jsonl import read_jsonl
 
-    return read_jsonl(files.path[0], str(files.images), columns=files.columns, **files.checks)
+    return read_jsonl(files.path[0], str(files.images), files.require_answers, files.columns, **files.checks)
 
 
 def _csv(files: Files) -> Records:
     from .csv_table import read_csv
 
-    return read_csv(files.path[0], str(files.images), files.columns, **files.checks)
+    return read_csv(files.path[0], str(files.images), files.columns, files.require_answers, **files.checks)
 
 
 def _vqav2(files: Files) -> Records:
@@ -116,7 +122,18 @@ def _imagefolder(files: Files) -> Records:
 def _dataset(files: Files) -> Records:
     from .hf_dataset import read_dataset
 
-    return read_dataset(files.path[0], files.split, files.columns, files.images, **files.checks)
+    path, answers = files.path[0], files.require_answers
+    return read_dataset(path, files.split, files.columns, files.images, answers, **files.checks)
+
+
+def _conversations(dialect: DialectName) -> Source:
+    def read(files: Files) -> Records:
+        from .conversation_files import read_conversations
+
+        path, answers = files.path[0], files.require_answers
+        return read_conversations(path, dialect, files.images, answers, files.columns, **files.checks)
+
+    return Source(read, takes=("images", "columns"))
 
 
 #: Readers are imported when they read: a recipe is checked without the libraries that they need.
@@ -131,4 +148,5 @@ SOURCES: Mapping[str, Source] = {
     "arrow": Source(_arrow),
     "imagefolder": Source(_imagefolder),
     "dataset": Source(_dataset, takes=("images", "split", "columns")),
+    **{name: _conversations(name) for name in DIALECT_NAMES},
 }

@@ -6,6 +6,7 @@ Needs the extra ``datasets``: ``pip install "skiptune[datasets]"``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,10 @@ from ..record import Record
 from ..records import Records
 from .collecting import Entry, Row, RowChecks, collect
 from .columns import row_of, values_of
+from .conversations.tags import with_usual_tags
 from .json_text import parse
-from .renaming import FIELDS, check_columns
+from .references import holds_images, is_image, referring
+from .renaming import FIELDS, OF_CONVERSATIONS, check_columns, check_images
 from .row_to_record import row_record
 
 if TYPE_CHECKING:
@@ -51,9 +54,9 @@ def read_dataset(
         InputError: not a dataset, no such split or column, or too many rows are bad.
     """
     dataset = _load(Path(path), split)
-    names = _columns(dataset, columns or {}, str(path))
-    folder = Path(images) if images is not None else Path(path)
     labels, task = checks.get("labels", ()), checks.get("task", "")
+    names = _columns(dataset, columns or {}, str(path), task)
+    folder = Path(images) if images is not None else Path(path)
 
     def picture(row: Row, name: str) -> Picture:
         value = row[name]
@@ -64,7 +67,7 @@ def read_dataset(
         return folder / value
 
     def make(row: Any) -> list[Record]:
-        return [row_record(row, picture, require_answers, labels, task)]
+        return [row_record(with_usual_tags(row, columns or {}), picture, require_answers, labels, task)]
 
     return collect(str(path), _entries(dataset, names), make, **checks)
 
@@ -103,13 +106,12 @@ def _load(path: Path, split: str | None) -> Any:
     return found[split]
 
 
-def _columns(dataset: Any, columns: Mapping[str, str], source: str) -> dict[str, str]:
+def _columns(dataset: Any, columns: Mapping[str, str], source: str, task: str) -> dict[str, str]:
     """Our field to the dataset's column, for those that are there."""
     check_columns(columns, source, dataset.column_names)
-    names = {name: columns.get(name, name) for name in FIELDS}
+    names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
     names = {name: column for name, column in names.items() if column in dataset.column_names}
-    if "image" not in names:
-        raise InputError(f"{source}: no column image{nearest('image', dataset.column_names)} (give columns)")
+    check_images(names, source, dataset.column_names, task)
     return names
 
 
@@ -163,12 +165,13 @@ def named(value: Any, classes: Sequence[str]) -> Any:
 
 def _values(chunk: Any, name: str, file: str, column: str, start: int) -> list[Any]:
     """A column's values; for images with bytes, references to them."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
     values = chunk.column(name)
-    if not pa.types.is_struct(values.type) or not {"bytes", "path"} <= {field.name for field in values.type}:
+    if not holds_images(values.type):
         return values_of(values)
+    if not is_image(values.type):
+        return [referring(value, partial(Stored, file, column, start + place)) for place, value in enumerate(values)]
     held = pc.is_valid(pc.struct_field(values, "bytes")).to_pylist()
     paths = values_of(pc.struct_field(values, "path"))
     return [

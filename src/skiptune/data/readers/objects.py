@@ -52,13 +52,14 @@ def read_objects(
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)
-    return collect(name, _entries(data, columns or {}, folder, name), make, **checks)
+    return collect(name, _entries(data, columns or {}, folder, (name, task)), make, **checks)
 
 
-def _entries(data: Any, columns: Mapping[str, str], folder: Path | None, name: str) -> Iterator[Entry]:
-    """The rows with their places, counted from 0."""
+def _entries(data: Any, columns: Mapping[str, str], folder: Path | None, called: tuple[str, str]) -> Iterator[Entry]:
+    """The rows with their places, counted from 0; ``called``: the name of the data, and that of the task."""
+    name, task = called
     if is_dataset(data):
-        for place, row in dataset_entries(data, columns, folder):
+        for place, row in dataset_entries(data, columns, folder, task):
             yield place, plain(row) if isinstance(row, dict) else row
         return
     check_columns(columns, name)

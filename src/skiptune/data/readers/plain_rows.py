@@ -15,12 +15,15 @@ from ..arrays import is_array, picture_of_array
 from ..held_pictures import Content, Held
 from .collecting import Row
 
-_IMAGES = ("image", "image2")
+_IMAGES = ("image", "image2", "images")
 
 
 def plain(row: Mapping[Any, Any]) -> Row:
     """The row with values as JSON has them; pictures as they are."""
-    return {str(name): value if name in _IMAGES else _plain(value) for name, value in row.items()}
+    found = {str(name): value if name in _IMAGES else _plain(value) for name, value in row.items()}
+    if is_array(found.get("images")):
+        found["images"] = list(found["images"])
+    return found
 
 
 def _plain(value: Any) -> Any:

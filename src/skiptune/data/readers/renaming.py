@@ -7,11 +7,19 @@ from collections.abc import Collection, Mapping
 from ...core.errors import InputError
 from ...core.validation import nearest
 from .collecting import Row
+from .conversations.tags import TAGS, with_usual_tags
+from .row_answers import LETTERS
 
 #: What a row may have; see :func:`skiptune.data.readers.row_to_record.row_record`.
 FIELDS = (
     *("image", "image2", "question", "answer", "answers"),
     *("sentence", "label", "caption", "captions", "text", "labels", "value", "id", "group"),
+)
+#: What a row for generation may have beside these; see :mod:`.conversations.dialects`.
+OF_CONVERSATIONS = (
+    *("images", "options", "choices", "messages", "conversations", "conversation", "system", "tools"),
+    *("query", "response", "history", "prompt", "completion", "instruction", "input", "output"),
+    *("video", "videos", "audio", "audios", *LETTERS),
 )
 
 
@@ -27,15 +35,33 @@ def check_columns(columns: Mapping[str, str], source: str, there: Collection[str
         InputError: names the field or the column, and the nearest that there is.
     """
     for name, column in columns.items():
-        if name not in FIELDS:
-            raise InputError(f"columns: {name!r} is no field{nearest(name, FIELDS)}")
-        if there is not None and column not in there:
+        if name not in (*FIELDS, *OF_CONVERSATIONS, *TAGS):
+            raise InputError(f"columns: {name!r} is no field{nearest(name, (*FIELDS, *OF_CONVERSATIONS, *TAGS))}")
+        if there is not None and name not in TAGS and column not in there:
             raise InputError(f"columns: {source} has no column {column!r}{nearest(column, there)}")
+
+
+def check_images(names: Collection[str], source: str, there: Collection[str], task: str) -> None:
+    """Refuse a dataset that has neither images nor what the task ``generation`` takes without any.
+
+    Args:
+        names: our fields that it has.
+        source: what it is called.
+        there: its columns.
+        task: that it is read for; empty: the fields tell.
+
+    Raises:
+        InputError: it has no column of images.
+    """
+    without = task == "generation" or (not task and {"messages", "conversations", "prompt"} & set(names))
+    if not without and not {"image", "images"} & set(names):
+        raise InputError(f"{source}: no column image; its columns are {', '.join(there)}; give columns")
 
 
 def renamed(row: object, columns: Mapping[str, str]) -> object:
     """The row by our names of fields; a value that no column was named for stays under its own name."""
     if not columns or not isinstance(row, dict):
         return row
-    found: Row = {name: value for name, value in row.items() if name not in columns.values() or name in columns}
-    return {**found, **{name: row.get(column) for name, column in columns.items()}}
+    named = {name: column for name, column in columns.items() if name not in TAGS}
+    found: Row = {name: value for name, value in row.items() if name not in named.values() or name in named}
+    return with_usual_tags({**found, **{name: row.get(column) for name, column in named.items()}}, columns)

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ...core.errors import InputError
 from ...core.shown import shown
-from ..answers import answer_text
 from ..pictures import Picture
 from ..record import Record
 from .collecting import Row
+from .conversations.conversation_record import conversation_record
+from .conversations.dialects import dialect_of
+from .questions import question_record
+from .row_answers import answers_of
 from .row_labels import every_field, is_labelled, labelled
 from .values import id_of, label_of, text_of
 
-_SOFT_SCORE = 0.3
-#: From this count on an answer scores 1.
-_MOST = 4
+#: The task whose rows may be conversations.
+GENERATION = "generation"
 #: Tasks whose rows have only certain fields; those of others may have all.
 _NAMED = ("vqa", "reasoning", "retrieval", "entailment", "classification", "regression")
 #: Task → the field that a row's ``text`` stands for.
@@ -40,7 +41,10 @@ def row_record(
     - ``sentence`` and ``label``, and ``image2`` when it is about a pair, or
     - ``captions`` (or one ``caption``), or
     - ``label``, a class, or ``labels`` (a list, or a mapping from label to score), with or without ``text``, or
-    - ``value``, a number, with or without ``text``.
+    - ``value``, a number, with or without ``text``;
+
+    for generation a conversation in one of :mod:`.conversations.dialects`, or a question, or captions, with one image,
+    several or none.
 
     Args:
         row: the values.
@@ -54,24 +58,20 @@ def row_record(
     """
     if not isinstance(row, dict):
         raise InputError("expected a row of named fields: image, and those of the task")
+    if task in ("", GENERATION) and (dialect := dialect_of(row)) is not None:
+        return conversation_record(row, picture, dialect, require_answers)
+    if task == GENERATION:
+        return question_record(row, picture, _captions(row), require_answers)
     image = picture(row, "image")
     rest: Row = {"image2": picture(row, "image2") if row.get("image2") is not None else None}
     rest["id"], rest["group"] = id_of(row, "id"), id_of(row, "group")
     row = _with_usual_text(row, task)
     if task and task not in _NAMED:
-        return Record(image, **every_field(row, _answers), **rest)
+        return Record(image, **every_field(row, answers_of), **rest)
     if is_labelled(row, task):
         return Record(image, **labelled(row, task, require_answers), **rest)
-    if row.get("captions") is not None or row.get("caption") is not None:
-        captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
-        if not isinstance(captions, list) or not captions:
-            raise InputError(f"captions: {shown(captions)} is not a list of texts")
-        texts = tuple(text_of({"captions": text}, "captions") for text in captions)
-        if row.get("caption") is not None and text_of(row, "caption") not in texts:
-            raise InputError(
-                f"caption: {shown(row['caption'])} is not among captions, {shown(captions)}; which is right?"
-            )
-        return Record(image, captions=texts, **rest)
+    if captions := _captions(row):
+        return Record(image, captions=captions, **rest)
     if row.get("sentence") is not None:
         known = require_answers or row.get("label") is not None
         label = label_of(row.get("label"), labels) if known else None
@@ -79,7 +79,7 @@ def row_record(
     if row.get("question") is None:
         raise InputError(f"{_KEY.get(task, 'question')}: missing{_NONE_OF if not task else ''}")
     question = text_of(row, "question")
-    answers, given = _answers(row)
+    answers, given = answers_of(row)
     if require_answers and not answers:
         raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
     return Record(image, question, answers, given=given, **rest)
@@ -91,31 +91,14 @@ def _with_usual_text(row: Row, task: str) -> Row:
     return row if name is None or row.get(name) is not None else {**row, name: row.get("text")}
 
 
-def _answers(row: Row) -> tuple[dict[str, float], tuple[str, ...]]:
-    """Accepted answers of a row with their scores, ``min(1, 0.3 · count)`` and 1 for a single answer; and the list that
-    annotators gave, if it is one."""
-    several = row.get("answers")
-    if isinstance(several, list):
-        given = tuple(answer_text(answer, "answers") for answer in several)
-        counts: Counter[str] = Counter(given)
-    elif several is None or isinstance(several, dict):
-        given, counts = (), _added((several or {}).items())
-    else:
-        raise InputError(f"answers: {shown(several)} is neither a list nor a mapping from answer to count")
-    scores = {answer: min(1.0, _SOFT_SCORE * min(count, _MOST)) for answer, count in counts.items()}
-    if row.get("answer") is None:
-        return scores, given
-    single = answer_text(row["answer"])
-    if scores and single not in scores:
-        raise InputError(f"answer: {shown(single)} is not among answers, {shown(list(scores))}; which is right?")
-    return {**scores, single: 1.0}, given
-
-
-def _added(counts: Iterable[tuple[str, Any]]) -> Counter[str]:
-    """Counts by answer; those of answers that differ in white space around them add up."""
-    found: Counter[str] = Counter()
-    for answer, count in counts:
-        if isinstance(count, bool) or not isinstance(count, int | float) or not 0 < count < float("inf"):
-            raise InputError(f"answers: {shown(answer)}: {shown(count)} is not one of counts above 0")
-        found[answer_text(answer, "answers")] += min(count, _MOST)  # type: ignore[assignment]
-    return found
+def _captions(row: Row) -> tuple[str, ...]:
+    """The captions of a row; none: it has no such field."""
+    if row.get("captions") is None and row.get("caption") is None:
+        return ()
+    captions = row["captions"] if row.get("captions") is not None else [row["caption"]]
+    if not isinstance(captions, list) or not captions:
+        raise InputError(f"captions: {shown(captions)} is not a list of texts")
+    texts = tuple(text_of({"captions": text}, "captions") for text in captions)
+    if row.get("caption") is not None and text_of(row, "caption") not in texts:
+        raise InputError(f"caption: {shown(row['caption'])} is not among captions, {shown(captions)}; which is right?")
+    return texts
