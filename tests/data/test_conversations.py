@@ -74,11 +74,15 @@ def names(record: Record) -> list[str]:
     return [picture.name if isinstance(picture, Path) else "in memory" for picture in record.images]
 
 
+PLACE = {"type": "image"}
 ASKED = [("user", (None, "what?")), ("assistant", ("red",))]
 #: Dialect → a row with one image, one with two, and one with text alone.
 ROWS: dict[DialectName, tuple[Row, Row, Row]] = {
     "messages": (
-        {"messages": [user([{"type": "image"}, {"type": "text", "text": "what?"}]), assistant("red")], "image": "a.png"},
+        {
+            "messages": [user([PLACE, {"type": "text", "text": "what?"}]), assistant("red")],
+            "image": "a.png",
+        },
         {"messages": [user("<image><image>what?"), assistant("red")], "images": ["a.png", "b.png"]},
         {"messages": [user("what?"), assistant([{"type": "text", "text": "red"}])], "images": []},
     ),
@@ -232,7 +236,10 @@ WRONG: dict[str, tuple[Row, str]] = {
     "turn": ({"conversations": ["hello", gpt("y")]}, "turn 1: 'hello' is not an object with role and content"),
     "list": ({"conversations": "hello"}, "conversations: 'hello' is not a list of turns"),
     "no turns": ({"conversations": []}, "conversations: [] is not a list of turns"),
-    "systems": ({"messages": [{"role": "system", "content": "a"}, user("x"), assistant("y")], "system": "b"}, "which is"),
+    "systems": (
+        {"messages": [{"role": "system", "content": "a"}, user("x"), assistant("y")], "system": "b"},
+        "which is",
+    ),
     "video": ({"conversations": FINE, "videos": ["a.mp4"]}, "videos: ['a.mp4']; images and texts are read"),
     "video part": ({"messages": [user([{"type": "video"}]), assistant("y")]}, "part 1: type: 'video' is neither text"),
     "part": ({"messages": [user([3]), assistant("y")]}, "turn 1: content: part 1: 3 is neither a text nor an object"),

@@ -60,7 +60,7 @@ def test_answers_are_texts_letters_or_numbers_of_choices(folder: Path) -> None:
         ({"answer": " "}, "answer: ' ' is neither a text"),
         ({"answer": float("nan")}, "answer: nan is neither a text"),
         ({"question": "is <image> red?", "answer": "x"}, "<image> stands inside the question or alone"),
-        ({"question": "<image><image>red?", "answer": "x"}, "2 places (<image>) for 1 image"),
+        ({"question": "<image><image>red?", "answer": "x"}, "question: <image>: 2 places for 1 image; images stand"),
         ({"question": None, "answer": "x"}, "question: missing, and so are messages, conversations"),
         ({"question": " ", "answer": "x"}, "question: ' ' is not a text"),
     ],

@@ -39,8 +39,9 @@ class DataConfig(Validated):
     Attributes:
         name: ``easy-vqa`` for the embedded set, else the format of the files: ``jsonl`` or ``csv`` for your own,
             ``vqav2``, ``nlvr2``, ``nlvr``, ``karpathy``, ``snli-ve``, ``arrow`` (tables of the released ViLT and METER
-            code), ``imagefolder`` (a folder of images with a folder for every class) or ``dataset`` (a Hugging Face
-            dataset on disk).
+            code), ``imagefolder`` (a folder of images with a folder for every class), ``dataset`` (a Hugging Face dataset
+            on disk), or conversations as other tools write them: ``messages`` (Hugging Face, TRL), ``llava``,
+            ``sharegpt`` (LLaMA-Factory) or ``swift`` (ms-swift).
         train: the file (for ``arrow`` also a list of them) or folder of the training records; a ``karpathy`` file holds
             all parts.
         images: folder of the training images; also of the others unless they name their own.
@@ -55,7 +56,8 @@ class DataConfig(Validated):
             kept where fewer than 10 images would be left on either side. ``None``: no such part.
         test_share: without ``test``, such a share of the training images is cut off for it, before validation's and
             the same whatever the seed; ``None``: there is no test part.
-        columns: of ``jsonl``, ``csv`` and ``dataset``: our field → the file's, only for fields with another name there.
+        columns: of ``jsonl``, ``csv``, ``dataset`` and conversations: our field → the file's, only for fields with
+            another name there.
         most_bad: share of unusable rows above which a file is refused; ``None``: 1 % of published sets, 20 % of others.
         exif_orientation: turn images as their EXIF orientation says. ``false`` reads published sets as their authors'
             code did, which did not turn them. It is saved with the model's image processor.

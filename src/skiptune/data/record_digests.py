@@ -91,5 +91,6 @@ def _place(picture: Placed) -> str:
     if isinstance(picture, Held):
         return ""
     if isinstance(picture, Stored):
-        return f"{Path(picture.table).name} {picture.column} {picture.row}"
+        inside = picture.inside and f" {picture.inside}"
+        return f"{Path(picture.table).name} {picture.column} {picture.row}{inside}"
     return picture.name

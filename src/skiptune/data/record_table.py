@@ -46,7 +46,9 @@ SCHEMA = pa.schema(
     }
 )
 #: ``source`` numbers what holds the picture, where no file does.
-_PICTURES = pa.schema({"path": pa.string(), "column": pa.string(), "row": pa.int64(), "source": pa.int32()})
+_PICTURES = pa.schema(
+    {"path": pa.string(), "column": pa.string(), "row": pa.int64(), "source": pa.int32(), "inside": pa.string()}
+)
 
 
 class Table:
@@ -93,10 +95,10 @@ class Table:
 
     def picture(self, number: int) -> Placed:
         """A distinct picture by number."""
-        path, column, row, source = (values[number].as_py() for values in self.pictures.columns)
+        path, column, row, source, inside = (values[number].as_py() for values in self.pictures.columns)
         if source is not None:
-            return Held(self.sources[source], column, row)
-        return Path(path) if column is None else Stored(path, column, row)
+            return Held(self.sources[source], column, row, inside)
+        return Path(path) if column is None else Stored(path, column, row, inside)
 
 
 class TableWriter:
@@ -141,11 +143,13 @@ class TableWriter:
             file.write_batch(pictures)
         return _open(self._path, tuple(self._sources))
 
-    def _place(self, key: str | Stored | Held) -> tuple[str | None, str | None, int | None, int | None]:
+    def _place(self, key: str | Stored | Held) -> tuple[str | None, str | None, int | None, int | None, str]:
         """A row of the table of pictures."""
         if isinstance(key, Held):
-            return None, key.column, key.row, self._sources[key.source]
-        return (key, None, None, None) if isinstance(key, str) else (key.table, key.column, key.row, None)
+            return None, key.column, key.row, self._sources[key.source], key.inside
+        if isinstance(key, str):
+            return key, None, None, None, ""
+        return key.table, key.column, key.row, None, key.inside
 
     def close(self) -> None:
         """Remove what was written, after a failure."""

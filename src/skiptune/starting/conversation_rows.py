@@ -27,7 +27,7 @@ _CHOICES = ("options", "choices")
 
 def dialect_in(rows: Sequence[Mapping[str, Any]]) -> DialectName | None:
     """The dialect of most rows; ``None``: they are no conversations."""
-    found = Counter(filter(None, map(_dialect, rows)))
+    found = Counter(name for row in rows if (name := _dialect(row)) is not None)
     return found.most_common(1)[0][0] if 2 * found.total() > len(rows) else None
 
 

@@ -37,7 +37,7 @@ def hugging_face_dataset(folder: Path, given: Mapping[str, str]) -> Layout | Non
     train = parts.pop("train", None) or next(iter(splits))
     found = splits[train]
     if dialect_in(list(_renamed(found, given))) is not None:
-        check_columns(given, "--column", found.column_names)
+        check_columns(given, "--column", found.column_names, "generation")
         return _layout(folder, found, (train, parts, len(splits)), given, "generation")
     columns = column_names(found.column_names, given)
     if not {"image", "images"} & {*found.column_names, *columns}:

@@ -59,7 +59,7 @@ def _layout(
     kind, name = form
     parts = by_part(files)
     first = files[parts["train"]]
-    check_columns(given, "--column")
+    check_columns(given, "--column", task="generation")
     rows = [row for found in first if isinstance(row := renamed(found, given), dict)]
     if name == "jsonl" and (dialect := dialect_in(rows)) is not None:
         return conversation_layout(folder, dialect, parts, rows, given)

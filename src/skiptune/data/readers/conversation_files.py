@@ -15,6 +15,7 @@ from .conversations.names import DialectName
 from .json_lines import read_lines
 from .jsonl import MOST_BAD_ROWS
 from .renaming import check_columns, renamed
+from .row_to_record import GENERATION
 from .values import name_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def read_conversations(
     """
     folder = Path(path).parent if images is None else image_folder(images)
     names = columns or {}
-    check_columns(names, str(path))
+    check_columns(names, str(path), task=GENERATION)
 
     def picture(row: Row, name: str) -> Path:
         return folder / name_of(row, name)

@@ -61,29 +61,31 @@ def read_csv(
 
     checks.setdefault("most_bad", MOST_BAD_ROWS)
     checks.setdefault("check_images", True)
-    return collect(str(path), read_rows(Path(path), names), make, **checks)
+    return collect(str(path), read_rows(Path(path), names, task), make, **checks)
 
 
-def read_rows(path: Path, columns: Mapping[str, str]) -> Iterator[Entry]:
+def read_rows(path: Path, columns: Mapping[str, str], task: str = "") -> Iterator[Entry]:
     """The rows with their places; a problem in place of a row that cannot be read.
+
+    ``columns`` are as for :func:`read_csv`, and ``task`` is the one that is read for.
 
     Raises:
         InputError: no such file or column, or it cannot be read.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            yield from _read(file, str(path), columns)
+            yield from _read(file, path, columns, task)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
 
 
-def _read(file: TextIO, source: str, columns: Mapping[str, str]) -> Iterator[Entry]:
+def _read(file: TextIO, source: Path, columns: Mapping[str, str], task: str) -> Iterator[Entry]:
     rows = csv.reader(file, delimiter=_separator(file))
     try:
         names = next(rows, [])
-        check_columns(columns, source, names)
+        check_columns(columns, str(source), names, task)
         if len(set(names)) < len(names):
             raise InputError(f"{source}: two columns have one name; rename one of them")
         for values in rows:

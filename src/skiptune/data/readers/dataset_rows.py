@@ -57,7 +57,7 @@ def dataset_entries(dataset: Any, columns: Mapping[str, str], folder: Path | Non
     Raises:
         InputError: no such column, or no column of images.
     """
-    check_columns(columns, "the dataset", dataset.column_names)
+    check_columns(columns, "the dataset", dataset.column_names, task)
     names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
     names = {name: column for name, column in names.items() if column in dataset.column_names}
     check_images(names, "the dataset", dataset.column_names, task)

@@ -59,7 +59,7 @@ def read_dataset(
     folder = Path(images) if images is not None else Path(path)
 
     def picture(row: Row, name: str) -> Picture:
-        value = row[name]
+        value = row.get(name)
         if isinstance(value, Stored):
             return value
         if not isinstance(value, str) or not value.strip():
@@ -108,7 +108,7 @@ def _load(path: Path, split: str | None) -> Any:
 
 def _columns(dataset: Any, columns: Mapping[str, str], source: str, task: str) -> dict[str, str]:
     """Our field to the dataset's column, for those that are there."""
-    check_columns(columns, source, dataset.column_names)
+    check_columns(columns, source, dataset.column_names, task)
     names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
     names = {name: column for name, column in names.items() if column in dataset.column_names}
     check_images(names, source, dataset.column_names, task)

@@ -18,6 +18,8 @@ from .collecting import Entry
 from .json_text import DECODER, LONGEST, parse
 
 _CHUNK = 2**16
+#: Characters of a first line that is looked at as a whole.
+_LONG = 2**18
 _SPACE = re.compile(r"[ \t\r\n]*")
 #: A whole text, the quote of one that is not whole yet, a bracket.
 _PART = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["\[\]{}]', re.DOTALL)
@@ -65,8 +67,10 @@ def is_list(path: str | Path) -> bool:
             if _Text(file).next() != "[":
                 return False
             file.seek(0)
-            first = next((line for line in iter(lambda: file.readline(LONGEST), "") if line.strip("\ufeff \t\r\n")), "")
-            return not (_is_whole(first) and any(line.strip() for line in iter(lambda: file.readline(LONGEST), "")))
+            lines = iter(lambda: file.readline(_LONG), "")
+            first = next((line for line in lines if line.strip("\ufeff \t\r\n")), "")
+            # one that is longer, or ends with the file, is a list; others are read before it is known what they are
+            return not first.endswith("\n") or not (any(line.strip() for line in lines) and _is_whole(first))
     except OSError:
         return False
 

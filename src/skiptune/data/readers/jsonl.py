@@ -48,7 +48,7 @@ def read_jsonl(
     """
     folder, labels, task = image_folder(images), checks.get("labels", ()), checks.get("task", "")
     names = columns or {}
-    check_columns(names, str(path))
+    check_columns(names, str(path), task=task)
 
     def picture(row: Row, name: str) -> Path:
         return folder / name_of(row, name)

@@ -62,7 +62,7 @@ def _entries(data: Any, columns: Mapping[str, str], folder: Path | None, called:
         for place, row in dataset_entries(data, columns, folder, task):
             yield place, plain(row) if isinstance(row, dict) else row
         return
-    check_columns(columns, name)
+    check_columns(columns, name, task=task)
     for number, row in enumerate(_rows(data, name)):
         yield f"row {number}", renamed(plain(row), columns) if isinstance(row, Mapping) else row
 

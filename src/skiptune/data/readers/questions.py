@@ -20,7 +20,6 @@ from .values import id_of, text_of
 #: Fields that may hold the question.
 _QUESTIONS = ("question", "text", "query", "prompt", "instruction")
 _ANSWERS = ("answer", "response", "output", "completion")
-_LEAVE_OUT = f"images stand before the question by themselves; take {MARK} out, or write the row as messages"
 
 
 def question_record(
@@ -67,8 +66,9 @@ def _question(row: Mapping[str, Any], images: int) -> str:
     if not marks:
         return text
     if marks != images:
-        raise InputError(f"{name}: {counted(marks, 'places')} ({MARK}) for {counted(images, 'images')}; {_LEAVE_OUT}")
+        found = f"{counted(marks, 'places')} for {counted(images, 'images')}"
+        raise InputError(f"{name}: <image>: {found}; images stand before the question without it, take it out")
     before, _, after = text.rpartition(MARK)
     if before.replace(MARK, "").strip() or not after.strip():
-        raise InputError(f"{name}: {MARK} stands inside the question or alone; {_LEAVE_OUT}")
+        raise InputError(f"{name}: <image> stands inside the question or alone; write the row as messages")
     return after.strip()

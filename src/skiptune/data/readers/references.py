@@ -28,7 +28,7 @@ def holds_images(kind: Any) -> bool:
 
 def is_list(kind: Any) -> bool:
     """Whether a type is one of lists."""
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return any(fits(kind) for fits in (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list))
 
 
 def referring(scalar: Any, refer: Refer, inside: str = "") -> Any:

@@ -23,20 +23,29 @@ OF_CONVERSATIONS = (
 )
 
 
-def check_columns(columns: Mapping[str, str], source: str, there: Collection[str] | None = None) -> None:
+#: Fields by which a row is a conversation.
+_TALKS = {"messages", "conversations", "conversation", "query", "prompt", "instruction"}
+
+
+def check_columns(
+    columns: Mapping[str, str], source: str, there: Collection[str] | None = None, task: str = ""
+) -> None:
     """Refuse a mapping from our fields to columns that names other fields, or columns that are not there.
 
     Args:
         columns: our field to the column's name.
         source: the file, for the message.
         there: the columns of the file; ``None``: every row has its own.
+        task: that is read for; fields of conversations are for generation, and for rows of no task that are some.
 
     Raises:
         InputError: names the field or the column, and the nearest that there is.
     """
+    talks = task == "generation" or (not task and columns.keys() & _TALKS)
+    known = (*FIELDS, *OF_CONVERSATIONS, *TAGS) if talks else FIELDS
     for name, column in columns.items():
-        if name not in (*FIELDS, *OF_CONVERSATIONS, *TAGS):
-            raise InputError(f"columns: {name!r} is no field{nearest(name, (*FIELDS, *OF_CONVERSATIONS, *TAGS))}")
+        if name not in known:
+            raise InputError(f"columns: {name!r} is no field{nearest(name, known)}")
         if there is not None and name not in TAGS and column not in there:
             raise InputError(f"columns: {source} has no column {column!r}{nearest(column, there)}")
 
@@ -53,7 +62,7 @@ def check_images(names: Collection[str], source: str, there: Collection[str], ta
     Raises:
         InputError: it has no column of images.
     """
-    without = task == "generation" or (not task and {"messages", "conversations", "prompt"} & set(names))
+    without = task == "generation" or (not task and _TALKS & set(names))
     if not without and not {"image", "images"} & set(names):
         raise InputError(f"{source}: no column image; its columns are {', '.join(there)}; give columns")
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from ....core.errors import InputError
 from ....core.formatting import counted
-from .marked_text import MARK
 from .said import Place, Said
 
 #: An image with its name in messages.
@@ -31,7 +30,9 @@ def placed(turns: list[Said], beside: Sequence[Named], in_front: bool) -> tuple[
     if beside and not waiting and in_front:
         turns, waiting = _before_first_question(turns, len(beside)), len(beside)
     if waiting != len(beside):
-        raise InputError(_unlike(waiting, len(beside), in_front))
+        found = f"{counted(len(beside), 'images')} and {counted(waiting, 'places')}"
+        advice = _advice(waiting, len(beside), in_front)
+        raise InputError(f"images: {found} for them (<image> or parts of type image); {advice}")
     rest = iter(beside)
     images: list[Named] = []
     for turn in turns:
@@ -49,11 +50,10 @@ def _before_first_question(turns: list[Said], count: int) -> list[Said]:
     return [*turns[:first], whole, *turns[first + 1 :]]
 
 
-def _unlike(places: int, images: int, in_front: bool) -> str:
-    there = f"{counted(images, 'images')} and {counted(places, 'places')} for them ({MARK} or parts of type image)"
+def _advice(places: int, images: int, in_front: bool) -> str:
     if not images:
-        return f"images: {there}; name the images in image or images, or take {MARK} out"
+        return "name the images in image or images, or take <image> out"
     if not places:
-        return f"images: {there}; the model would not see what no place is for; write {MARK} where each stands"
+        return "the model would not see what no place is for; write <image> where each stands"
     every = ", or none at all, then they stand before the first question" if in_front else ""
-    return f"images: {there}; every image needs one place{every}"
+    return f"every image needs one place{every}"
