@@ -39,8 +39,8 @@ class DataConfig(Validated):
     Attributes:
         name: ``easy-vqa`` for the embedded set, else the format of the files: ``jsonl`` or ``csv`` for your own,
             ``vqav2``, ``nlvr2``, ``nlvr``, ``karpathy``, ``snli-ve``, ``arrow`` (tables of the released ViLT and METER
-            code), ``imagefolder`` (a folder of images with a folder for every class), ``dataset`` (a Hugging Face dataset
-            on disk), or conversations as other tools write them: ``messages`` (Hugging Face, TRL), ``llava``,
+            code), ``imagefolder`` (a folder of images with a folder for every class), ``dataset`` (a Hugging Face
+            dataset on disk), or conversations as other tools write them: ``messages`` (Hugging Face, TRL), ``llava``,
             ``sharegpt`` (LLaMA-Factory) or ``swift`` (ms-swift).
         train: the file (for ``arrow`` also a list of them) or folder of the training records; a ``karpathy`` file holds
             all parts.
