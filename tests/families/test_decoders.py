@@ -121,6 +121,17 @@ def test_gradient_checkpointing_changes_no_gradient() -> None:
         assert torch.allclose(gradient, gradients[1][name], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", TEXT)
+def test_conversations_packed_into_one_row_do_not_see_each_other(name: str) -> None:
+    """Positions that begin anew say where; so TRL packs, and trains without padding."""
+    model = insert(text_decoder(name), SkipConfig(block_adapter="lora", lora_rank=2)).eval()
+    choose(model, ["0", "2"])
+    ids = torch.arange(3, 15)[None]
+    packed = model(input_ids=ids, position_ids=torch.tensor([[*range(5), *range(7)]]), use_cache=False).logits
+    alone = torch.cat([model(input_ids=part, use_cache=False).logits for part in (ids[:, :5], ids[:, 5:])], dim=1)
+    assert torch.allclose(packed, alone, rtol=0, atol=2e-5)
+
+
 def test_adapters_of_peft_are_not_replaced() -> None:
     model = text_decoder("llama")
     inject_adapter_in_model(LoraConfig(r=2, target_modules=["q_proj"]), model)

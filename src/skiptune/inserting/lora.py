@@ -44,11 +44,16 @@ def refuse_wrapped(model: nn.Module) -> None:
     Raises:
         InputError: it is one.
     """
-    if any(kind.__name__ == "PeftModel" for kind in type(model).__mro__):
+    if is_wrapped(model):
         raise InputError(
             f"model: a {type(model).__name__} is around it; insert into the model itself, and call get_peft_model "
             "afterwards if you need it"
         )
+
+
+def is_wrapped(model: nn.Module) -> bool:
+    """Whether a model is what ``peft.get_peft_model`` gives."""
+    return any(kind.__name__ == "PeftModel" for kind in type(model).__mro__)
 
 
 def _alpha(config: SkipConfig) -> int:

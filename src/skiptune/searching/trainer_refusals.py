@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from torch import nn
 from transformers import Trainer, TrainerCallback
 
 from ..core.distributed import alike, processes
 from ..core.errors import InputError
+from ..inserting.lora import is_of_peft, is_wrapped
+from ..inserting.parameter_groups import parameter_groups
 from ..training.skip_adapter_init import check_fitted
 
 
 def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: bool) -> None:
     """Refuse what splits the blocks' weights up, runs skipped blocks' gradients into a wait, has two searches, or
-    nothing to train.
+    nothing to train, or freezes adapters.
 
     Args:
         trainer: that calls a search.
@@ -34,6 +37,7 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: boo
         raise alike(
             InputError("callbacks: this Trainer has two SkipSearch, and each would choose other blocks; give it one")
         )
+    _refuse_frozen(trainer.model)
     if goes_on:
         check_fitted(trainer.model)
     if goes_on and not any(parameter.requires_grad for parameter in trainer.model.parameters()):
@@ -41,6 +45,28 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: boo
             InputError(
                 "SkipSearch: nothing in this model is trained; insert adapters, as with block_adapter='lora', or use "
                 "skiptune.replace_me, which needs no training"
+            )
+        )
+
+
+def _refuse_frozen(model: nn.Module) -> None:
+    """Refuse PEFT's wrapper around adapters of ours: it freezes them, or puts a LoRA of its own in the place of ours.
+
+    Raises:
+        InputError: says what to leave out.
+    """
+    config = getattr(model, "skip_config", None)
+    if config is None or not is_wrapped(model):
+        return
+    groups = parameter_groups(model)
+    ours = {name: one for name, one in groups["block_adapters"].items() if not is_of_peft(name)}
+    frozen = [name for name, one in (ours | groups["skip_adapters"]).items() if not one.requires_grad]
+    if frozen or config.block_adapter == "lora":
+        raise alike(
+            InputError(
+                "model: get_peft_model (TRL's peft_config) is around adapters of SkipTune, and freezes or replaces "
+                "them; leave it out: block_adapter='lora' is PEFT's LoRA. Or insert with block_adapter='none' and "
+                "skip_adapter='none'"
             )
         )
 

@@ -113,10 +113,15 @@ def _inputs(model: PreTrainedModel) -> dict[str, Tensor]:
 
 
 def _outputs(model: PreTrainedModel, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A model's outputs by name, without lists of them. Random numbers are the same at every call."""
+    """A model's outputs by name, without lists of them. Random numbers are the same at every call.
+
+    They are of its class: a Trainer leaves a ``forward`` of its own in the model, which rounds as the training did
+    (mixed precision), or runs the original of a copy (TRL's).
+    """
+    device = next(iter(inputs.values())).device
     with torch.no_grad(), drawn_from(0):
-        found: Mapping[str, Any] = model(**inputs)
-    return {name: value for name, value in found.items() if isinstance(value, Tensor)}
+        found: Mapping[str, Any] = type(model).forward(model, **inputs)
+    return {name: value.to(device) for name, value in found.items() if isinstance(value, Tensor)}
 
 
 def _layer(model: nn.Module, path: str, number: int) -> nn.Module:

@@ -98,6 +98,9 @@ def below_decoder(model: nn.Module) -> list[nn.Module]:
     return _parts(tower, _EMBEDDINGS) if tower_blocks(model) else [tower, *_parts(model, _PROJECTORS)]
 
 
-def _parts(model: nn.Module, names: Iterable[str]) -> list[Any]:
-    body = getattr(model, "model", model)
-    return [getattr(body, name) for name in names if hasattr(body, name)]
+def _parts(model: nn.Module, names: Sequence[str]) -> list[Any]:
+    """Those of a model, or of the innermost model in it: of a head, or of what PEFT has wrapped around one."""
+    found: Any = model
+    while not any(hasattr(found, name) for name in names) and hasattr(found, "model"):
+        found = found.model
+    return [getattr(found, name) for name in names if hasattr(found, name)]
