@@ -25,7 +25,9 @@ class InitOptions:
     output: Annotated[Path, typer.Option("--output", "-o", help="The recipe to write.")] = Path("recipe.yaml")
     task: Annotated[str | None, typer.Option(help="Instead of the task that the fields of the rows tell.")] = None
     column: ColumnOption = None
-    model: Annotated[str, typer.Option(help="Embedded name, directory or hub id.")] = "vilt-scenes"
+    model: Annotated[
+        str | None, typer.Option(help="Embedded name, directory or hub id. vilt-scenes, for generation llava-scenes.")
+    ] = None
     force: Annotated[bool, typer.Option("--force", help="Replace a recipe that is there.")] = False
 
 

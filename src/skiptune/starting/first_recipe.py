@@ -19,8 +19,10 @@ from ..models.loading import load_family
 from ..running.recipe import Recipe
 from ..running.run_checks import check_records
 from ..running.run_data import make_task
+from ..tasks.generation.task import Generation
 from ..tasks.input_size import input_size
 from ..tasks.registry import TASKS
+from .answer_measure import answer_measure
 from .budget_range import BudgetRange, budget_range
 from .layout import Layout
 from .training_plan import training_plan
@@ -107,22 +109,27 @@ class FirstRecipe:
         ]
 
 
-def first_recipe(layout: Layout, model: str, task: str | None, output: str) -> FirstRecipe:
+def first_recipe(layout: Layout, model: str | None, task: str | None, output: str) -> FirstRecipe:
     """Read the data and make a recipe for it.
 
     Args:
         layout: how the data can be read.
-        model: that is to be adapted.
+        model: that is to be adapted; ``None``: the embedded one for the task that knows drawn scenes.
         task: its name; ``None``: as the fields of the rows tell.
         output: directory of the run.
 
     Raises:
         InputError: no data, no task, too many bad rows, or a model that cannot do it; nothing was written.
     """
-    values: dict[str, Any] = {"output": output, "model": model, "task": _task(layout, task)}
+    told = _task(layout, task)
+    model = model or ("llava-scenes" if told == Generation.name else "vilt-scenes")
+    values: dict[str, Any] = {"output": output, "model": model, "task": told}
     whole = _read(Recipe.from_dict({**values, "data": {**layout.data, **_halved(layout.data)}}))
     recipe = Recipe.from_dict({**values, "data": {**layout.data, **_shares(layout.data, whole)}})
     data = _read(recipe)
+    if told == Generation.name:
+        values["generation"] = {"measure": answer_measure(data.train)}
+        recipe = Recipe.from_dict({**values, "data": recipe.data})
     check_records(recipe, data)
     with TemporaryDirectory() as logs:
         made = make_task(recipe, data, Path(logs))

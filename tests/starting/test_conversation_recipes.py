@@ -1,0 +1,99 @@
+"""``skiptune init`` on conversations and on what only generation learns."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import skiptune as st
+from conftest import Call, draw_square
+from skiptune import read_recipe
+from skiptune.starting.answer_measure import answer_measure
+from skiptune.starting.look import look
+from tiny_chat import save_tiny_llava
+
+Row = dict[str, Any]
+QUESTION = "what color is it ?"
+
+
+def said(user: str, assistant: str, keys: tuple[str, str], roles: tuple[str, str]) -> list[Row]:
+    return [{keys[0]: role, keys[1]: text} for role, text in zip(roles, (user, assistant), strict=True)]
+
+
+def chat(user: str, assistant: str) -> list[Row]:
+    return said(user, assistant, ("role", "content"), ("user", "assistant"))
+
+
+def talk(user: str, assistant: str) -> list[Row]:
+    return said(user, assistant, ("from", "value"), ("human", "gpt"))
+
+
+#: Format → a row about an image.
+ROWS = {
+    "messages": lambda name: {"messages": chat(QUESTION, "red"), "images": [name]},
+    "llava": lambda name: {"conversations": talk(f"<image>\n{QUESTION}", "red"), "image": name},
+    "sharegpt": lambda name: {"conversations": talk(f"<image>{QUESTION}", "red"), "images": [name]},
+    "swift": lambda name: {"query": QUESTION, "response": "red", "images": [name], "history": []},
+    "jsonl": lambda name: {"question": QUESTION, "options": ["red", "blue"], "answer": "A", "image": name},
+}
+
+
+def written(folder: Path, kind: str) -> Path:
+    for number in range(4):
+        (folder / "photos").mkdir(parents=True, exist_ok=True)
+        draw_square(folder / "photos" / f"{number}.png", number)
+    rows = [ROWS[kind](f"{number}.png") for number in range(4)]
+    (folder / "train.json").write_text(json.dumps(rows))
+    return folder
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_conversations_are_recognised(kind: str, tmp_path: Path) -> None:
+    found = look(written(tmp_path, kind))
+    assert found.task == "generation"
+    assert found.data == {"name": kind, "train": str(tmp_path / "train.json"), "images": str(tmp_path / "photos")}
+
+
+def test_texts_alone_and_tags_of_ones_own(tmp_path: Path) -> None:
+    dialog = said("hi", "hello", ("who", "words"), ("customer", "agent"))
+    (tmp_path / "rows.jsonl").write_text(json.dumps({"dialog": dialog}))
+    columns = {"conversations": "dialog", "role_tag": "who", "content_tag": "words"}
+    columns |= {"user_tag": "customer", "assistant_tag": "agent"}
+    found = look(tmp_path, columns)
+    assert found.data == {"name": "llava", "train": str(tmp_path / "rows.jsonl"), "columns": columns}
+
+
+def test_saved_datasets_of_conversations(tmp_path: Path) -> None:
+    datasets = pytest.importorskip("datasets")
+    draw_square(tmp_path / "0.png", 0)
+    features = datasets.Features(
+        {
+            "messages": [{"role": datasets.Value("string"), "content": datasets.Value("string")}],
+            "images": datasets.Sequence(datasets.Image()),
+        }
+    )
+    row = {"messages": chat(QUESTION, "red"), "images": [str(tmp_path / "0.png")]}
+    datasets.Dataset.from_list([row] * 2, features=features).save_to_disk(tmp_path / "saved")
+    found = look(tmp_path / "saved")
+    assert (found.task, dict(found.data)) == ("generation", {"name": "dataset", "train": str(tmp_path / "saved")})
+
+
+def test_a_recipe_for_conversations(call: Call, tmp_path: Path) -> None:
+    model, output = save_tiny_llava(tmp_path / "model"), tmp_path / "recipe.yaml"
+    code, out, err = call("init", written(tmp_path / "data", "jsonl"), "--model", model, "--output", output)
+    assert code == 0, err
+    assert "train: 3 questions on 3 images" in out
+    recipe = read_recipe(output)
+    assert (recipe.task, recipe.data.name) == ("generation", "jsonl")
+    assert recipe.generation is not None
+    assert recipe.generation.measure == "choice"
+
+
+def test_answers_are_measured_as_they_look() -> None:
+    short, long = (st.records([{"messages": chat("what?", said)}]) for said in ("red", "it is " * 3 + "red"))
+    chosen = st.records([{"question": "which?", "options": ["a", "b"], "answer": "B"}], "generation")
+    measures = ["exact_match", "likelihood", "choice"]
+    assert [answer_measure(records) for records in (short, long, chosen)] == measures
