@@ -10,6 +10,7 @@ from .costs.cost_table import CostTable, cost_table
 from .costs.latency import compare_latency
 from .costs.macs import block_savings, count_macs
 from .costs.parameters import count_parameters
+from .data.readers.conversation_files import read_conversations
 from .data.readers.easy_vqa import read_easy_vqa
 from .data.readers.jsonl import read_jsonl
 from .data.record import Record
@@ -189,6 +190,7 @@ __all__ = [
     "prune",
     "push_to_hub",
     "rank",
+    "read_conversations",
     "read_easy_vqa",
     "read_jsonl",
     "read_recipe",

@@ -55,15 +55,20 @@ def write_predictions(path: Path, records: Sequence[Record], found: Evaluation, 
         images: the folder that the rows' images were relative to; ``None``: paths are written whole.
     """
     rows = (
-        {"id": record.id, **_names(record, images), "text": record.text, "answer": answer, "score": score}
+        {"id": record.id, **_names(record, images), "text": _asked(record), "answer": answer, "score": score}
         for record, answer, score in zip(records, found.predictions, found.scores, strict=True)
     )
     write_text(behind_links(path), "".join(json.dumps(row) + "\n" for row in rows))
 
 
-def _names(record: Record, images: Path | None) -> dict[str, str]:
-    names = ("image", "image2")[: len(record.images)]
-    return {name: _as_given(picture, images) for name, picture in zip(names, record.images, strict=True)}
+def _names(record: Record, images: Path | None) -> dict[str, str | list[str]]:
+    given = [_as_given(picture, images) for picture in record.images]
+    return {"images": given} if record.further else dict(zip(("image", "image2"), given, strict=False))
+
+
+def _asked(record: Record) -> str:
+    """The text of a record; of a conversation that of its last question."""
+    return next((turn.text for turn in reversed(record.turns) if turn.role == "user"), record.text)
 
 
 def _as_given(picture: Picture, images: Path | None) -> str:
