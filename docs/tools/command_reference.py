@@ -23,16 +23,22 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def reference() -> Iterator[str]:
     """A section a command: what it does, how it is called, its arguments and options."""
-    group: Any = get_command(app)
-    for name, command in sorted(group.commands.items()):
-        if command.hidden:
-            continue
+    for name, command in _commands(get_command(app)):
         context = command.make_context(name, [], resilient_parsing=True)
         usage = " ".join([f"skiptune {name}", *command.collect_usage_pieces(context)])
         records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
         rows = [_row(*record) for record in records if record is not None]
         yield f"\n## {name}\n\n{_plain(command.help)}\n\n```text\n{usage}\n```\n\n| | what it is |\n|---|---|"
         yield from (row for row in rows if "--help" not in row)
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Commands by their names, those of groups behind the group's."""
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{before}{name} ")
+        elif not command.hidden:
+            yield f"{before}{name}", command
 
 
 def _row(names: str, text: str) -> str:

@@ -2,6 +2,8 @@
 
 from .benchmarking.bench import bench
 from .benchmarking.bench_config import BenchConfig
+from .checking.check import check_data
+from .checking.report import DataReport
 from .config import Budget, SearchConfig, SkipConfig, TrainConfig
 from .converting import model_from_original
 from .converting.convert import convert
@@ -114,6 +116,7 @@ __all__ = [
     "ClipForVisualEntailment",
     "ClipForVisualReasoning",
     "CostTable",
+    "DataReport",
     "EncoderCache",
     "Entailment",
     "Evaluation",
@@ -163,6 +166,7 @@ __all__ = [
     "bench",
     "block_savings",
     "blocks_of",
+    "check_data",
     "choose",
     "compare_latency",
     "convert",

@@ -277,12 +277,14 @@ def command_lines(workspace: Workspace) -> st.SearchStrategy[BadInput]:
     @st.composite
     def make(draw: st.DrawFn) -> BadInput:
         name = draw(st.sampled_from(sorted(set(group.commands) - {"pretrain", "run", "search", "train", "compare"})))
-        command = group.commands[name]
+        command, begun = group.commands[name], (name,)
+        if name == "data":
+            command, begun = command.commands["check"], ("data", "check")
         arguments = draw(st.lists(st.one_of(places, safe), max_size=4))
         options = [option for parameter in command.params for option in parameter.opts if option.startswith("--")]
         for _ in range(draw(st.integers(0, 3)) if options else 0):
             arguments += [draw(st.sampled_from(options)), draw(st.one_of(places, safe))]
         quick = ("--repeats", "2", "--warmup", "0", "--no-memory") if name == "bench" else ()
-        return BadInput("command", (name, *arguments, *quick))
+        return BadInput("command", (*begun, *arguments, *quick))
 
     return make()

@@ -10,7 +10,14 @@ from pathlib import Path
 SOURCE = Path(__file__).parents[2] / "src" / "skiptune"
 
 #: Exceptions whose text a user reads, and the argument it is in.
-ERRORS = {"InputError": 0, "RunError": 0, "ValueError": 0, "PydanticCustomError": 1, "Problems": 0}
+ERRORS = {
+    "InputError": 0,
+    "BadRowsError": 0,
+    "RunError": 0,
+    "ValueError": 0,
+    "PydanticCustomError": 1,
+    "Problems": 0,
+}
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.

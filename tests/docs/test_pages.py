@@ -37,7 +37,10 @@ def parse(line: str) -> None:
     name, *arguments = words(line)[1:]
     if name.startswith("--") or name == "COMMAND":
         return
-    command = get_command(app).commands[name]  # type: ignore[attr-defined]
+    command: Any = get_command(app).commands[name]  # type: ignore[attr-defined]
+    if hasattr(command, "commands") and arguments:  # a group of commands
+        name, *arguments = arguments
+        command = command.commands[name]
     if arguments and arguments != ["--help"]:  # a bare name only says that the command exists
         try:
             command.make_context(name, arguments)

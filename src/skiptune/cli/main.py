@@ -15,6 +15,7 @@ from ..version import __version__
 from .bench_command import bench
 from .compare_command import compare
 from .cost_command import cost
+from .data_command import app as data
 from .evaluate_command import evaluate
 from .export_command import export
 from .init_command import init
@@ -64,6 +65,7 @@ for _command in (
     pretrain,
 ):  # fmt: skip
     app.command()(_command)
+app.add_typer(data, name="data")
 
 
 def _tell_of_the_stop() -> None:

@@ -78,14 +78,34 @@ def read_parts(
     Raises:
         InputError: files are missing, a part is empty, or too many rows are bad.
     """
-    found: dict[str, Records] = {}
-    for part in PARTS:
-        if config.name == EMBEDDED_SET:
-            if part != "validation":
-                found[part] = read_easy_vqa(part)
-        elif files := config.files(part, log):
-            of_task: RowChecks = row_checks() if row_checks is not None else {}
-            found[part] = SOURCES[config.name].read(replace(files, of_task=of_task))
+    parts = ((part, read_part(config, part, log, row_checks)) for part in PARTS)
+    return cut_parts(config, seed, {part: records for part, records in parts if records is not None})
+
+
+def read_part(
+    config: DataConfig, part: str, log: Path | None = None, row_checks: Callable[[], RowChecks] | None = None
+) -> Records | None:
+    """The records in the files of one part, see :func:`read_parts`; ``None``: it has none of its own."""
+    if config.name == EMBEDDED_SET:
+        return None if part == "validation" else read_easy_vqa(part)
+    files = config.files(part, log)
+    if files is None:
+        return None
+    of_task: RowChecks = row_checks() if row_checks is not None else {}
+    return SOURCES[config.name].read(replace(files, of_task=of_task))
+
+
+def cut_parts(config: DataConfig, seed: int, found: dict[str, Records]) -> Data:
+    """The parts of a run, some of which are cut from what the files of others hold, see :func:`read_parts`.
+
+    Args:
+        config: what was read.
+        seed: of the draws.
+        found: the records in the files, by part.
+
+    Raises:
+        InputError: a part would be empty.
+    """
     parts = dict(found)
     if config.test_share is not None:
         parts["train"], parts["test"] = split_by_image(parts["train"], config.test_share, _TEST_SEED, "test")

@@ -20,6 +20,19 @@ from .turns import from_json, to_json
 _SHOWN = 5
 
 
+class BadRowsError(InputError):
+    """Too many rows of a file are bad.
+
+    Attributes:
+        bad: the problems of all bad rows.
+        rows: how many rows there are, good and bad.
+    """
+
+    def __init__(self, message: str, bad: tuple[str, ...], rows: int) -> None:
+        super().__init__(message)
+        self.bad, self.rows = bad, rows
+
+
 class Records(Sequence[Record]):
     """Records that are made from the columns of a :class:`Table` on access; selections share the table.
 
@@ -177,6 +190,8 @@ def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad:
         shown = [f"  - {text}" for text in bad[:_SHOWN]]
         more = [f"  … and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
         allowed = f", more than most_bad ({most_bad:.3g}) allows" if count else ""
-        raise InputError("\n".join([f"{source}: {len(bad)} of {rows} rows are bad{allowed}:", *shown, *more]))
+        raise BadRowsError(
+            "\n".join([f"{source}: {len(bad)} of {rows} rows are bad{allowed}:", *shown, *more]), tuple(bad), rows
+        )
     if not count:
         raise InputError(f"{source}: no records in it")

@@ -88,7 +88,7 @@ def _units(records: Records) -> np.ndarray:
     others = np.array([number for numbers in further.values() for number in numbers], dtype=np.int64)
     used = [int(number) for number in np.unique(np.concatenate((first, second, others))) if number >= 0]
     numbers = {table.picture(number): number for number in used}
-    for group in _same_content(numbers, lambda group: len(group) > 1):
+    for group in same_content(numbers, lambda group: len(group) > 1):
         for picture in group[1:]:
             low, high = sorted((root(numbers[group[0]]), root(numbers[picture])))
             parent[high] = low
@@ -122,7 +122,7 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     def across(group: list[Placed]) -> bool:
         return len(set().union(*(owners[picture] for picture in group))) > 1
 
-    groups = _same_content(owners, across)
+    groups = same_content(owners, across)
     names = list(parts)
     for k, first in enumerate(names):
         for second in names[k + 1 :]:
@@ -138,7 +138,7 @@ def _resolved(picture: Placed) -> Placed:
     return picture.resolve() if isinstance(picture, Path) else picture
 
 
-def _same_content(pictures: Iterable[Placed], wanted: Callable[[list[Placed]], bool]) -> list[list[Placed]]:
+def same_content(pictures: Iterable[Placed], wanted: Callable[[list[Placed]], bool]) -> list[list[Placed]]:
     """Groups of pictures with the same bytes, those that are ``wanted``.
 
     Sizes are compared first, then the last bytes; only pictures that are still equal and longer are read whole; groups

@@ -45,6 +45,23 @@ def read_recipe(source: str | Path, overrides: Sequence[str] = (), output: str |
         kind = _KINDS.get(type(values), "a single value")
         raise InputError(f"{source}: expected a mapping with output, model, data, …; found {kind}")
     values = _absolute(values, folder)
+    return recipe_of_values(values, str(source), overrides, output)
+
+
+def recipe_of_values(
+    values: dict[str, Any], source: str, overrides: Sequence[str] = (), output: str | None = None
+) -> Recipe:
+    """A recipe of plain values, as a file has them, changed as :func:`read_recipe` says.
+
+    Args:
+        values: by section; changed in place.
+        source: what messages call it.
+        overrides: ``section.field=value``.
+        output: instead of the recipe's.
+
+    Raises:
+        InputError: every problem in one message.
+    """
     problems = Problems(f"{source} is not a valid recipe")
     for override in overrides:
         _override(values, override, problems)

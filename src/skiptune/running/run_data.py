@@ -40,7 +40,7 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
 
 def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``."""
-    known, processor = label_names(load_config(recipe.model)), _processor_of(recipe)
+    known, processor = label_names(load_config(recipe.model)), processor_of(recipe)
     least = recipe.data.least_answer_count
     task = TASKS[recipe.task].from_data(processor, data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
@@ -50,7 +50,7 @@ def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
     return task
 
 
-def _processor_of(recipe: Recipe) -> Any:
+def processor_of(recipe: Recipe) -> Any:
     """The model's processor, as the recipe changes it."""
     processor = load_processor(recipe.model)
     if recipe.preset == "paper" and recipe.train.decayed == "paper":  # runs of 0.3 go on without
@@ -83,7 +83,7 @@ def kept_task(recipe: Recipe, folder: Path) -> Task | None:
     if inputs is not None:
         inputs.refuse_other_model(recipe)
     saved = inputs.task if inputs is not None else _beside_slim(folder / "slim")
-    return None if saved is None else task_named(saved.name)(_processor_of(recipe), **saved.settings)
+    return None if saved is None else task_named(saved.name)(processor_of(recipe), **saved.settings)
 
 
 def _beside_slim(folder: Path) -> SavedTask | None:

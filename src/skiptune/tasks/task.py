@@ -232,13 +232,18 @@ class Task(ABC):
         """The arguments, beside the processor, that make this task again; JSON values. By default none."""
         return {}
 
+    @property
+    def text_limit(self) -> int:
+        """How many tokens of a text are read at most."""
+        return int(min(self.processor.tokenizer.model_max_length, self._longest_text))
+
     def tokenize(self, texts: Sequence[str]) -> dict[str, Tensor]:
         """``input_ids`` and ``attention_mask``, ``(texts, tokens)``, padded to the longest and cut at the limit.
 
         For families that fill texts up, as SigLIP, all have the limit's length, and nothing is masked.
         """
         tokenizer, fills = self.processor.tokenizer, family_of_processor(self.processor).fills_texts
-        limit = min(tokenizer.model_max_length, self._longest_text)
+        limit = self.text_limit
         found = tokenizer(
             list(texts),
             padding="max_length" if fills else True,

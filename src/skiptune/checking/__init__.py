@@ -1,0 +1,1 @@
+"""The data doctor: what is wrong with data before a training learns from it."""
