@@ -17,6 +17,7 @@ from .data.readers.easy_vqa import read_easy_vqa
 from .data.readers.jsonl import read_jsonl
 from .data.record import Record
 from .data.splits import split_by_image
+from .data.turns import Turn
 from .experiment import Experiment
 from .exporting.export import export
 from .exporting.hub import push_to_hub
@@ -84,6 +85,7 @@ from .tasks.classification import Classification
 from .tasks.entailment import Entailment
 from .tasks.evaluation import evaluate
 from .tasks.evaluation_result import Evaluation
+from .tasks.generation.task import Generation
 from .tasks.reasoning import Reasoning
 from .tasks.records import records
 from .tasks.regression import Regression
@@ -123,6 +125,7 @@ __all__ = [
     "Experiment",
     "Family",
     "Folding",
+    "Generation",
     "InputError",
     "InputSizes",
     "MeterConfig",
@@ -159,6 +162,7 @@ __all__ = [
     "Task",
     "TrainConfig",
     "TrainingLog",
+    "Turn",
     "ViltForClassification",
     "Vqa",
     "ZeroShot",

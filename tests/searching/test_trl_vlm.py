@@ -13,11 +13,20 @@ from PIL import Image
 from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaProcessor
 
 from decoder_training import LORA, SEARCH, KillAt, KilledError
-from skiptune import Budget, InputError, Plan, SkipConfig, SkipSearch, blocks_of, export, insert
-from skiptune.data.record import Record
-from skiptune.data.turns import Turn
+from skiptune import (
+    Budget,
+    Generation,
+    InputError,
+    Plan,
+    Record,
+    SkipConfig,
+    SkipSearch,
+    Turn,
+    blocks_of,
+    export,
+    insert,
+)
 from skiptune.families.chat_processor import ChatProcessor
-from skiptune.tasks.generation.task import Generation
 from tiny_chat import TEMPLATE, tiny_llava_processor
 from tiny_decoders import vlm
 
