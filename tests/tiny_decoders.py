@@ -192,6 +192,19 @@ def padded_pairs(name: str) -> dict[str, Tensor]:
     return inputs
 
 
+def one_of(inputs: dict[str, Tensor], number: int) -> dict[str, Tensor]:
+    """One example of :func:`padded_pairs` or :func:`padded_text` without its padding."""
+    patches = len(inputs.get("pixel_values", ())) // 2  # of Qwen's images, in one row
+    mask = inputs["attention_mask"][number].bool()
+    taken = {}
+    for name, value in inputs.items():
+        each = patches if name == "pixel_values" else 1
+        taken[name] = value[number * each : (number + 1) * each]
+        if value.shape == inputs["input_ids"].shape and name != "pixel_values":
+            taken[name] = taken[name][:, mask]
+    return taken
+
+
 def generated(model: Any, inputs: dict[str, Tensor], cached: bool, steps: int = 3, **options: Any) -> Tensor:
     """Logits of greedy steps, ``(steps, batch, words)``."""
     found = model.generate(

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from torch import Tensor
 from transformers import LlavaModel
 
 from skiptune import InputError, SkipConfig, export, insert, load, load_model
@@ -18,25 +17,12 @@ from skiptune.inserting.parameter_groups import parameter_groups
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.models.construction import unsaid
 from skiptune.testing import check_family
-from tiny_decoders import VLM, generated, padded_pairs, padded_text, text_decoder, vlm
+from tiny_decoders import VLM, generated, one_of, padded_pairs, padded_text, text_decoder, vlm
 
 LORA = SkipConfig(block_adapter="lora", lora_rank=2)
 #: Names of what is between a tower and a decoder.
 PROJECTORS = ("model.multi_modal_projector.", "model.connector.", "model.image_newline", "model.visual.merger.",
               "model.visual.deepstack_merger_list.")  # fmt: skip
-
-
-def one_of(inputs: dict[str, Tensor], number: int) -> dict[str, Tensor]:
-    """One example without its padding."""
-    patches = len(inputs["pixel_values"]) // 2  # of Qwen's images, in one row
-    mask = inputs["attention_mask"][number].bool()
-    taken = {}
-    for name, value in inputs.items():
-        each = patches if name == "pixel_values" else 1
-        taken[name] = value[number * each : (number + 1) * each]
-        if value.shape == inputs["input_ids"].shape and name != "pixel_values":
-            taken[name] = taken[name][:, mask]
-    return taken
 
 
 @pytest.mark.parametrize("name", VLM)

@@ -36,6 +36,10 @@ class EvaluateOptions:
     ] = None
     predictions: Annotated[Path | None, typer.Option(help="Write every record with its answer to this file.")] = None
     submission: Annotated[Path | None, typer.Option(help="Write VQAv2's results file, for its server.")] = None
+    measure: Annotated[
+        str | None, typer.Option(help="Models that write: another measure than the task's, e.g. anls or choice.")
+    ] = None
+    max_new_tokens: Annotated[int | None, typer.Option(help="Models that write: tokens of an answer at most.")] = None
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Retrieval: no shortlist by the encoders.")] = False
     batch_size: Annotated[int, typer.Option(min=1)] = 64
     base: BaseOption = None
@@ -77,7 +81,7 @@ def evaluate(options: EvaluateOptions) -> None:
     folder = slim_folder(options.model)
     slim = load_backend(folder, options.backend, options.base).to(best_device())
     task = load_task(folder, slim)
-    _check_task(options, task)
+    task = _checked_task(options, task)
     records = read_for_evaluation(options.name, options.data, fields, task.own_row_checks())
     report_bad_rows({options.data: records.bad}, {options.data: records.unlabelled})
     if options.submission is not None:
@@ -94,16 +98,25 @@ def evaluate(options: EvaluateOptions) -> None:
         _print(found, task, slim)
 
 
-def _check_task(options: EvaluateOptions, task: Task) -> None:
-    """Refuse options that are for another task; those for this one are put into it."""
+def _checked_task(options: EvaluateOptions, task: Task) -> Task:
+    """The task, with the options that are for it; those for another are refused."""
+    from ..tasks.generation.task import Generation
     from ..tasks.retrieval import Retrieval
 
-    if options.submission is not None and task.name != "vqa":
+    if options.submission is not None and task.name not in ("vqa", "generation"):
         raise InputError(f"--submission: for question answering; this is a model for {task.name}")
+    given = {"measure": options.measure, "max_new_tokens": options.max_new_tokens}
+    changes = {name: value for name, value in given.items() if value is not None}
+    if changes:
+        if not isinstance(task, Generation):
+            listed = ", ".join(f"--{name.replace('_', '-')}" for name in changes)
+            raise InputError(f"{listed}: for models that write; this is a model for {task.name}")
+        task = task.with_settings(**changes)
     if options.all_pairs:
         if not isinstance(task, Retrieval):
             raise InputError(f"--all-pairs: for retrieval; this is a model for {task.name}")
         task.shortlist = None
+    return task
 
 
 def _summary(records: Records, found: Evaluation) -> Summary:
@@ -112,7 +125,7 @@ def _summary(records: Records, found: Evaluation) -> Summary:
 
 
 def _print(found: Evaluation, task: Task, model: Any) -> None:
-    from ..core.measured_text import quality, share
+    from ..core.measured_text import cut_answers, error_value, quality, share
     from ..core.measurements import Measured
     from ..tasks.retrieval import Retrieval, comparable
 
@@ -121,7 +134,9 @@ def _print(found: Evaluation, task: Task, model: Any) -> None:
         told = quality(measured, metric) if metric == task.metric else share(value)
         typer.echo(f"{metric} {told} on {found.count} {task.unit}")
     for error, value in found.errors.items():
-        typer.echo(f"{error} {value:.4g} in the unit of the values")
+        typer.echo(f"{error} {error_value(error, value)}")
+    if cut := cut_answers(measured):
+        typer.echo(cut)
     if isinstance(task, Retrieval) and task.shortlist is not None and comparable(model):
         typer.echo(f"each ranked its {task.shortlist} nearest by the encoders; --all-pairs ranks all")
     if found.unknown:

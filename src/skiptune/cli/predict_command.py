@@ -14,6 +14,7 @@ from ..core.errors import InputError
 from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
 from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
+from .predict_in_writing import answer_in_writing
 from .quick_imports import import_transformers_quickly
 
 if TYPE_CHECKING:
@@ -29,25 +30,51 @@ class PredictOptions:
     """The command line of ``skiptune predict``."""
 
     model: SlimArgument
-    image: Annotated[Path, typer.Argument(help="An image file, or a folder of them.")]
+    image: Annotated[Path | None, typer.Argument(help="An image file, or a folder of them.")] = None
     question: Annotated[
         list[str] | None,
         typer.Argument(metavar="TEXT...", help="Questions, statements, hypotheses or captions, each in quotes."),
     ] = None
-    image2: Annotated[Path | None, typer.Option(help="The second image, for statements about two.")] = None
+    image2: Annotated[
+        list[Path] | None,
+        typer.Option(help="The second image, for statements about two. A model that writes takes more: repeat it."),
+    ] = None
+    text: Annotated[list[str] | None, typer.Option(help="A question without an image. May be repeated.")] = None
+    conversation: Annotated[Path | None, typer.Option(help="A JSON file of messages, and perhaps images.")] = None
+    option: Annotated[list[str] | None, typer.Option(help="An answer to choose. Repeat it for each.")] = None
+    temperature: Annotated[float | None, typer.Option(help="Draw words by softmax(logits / temperature).")] = None
+    top_p: Annotated[float | None, typer.Option(help="Draw among the likeliest words with this probability.")] = None
+    top_k: Annotated[int | None, typer.Option(help="Draw among this many likeliest words.")] = None
+    seed: Annotated[int | None, typer.Option(help="Of what is drawn (0).")] = None
+    max_new_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer at most, not the task's.")] = None
+    stop: Annotated[list[str] | None, typer.Option(help="A text at which an answer ends. May be repeated.")] = None
     top: Annotated[int | None, typer.Option(min=1, help="How many answers (5), or places of a ranking (all).")] = None
     base: BaseOption = None
     backend: BackendOption = None
     as_json: JsonOption = False
+
+    @property
+    def decoding(self) -> dict[str, Any]:
+        """How answers are written, as far as it is said."""
+        names = ("temperature", "top_p", "top_k", "seed", "max_new_tokens")
+        return {**{name: getattr(self, name) for name in names}, "stop": tuple(self.stop) if self.stop else None}
+
+    def for_writing(self) -> list[str]:
+        """The options that are given and of use to models that write alone."""
+        given = {**self.decoding, "text": self.text, "conversation": self.conversation, "option": self.option}
+        return [f"--{name.replace('_', '-')}" for name, value in given.items() if value is not None]
 
 
 @takes(PredictOptions)
 def predict(options: PredictOptions) -> None:
     """Answer questions about an image, or one about each image of a folder, with probabilities.
 
-    A model for retrieval scores a caption, and ranks several captions or the images of a folder.
+    A model for retrieval scores a caption, and ranks several captions or the images of a folder. A model that writes
+    also takes several images for a question, questions without one, conversations, and options to choose from.
     """
-    pictures = _pictures(options.image)
+    if options.image is None and not options.text and options.conversation is None:
+        raise InputError("there is nothing to ask: give an image, --text or --conversation")
+    pictures = None if options.image is None else _pictures(options.image)
     _check_files(options)
     texts = options.question or []
     if len(texts) > 1 and pictures is not None:
@@ -57,22 +84,42 @@ def predict(options: PredictOptions) -> None:
     from ..exporting.load_task import load_task
     from ..predicting.predict import predict as ask
     from ..predicting.rank import rank
+    from ..tasks.generation.task import Generation
     from ..tasks.retrieval import Retrieval
 
     folder = slim_folder(options.model)
     slim = load_backend(folder, options.backend, options.base).to(best_device())
     task = load_task(folder, slim)
+    if isinstance(task, Generation):
+        answer_in_writing(slim, task, options, pictures)
+        return
+    _refuse_writing(options, task.name)
     text: Any = texts if len(texts) > 1 else next(iter(texts), None)
     image: Any = options.image if pictures is None else pictures
     several = pictures is not None or len(texts) > 1
     if several and isinstance(task, Retrieval):
         _print_ranking(rank(slim, task, image, text, options.top), options.as_json)
         return
-    found: Any = ask(slim, task, image, text, options.top or _ANSWERS, options.image2)
+    second = next(iter(options.image2 or ()), None)
+    found: Any = ask(slim, task, image, text, options.top or _ANSWERS, second)
     if several:
-        _print_all(found, pictures or [options.image] * len(found), texts, options.as_json)
+        _print_all(found, pictures or [image] * len(found), texts, options.as_json)
     else:
         _print_one(found, options.as_json)
+
+
+def _refuse_writing(options: PredictOptions, task: str) -> None:
+    """Refuse what only models that write take.
+
+    Raises:
+        InputError: names the options.
+    """
+    if given := options.for_writing():
+        raise InputError(f"{', '.join(given)}: for models that write; this is a model for {task}")
+    if len(options.image2 or ()) > 1:
+        raise InputError(f"--image2: {len(options.image2 or ())} given; this model is about two images at most")
+    if options.image is None:
+        raise InputError("image: there is none to ask about")
 
 
 def _pictures(path: Path) -> list[Path] | None:
@@ -93,8 +140,8 @@ def _check_files(options: PredictOptions) -> None:
     """Refuse single files that are no pictures, before anything is loaded."""
     from ..data.pictures import image_problem
 
-    first = [] if options.image.is_dir() else [options.image]
-    for path in (*first, *([options.image2] if options.image2 else [])):
+    first = [options.image] if options.image is not None and not options.image.is_dir() else []
+    for path in (*first, *(options.image2 or ())):
         if problem := image_problem(path, open_it=True):
             raise InputError(problem)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from .formatting import change, duration, milliseconds
+from .formatting import change, counted, duration, milliseconds
 from .intervals import FEWEST
 from .measurements import Difference, Latency, Measured, Timing, busy_spread
 
@@ -43,6 +43,17 @@ def quality_range(found: Measured, measure: str) -> str:
     """The interval of a headline; empty where it is not known."""
     interval = found.interval_of(measure)
     return "" if interval is None else " to ".join(map(share, interval))
+
+
+def error_value(name: str, value: float) -> str:
+    """An error with its unit, if it has one."""
+    return f"{value:.4g}" if name == "perplexity" else f"{value:.4g} in the unit of the values"
+
+
+def cut_answers(found: Measured) -> str | None:
+    """How many answers were cut; ``None``: none was."""
+    number = found.cut_answers
+    return f"{counted(number, 'answers')} cut at max_new_tokens: they had no end" if number else None
 
 
 def points(value: float) -> str:

@@ -48,8 +48,9 @@ class Measured(Validated):
         interval: of the headline, with 95 %, see :mod:`skiptune.core.intervals`; ``None``: not recorded.
         difference: of a run's own model to this one on the same records, where both were measured.
         unknown_answers: records that could not be right, because the model cannot give their answers.
-        errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
+        errors: lower is better: of numbers that were predicted, in the unit of the values; the perplexity of answers.
         unanswered: further records, which were not measured because their answers are not known.
+        cut_answers: generated answers that had no end when as many tokens were written as are allowed.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -62,6 +63,7 @@ class Measured(Validated):
     difference: Difference | None = None
     unknown_answers: int = 0
     unanswered: int = 0
+    cut_answers: int = 0
     errors: dict[str, Number] = Field(default={})
 
     @property

@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from transformers import DynamicCache
 
 from ..core.errors import InputError
+from ..families.decoders.cache import cache_argument
 
 
 def generates(model: nn.Module) -> bool:
     """Whether a model writes text, one token after the other, with a cache of what came before."""
     found = getattr(model, "can_generate", None)
-    return found is not None and bool(found()) and not {"cache", "past_key_values"}.isdisjoint(_arguments(model))
+    return found is not None and bool(found()) and cache_argument(model) is not None
 
 
 def check_decode_steps(model: nn.Module, count: int | None) -> None:
@@ -65,7 +66,7 @@ class DecodeStep(nn.Module):
 def cached_pass(model: nn.Module, inputs: Mapping[str, Tensor], cache: Any) -> Any:
     """A forward pass with a cache, and logits of the last position alone where the model can leave the others out."""
     known = _arguments(model)
-    named = {"cache" if "cache" in known else "past_key_values": cache}  # the name up to transformers 5.23
+    named = {str(cache_argument(model)): cache}
     last = {"logits_to_keep": 1} if "logits_to_keep" in known else {}
     return model(**inputs, **named, **last, use_cache=True)
 

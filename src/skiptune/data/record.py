@@ -94,8 +94,10 @@ class Record:
 
     @property
     def question(self) -> str:
-        """The text, as visual question answering calls it."""
-        return self.text
+        """The text, as visual question answering calls it; of a conversation, what the user says last."""
+        if not self.turns:
+            return self.text
+        return next((turn.text.strip() for turn in reversed(self.turns) if turn.role == "user"), "")
 
     @property
     def picture(self) -> Picture:

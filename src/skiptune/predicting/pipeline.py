@@ -16,6 +16,7 @@ from .predict import BATCH, predict
 from .questions import Asked, Pictures, Texts, check_number
 from .rank import rank
 from .results import Prediction, Ranked
+from .stream import Stream, writing
 
 _ANSWERS = 5
 #: Their overloads are for one or for many; here it may be either.
@@ -54,9 +55,28 @@ class Pipeline:
         self.model.to(usable_device(device))
         return self
 
+    def with_decoding(self, **fields: Any) -> Pipeline:
+        """The same model, which writes its answers in another way: ``pipe.with_decoding(temperature=0.7, seed=1)``.
+
+        Args:
+            fields: of :class:`~skiptune.tasks.generation.decoding.Decoding`.
+
+        Raises:
+            InputError: it writes none, or a value is out of range.
+        """
+        return Pipeline(self.model, writing(self.task).with_decoding(**fields), self.batch_size)
+
+    def stream(self, image: Asked | None = None, text: str | None = None, *, image2: Asked | None = None) -> Stream:
+        """The answer to one question piece by piece, as it is written, see :class:`Stream`.
+
+        Raises:
+            InputError: the model writes none, or as :func:`skiptune.predict` for one question.
+        """
+        return Stream.of(self.model, self.task, image, text, image2)
+
     @overload
     def __call__(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
-        self, image: Asked, text: str | None = None, *, top: int = 5, image2: Asked | None = None
+        self, image: Asked | None = None, text: str | None = None, *, top: int = 5, image2: Asked | None = None
     ) -> Prediction: ...
     @overload
     def __call__(
@@ -86,7 +106,7 @@ class Pipeline:
             InputError: as those, or ``images`` and ``image``, or ``texts`` and ``text``, together.
         """
         if images is None and texts is None:
-            if image is None:
+            if image is None and self.task.needs_image:
                 raise InputError("image: there is none to ask about")
             most = _ANSWERS if top is None else top
             answered: Prediction | list[Prediction] = _predict(

@@ -25,7 +25,7 @@ BATCH = 16
 def predict(  # type: ignore[overload-overlap]  # a text is a sequence of texts, too
     model: nn.Module,
     task: Task,
-    image: Asked,
+    image: Asked | None,
     text: str | None = None,
     top: int = 5,
     image2: Asked | None = None,
@@ -58,7 +58,7 @@ def predict(
 def predict(
     model: nn.Module,
     task: Task,
-    image: Pictures,
+    image: Pictures | None,
     text: Texts | None = None,
     top: int = 5,
     image2: Pictures | None = None,
@@ -75,7 +75,8 @@ def predict(
         model: with blocks skipped or not, slim, or from :func:`skiptune.load_onnx`.
         task: of the model.
         image: a path, encoded bytes, an open file, a Pillow image, an array or tensor ``(height, width)``,
-            ``(height, width, 3)`` or ``(3, height, width)``; or several.
+            ``(height, width, 3)`` or ``(3, height, width)``; or several. A record in its place is asked as it is; a
+            model that writes text needs none.
         text: a question, statement, hypothesis or caption, or several; only tasks that do without may leave it out.
         top: how many answers to give to each question.
         image2: the second picture of a statement about two.

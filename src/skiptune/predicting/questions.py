@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import IOBase
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
@@ -18,9 +18,11 @@ from ..data.arrays import axes_of, is_array
 from ..data.record import Record
 from ..tasks.task import Task
 
-#: A picture: its path, its encoded bytes, an open file of them, a Pillow image, or an array of its pixels.
-Asked: TypeAlias = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray | Tensor
-#: One picture, or several; an array of four axes holds several, too.
+#: A picture: its path, its encoded bytes, an open file of them, a Pillow image, or an array of its pixels; or a whole
+#: record in its place, which has texts of its own, e.g. a conversation.
+Asked: TypeAlias = str | Path | bytes | bytearray | memoryview | BinaryIO | Image.Image | np.ndarray | Tensor | Record
+#: One picture, or several; an array of four axes holds several, too. For a model that writes text, each of several may
+#: be a list of pictures that one text is about.
 Pictures: TypeAlias = Asked | Sequence[Asked]
 #: One text, or several.
 Texts: TypeAlias = str | Sequence[str]
@@ -39,7 +41,7 @@ class Questions:
     single: bool
 
     @classmethod
-    def of(cls, task: Task, image: Pictures, text: Texts | None, image2: Pictures | None) -> Questions:
+    def of(cls, task: Task, image: Pictures | None, text: Texts | None, image2: Pictures | None) -> Questions:
         """Questions to a task; what is given once goes with each of the others.
 
         Raises:
@@ -53,7 +55,8 @@ class Questions:
             raise InputError(f"{listed}; give as many of each, or one, not in a list, for all of the others")
         number = next(iter(counts.values()), 1)
         rows = ({name: _entry(column, row) for name, column in columns.items()} for row in range(number))
-        return cls([_record(task, **row) for row in rows], not several)
+        asked = [_numbered(_record(task, **row), str(place)) for place, row in enumerate(rows)]
+        return cls(asked, not several)
 
 
 def pictures_of(value: Any) -> Any:
@@ -76,9 +79,21 @@ def _entry(column: Any, row: int) -> Any:
     return column[row] if isinstance(column, list) else column
 
 
+def _numbered(asked: Record | InputError, place: str) -> Record | InputError:
+    """A question with its place as ``id``, if it has no other: what is drawn for it depends on that."""
+    return replace(asked, id=place) if isinstance(asked, Record) and not asked.id else asked
+
+
 def _record(task: Task, image: Any, text: Any, image2: Any) -> Record | InputError:
     """The record of one question, or why it is none."""
     try:
+        if isinstance(image, Record):
+            if text is not None or image2 is not None:
+                raise InputError("text, image2: a record has its own; leave them out")
+            task.check([image])
+            return image
+        if not task.needs_image:
+            return _of_any_number(image, text, image2)
         if text is None and task.needs_text:
             raise InputError("text: there is none; this model is asked about a picture with a text")
         if isinstance(text, str) and not text.strip() and task.needs_text:
@@ -92,6 +107,20 @@ def _record(task: Task, image: Any, text: Any, image2: Any) -> Record | InputErr
         return Record(image, "" if text is None else text, image2=image2)
     except InputError as error:
         return error
+
+
+def _of_any_number(image: Any, text: Any, image2: Any) -> Record:
+    """A question about one picture, several or none.
+
+    Raises:
+        InputError: there is neither a picture nor a text.
+    """
+    given = [entry for entry in (image, image2) if entry is not None]
+    pictures = [each for entry in given for each in (entry if isinstance(entry, list | tuple) else (entry,))]
+    first, *further = pictures or [None]
+    if first is None and not (isinstance(text, str) and text.strip()):
+        raise InputError("text: there is none, and no picture; give a question, a picture or both")
+    return Record(first, "" if text is None else text, further=tuple(further))
 
 
 def check_number(name: str, value: object, what: str) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from ..core.formatting import change
 from ..core.measured_text import (
     beside,
+    cut_answers,
     difference,
+    error_value,
     latency_change,
     latency_times,
     quality,
@@ -39,9 +41,9 @@ def _quality(results: Results) -> Iterator[str]:
         told = " (the plan was chosen on them)" if results.too_good(part) else _RESERVED if part == "reserved" else ""
         told = f"{quality(found, measure)} of {found.count} {metric.unit}{told}"
         yield _line(f"{part} {measure_name(results)}", told)
-        yield from (
-            _line(f"  {error}", f"{value:.4g} in the unit of the values") for error, value in found.errors.items()
-        )
+        yield from (_line(f"  {error}", error_value(error, value)) for error, value in found.errors.items())
+        if cut := cut_answers(found):
+            yield _line("  note", cut)
     for name, entry in results.beside.items():
         for other in list(entry.parts.values())[:1]:
             against = other.difference

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..core.formatting import change, duration, milliseconds, sentence
-from ..core.measured_text import TIMED, beside, latency_change, quality, timing_warnings
+from ..core.measured_text import TIMED, beside, error_value, latency_change, quality, timing_warnings
 from .result_sections import ChosenPlan
 from .results import Results
 from .wording import RESERVED, TOO_GOOD, budget, measure_name, or_dash, readable, sizes
@@ -47,6 +47,7 @@ def _quality(results: Results) -> Table:
     metric, measure = results.metric, results.metric.measure
     first = next(iter(metric.parts.values()), None)
     others = [name for name in first.metrics if name != measure] if first else []
+    uncounted = _could_not_be_right(results)
     rows = [
         (
             part,
@@ -54,19 +55,27 @@ def _quality(results: Results) -> Table:
             *(f"{found.metrics[name]:.2%}" for name in others),
             or_dash("{:.4g}".format, found.loss),
             or_dash("{:,}".format, found.count),
-            f"{found.unknown_answers:,}",
+            *(f"{getattr(found, name):,}" for name in uncounted),
         )
         for part, found in metric.parts.items()
     ]
-    header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, "answer not in vocabulary")
+    header = ("", measure_name(results), *map(readable, others), "loss", metric.unit, *uncounted.values())
     told = ["In brackets: 95% intervals."] if rows else []
     told += [TOO_GOOD for part in metric.parts if results.too_good(part)] + [RESERVED] * ("reserved" in metric.parts)
     for part, found in metric.parts.items():
-        told += [
-            f"{part.capitalize()}: {name} {value:.4g} in the unit of the values."
-            for name, value in found.errors.items()
-        ]
+        told += [f"{part.capitalize()}: {name} {error_value(name, value)}." for name, value in found.errors.items()]
     return Table("Measured", header, rows, " ".join(told))
+
+
+def _could_not_be_right(results: Results) -> dict[str, str]:
+    """The field that counts records which a model could not answer rightly, or whole, and its title."""
+    if results.recipe is None or results.recipe.task != "generation":
+        return {"unknown_answers": "answer not in vocabulary"}
+    if results.metric.name == "likelihood":
+        return {}
+    if results.metric.name.startswith("choice"):
+        return {"unknown_answers": "right answer not among the options"}
+    return {"cut_answers": "answers cut at max_new_tokens"}
 
 
 def _search(results: Results) -> Table:

@@ -49,8 +49,8 @@ def sample_answers(found: Evaluation, task: Task, records: Sequence[Record], see
     rows = np.random.default_rng(seed).permutation(len(records))[:_SAMPLES]
     return tuple(
         Sample(
-            image=str(records[row].image),
-            question=records[row].text,
+            image=str(records[row].images[0]) if records[row].images else "",
+            question=records[row].question,
             accepted=tuple(task.accepted(records[row])),
             given=found.predictions[row],
             score=found.scores[row],

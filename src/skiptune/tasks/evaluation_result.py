@@ -25,7 +25,8 @@ class Evaluation:
         predictions: one per record.
         scores: of the predictions, each in [0, 1]; ``None`` where no answer is known.
         unanswered: records without a known answer. They are predicted, not measured.
-        errors: of numbers that were predicted, by name, in the unit of the values; lower is better.
+        errors: lower is better: of numbers that were predicted, in the unit of the values; the perplexity of answers.
+        cut_answers: generated answers that had no end when as many tokens were written as are allowed.
         damaged: problems of images that could not be read and were replaced by the mean colour.
     """
 
@@ -39,6 +40,7 @@ class Evaluation:
     unanswered: int = 0
     errors: dict[str, float] = field(default_factory=dict)
     terms: tuple[float, ...] = ()
+    cut_answers: int = 0
 
     @property
     def headline_terms(self) -> tuple[float, ...]:
@@ -70,4 +72,5 @@ class Evaluation:
             found["interval"] = self.interval
         if self.errors:
             found["errors"] = self.errors
-        return {**found, "unanswered": self.unanswered} if self.unanswered else found
+        counts = {"unanswered": self.unanswered, "cut_answers": self.cut_answers}
+        return {**found, **{name: count for name, count in counts.items() if count}}

@@ -50,25 +50,23 @@ def write_predictions(path: Path, records: Sequence[Record], found: Evaluation, 
 
     Args:
         path: the file.
-        records: that were evaluated.
+        records: that were evaluated; of conversations the text is what the user says last.
         found: what was found of them. The score is null where no answer is known.
         images: the folder that the rows' images were relative to; ``None``: paths are written whole.
     """
     rows = (
-        {"id": record.id, **_names(record, images), "text": _asked(record), "answer": answer, "score": score}
+        {"id": record.id, **_names(record, images), "text": record.question, "answer": answer, "score": score}
         for record, answer, score in zip(records, found.predictions, found.scores, strict=True)
     )
     write_text(behind_links(path), "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _names(record: Record, images: Path | None) -> dict[str, str | list[str]]:
+    """``image``, and ``image2`` of a pair; ``images`` where there are more."""
     given = [_as_given(picture, images) for picture in record.images]
-    return {"images": given} if record.further else dict(zip(("image", "image2"), given, strict=False))
-
-
-def _asked(record: Record) -> str:
-    """The text of a record; of a conversation that of its last question."""
-    return next((turn.text for turn in reversed(record.turns) if turn.role == "user"), record.text)
+    if record.further:
+        return {"images": given}
+    return dict(zip(("image", "image2"), given, strict=False))
 
 
 def _as_given(picture: Picture, images: Path | None) -> str:

@@ -33,7 +33,7 @@ def answer_priors(
     whole: dict[A, float] = defaultdict(float)
     by_text: dict[str, dict[A, float]] = defaultdict(lambda: defaultdict(float))
     for record in train:
-        own = by_text[plain_text(record.text)]
+        own = by_text[plain_text(record.question)]
         for answer, value in accepted(record).items():
             whole[answer] += value
             own[answer] += value
@@ -43,7 +43,7 @@ def answer_priors(
     known = {text: _best(counts) for text, counts in by_text.items() if counts}
     priors = {"most_frequent": tuple(score(record, usual) for record in records)}
     if len(known) > 1:
-        priors["text_alone"] = tuple(score(record, known.get(plain_text(record.text), usual)) for record in records)
+        priors["text_alone"] = tuple(score(record, known.get(plain_text(record.question), usual)) for record in records)
     return priors
 
 

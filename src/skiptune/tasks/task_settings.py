@@ -15,7 +15,7 @@ class TaskSettings(TypedDict, total=False):
         prompts: of zero-shot classification.
         mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
-        prompt, system, measure, max_new_tokens, max_length, max_pixels: of generation, see
+        prompt, system, measure, max_new_tokens, stop, cache, max_length, max_pixels: of generation, see
             :class:`skiptune.tasks.generation.settings.GenerationSettings`.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
     """
@@ -32,7 +32,9 @@ class TaskSettings(TypedDict, total=False):
     shortlist: int | None
     prompt: str | None
     system: str | None
-    measure: str
+    measure: str | None
     max_new_tokens: int
+    stop: list[str]
+    cache: str
     max_length: int
     max_pixels: int | None

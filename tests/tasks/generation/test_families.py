@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from skiptune.data.record import Record
 from skiptune.data.turns import Turn
 from skiptune.families.chat_processor import ChatProcessor
+from skiptune.tasks.generation.choices import score_options
+from skiptune.tasks.generation.likelihoods import likelihoods
 from skiptune.tasks.generation.task import Generation
 from tiny_chat import CHATS, tiny_processor
 from tiny_decoders import VLM, text_decoder, vlm
@@ -60,6 +63,19 @@ def test_a_batch_is_its_rows(name: str) -> None:
     torch.testing.assert_close(loss, usual)
     assert float(loss) == pytest.approx(total / count, rel=1e-5)
     assert task.answers(model, records) == [task.answers(model, [record])[0] for record in records]
+
+
+@pytest.mark.parametrize("name", CHATS)
+def test_options_are_scored_as_whole_texts(name: str) -> None:
+    """In one batch, whose prompts differ in length, with the prompt run once."""
+    task, model = task_of(name), vlm(name) if name in VLM else text_decoder(name)
+    asked = [replace(record, options=("a circle", "yes")) for record in conversations(name) if not record.turns][:2]
+    for record, scored in zip(asked, score_options(task, model, asked), strict=True):
+        for option in scored:
+            batch = task.collate([replace(record, answers={option.option: 1.0})])
+            (alone,) = likelihoods(model, batch)
+            assert option.total == pytest.approx(-alone.loss, abs=1e-4)
+            assert option.by_token == pytest.approx(-alone.loss / alone.tokens, abs=1e-4)
 
 
 @pytest.mark.parametrize("name", CHATS)

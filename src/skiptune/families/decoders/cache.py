@@ -3,11 +3,12 @@ adapter."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from ...core.errors import InputError
 from ...layers.input_adapters import InputAdapter
@@ -19,6 +20,25 @@ _MIXTURES = "skiptune_mixtures"
 def cache_of(given: Mapping[str, Any]) -> Any:
     """The cache among a layer's arguments by name; ``None``: there is none."""
     return given.get("cache", given.get("past_key_values"))  # the name up to transformers 5.23
+
+
+def cache_argument(model: nn.Module) -> str | None:
+    """The name of the argument by which a model takes a cache; ``None``: it takes none."""
+    known = inspect.signature(model.forward).parameters
+    return next((name for name in ("cache", "past_key_values") if name in known), None)
+
+
+def select_rows(cache: Any, rows: Tensor) -> None:
+    """Let a cache hold these rows of its batch, some perhaps several times. In place.
+
+    Args:
+        cache: of any class of transformers that grows.
+        rows: (new batch,) numbers.
+    """
+    cache.batch_select_indices(rows)
+    mixtures = getattr(cache, _MIXTURES, {})
+    for layer, mixture in mixtures.items():
+        mixtures[layer] = mixture[rows]
 
 
 def book_tokens(hidden_states: Tensor, layer: int, given: Mapping[str, Any]) -> None:

@@ -30,10 +30,10 @@ def conversation_of(record: Record, prompt: str | None = None, system: str | Non
 
 
 def _asked(record: Record, prompt: str | None) -> tuple[Turn, ...]:
-    if record.captions:
+    if record.captions or not record.text:
         text = prompt or CAPTION_PROMPT
     else:
-        text = f"{prompt} {record.text}" if prompt and record.text else record.text or prompt or ""
+        text = f"{prompt} {record.text}" if prompt else record.text
     question = Turn("user", (*[None] * len(record.images), text))
     answer = best_answer(record)
     return (question,) if answer is None else (question, Turn("assistant", (answer,)))

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import copy
+from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from ...core.errors import InputError
-from ...core.progress import track
 from ...data.record import Record
 from ...families.chat_processor import ChatProcessor
 from ..answer import Answer
 from ..evaluation_result import Evaluation
+from ..priors import answer_priors
 from ..task import Check, Task, on_device, refuse_unless
 from ..task_settings import TaskSettings
+from .choices import CHOSEN, likeliest, score_options
 from .conversation import best_answer, check_conversation, conversation_of, question_of
+from .decoding import Decoding
 from .inputs import ChatInputs
+from .measures.accepted import accepted_answers
+from .measures.written import WRITTEN
+from .measuring import LIKELIHOOD, check_options, measured
 from .pictures import WholePictures
 from .settings import GenerationSettings
 from .template import Suffixes, Template
+from .writing import Writer, Written, template_ends
+
+if TYPE_CHECKING:
+    from ...data.parts import Data
 
 
 class Generation(Task):
@@ -51,13 +63,45 @@ class Generation(Task):
             )
         self.processor = processor
         self.asked = GenerationSettings(**settings)
-        self.metric = self.asked.measure
+        self.metric = self.asked.measure or "exact_match"
         self.images = WholePictures(processor.image_processor, self.asked.max_pixels)
         self.template = Suffixes(processor) if processor.joins_suffixes else Template(processor)
         self.inputs = ChatInputs(processor, self.asked.max_length)
+        self.decoding = Decoding(max_new_tokens=self.asked.max_new_tokens, stop=self.asked.stop)
+
+    @classmethod
+    def from_checked(cls, processor: Any, records: Sequence[Record], least: int = 1, **options: Any) -> Generation:
+        """The task with these settings. The measure of captions, of which none is the right one, is their likelihood,
+        unless another is asked for."""
+        described = all(record.captions for record in records)
+        usual = LIKELIHOOD if records and described else "exact_match"
+        return cls(processor, **{**options, "measure": options.get("measure") or usual})
+
+    @classmethod
+    def from_data(
+        cls, processor: Any, data: Data, least: int = 1, known: Sequence[str] = (), **options: Any
+    ) -> Generation:
+        """As :meth:`from_checked`, of a run.
+
+        Raises:
+            InputError: the measure is a choice, and records to measure on have no options.
+        """
+        task = cls.from_checked(processor, data.train, least, **options)
+        for part, records in data.held_out.items():
+            if task.metric in CHOSEN:
+                check_options(task.metric, records, part)
+        return task
 
     def with_processor(self, processor: ChatProcessor) -> Generation:
         return type(self)(processor, **self.asked.to_dict())
+
+    def with_settings(self, **changes: Any) -> Generation:
+        """The same task with other settings.
+
+        Raises:
+            InputError: as the class.
+        """
+        return type(self)(self.processor, **{**self.asked.to_dict(), **changes})
 
     def cut_texts_for(self, model: nn.Module) -> None:
         """Nothing: ``max_length`` cuts texts."""
@@ -105,47 +149,65 @@ class Generation(Task):
         texts = [self.template.prompt(question_of(self.turns(record))) for record in records]
         return self.inputs.prompts(texts, self._pictures(records))
 
+    def with_decoding(self, **fields: Any) -> Generation:
+        """The same task, whose answers are written in another way.
+
+        Args:
+            fields: of :class:`~skiptune.tasks.generation.decoding.Decoding`, e.g. ``temperature``.
+
+        Raises:
+            InputError: as that class.
+        """
+        other = copy.copy(self)
+        other.decoding = self.decoding.replace(**{name: value for name, value in fields.items() if value is not None})
+        return other
+
     @torch.inference_mode()
+    def write(self, model: Any, records: Sequence[Record], **options: Any) -> list[Written]:
+        """What the model answers to each record; the records are one batch. ``options`` are of transformers'
+        ``generate``."""
+        writer = Writer(self.processor, self.ends, self.asked.cache == "static")
+        prompts, names = on_device(self.prompts(records), model), [record.id for record in records]
+        return writer.write(model, prompts, self.decoding, names, **options)
+
     def answers(self, model: Any, records: Sequence[Record]) -> list[str]:
-        """What the model answers to each record, by greedy decoding; the records are one batch."""
-        prompts = on_device(self.prompts(records), model)
-        written = model.generate(**prompts, max_new_tokens=self.asked.max_new_tokens, do_sample=False)
-        new = written[:, prompts["input_ids"].shape[1] :]
-        texts = self.processor.tokenizer.batch_decode(new, skip_special_tokens=True)
-        return [text.strip() for text in texts]
+        """The texts of :meth:`write`."""
+        return [written.text for written in self.write(model, records)]
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Tokens by which the chat template ends an answer."""
+        return template_ends(self.template, self.processor.tokenizer)
 
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
-        order = sorted(range(len(records)), key=lambda row: len(records[row].text))
-        said: dict[int, str] = {}
-        loss = tokens = 0.0
-        for rows in track([order[at : at + batch_size] for at in range(0, len(order), batch_size)], title):
-            batch = [records[row] for row in rows]
-            said.update(zip(rows, self.answers(model, batch), strict=True))
-            if known := [record for record in batch if self.answered(record)]:
-                inputs = self.collate(known)
-                count = int((inputs["shift_labels"] != -100).sum())
-                loss += float(model(**on_device(inputs, model)).loss) * count
-                tokens += count
-        predictions = tuple(said[row] for row in range(len(records)))
-        scores = tuple(
-            self.score(record, answer) if self.answered(record) else None
-            for record, answer in zip(records, predictions, strict=True)
-        )
-        known_scores = [score for score in scores if score is not None]
-        metrics = {self.metric: sum(known_scores) / len(known_scores)} if known_scores else {}
-        unanswered = len(records) - len(known_scores)
-        mean = loss / tokens if tokens else None
-        return Evaluation(metrics, mean, len(known_scores), 0, predictions, scores, unanswered=unanswered)
-
-    def score(self, record: Record, prediction: str) -> float:
-        """1 for an accepted answer, whatever its case."""
-        return float(prediction.casefold() in {answer.strip().casefold() for answer in self.accepted(record)})
+        return measured(self, model, records, batch_size, title)
 
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        return [(Answer(text),) for text in self.answers(model, records)]
+        """What the model writes, one answer; of a record with options the ``top`` likeliest, with probabilities among
+        them."""
+        choosing = [row for row, record in enumerate(records) if record.options]
+        writing = [row for row, record in enumerate(records) if not record.options]
+        found: dict[int, tuple[Answer, ...]] = {}
+        if choosing:
+            scored = score_options(self, model, [records[row] for row in choosing])
+            found |= {row: likeliest(own, self.metric, top) for row, own in zip(choosing, scored, strict=True)}
+        if writing:
+            written = self.write(model, [records[row] for row in writing])
+            found |= {row: (Answer(own.text, cut=own.cut or None),) for row, own in zip(writing, written, strict=True)}
+        return [found[row] for row in range(len(records))]
 
     def accepted(self, record: Record) -> list[str]:
-        if record.turns:
-            answer = best_answer(record)
-            return [] if answer is None else [answer]
-        return sorted(record.answers) or list(record.captions)
+        return sorted(accepted_answers(record))
+
+    def priors(self, train: Sequence[Record], records: Sequence[Record]) -> dict[str, tuple[float, ...]]:
+        """The most frequent answer, over all questions and by question, see
+        :func:`skiptune.tasks.priors.answer_priors`; nothing where no answer is given twice, as of captions, or where
+        other things than written answers are measured."""
+        if self.metric not in WRITTEN:
+            return {}
+        counts = Counter(answer for record in train for answer in accepted_answers(record))
+        if not counts or counts.most_common(1)[0][1] < 2 or any(record.captions for record in records):
+            return {}
+        score = WRITTEN[self.metric].score
+        measured = [record for record in records if self.answered(record)]
+        return answer_priors(train, measured, accepted_answers, lambda record, answer: score(answer, record))
