@@ -106,6 +106,14 @@ def test_rows_of_a_dataset_keep_their_order_and_selection() -> None:
     assert [colours(record) for record in found] == [[GREEN, GREEN], [RED, BLUE]]
 
 
+def test_a_transform_of_rows_is_obeyed() -> None:
+    turned = listed().with_transform(lambda batch: {**batch, "images": [images[::-1] for images in batch["images"]]})
+    found = st.records(turned, "generation")
+    assert [colours(record) for record in found] == [[BLUE, RED], [], [GREEN, GREEN]]
+    assert isinstance(found[0].image, Held)
+    assert found[0].image.inside == "0"
+
+
 def test_a_folder_of_parquet_files_and_a_choice_by_number(tmp_path: Path) -> None:
     folder = tmp_path / "set"
     folder.mkdir()

@@ -18,6 +18,7 @@ from skiptune.data.readers.conversations.names import DIALECT_NAMES, DialectName
 from skiptune.data.readers.json_lines import read_lines
 from skiptune.data.readers.jsonl import read_jsonl
 from skiptune.data.record import Record
+from skiptune.data.record_digests import digests_of
 from skiptune.data.turns import Turn
 from skiptune.tasks.registry import TASKS
 
@@ -247,6 +248,7 @@ WRONG: dict[str, tuple[Row, str]] = {
     "base64": ({"messages": [user([{"type": "image", "base64": "?"}]), assistant("y")]}, "'?' is damaged Base64"),
     "surrogate": ({"conversations": [human("\ud800"), gpt("y")]}, "is it UTF-8"),
     "nothing": ({"image": "a.png"}, "messages: missing (or conversations)"),
+    "boxes": ({"conversations": [human("<bbox>"), gpt("y")], "objects": {"bbox": [[1, 2]]}}, "boxes are not read"),
     "history": ({"query": "x", "response": "y", "history": [["x"]]}, "history: pair 1: ['x'] is not a question with"),
     "no history": ({"query": "x", "response": "y", "history": "x"}, "history: 'x' is not a list of pairs"),
 }
@@ -280,6 +282,28 @@ def test_questions_without_answers_are_predicted(folder: Path) -> None:
     assert [said(found) for found in read(folder, "llava", rows, require_answers=False)] == [ASKED[:1]] * 2
     prompts = st.records([{"prompt": [user("what?")]}], "generation", require_answers=False)
     assert said(prompts[0]) == [("user", ("what?",))]
+
+
+def test_rows_that_share_an_image_at_any_place_stay_in_one_part(folder: Path) -> None:
+    pairs = [("a.png", "b.png"), ("b.png", "c.png"), ("d.png", "e.png")]
+    for number, name in enumerate("cde"):
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(folder / f"{name}.png")
+    asked = {"conversations": [human("<image><image>alike?"), gpt("no")]}
+    rows = [{**asked, "image": list(pair)} for pair in pairs]
+    (folder / "pairs.json").write_text(json.dumps(rows))
+    whole = read_conversations(folder / "pairs.json", "llava")
+    parts = [{*map(str, part.pictures())} for part in st.split_by_image(whole, 0.5, seed=0)]  # type: ignore[attr-defined]
+    assert not parts[0] & parts[1]
+    assert sorted(map(len, parts)) == [2, 3]
+    digests = [digests_of(whole.select(chosen)) for chosen in ([0, 1], [0, 2])]
+    assert digests[0]["images"] != digests[1]["images"]
+    assert digests[0]["texts"] == digests[1]["texts"]
+
+
+def test_a_question_beside_turns_is_theirs_only_for_generation(folder: Path) -> None:
+    row = {"question": "what?", "answer": "red", "image": "a.png", "messages": [user("<image>what?"), assistant("red")]}
+    assert said(st.records([row], "generation", images=folder)[0]) == ASKED
+    assert st.records([row], images=folder)[0].text == "what?"
 
 
 def test_tasks_on_single_texts_refuse_conversations(folder: Path) -> None:

@@ -83,6 +83,7 @@ def test_images_are_one_several_or_none(folder: Path) -> None:
         found = one(folder, **row, answer="yes")
         assert len(found.images) == count
         assert "<image>" not in found.text
+    assert one(folder, question="red?", hint="Look.", answer="yes").text == "Look.\nred?"
     captioned = one(folder, image="a.png", caption="a square")
     assert captioned.captions == ("a square",)
 

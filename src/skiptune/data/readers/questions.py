@@ -57,7 +57,13 @@ def question_record(
 
 
 def _question(row: Mapping[str, Any], images: int) -> str:
-    """The question, without marks of images in front of it."""
+    """The question, without marks of images in front of it, below the ``hint`` that it has."""
+    text = _asked(row, images)
+    hint = row.get("hint")
+    return text if hint is None or hint == "" else f"{text_of(row, 'hint')}\n{text}"
+
+
+def _asked(row: Mapping[str, Any], images: int) -> str:
     name = next((name for name in _QUESTIONS if row.get(name) is not None), None)
     if name is None:
         raise InputError("question: missing, and so are messages, conversations, query and captions; give one of them")

@@ -17,9 +17,20 @@ FIELDS = (
 )
 #: What a row for generation may have beside these; see :mod:`.conversations.dialects`.
 OF_CONVERSATIONS = (
-    *("images", "options", "choices", "messages", "conversations", "conversation", "system", "tools"),
+    *(
+        "images",
+        "options",
+        "choices",
+        "hint",
+        "objects",
+        "messages",
+        "conversations",
+        "conversation",
+        "system",
+        "tools",
+    ),
     *("query", "response", "history", "prompt", "completion", "instruction", "input", "output"),
-    *("video", "videos", "audio", "audios", *LETTERS),
+    *("objects", "video", "videos", "audio", "audios", *LETTERS),
 )
 
 

@@ -58,7 +58,8 @@ def row_record(
     """
     if not isinstance(row, dict):
         raise InputError("expected a row of named fields: image, and those of the task")
-    if task in ("", GENERATION) and (dialect := dialect_of(row)) is not None:
+    talks = task == GENERATION or (not task and row.get("question") is None)
+    if talks and (dialect := dialect_of(row)) is not None:
         return conversation_record(row, picture, dialect, require_answers)
     if task == GENERATION:
         return question_record(row, picture, _captions(row), require_answers)

@@ -14,7 +14,7 @@ from ....core.shown import shown
 #: Fields that hold images, of which a row has one at most.
 FIELDS = ("image", "images")
 _ADDRESS = re.compile(r"(https?|ftp|s3|gs|hf)://", re.IGNORECASE)
-_FILE = re.compile(r"file://(localhost(?=/))?", re.IGNORECASE)
+_FILE = re.compile(r"file://(localhost(?=/)|/(?=[a-z]:))?", re.IGNORECASE)
 _WRITTEN = re.compile(r"data:image/[\w.+-]+;base64,", re.IGNORECASE)
 _OTHER_MEDIA = ("video", "videos", "audio", "audios")
 

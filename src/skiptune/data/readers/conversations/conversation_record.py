@@ -19,6 +19,9 @@ from .names import DialectName
 from .placing import placed
 from .said import Place, Said
 
+#: Stand for objects in ms-swift's texts.
+_BOXES = ("<bbox>", "<ref-object>")
+
 
 def conversation_record(
     row: Mapping[str, Any], picture: Callable[[Row, str], Picture], dialect: DialectName, require_answers: bool = True
@@ -37,7 +40,10 @@ def conversation_record(
     if tools := row.get("tools"):
         raise InputError(f"tools: {shown(tools)}; conversations with tools are not learnt")
     form = DIALECTS[dialect]
-    turns = _with_system(_answered(form.read(row), require_answers), row.get("system"))
+    turns = form.read(row)
+    if row.get("objects") and any(mark in turn.text for turn in turns for mark in _BOXES):
+        raise InputError(f"objects: {shown(row['objects'])}; boxes are not read, write them into the texts")
+    turns = _with_system(_answered(turns, require_answers), row.get("system"))
     turns, named = placed(turns, images_beside(row), form.in_front)
     images = [picture_of_value(picture, value, name) for name, value in named]
     return Record(

@@ -13,14 +13,14 @@ swift     messages, or query, response and history    stand before the first que
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ....core.errors import InputError
 from .exchanges import exchange, prompted
 from .marked_text import NAMED
 from .names import DialectName
-from .said import Part, Place, Said
+from .said import Said
 from .turns_in import turns_in
 
 _LISTS = ("messages", "conversations", "conversation")
@@ -52,13 +52,14 @@ def _messages(row: Mapping[str, Any]) -> list[Said]:
 
 def _llava(row: Mapping[str, Any]) -> list[Said]:
     """As LLaVA-NeXT does: the only image of a turn stands at its beginning; several stay where they are."""
-    return [Said(turn.role, _moved(turn), turn.field) for turn in _listed(row)]
+    return [_moved(turn) for turn in _listed(row)]
 
 
-def _moved(turn: Said) -> tuple[Part, ...]:
-    if len(turn.places) != 1:
-        return turn.parts
-    return (Place(), turn.text.strip()) if turn.text.strip() else (Place(),)
+def _moved(turn: Said) -> Said:
+    if turn.typed or len(turn.places) != 1:
+        return turn
+    text = turn.text.strip()
+    return replace(turn, parts=(*turn.places, *([text] if text else [])))
 
 
 def _swift(row: Mapping[str, Any]) -> list[Said]:
@@ -76,16 +77,19 @@ DIALECTS: Mapping[DialectName, Dialect] = {
 
 
 def dialect_of(row: Mapping[str, Any]) -> DialectName | None:
-    """The dialect of a row by its fields; ``None``: it is no conversation."""
+    """The dialect of a row by its fields; ``None``: it is no conversation.
+
+    A row with ``question`` is one only if it has a list of turns.
+    """
     there = {name for name, value in row.items() if value is not None}
-    if "question" in there:
-        return None
     if "messages" in there:
         return "swift" if not {"image", "images"} & there and _names_images(row["messages"]) else "messages"
-    if {"prompt", "completion"} <= there or isinstance(row.get("prompt"), list):
-        return "messages"
     if there & {"conversations", "conversation"}:
         return "sharegpt" if "images" in there or "system" in there else "llava"
+    if "question" in there:
+        return None
+    if {"prompt", "completion"} <= there or isinstance(row.get("prompt"), list):
+        return "messages"
     if {"query", "response"} <= there or {"instruction", "output"} <= there or {"query", "history"} <= there:
         return "swift"
     return None
