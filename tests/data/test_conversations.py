@@ -272,6 +272,12 @@ def test_a_bad_row_does_not_lose_the_others(folder: Path) -> None:
     assert len((folder / "bad.log").read_text().splitlines()) == 3
     with pytest.raises(InputError, match="3 of 5 rows are bad, more than most_bad"):
         read_conversations(path, "llava")
+    with pytest.raises(InputError, match="dialect: 'lava'; did you mean 'llava'"):
+        read_conversations(path, "lava")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"gone\.json: no such file"):
+        read_conversations(folder / "gone.json", "llava")
+    with pytest.raises(InputError, match="no such image folder"):
+        read_conversations(path, "llava", folder / "gone")
 
 
 def test_questions_without_answers_are_predicted(folder: Path) -> None:

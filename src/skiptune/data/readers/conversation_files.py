@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...core.errors import InputError
+from ...core.shown import shown
+from ...core.validation import nearest
 from ..record import Record
 from ..records import Records
 from .collecting import Row, RowChecks, collect, image_folder
 from .conversations.conversation_record import conversation_record
-from .conversations.names import DialectName
+from .conversations.names import DIALECT_NAMES, DialectName
 from .json_lines import read_lines
 from .jsonl import MOST_BAD_ROWS
 from .renaming import check_columns, renamed
@@ -42,8 +44,10 @@ def read_conversations(
             image file is opened once.
 
     Raises:
-        InputError: no such file or folder, no usable row, or more than ``most_bad`` of them bad.
+        InputError: no such dialect, file or folder, no usable row, or more than ``most_bad`` of them bad.
     """
+    if dialect not in DIALECT_NAMES:
+        raise InputError(f"dialect: {shown(dialect)}{nearest(str(dialect), DIALECT_NAMES)}")
     folder = Path(path).parent if images is None else image_folder(images)
     names = columns or {}
     check_columns(names, str(path), task=GENERATION)

@@ -17,20 +17,9 @@ FIELDS = (
 )
 #: What a row for generation may have beside these; see :mod:`.conversations.dialects`.
 OF_CONVERSATIONS = (
-    *(
-        "images",
-        "options",
-        "choices",
-        "hint",
-        "objects",
-        "messages",
-        "conversations",
-        "conversation",
-        "system",
-        "tools",
-    ),
+    *("images", "options", "choices", "hint", "messages", "conversations", "conversation", "system"),
     *("query", "response", "history", "prompt", "completion", "instruction", "input", "output"),
-    *("objects", "video", "videos", "audio", "audios", *LETTERS),
+    *("tools", "objects", "video", "videos", "audio", "audios", *LETTERS),
 )
 
 
