@@ -77,11 +77,11 @@ def _text_rows(dataset: Any, names: Mapping[str, str], pictures: DatasetPictures
     if _is_changed(dataset):
         for number in range(len(dataset)):
             row = dataset[number]
-            found = {name: row[column] for name, column in names.items()}
-            if isinstance(found.get("images"), list | tuple):
+            texts = {name: row[column] for name, column in names.items()}
+            if isinstance(texts.get("images"), list | tuple):
                 held = partial(Held, pictures, names["images"], number)
-                found["images"] = [held(str(place)) for place in range(len(found["images"]))]
-            yield found
+                texts["images"] = [held(str(place)) for place in range(len(texts["images"]))]
+            yield texts
         return
     if not names:
         yield from ({} for _ in range(len(dataset)))
