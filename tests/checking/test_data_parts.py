@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from rich.console import Console
 
 from conftest import draw_square
 from planted_faults import SOUND
 from skiptune import InputError, Vqa, check_data, load_processor
+from skiptune.checking.printing import print_report
 from skiptune.families.chat_processor import ChatProcessor
 from skiptune.tasks.generation.task import Generation
-from tiny_chat import TEMPLATE, tiny_llava_processor, tiny_tokenizer
+from tiny_chat import CHATS, TEMPLATE, tiny_llava_processor, tiny_processor, tiny_tokenizer
+from tiny_decoders import VLM
 
 
 def pictures(count: int, first: int = 0) -> list[Image.Image]:
@@ -39,6 +43,24 @@ def test_sound_rows_in_python_have_no_findings(task: Generation) -> None:
     assert report.findings == ()
     assert [part.name for part in report.parts] == ["train", "test"]
     assert report.to_dict()["faults"] == 0
+
+
+@pytest.mark.parametrize("name", [name for name in CHATS if name in VLM])
+def test_images_reach_every_family(name: str) -> None:
+    made = tiny_processor(name)
+    processor = ChatProcessor(VLM[name][0], made.tokenizer, made)
+    drawn = [
+        image.resize(size) for image, size in zip(pictures(4), ((40, 30), (64, 20), (40, 30), (33, 64)), strict=True)
+    ]
+    given = [{"image": image, "question": f"what is it {n} ?", "answer": "red"} for n, image in enumerate(drawn)]
+    pair = {"images": drawn[1:3], "question": "what are they ?", "answer": "red"}
+    several = [] if name.startswith("paligemma") else [pair]
+    report = check_data([*given, *several], Generation(processor))
+    model = report.parts[0].model
+    assert model is not None
+    assert (model.rows, model.images) == (4 + len(several), 4 + 2 * len(several))
+    assert model.placeholders == model.reached == model.images
+    assert {found.kind for found in report.findings} <= {"unknown_token"}
 
 
 def test_parts_that_share_images_rows_and_texts() -> None:
@@ -148,3 +170,11 @@ def test_all_rows_bad() -> None:
     report = check_data(gone)
     assert report.found("missing_image") == 6
     assert report.parts[0].usable == 0
+
+
+def test_texts_of_rows_do_not_reach_the_terminal_as_commands() -> None:
+    given = [{**row, "question": f"what \x1b[2J is it \u009b {number} ?"} for number, row in enumerate(rows(3))]
+    report, printed = check_data(given), StringIO()
+    print_report(report, Console(file=printed, soft_wrap=True))
+    assert report.found("damaged_text") == 3
+    assert not set(printed.getvalue()) & {"\x1b", "\u009b"}

@@ -104,11 +104,9 @@ class ChatCheck:
 
     def _expected(self, record: Record) -> tuple[int, int]:
         pictures = record.images
-        return (
-            self.images.expected(pictures, [self.pictures.size(picture) for picture in pictures])
-            if pictures
-            else (0, 0)
-        )
+        if not pictures:
+            return 0, 0
+        return self.images.expected(pictures, [self.pictures.size(picture) for picture in pictures])
 
     def _count(self, part: str, placed: PlacedRecord, row: RowInputs, counted: Counted, findings: Findings) -> None:
         place, record = placed
@@ -126,13 +124,12 @@ class ChatCheck:
             self._tell_of_the_cut(part, placed, row, findings)
 
     def _reached(self, record: Record, row: RowInputs, tokens: int) -> int:
-        """How many images of a row are in its inputs, by the places in the text, image tokens and pixels."""
+        """How many images of a row are in its inputs, by image tokens and pixels."""
         images = len(record.images)
         if not images:
             return 0
         due, pixels = self._expected(record)
-        written = self.images.placeholders(record)
-        reached = images if not written else min(written, images)
+        reached = images
         for found, wanted in ((tokens, due), (row.units, pixels)):
             if found is not None and found < wanted:
                 reached = min(reached, images * found // wanted)

@@ -50,8 +50,7 @@ class Examination:
     Args:
         task: with a model's processor; ``None``: nothing goes through a model.
         depth: how much is looked at.
-        findings: what is known already.
-        known: whether answers are expected in a part of this name; by default in every part.
+        findings: what is known already, to which all else is added.
     """
 
     def __init__(self, task: Task | None, depth: Depth, findings: Findings) -> None:

@@ -76,10 +76,6 @@ class Findings:
         if len(group.examples) < SHOWN:
             group.examples.append(Example(place, said))
 
-    def has(self, kind: str, part: str, place: str) -> bool:
-        """Whether this was found already."""
-        return (kind, part) in self._groups and place in self._groups[kind, part].places
-
     def looked_at(self, kinds: Iterable[str], part: str, count: int) -> None:
         """Of how many rows, or images, findings of these kinds are."""
         self._looked_at.update(((kind, part), count) for kind in kinds)

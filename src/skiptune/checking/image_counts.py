@@ -43,12 +43,6 @@ class ImageCounts:
         """Those that stand for images."""
         return 0 if self.token is None else int((ids == self.token).sum())
 
-    def placeholders(self, record: Record) -> int:
-        """Places for images that the chat template wrote."""
-        text = self.task.template.conversation(self.task.turns(record)).text
-        names = {getattr(self.task.processor.whole, name, None) for name in ("image_token", "boi_token")}
-        return max((text.count(name) for name in names if isinstance(name, str)), default=0)
-
 
 def units(batch: Mapping[str, Any]) -> int:
     """What of a batch's pixels adds up over images: images, patches or tiles, as the family has them."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 FEW = 0.01
 #: The same for repeats, which published sets have, too.
 SOME = 0.05
+#: The same for what harms little.
+MANY = 0.1
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ KINDS: Mapping[str, Kind] = {
     "refused": Kind("rows that the model's processor refuses", "mend these rows, or choose another model"),
     "lost_answer": Kind("rows whose answers are cut off whole", "raise max_length, or shorten what stands before"),
     "truncated_answer": Kind("rows whose answers are cut", "raise max_length, or shorten the texts"),
-    "cut_text": Kind("texts that are cut", "shorten them: the model has no room for more", FEW),
+    "cut_text": Kind("texts that are cut", "shorten them: the model has no room for more", MANY),
     "too_many_pixels": Kind("images larger than max_pixels", "make these images smaller, or raise max_pixels"),
     "tiny_image": Kind("tiny images", "check that they are no thumbnails or icons of failed downloads", FEW),
     "huge_image": Kind(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from rich.console import Console, Group, RenderableType
@@ -100,7 +101,7 @@ def _finding(finding: Finding) -> RenderableType:
         f"  {finding.part}: {finding.what}: {finding.count:,} of {finding.of:,}  ",
         (f"({finding.kind})", "dim"),
     )
-    lines = [Text(f"  {example.place}: {example.said}") for example in finding.examples]
+    lines = [Text(_printable(f"  {example.place}: {example.said}")) for example in finding.examples]
     more = finding.count - len(finding.examples)
     if more > 0:
         lines.append(Text(f"  … and {more:,} more", "dim"))
@@ -113,7 +114,7 @@ def _rows(report: DataReport) -> Iterator[RenderableType]:
             f"{counted(len(report.rows), 'rows')} as the model sees them; {_ANSWER[0]}learnt{_ANSWER[1]}", "bold"
         )
     for row in report.rows:
-        yield Text(f"\n{row.place}", "dim")
+        yield Text(_printable(f"\n{row.place}"), "dim")
         yield as_text(row)
     if report.rows:
         yield Text()
@@ -124,6 +125,11 @@ def as_text(row: ShownRow) -> Text:
     text = Text()
     for segment in row.segments:
         left, right = _ANSWER if segment.kind == "answer" else ("", "")
-        text.append(f"{left}{segment.text}{right}", _STYLES[segment.kind])
+        text.append(_printable(f"{left}{segment.text}{right}"), _STYLES[segment.kind])
         text.append("" if segment.text.endswith(("\n", " ")) else " ")
     return text
+
+
+def _printable(text: str) -> str:
+    """A text without control characters, which would move the cursor, and without bytes that are no UTF-8."""
+    return re.sub("[\x00-\x09\x0b-\x1f\x7f-\x9f]", "\ufffd", text.encode("utf-8", "replace").decode("utf-8"))

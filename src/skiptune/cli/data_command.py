@@ -95,7 +95,7 @@ def _tell(report: DataReport, options: CheckOptions) -> None:
     from ..checking.page import page
     from ..checking.printing import print_report
 
-    text = json.dumps(report.to_dict(), indent=2, ensure_ascii=False)
+    text = json.dumps(report.to_dict(), indent=2)
     if options.html is not None:
         write_new_text(options.html, page(report), force=True)
     if options.json_file is not None and str(options.json_file) != "-":
