@@ -46,7 +46,7 @@ def check_data(
     """
     if task is not None and not isinstance(task, Task):
         raise InputError(
-            f"task: {shown(task)} is none; give one that has a processor, e.g. Vqa(load_processor(model), answers)"
+            f"task: {shown(task)} is none; give one that has a processor, e.g. Generation(load_processor(model))"
         )
     for name, value in (("rows", rows), ("show", show)):
         if isinstance(value, bool) or not isinstance(value, int) or value < 1 - (name == "show"):
