@@ -35,6 +35,7 @@ TASKS_IN_WORDS = {
     "entailment": "visual entailment",
     "classification": "classification of images, with or without a text",
     "regression": "regression: a number for an image, with or without a text",
+    "generation": "generation of text: answers to questions about images, captions, conversations",
 }
 #: Data that are one well-known set; formats of files are not.
 _SETS = ("easy-vqa", "vqav2", "nlvr2", "nlvr", "snli-ve")
