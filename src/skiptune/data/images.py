@@ -143,8 +143,12 @@ class ImageStore:
         if self.damaged is None:
             raise InputError(f"{place}: {error}" if place else str(error)) from None
         self.damaged.add(str(error), place)
+        return self._stand_in()
+
+    def _stand_in(self) -> np.ndarray:
+        """An image of the mean colour."""
         mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
-        return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), picture)
+        return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), b"")
 
     def _resized(self, image: Image.Image, picture: Picture) -> np.ndarray:
         try:

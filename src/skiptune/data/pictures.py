@@ -68,6 +68,8 @@ class Stored:
 Placed: TypeAlias = Path | Stored | Held
 #: The image of a record. Bytes and Pillow images by themselves are decoded at every use and not cached.
 Picture: TypeAlias = Placed | bytes | Image.Image
+#: EXIF's tag that tells how an image is turned, and the least value of those that exchange width and height.
+_ORIENTATION, _LYING = 0x0112, 5
 #: Inode, size, and times of the last changes of content and of attributes.
 FileVersion: TypeAlias = tuple[int, int, int, int]
 
@@ -135,6 +137,29 @@ def decode(picture: Picture, upright: bool = True) -> Image.Image:
         raise InputError(f"image {name_of(picture)}: no such file") from None
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise InputError(f"image {name_of(picture)}: cannot be read ({first_line(error)})") from None
+
+
+def size_of(picture: Picture, upright: bool = True) -> tuple[int, int]:
+    """Width and height in pixels, without decoding it.
+
+    Raises:
+        InputError: as :func:`decode`, as far as the header tells.
+    """
+    try:
+        content = picture.content() if isinstance(picture, Held) else picture
+        if isinstance(content, Image.Image):
+            return _turned(content, upright)
+        with open_picture(content.read() if isinstance(content, Stored) else content) as opened:
+            return _turned(opened, upright)
+    except InputError:
+        raise
+    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
+        raise InputError(f"image {name_of(picture)}: cannot be read ({first_line(error)})") from None
+
+
+def _turned(image: Image.Image, upright: bool) -> tuple[int, int]:
+    lies = upright and image.getexif().get(_ORIENTATION, 1) >= _LYING
+    return (image.height, image.width) if lies else image.size
 
 
 def name_of(picture: Picture) -> str:

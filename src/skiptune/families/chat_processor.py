@@ -50,8 +50,14 @@ class ChatProcessor:
         return frozenset(word for word in (*named, *words) if word)
 
     @property
+    def image_number(self) -> int | None:
+        """The number of the token that the model puts what it sees in the place of; ``None``: it sees nothing."""
+        found = getattr(self.tokenizer, "image_token_id", None)  # Gemma 3's processor has that of the text's
+        return found if found is not None else getattr(self.whole, "image_token_id", None)
+
+    @property
     def image_numbers(self) -> list[int]:
-        """Numbers of the tokens that stand for images."""
+        """Numbers of the tokens that stand for images, and of those around them."""
         own = getattr(self.whole, "image_token_ids", ())
         numbers = (getattr(part, "image_token_id", None) for part in (self.whole, self.tokenizer))
         return sorted({number for number in (*numbers, *own) if number is not None})

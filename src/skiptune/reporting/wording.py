@@ -33,8 +33,9 @@ def sizes(given: InputSize | None) -> str:
     if given is None:
         return ""
     height, width = given.image_size
-    text = f" and {given.text_length} tokens of text" if given.text_length else ""
-    return f"for an image of {height} × {width} pixels{text}"
+    image = f"an image of {height} × {width} pixels" if height else ""
+    text = f"{given.text_length} tokens of text" if given.text_length else ""
+    return f"for {' and '.join(part for part in (image, text) if part)}"
 
 
 def budget(results: Results, name: str) -> str:

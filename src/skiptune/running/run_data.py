@@ -18,8 +18,11 @@ from ..exporting.measures import Measures
 from ..exporting.seen_files import exported_extra, told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
+from ..tasks.generation.settings import GenerationSettings
+from ..tasks.generation.task import Generation
 from ..tasks.registry import TASKS, task_named
 from ..tasks.task import Task
+from .fitting_data import fitting_data
 from .recipe import Recipe
 from .run_inputs import read_inputs
 
@@ -28,6 +31,9 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed."""
     logs = folder / "logs" if rank() == 0 else None
     found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
+    if recipe.task == "generation":
+        own = recipe.generation or GenerationSettings()
+        found = fitting_data(found, Generation(_processor_of(recipe), **own.to_dict()), recipe.data.most_bad)
     report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
         say_once(
@@ -55,7 +61,7 @@ def processor_of(recipe: Recipe) -> Any:
     processor = load_processor(recipe.model)
     if recipe.preset == "paper" and recipe.train.decayed == "paper":  # runs of 0.3 go on without
         as_released(recipe, processor)
-    if not recipe.data.exif_orientation:
+    if not recipe.data.exif_orientation and processor.image_processor is not None:
         setattr(processor.image_processor, EXIF_SWITCH, False)
     return processor
 

@@ -13,7 +13,5 @@ _FIRST = 32
 
 def input_size(task: Task, records: Sequence[Record]) -> tuple[tuple[int, int], int]:
     """(height, width) in pixels and tokens of text of a batch of the first 32 records, for which costs and latency are
-    stated; 0 tokens for a model that takes none."""
-    batch = task.collate(records[:_FIRST])
-    height, width = batch["pixel_values"].shape[-2:]
-    return (int(height), int(width)), int(batch["input_ids"].shape[-1]) if "input_ids" in batch else 0
+    stated; 0 tokens for a model that takes none, and (0, 0) pixels for records without images."""
+    return task.input_size(records[:_FIRST])

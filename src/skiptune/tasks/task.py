@@ -202,6 +202,12 @@ class Task(ABC):
     def collate(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Turn records into the model's inputs, with ``labels``."""
 
+    def input_size(self, records: Sequence[Record]) -> tuple[tuple[int, int], int]:
+        """(height, width) in pixels and tokens of text of a batch, see :mod:`skiptune.tasks.input_size`."""
+        batch = self.collate(records)
+        height, width = batch["pixel_values"].shape[-2:]
+        return (int(height), int(width)), int(batch["input_ids"].shape[-1]) if "input_ids" in batch else 0
+
     @abstractmethod
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         """Evaluate ``model``, in evaluation mode, as it stands."""

@@ -15,7 +15,7 @@ class TaskSettings(TypedDict, total=False):
         prompts: of zero-shot classification.
         mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
-        prompt, system, measure, max_new_tokens, stop, cache, max_length, max_pixels: of generation, see
+        prompt, system, measure, max_new_tokens, stop, cache, max_length, max_pixels, larger_images: of generation, see
             :class:`skiptune.tasks.generation.settings.GenerationSettings`.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
     """
@@ -38,3 +38,4 @@ class TaskSettings(TypedDict, total=False):
     cache: str
     max_length: int
     max_pixels: int | None
+    larger_images: str

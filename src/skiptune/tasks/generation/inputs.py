@@ -11,7 +11,8 @@ from transformers import BatchFeature
 
 from ...core.errors import InputError, first_line
 from ...families.chat_processor import ChatProcessor
-from .rows import IGNORED, Row, joined
+from .rows import IGNORED as IGNORED
+from .rows import Row, joined
 from .template import Rendered
 
 
@@ -22,11 +23,12 @@ class ChatInputs:
 
     Args:
         processor: of the model.
-        max_length: tokens of a conversation to learn from.
+        max_length: tokens of a conversation to learn from; the tokenizer may allow fewer.
     """
 
     def __init__(self, processor: ChatProcessor, max_length: int) -> None:
-        self.processor, self.max_length = processor, max_length
+        self.processor = processor
+        self.max_length = min(max_length, processor.tokenizer.model_max_length)
         if not processor.tokenizer.is_fast:
             raise InputError(
                 f"{type(processor.tokenizer).__name__}: it does not tell which letters its tokens stand for; save the "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,35 +15,79 @@ from ...data.images import ImageStore
 from ...data.pictures import Picture, name_of
 from ...data.record import Record
 
+#: Of the image that stands in for one that cannot be read, in pixels.
+_SIDE = 384
+
 
 class WholePictures(ImageStore):
     """Decoded images by picture, kept as :class:`~skiptune.data.images.ImageStore` keeps resized ones.
 
     Args:
         image_processor: the model's; ``None``: it reads texts alone.
-        max_pixels: images with more are refused; ``None``: all are taken.
+        max_pixels: of an image; ``None``: all are taken.
+        shrink: make larger ones smaller, in proportion, instead of refusing them.
     """
 
-    def __init__(self, image_processor: Any, max_pixels: int | None = None) -> None:
+    def __init__(self, image_processor: Any, max_pixels: int | None = None, shrink: bool = False) -> None:
         super().__init__(image_processor)
-        self.max_pixels = max_pixels
+        self.max_pixels, self.shrink = max_pixels, shrink
 
     def reporting(self, damaged: Damaged | None) -> WholePictures:
-        other = WholePictures(self.image_processor, self.max_pixels)
+        other = WholePictures(self.image_processor, self.max_pixels, self.shrink)
         other.damaged, other._kept = damaged, self._kept
         return other
 
     def of_records(self, records: Sequence[Record]) -> list[list[Image.Image]]:
-        """The images of every record, RGB."""
+        """The images of every record, RGB.
+
+        Raises:
+            InputError: the model reads none.
+        """
+        if self.image_processor is None:
+            refuse_images(records)
         return [
             [Image.fromarray(self.pixels(picture, record.place).transpose(1, 2, 0)) for picture in record.images]
             for record in records
         ]
 
+    def too_large(self, width: int, height: int, name: str) -> str:
+        """Why an image of so many pixels is refused; empty: it is not."""
+        if self.max_pixels is None or self.shrink or width * height <= self.max_pixels:
+            return ""
+        return (
+            f"image {name}: {width} × {height} pixels are more than max_pixels ({self.max_pixels:,}) allows; allow "
+            "more, or take larger_images: shrink"
+        )
+
+    def shrunk(self, width: int, height: int) -> tuple[int, int]:
+        """The width and height that an image is given to the model in."""
+        if self.max_pixels is None or width * height <= self.max_pixels:
+            return width, height
+        factor = math.sqrt(self.max_pixels / (width * height))
+        return max(1, int(width * factor)), max(1, int(height * factor))
+
     def _resized(self, image: Image.Image, picture: Picture) -> np.ndarray:
-        if self.max_pixels is not None and image.width * image.height > self.max_pixels:
-            raise InputError(
-                f"image {name_of(picture)}: {image.width} × {image.height} pixels are more than max_pixels "
-                f"({self.max_pixels:,}) allows"
-            )
+        if problem := self.too_large(image.width, image.height, name_of(picture)):
+            raise InputError(problem)
+        if (size := self.shrunk(*image.size)) != image.size:
+            image = image.resize(size, Image.Resampling.BICUBIC)
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
+
+    def _stand_in(self) -> np.ndarray:
+        mean = [round(255 * value) for value in getattr(self.image_processor, "image_mean", None) or (0.5, 0.5, 0.5)]
+        side = _SIDE if self.max_pixels is None else max(1, min(_SIDE, math.isqrt(self.max_pixels)))
+        return np.tile(np.array(mean, dtype=np.uint8)[:, None, None], (1, side, side))
+
+
+def refuse_images(records: Sequence[Record]) -> None:
+    """Refuse records with images, for a model that reads texts alone.
+
+    Raises:
+        InputError: names the first one.
+    """
+    for record in records:
+        if record.images:
+            raise InputError(
+                f"image {name_of(record.images[0])}: the model reads texts alone; take one that reads images, or leave "
+                "them out"
+            )

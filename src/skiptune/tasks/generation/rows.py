@@ -156,7 +156,8 @@ def _of_images(ids: Tensor, processor: ChatProcessor) -> Tensor:
     """Which tokens are images', with the special ones right before and after them."""
     if not processor.sees:
         return torch.zeros_like(ids, dtype=torch.bool)
-    special = torch.isin(ids, torch.tensor(processor.tokenizer.all_special_ids))
+    tokenizer = processor.tokenizer
+    special = torch.isin(ids, torch.tensor(tokenizer.all_special_ids)) & (ids != (tokenizer.unk_token_id or -1))
     found = torch.isin(ids, torch.tensor(processor.image_numbers))
     beside = torch.zeros_like(found)
     beside[1:] |= found[:-1]

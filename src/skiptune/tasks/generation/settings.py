@@ -34,6 +34,7 @@ class GenerationSettings(Validated):
             from the beginning, where the model has one.
         max_length: tokens of a conversation in training at most. Text is cut at its end; the tokens of images never.
         max_pixels: of an image, height times width.
+        larger_images: ``refuse`` the records that have some, or ``shrink`` the images in proportion.
     """
 
     prompt: Text | None = None
@@ -44,3 +45,4 @@ class GenerationSettings(Validated):
     cache: Cache = "dynamic"
     max_length: Count = 2048
     max_pixels: int | None = Field(default=None, ge=1, le=LARGEST)
+    larger_images: Literal["refuse", "shrink"] = "refuse"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
 from ...core.errors import InputError
@@ -23,12 +22,14 @@ from ..task_settings import TaskSettings
 from .choices import CHOSEN, likeliest, score_options
 from .conversation import best_answer, check_conversation, conversation_of, question_of
 from .decoding import Decoding
+from .fitting import Fitting
 from .inputs import ChatInputs
 from .measures.accepted import accepted_answers
 from .measures.written import WRITTEN
 from .measuring import LIKELIHOOD, check_options, measured
 from .pictures import WholePictures
 from .settings import GenerationSettings
+from .sizes import prompt_size
 from .template import Suffixes, Template
 from .writing import Writer, Written, template_ends
 
@@ -64,7 +65,8 @@ class Generation(Task):
         self.processor = processor
         self.asked = GenerationSettings(**settings)
         self.metric = self.asked.measure or "exact_match"
-        self.images = WholePictures(processor.image_processor, self.asked.max_pixels)
+        shrink = self.asked.larger_images == "shrink"
+        self.images = WholePictures(processor.image_processor, self.asked.max_pixels, shrink)
         self.template = Suffixes(processor) if processor.joins_suffixes else Template(processor)
         self.inputs = ChatInputs(processor, self.asked.max_length)
         self.decoding = Decoding(max_new_tokens=self.asked.max_new_tokens, stop=self.asked.stop)
@@ -104,7 +106,17 @@ class Generation(Task):
         return type(self)(self.processor, **{**self.asked.to_dict(), **changes})
 
     def cut_texts_for(self, model: nn.Module) -> None:
-        """Nothing: ``max_length`` cuts texts."""
+        """Nothing: ``max_length``, and the longest that the model's tokenizer says, cut texts."""
+
+    def unfit(self, records: Sequence[Record], part: str) -> Iterator[tuple[int, str]]:
+        """The numbers of records that the model cannot learn from, each with the reason, see :mod:`.fitting`."""
+        return Fitting(self).problems(records, part)
+
+    def input_size(self, records: Sequence[Record]) -> tuple[tuple[int, int], int]:
+        seen = next((record for record in records if record.images), None)
+        images = 0 if seen is None else len(seen.images)
+        found, text = prompt_size(self.prompts(records if seen is None else [seen]), images, self.processor)
+        return found, text if seen is None else prompt_size(self.prompts(records), images, self.processor)[1]
 
     def settings(self) -> TaskSettings:
         found: TaskSettings = self.asked.to_dict()  # type: ignore[assignment]
@@ -134,20 +146,20 @@ class Generation(Task):
         """Inputs to learn from, see :meth:`ChatInputs.training`.
 
         Raises:
-            InputError: an answer is missing or cannot be found; the message names the record.
+            InputError: an answer is missing or cannot be found.
         """
         conversations = [self.template.conversation(self.turns(record)) for record in records]
-        return self.inputs.training(conversations, self._pictures(records))
+        return self.inputs.training(conversations, self.pictures.of_records(records))
 
-    def _pictures(self, records: Sequence[Record]) -> list[list[Image.Image]]:
-        store = self.images
-        assert isinstance(store, WholePictures)
-        return store.of_records(records)
+    @property
+    def pictures(self) -> WholePictures:
+        """The images, as they are."""
+        return cast(WholePictures, self.images)
 
     def prompts(self, records: Sequence[Record]) -> dict[str, Tensor]:
         """Inputs to generate the last answer of each record from, see :meth:`ChatInputs.prompts`."""
         texts = [self.template.prompt(question_of(self.turns(record))) for record in records]
-        return self.inputs.prompts(texts, self._pictures(records))
+        return self.inputs.prompts(texts, self.pictures.of_records(records))
 
     def with_decoding(self, **fields: Any) -> Generation:
         """The same task, whose answers are written in another way.

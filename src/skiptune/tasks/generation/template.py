@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -52,7 +52,7 @@ class Template:
                 f"{type(self._owner).__name__}: no chat template; save the model with one (chat_template.jinja)"
             )
         self._image, self._eos = getattr(processor.whole, "image_token", ""), processor.tokenizer.eos_token or ""
-        self._end = _ends(processor)
+        self._words, self._end = processor.image_words, _ends(processor)
         self._typed = self._sees and self._takes_parts()
         asked = self._write(_ASKED)
         prompt = self._write(_ASKED, add_generation_prompt=True)
@@ -106,6 +106,7 @@ class Template:
         return Rendered(whole, tuple(spans))
 
     def _write(self, turns: Sequence[Turn], **options: Any) -> str:
+        refuse_image_words(turns, self._words)
         messages = [{"role": turn.role, "content": self._content(turn)} for turn in turns]
         try:
             written = str(self._owner.apply_chat_template(messages, tokenize=False, **options))
@@ -137,7 +138,7 @@ class Suffixes:
     """In place of a template where the processor itself joins one question and its answer (PaliGemma)."""
 
     def __init__(self, processor: ChatProcessor) -> None:
-        self._image = processor.whole.image_token
+        self._image, self._words = processor.whole.image_token, processor.image_words
 
     def conversation(self, turns: Sequence[Turn]) -> Rendered:
         """A question and its answer.
@@ -153,11 +154,24 @@ class Suffixes:
         Raises:
             InputError: further turns, or no image.
         """
+        refuse_image_words(turns, self._words)
         if [turn.role for turn in turns] != ["user"]:
             raise InputError("turns: PaliGemma reads one question and its answer, no system turn and no further ones")
         if not turns[0].images:
             raise InputError("image: none; PaliGemma reads no text alone")
         return Rendered(self._image * turns[0].images + turns[0].text.strip())
+
+
+def refuse_image_words(turns: Sequence[Turn], words: Collection[str]) -> None:
+    """Refuse texts that a model would take for images.
+
+    Raises:
+        InputError: names the turn and the word.
+    """
+    for number, turn in enumerate(turns, start=1):
+        for word in words:
+            if word in turn.text:
+                raise InputError(f"turns: the text of turn {number} has {word}, which stands for an image; remove it")
 
 
 def _marked(turns: Sequence[Turn]) -> list[Turn]:
