@@ -59,6 +59,7 @@ class ChatCheck:
     def __init__(self, task: Generation, pictures: Pictures) -> None:
         self.task, self.pictures = task, pictures
         self.uncut = type(task)(task.processor, **{**task.settings(), "max_length": LARGEST})
+        self.uncut.inputs.max_length = LARGEST  # whatever the tokenizer allows
         self.images = ImageCounts(self.uncut)
 
     def look_at(self, part: CheckedPart, findings: Findings) -> ModelView:
@@ -73,7 +74,7 @@ class ChatCheck:
                 if row is not None:
                     self._count(part.name, (place, record), row, counted, findings)
         findings.looked_at(KINDS, part.name, len(rows))
-        return counted.finish(self.task.asked.max_length)
+        return counted.finish(self.task.inputs.max_length)
 
     def usable(self, record: Record) -> bool:
         """Whether the record can be learnt from; what is wrong with others is told elsewhere."""
@@ -120,7 +121,7 @@ class ChatCheck:
             findings.add("images_lost", part, place, f"{reached} of {images} images are in the model's inputs")
         if not row.learnt:
             findings.add("template", part, place, "no token of its answer is learnt")
-        elif len(row.ids) > self.task.asked.max_length:
+        elif len(row.ids) > self.task.inputs.max_length:
             self._tell_of_the_cut(part, placed, row, findings)
 
     def _reached(self, record: Record, row: RowInputs, tokens: int) -> int:
@@ -137,7 +138,7 @@ class ChatCheck:
 
     def _tell_of_the_cut(self, part: str, row: PlacedRecord, inputs: RowInputs, findings: Findings) -> None:
         place, record = row
-        limit = self.task.asked.max_length
+        limit = self.task.inputs.max_length
         try:
             left = int((self.task.collate([record])["labels"] != IGNORED).sum())
         except Exception as error:  # as above

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -25,10 +26,11 @@ def fitting_data(data: Data, task: Generation, most_bad: float | None) -> Data:
     Raises:
         InputError: more do not fit.
     """
-    bad, changes = {part: list(rows) for part, rows in data.bad_rows.items()}, {}
+    bad = {part: list(rows) for part, rows in data.bad_rows.items()}
+    changes: dict[str, Any] = {}
     for part in ("train", "validation", "reserved", "test"):
         records = Records.of(getattr(data, part))
-        problems = dict(task.unfit(records, part))
+        problems = dict(task.unfit(records, part)) if len(records) else {}
         if not problems:
             continue
         if len(problems) > Damaged(len(records), most_bad).most:

@@ -33,7 +33,7 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
     if recipe.task == "generation":
         own = recipe.generation or GenerationSettings()
-        found = fitting_data(found, Generation(_processor_of(recipe), **own.to_dict()), recipe.data.most_bad)
+        found = fitting_data(found, Generation(processor_of(recipe), **own.to_dict()), recipe.data.most_bad)
     report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
         say_once(

@@ -86,8 +86,7 @@ class Fitting:
         size = _SIZES[0] if self._alike and self.task.asked.max_pixels is None else find(picture)
         if size is None:
             return 0
-        if problem := self.task.pictures.too_large(*size, name_of(picture)):
-            raise InputError(problem)
+        self.task.pictures.refuse_larger(*size, name_of(picture))
         return self._tokens(self.task.pictures.shrunk(*size))
 
     def _tokens_of(self, size: tuple[int, int]) -> int:

@@ -50,14 +50,17 @@ class WholePictures(ImageStore):
             for record in records
         ]
 
-    def too_large(self, width: int, height: int, name: str) -> str:
-        """Why an image of so many pixels is refused; empty: it is not."""
-        if self.max_pixels is None or self.shrink or width * height <= self.max_pixels:
-            return ""
-        return (
-            f"image {name}: {width} × {height} pixels are more than max_pixels ({self.max_pixels:,}) allows; allow "
-            "more, or take larger_images: shrink"
-        )
+    def refuse_larger(self, width: int, height: int, name: str) -> None:
+        """Refuse an image of more than ``max_pixels``, unless such are made smaller.
+
+        Raises:
+            InputError: names the image.
+        """
+        if self.max_pixels is not None and not self.shrink and width * height > self.max_pixels:
+            raise InputError(
+                f"image {name}: {width} × {height} pixels are more than max_pixels ({self.max_pixels:,}) allows; allow "
+                "more, or take larger_images: shrink"
+            )
 
     def shrunk(self, width: int, height: int) -> tuple[int, int]:
         """The width and height that an image is given to the model in."""
@@ -67,8 +70,7 @@ class WholePictures(ImageStore):
         return max(1, int(width * factor)), max(1, int(height * factor))
 
     def _resized(self, image: Image.Image, picture: Picture) -> np.ndarray:
-        if problem := self.too_large(image.width, image.height, name_of(picture)):
-            raise InputError(problem)
+        self.refuse_larger(image.width, image.height, name_of(picture))
         if (size := self.shrunk(*image.size)) != image.size:
             image = image.resize(size, Image.Resampling.BICUBIC)
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
