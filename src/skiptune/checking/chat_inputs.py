@@ -156,4 +156,6 @@ class ChatCheck:
 def _kind_of(message: str) -> str:
     if re.search(r"places for \d+ images|number of images|images? (do|does) not match", message):
         return "images_lost"
+    if "which stands for an image" in message:
+        return "literal_placeholder"
     return "template" if message.startswith("chat template") or "cannot be found" in message else "refused"

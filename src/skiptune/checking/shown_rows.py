@@ -8,6 +8,7 @@ from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from ..core.errors import InputError, first_line
+from ..core.validation import LARGEST
 from ..data.pictures import Picture
 from ..data.record import Record
 from ..tasks.generation.rows import IGNORED
@@ -80,9 +81,11 @@ def _of_tokens(batch: dict[str, Any], task: Generation) -> Iterator[Segment]:
 
 
 def _cut(batch: dict[str, Any], record: Record, task: Generation) -> Iterator[Segment]:
-    limit = task.asked.max_length
+    limit = task.inputs.max_length
     if batch["input_ids"].shape[1] >= limit and task.answered(record):
-        whole = type(task)(task.processor, **{**task.settings(), "max_length": 2**31 - 1}).collate([record])
+        uncut = type(task)(task.processor, **{**task.settings(), "max_length": LARGEST})
+        uncut.inputs.max_length = LARGEST  # whatever the tokenizer allows
+        whole = uncut.collate([record])
         gone = whole["input_ids"].shape[1] - batch["input_ids"].shape[1]
         if gone > 0:
             yield Segment("cut", f"{gone} tokens are cut (max_length {limit})")
