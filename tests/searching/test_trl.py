@@ -13,7 +13,7 @@ from tokenizers.pre_tokenizers import WhitespaceSplit
 from transformers import PreTrainedTokenizerFast
 
 from decoder_training import SEARCH, KillAt, KilledError, decoder
-from skiptune import Budget, SkipSearch, export, load
+from skiptune import Budget, InputError, SkipSearch, export, load
 from tiny_decoders import WORDS
 
 trl = pytest.importorskip("trl", reason="needs TRL: pip install 'skiptune[trl]'")
@@ -47,32 +47,36 @@ def conversations(count: int, first: int = 0) -> Any:
     return datasets.Dataset.from_list([{"messages": turns(number)} for number in range(first, first + count)])
 
 
+def trainer_of(folder: Path, model: Any, callbacks: list[Any]) -> Any:
+    arguments = trl.SFTConfig(
+        str(folder),
+        max_steps=6,
+        per_device_train_batch_size=4,
+        learning_rate=1e-2,
+        save_steps=1,
+        max_length=32,
+        assistant_only_loss=True,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        gradient_checkpointing=False,
+        bf16=False,
+    )
+    return trl.SFTTrainer(
+        model,
+        arguments,
+        train_dataset=conversations(24),
+        eval_dataset={"plan": conversations(12, 100)},
+        processing_class=tokenizer(),
+        callbacks=callbacks,
+    )
+
+
 def trained(folder: Path, kills: list[int | None]) -> tuple[Any, SkipSearch]:
     for kill in kills:
         model = decoder()
         callback = SkipSearch(Budget(num_skip=1), "plan", SEARCH.replace(strategy="policy"))
-        arguments = trl.SFTConfig(
-            str(folder),
-            max_steps=6,
-            per_device_train_batch_size=4,
-            learning_rate=1e-2,
-            save_steps=1,
-            max_length=32,
-            assistant_only_loss=True,
-            report_to="none",
-            disable_tqdm=True,
-            dataloader_pin_memory=False,
-            gradient_checkpointing=False,
-            bf16=False,
-        )
-        trainer = trl.SFTTrainer(
-            model,
-            arguments,
-            train_dataset=conversations(24),
-            eval_dataset={"plan": conversations(12, 100)},
-            processing_class=tokenizer(),
-            callbacks=[callback, *([] if kill is None else [KillAt(kill)])],
-        )
+        trainer = trainer_of(folder, model, [callback, *([] if kill is None else [KillAt(kill)])])
         try:
             trainer.train(resume_from_checkpoint=bool(list(folder.glob("checkpoint-*"))))
         except KilledError:
@@ -94,3 +98,10 @@ def test_supervised_fine_tuning_with_a_search(tmp_path: Path) -> None:
     model.eval()
     with torch.no_grad():
         torch.testing.assert_close(slim(input_ids=ids).logits, model(input_ids=ids).logits, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_held_out_conversations_that_trl_has_not_prepared_are_refused(tmp_path: Path) -> None:
+    trainer = trainer_of(tmp_path, decoder(), [SkipSearch(Budget(num_skip=1), conversations(12, 100), SEARCH)])
+    with pytest.raises(InputError, match=r"columns are messages, and the training is on .*input_ids.*held_out='held_o"):
+        trainer.train()

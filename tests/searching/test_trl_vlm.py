@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor, LlavaProcessor, Trainer, TrainingArguments
 
 from decoder_training import LORA, SEARCH, KillAt, KilledError
 from skiptune import (
@@ -164,6 +164,18 @@ def test_a_search_resumed_bit_for_bit_and_read_by_transformers_alone(tmp_path: P
     inputs = whole(text=texts, images=pictures, padding=True, padding_side="left", return_tensors="pt")
     greedy = {"max_new_tokens": 6, "do_sample": False, "pad_token_id": 0}
     assert torch.equal(alone.generate(**inputs, **greedy), model.eval().generate(**inputs, **greedy))
+
+
+def test_a_stock_trainer_learns_the_batches_of_the_task(tmp_path: Path) -> None:
+    whole, rows = processor(TEMPLATE), [record(row) for row in conversations(12)]
+    task = Generation(ChatProcessor("llava", whole.tokenizer, whole))
+    model, search = insert(vlm("llava"), LORA), SkipSearch(Budget(num_skip=1), rows[8:], SEARCH)
+    arguments = TrainingArguments(
+        str(tmp_path), max_steps=6, per_device_train_batch_size=4, remove_unused_columns=False, use_cpu=True
+    )
+    Trainer(model, arguments, train_dataset=rows[:8], data_collator=task.collate, callbacks=[search]).train()
+    folder = export(model, tmp_path / "plain", search.plan, task, form="plain")
+    assert AutoProcessor.from_pretrained(folder).chat_template == TEMPLATE
 
 
 def test_adapters_of_peft_around_ours_are_refused(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from ..training.fit import make_trainer
 from ..training.schedule import Stretch
 from ..training.trainer import SkipTrainer
 from .loss_weights import own_mean, weight_of
+from .trainer_refusals import refuse_unprepared
 
 #: A batch as a data collator makes it: a mapping, whose values are tensors for the most part.
 Batch: TypeAlias = Mapping[str, Any]
@@ -40,7 +41,8 @@ class HeldOut:
         seed: of the order.
 
     Raises:
-        InputError: there is none, it is empty, has no length, or is what the Trainer trains on.
+        InputError: there is none, it is empty, has no length, is what the Trainer trains on, or is not prepared as
+            that is.
     """
 
     def __init__(self, trainer: Trainer, dataset: Any, seed: int) -> None:
@@ -52,6 +54,7 @@ class HeldOut:
             raise InputError("held_out: the dataset is empty; subnetworks are compared on it")
         if given is trainer.train_dataset:
             raise InputError("held_out: this is what the Trainer trains on; keep some examples apart")
+        refuse_unprepared(given, trainer.train_dataset)
         loader = trainer.get_eval_dataloader(dataset) if named else trainer.get_test_dataloader(given)
         # of a datasets.Dataset, the Trainer's has the model's columns only
         self.rows, self.collate = loader.dataset, loader.collate_fn

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from transformers import Trainer, TrainerCallback
 
@@ -46,6 +48,21 @@ def refuse_trainer(trainer: Trainer, search: type[TrainerCallback], goes_on: boo
                 "SkipSearch: nothing in this model is trained; insert adapters, as with block_adapter='lora', or use "
                 "skiptune.replace_me, which needs no training"
             )
+        )
+
+
+def refuse_unprepared(given: Any, trained_on: Any) -> None:
+    """Refuse a dataset as it was before a Trainer, such as TRL's, made tokens of its texts.
+
+    Raises:
+        InputError: it has other columns than what the Trainer trains on.
+    """
+    columns, prepared = getattr(given, "column_names", None), getattr(trained_on, "column_names", None)
+    if columns and prepared and "input_ids" in prepared and "input_ids" not in columns:
+        raise InputError(
+            f"held_out: its columns are {', '.join(columns)}, and the training is on {', '.join(prepared)}: this "
+            "Trainer makes tokens of its datasets when it is made; give it eval_dataset={'held_out': ...}, and "
+            "SkipSearch the name, held_out='held_out'"
         )
 
 
