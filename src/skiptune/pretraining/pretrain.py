@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from .chats.pretrain_chats import ChatsReport
     from .photos.pretrain_photos import PhotosReport
     from .scenes.pretrain_scenes import ScenesReport
+    from .smol_photos.pretrain_smol_photos import SmolReport
 
-RECIPES = ("scenes", "photos", "chats")
+RECIPES = ("scenes", "photos", "chats", "smol-photos")
+_OF_PHOTOS = ("photos", "smol-photos")
 
 
 def pretrain(
@@ -24,18 +26,19 @@ def pretrain(
     files: Mapping[str, Path | None],
     words: Sequence[Path],
     minutes: float,
-) -> ScenesReport | PhotosReport | ChatsReport:
+) -> ScenesReport | PhotosReport | ChatsReport | SmolReport:
     """Pre-train by ``recipe`` and return the content of its ``pretraining.json``.
 
     Args:
-        recipe: ``scenes``, see :mod:`.scenes.pretrain_scenes`; ``photos``, see :mod:`.photos.pretrain_photos`; or
-            ``chats``, see :mod:`.chats.pretrain_chats`.
+        recipe: ``scenes``, see :mod:`.scenes.pretrain_scenes`; ``photos``, see :mod:`.photos.pretrain_photos`;
+            ``chats``, see :mod:`.chats.pretrain_chats`; or ``smol-photos``, see
+            :mod:`.smol_photos.pretrain_smol_photos`.
         output: directory for checkpoints and the model.
         share: ``scenes``: fraction of the usual number of pairs.
         seed: of all random numbers.
-        files: ``photos``: the paths ``photos``, ``heldout`` and ``images``.
+        files: ``photos`` and ``smol-photos``: the paths ``photos``, ``heldout`` and ``images``.
         words: ``photos``: further files whose words the vocabulary keeps.
-        minutes: ``photos`` and ``chats``: training time.
+        minutes: training time, of all but ``scenes``.
 
     Raises:
         InputError: an unknown recipe, files missing, or files given to a recipe that reads none.
@@ -43,11 +46,12 @@ def pretrain(
     problems = Problems("pretrain")
     problems.check(recipe in RECIPES, f"--recipe: {recipe!r}; valid: {', '.join(RECIPES)}")
     given = [name for name, path in {**files, "words": words[0] if words else None}.items() if path is not None]
-    if recipe != "photos" and given:
+    if recipe not in _OF_PHOTOS and given:
         problems.add(f"--{', --'.join(given)}: the scenes are generated; add --recipe photos to train on photographs")
     if recipe != "scenes":
         problems.check(share == 1.0, f"--share: of scenes; --minutes says how long to train on {recipe}")
-    if recipe == "photos":
+    problems.check(recipe != "smol-photos" or not words, "--words: smol-photos has SmolLM2's vocabulary; leave it off")
+    if recipe in _OF_PHOTOS:
         for name in (name for name, path in files.items() if path is None):
             problems.add(f"--{name}: missing; photos need --photos FILE --heldout FILE --images DIR")
     problems.raise_any()
@@ -61,8 +65,13 @@ def pretrain(
         from .chats.pretrain_chats import pretrain_chats
 
         return pretrain_chats(ChatConfig(minutes=minutes, seed=seed), output)
+    photos, heldout, images = (Path(str(files[name])) for name in ("photos", "heldout", "images"))
+    if recipe == "smol-photos":
+        from .smol_photos.pretrain_smol_photos import pretrain_smol_photos
+        from .smol_photos.smol_config import SmolConfig
+
+        return pretrain_smol_photos(SmolConfig(minutes=minutes, seed=seed), output, photos, images, heldout)
     from .photos.photo_config import PhotoConfig
     from .photos.pretrain_photos import pretrain_photos
 
-    photos, heldout, images = (Path(str(files[name])) for name in ("photos", "heldout", "images"))
     return pretrain_photos(PhotoConfig(minutes=minutes, seed=seed), output, photos, images, heldout, tuple(words))

@@ -41,6 +41,10 @@ class TimedTraining(ABC):
         if (self.folder / _STATE).is_file():
             self._load()
 
+    def clock(self) -> float:
+        """Seconds that pass while it trains."""
+        return time.monotonic()
+
     @abstractmethod
     def losses(self, done: float) -> dict[str, Tensor]:
         """The losses of the next step, by name, after a fraction ``done`` of the time; sets the learning rates."""
@@ -53,6 +57,11 @@ class TimedTraining(ABC):
     def settings(self) -> Mapping[str, object]:
         """The configuration, written beside a checkpoint."""
 
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that a checkpoint holds: all of them; those that are never trained may be left out."""
+        once = {name for name, _ in (*self.model.named_parameters(), *self.model.named_buffers())}  # tied weights once
+        return {name: value.contiguous() for name, value in self.model.state_dict().items() if name in once}
+
     def run(self, name: str) -> None:
         """Train until the time is over; measure and save every ``save_minutes``."""
         recent: dict[str, list[float]] = {}
@@ -60,10 +69,10 @@ class TimedTraining(ABC):
         with make_bar() as bar:
             task = bar.add_task(name, total=round(whole), completed=int(self.seconds), note="")
             while self.seconds < whole:
-                before = time.monotonic()
+                before = self.clock()
                 for loss, value in self._step(self.seconds / whole).items():
                     recent[loss] = [*recent.get(loss, ()), value][-_SHOWN_OVER:]
-                self.seconds += time.monotonic() - before
+                self.seconds += self.clock() - before
                 means = {loss: sum(values) / len(values) for loss, values in recent.items()}
                 note = "  ".join(f"{loss} {value:.3f}" for loss, value in means.items())
                 bar.update(task, completed=min(whole, int(self.seconds)), note=f"step {self.step}  {note}")
@@ -86,9 +95,7 @@ class TimedTraining(ABC):
 
     def _save(self, folder: Path) -> None:
         folder.mkdir()
-        once = {name for name, _ in (*self.model.named_parameters(), *self.model.named_buffers())}  # tied weights once
-        weights = {name: value.contiguous() for name, value in self.model.state_dict().items() if name in once}
-        save_file(weights, folder / _WEIGHTS)
+        save_file(self.kept(), folder / _WEIGHTS)
         state = self.optimizer.state_dict()["state"]
         flat = {f"{number}.{key}": value for number, values in state.items() for key, value in values.items()}
         save_file(flat, folder / _OPTIMIZER)

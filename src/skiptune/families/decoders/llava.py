@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import replace
 from typing import Any
 
 from torch import nn
 from transformers import LlavaForConditionalGeneration, LlavaModel
 
+from . import photo_tower  # makes its tower known to transformers
 from .image_inputs import Pictures
 from .pictures import of_one_size, packed, patches_of
 from .text_layers import OF_ANY_TEXT
@@ -26,11 +29,21 @@ def pictures(model: nn.Module, image_size: tuple[int, int], batch: int) -> Pictu
     return of_one_size(model, image_size, batch, tokens)
 
 
-FAMILY = vlm_family(
-    (LlavaForConditionalGeneration, LlavaModel),
-    OF_ANY_TEXT,
-    OF_ANY_TOWER,
-    pictures,
-    projector=("multi_modal_projector.",),
-    unread=unread_layers,
+def not_plain(model: nn.Module, skipped: Collection[str]) -> str:
+    """Why transformers alone could not read it; empty: it could."""
+    config: Any = model.config
+    own = config.vision_config.model_type == photo_tower.PhotoTowerConfig.model_type
+    return "its image tower is SkipTune's own, which transformers alone has not; form: 'standalone' can" if own else ""
+
+
+FAMILY = replace(
+    vlm_family(
+        (LlavaForConditionalGeneration, LlavaModel),
+        OF_ANY_TEXT,
+        OF_ANY_TOWER,
+        pictures,
+        projector=("multi_modal_projector.",),
+        unread=unread_layers,
+    ),
+    not_plain=not_plain,
 )
