@@ -55,6 +55,7 @@ benchmarks: install
 	$(BIN)/python benchmarks/first_hour.py
 	$(BIN)/skiptune run easy-vqa-demo
 	$(BIN)/python benchmarks/onnx_accuracy.py
+	$(BIN)/python benchmarks/easy_vqa_chat.py
 
 clean:
 	rm -rf $(VENV) build dist runs site

@@ -34,14 +34,15 @@ def wheel(built: Path) -> Path:
 
 
 def test_the_library_is_small_and_without_research_weights(wheel: Path) -> None:
-    assert wheel.stat().st_size < 8 * MB
+    assert wheel.stat().st_size < 15 * MB
     with zipfile.ZipFile(wheel) as opened:
         sizes = {entry.filename: entry.file_size for entry in opened.infolist()}
-    assert max(sizes.values()) < 6 * MB
+    assert max(sizes.values()) < 8 * MB
     assert not [name for name in sizes if "photos" in name and not name.endswith(".py")]
-    assert [name for name in sizes if name.endswith(".safetensors")] == [
-        "skiptune/assets/vilt-scenes/model.safetensors"
-    ]
+    assert {name for name in sizes if name.endswith(".safetensors")} == {
+        "skiptune/assets/vilt-scenes/model.safetensors",
+        "skiptune/assets/llava-scenes/model.safetensors",
+    }
 
 
 def test_the_sources_are_without_research_weights(built: Path) -> None:
@@ -76,5 +77,5 @@ def test_the_research_weights_say_what_they_are() -> None:
 
 
 def test_no_research_weights_in_the_source_folder() -> None:
-    large = [path for path in (ROOT / "src").rglob("*") if path.is_file() and path.stat().st_size > 6 * MB]
+    large = [path for path in (ROOT / "src").rglob("*") if path.is_file() and path.stat().st_size > 8 * MB]
     assert large == []

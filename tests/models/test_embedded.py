@@ -63,7 +63,8 @@ def test_models_are_listed_whether_installed_or_not() -> None:
     found = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert found["embedded"]["meter-photos"] == EMBEDDED["meter-photos"].description
     gone = {"meter-photos": None, "smol-photos": None}
-    assert found["paths"] == {"vilt-scenes": str(embedded_path("vilt-scenes")), **gone}
+    there = {name: str(embedded_path(name)) for name in ("vilt-scenes", "llava-scenes")}
+    assert found["paths"] == {**there, **gone}
 
 
 def test_a_model_that_is_put_together_names_both_packages(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,15 @@ EMBEDDED = {
             checkout=".",
         ),
         EmbeddedModel(
+            name="llava-scenes",
+            description="12-layer LLaVA, 3.6 M parameters, pre-trained on questions about generated scenes (72 px)",
+            license=_APACHE,
+            distribution="skiptune",
+            package="skiptune",
+            folder="assets/llava-scenes",
+            checkout=".",
+        ),
+        EmbeddedModel(
             name="meter-photos",
             description="6 + 6 fusion layer METER, 19.7 M parameters, pre-trained on photos (160 px); "
             "research use only",

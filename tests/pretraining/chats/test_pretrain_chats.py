@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
+from transformers import AttentionInterface, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from skiptune.models.embedded import embedded_path
 from skiptune.pretraining.chats.chat_config import ChatConfig
 from skiptune.pretraining.chats.chat_processor import make_processor, make_tokenizer
 from skiptune.pretraining.chats.chat_scores import heldout_batches
+from skiptune.pretraining.chats.chat_training import answer_loss, attend
 from skiptune.pretraining.chats.conversations import Conversations, Encoder, Scenes, collate
 from skiptune.pretraining.chats.llava_weights import copy_tower, make_model
 from skiptune.pretraining.chats.pretrain_chats import pretrain_chats
@@ -130,6 +131,12 @@ def test_questions_apart_are_conversations_of_one_turn(encoder: Encoder) -> None
     single = [collate(encoder, [(question,)], [picture], apart=False, room=500) for question in questions]
     alone = torch.cat([model(**batch.inputs).logits[batch.labels != IGNORED] for batch in single])
     torch.testing.assert_close(logits, alone, atol=1e-5, rtol=1e-4)
+    AttentionInterface.register("float32_sdpa", attend)
+    for batch in (together, single[0]):
+        model.set_attn_implementation("sdpa")
+        found = torch.nn.functional.cross_entropy(model(**batch.inputs).logits.transpose(1, 2), batch.labels)
+        model.set_attn_implementation("float32_sdpa")
+        torch.testing.assert_close(answer_loss(model, batch), found, atol=0.02, rtol=0.01)  # in bfloat16
 
 
 def test_rows_keep_to_their_room_and_batches_are_the_same_again(encoder: Encoder) -> None:
