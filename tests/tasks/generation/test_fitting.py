@@ -74,7 +74,7 @@ def test_a_cut_answer_has_no_end() -> None:
         ("llava", Record(PICTURE, "is it red", {"no": 1.0}), {"max_pixels": 1000}, "30 × 40 pixels are more than"),
         ("qwen2_vl", Record(PICTURE, "is it red", {"no": 1.0}), {"max_length": 30}, "max_length: of"),
         ("llama", Record(PICTURE, "is it red", {"no": 1.0}), {}, "the model reads texts alone"),
-        ("gemma", Record(None, "is it red", {"no": 1.0}), {"system": "be short"}, "System role not supported"),
+        ("gemma", Record(None, "is it red", {"no": 1.0}), {"system": "be short"}, "no system turns"),
         ("paligemma", Record(None, "is it red", {"no": 1.0}), {}, "PaliGemma reads no text alone"),
         ("paligemma", several("is it red"), {}, "PaliGemma reads one question"),
     ],
