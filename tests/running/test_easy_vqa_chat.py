@@ -20,4 +20,6 @@ def test_easy_vqa_by_generating(tmp_path: Path) -> None:
     assert found.metric.test.metrics["exact_match"] > 0.5
     plain = LlavaForConditionalGeneration.from_pretrained(tmp_path / "plain")
     assert plain.config.text_config.num_hidden_layers == 8
-    assert AutoProcessor.from_pretrained(tmp_path / "plain").tokenizer.eos_token == "[SEP]"
+    tokenizer = AutoProcessor.from_pretrained(tmp_path / "plain").tokenizer
+    assert tokenizer.eos_token == "[SEP]"
+    assert tokenizer.backend_tokenizer.truncation is None

@@ -63,5 +63,8 @@ class ChatProcessor:
         return sorted({number for number in (*numbers, *own) if number is not None})
 
     def save_pretrained(self, folder: str | Path) -> None:
-        """Write the files that transformers' own classes read."""
+        """Write the files that transformers' own classes read, without how the last batch was cut and padded."""
+        if (core := getattr(self.tokenizer, "backend_tokenizer", None)) is not None:
+            core.no_truncation()
+            core.no_padding()
         self.template_owner.save_pretrained(folder)
