@@ -289,21 +289,6 @@ def decoders() -> list[str]:
     return lines
 
 
-def landscape_smollm2() -> list[str]:
-    titles = {
-        "bandit": "ours (`bandit`)", "policy": "the paper's (`policy`)", "greedy": "greedy",
-        "leave_one_out": "leave one out", "gate_probe": "`gate_probe`", "influence": "ShortGPT (`influence`)",
-        "angular": "`angular`", "random": "random",
-    }  # fmt: skip
-    found = read("landscape_smollm2")["tasks"]
-    return [
-        row(task, title, f"{own['rank_mean']:.0f}", f"{own['percentile_mean']:.1f} %", f"{own['regret_mean']:.4f}")
-        for task in found
-        for name, title in titles.items()
-        for own in (found[task]["strategies"][name],)
-    ]
-
-
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,

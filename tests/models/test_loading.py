@@ -23,6 +23,7 @@ TASKS = {"llava-scenes": "generation"}
 EMBEDDED_NAMES = [
     pytest.param(name, marks=pytest.mark.skipif(not model.installed, reason=f"{model.distribution} is not installed"))
     for name, model in EMBEDDED.items()
+    if model.needs is None
 ]
 
 
@@ -58,6 +59,17 @@ def test_embedded_models_load_with_their_body(name: str) -> None:
     assert all(torch.equal(value, saved[key].float()) for key, value in body.items() if key in saved)
     assert len(blocks_of(insert(model, SkipConfig(block_adapter="lora")))) == 12
     assert load_processor(name).tokenizer("what color is the circle?")["input_ids"]
+
+
+def test_what_smol_photos_learnt_is_small_and_sees_photographs() -> None:
+    """Its language model and its tower lie elsewhere."""
+    folder = EMBEDDED["smol-photos"].path
+    assert sum(file.stat().st_size for file in folder.iterdir()) <= 15 * 10**6
+    assert {value.dtype for value in load_file(folder / "learnt.safetensors").values()} == {torch.float16}
+    found = json.loads((folder / "pretraining.json").read_text())
+    assert found["perplexity"] < 0.8 * found["wrong_photograph"]
+    assert len(found["captions_written"]) == 10
+    assert load_processor("smol-photos").tokenizer.convert_tokens_to_ids("<image>") == 49152
 
 
 @torch.inference_mode()

@@ -30,22 +30,19 @@ class Photographs:
     Attributes:
         features: of the tower, ``(photos, views, patches, width)``, float16, mapped into memory.
         captions: ids of every photograph's captions, with their ends.
-        texts: the captions.
     """
 
     features: np.ndarray
     captions: list[list[list[int]]]
-    texts: list[list[str]]
 
     @classmethod
     def of(cls, path: Path, records: Records, tower: nn.Module, tokenizer: Any, views: int) -> Photographs:
         """Compute the features into ``path``, or read them if they are there."""
         if not path.is_file():
             write_atomically(path, lambda temporary: _compute(temporary, records, tower, views))
-        texts = [[clean(caption) for caption in record.captions] for record in records]
-        ends = [tokenizer.eos_token_id]
-        ids = [[tokenizer(text)["input_ids"] + ends for text in own] for own in texts]
-        return cls(np.load(path, mmap_mode="r"), ids, texts)
+        end = tokenizer.eos_token_id
+        ids = [[[*tokenizer(clean(text))["input_ids"], end] for text in record.captions] for record in records]
+        return cls(np.load(path, mmap_mode="r"), ids)
 
     def __len__(self) -> int:
         return len(self.captions)

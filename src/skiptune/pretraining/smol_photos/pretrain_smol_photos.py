@@ -26,11 +26,12 @@ _SHOWN = 10
 
 
 class SmolReport(TypedDict):
-    """The content of ``pretraining.json``: perplexities by token on held-out captions, captions that the model writes,
-    training time in seconds, sizes, history."""
+    """The content of ``pretraining.json``: perplexities by token on the captions of held-out photographs and how many
+    these were, captions that the model writes, seconds of a core that it trained for, sizes, history."""
 
     perplexity: float
     wrong_photograph: float
+    measured: int
     captions_written: list[dict[str, str]]
     steps: int
     seconds: int
@@ -68,10 +69,11 @@ def pretrain_smol_photos(config: SmolConfig, output: Path, photos: Path, images:
     prepare(model, config)
     training = CaptionTraining(model, config, tokenizer, seen, unseen, output)
     training.run("captions")
-    right, wrong = perplexities(model, unseen, training.starts[0], training.fill, len(unseen))
+    right, wrong = perplexities(model, unseen, training.starts[0], training.fill, config.measured)
     report = {
         "perplexity": right,
         "wrong_photograph": wrong,
+        "measured": min(config.measured, len(unseen)),
         "captions_written": _written(model, tokenizer, unseen, training.starts[0], [r.image for r in others]),
         "steps": training.step,
         "seconds": round(training.seconds),
@@ -87,7 +89,7 @@ def pretrain_smol_photos(config: SmolConfig, output: Path, photos: Path, images:
 def _written(
     model: Any, tokenizer: Any, heldout: Photographs, start: list[int], images: list[Any]
 ) -> list[dict[str, str]]:
-    """What the model writes about some held-out photographs, evenly taken, beside what a person wrote."""
+    """What the model writes about some held-out photographs, evenly taken."""
     model.eval()
     found = []
     for row in range(0, len(heldout), max(1, len(heldout) // _SHOWN)):
@@ -103,7 +105,7 @@ def _written(
                 do_sample=False,
             )
         text = tokenizer.decode(said[0], skip_special_tokens=True)
-        found.append({"image": Path(str(images[row])).name, "written": text, "person": heldout.texts[row][0]})
+        found.append({"image": Path(str(images[row])).name, "written": text})
     return found[:_SHOWN]
 
 

@@ -20,7 +20,7 @@ class SmolConfig:
         projector_rate, lora_rate: highest learning rates.
         warmup: fraction of the time in which they rise.
         save_minutes: minutes between checkpoints.
-        heldout: held-out photographs that are measured on while it trains.
+        heldout, measured: held-out photographs that are measured on while it trains, and at its end.
     """
 
     lora_rank: int = 16
@@ -32,4 +32,5 @@ class SmolConfig:
     warmup: float = 0.03
     save_minutes: float = 2.0
     heldout: int = 64
+    measured: int = 200
     seed: int = 0
