@@ -4,8 +4,9 @@
 
 Runs of the recipe ``easy-vqa-chat``: search, training and evaluation, LoRA without skipping trained beside it, and the
 plain checkpoint. Then transformers alone reads the plain checkpoint and is asked ``--asked`` test questions again, as
-is the model of the run. Resumable: every run has its own folder in ``--runs``, and what is finished there is only read.
-Writes ``benchmarks/results/easy_vqa_chat.json`` after each seed.
+are the model of the run and the model before any training, whole and with the plan's layers skipped. Resumable: every
+run has its own folder in ``--runs``, and what is finished there is only read. Writes
+``benchmarks/results/easy_vqa_chat.json`` after each seed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.costs.cost_table import cost_table
 from skiptune.data.record import Record
+from skiptune.inserting.selection import choose
 from skiptune.running.plain_step import PLAIN, export_plain
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
@@ -71,6 +73,18 @@ def asked_again(run: Run, count: int) -> Row:
     }
 
 
+def untrained(run: Run, count: int) -> Row:
+    """Exact match of the model as it was pre-trained, whole and with the plan's layers skipped."""
+    records = list(run.data.test or ())[:count]
+    processor, model = run.task.processor.whole, run.fresh_model(fitted=False)
+    found = {}
+    for name, skipped in (("unskipped", ()), ("skipped", run.search().skipped)):
+        choose(model, skipped)
+        texts = answers(model, processor, records)
+        found[name] = statistics.mean(text in record.answers for text, record in zip(texts, records, strict=True))
+    return found
+
+
 def one_run(seed: int, random_plans: int, asked: int, folder: Path, changes: list[str]) -> Row:
     """Search, train and measure one run and what stands beside it, or read what it found."""
     baselines = ["unskipped", *["random"] * (seed < random_plans)]
@@ -94,6 +108,7 @@ def one_run(seed: int, random_plans: int, asked: int, folder: Path, changes: lis
             for name, found in beside.items()
         },
         "plain": asked_again(run, asked),
+        "untrained": untrained(run, asked),
         "relative_macs": costs.relative_macs,
         "trained": costs.trained_with_plan,
         "seconds": {"search": plan.report.seconds if plan.report else None, **run.step_seconds()},
@@ -117,6 +132,10 @@ def summary(rows: list[Row]) -> Row:
         "difference_mean": statistics.mean(a - b for a, b in zip(own, unskipped, strict=True)),
         "skipped_seconds": statistics.mean(row["seconds"]["search"] + row["seconds"]["train"] for row in rows),
         **{f"{name}_seconds": statistics.mean(values) for name, values in seconds.items() if values},
+        **{
+            f"untrained_{name}_mean": statistics.mean(row["untrained"][name] for row in rows)
+            for name in ("unskipped", "skipped")
+        },
         "equal_answers_least": min(row["plain"]["equal_answers"] for row in rows),
     }
 
