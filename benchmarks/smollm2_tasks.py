@@ -33,6 +33,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
+from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import PreTrainedModel
 
 import skiptune as st
@@ -127,9 +128,13 @@ def shortgpt(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
 def replaceme(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
     """On LoRA's trained model, merged; its folder is beside."""
     trained, _ = lora(made, folder.with_name(folder.name.replace("replaceme", "lora")))
-    names = tuple(st.blocks_of(trained))
-    st.export(trained, folder / "merged", st.Plan("llava", names, ()))
-    model = st.insert(st.load(folder / "merged"), st.SkipConfig(block_adapter="none", skip_adapter="none"))
+    for module in trained.modules():
+        if isinstance(module, BaseTunerLayer):
+            module.merge()
+    state = {name.replace(".base_layer.", "."): value for name, value in trained.state_dict().items()}
+    model = st.load_model(MODEL, "generation")
+    model.load_state_dict({name: value for name, value in state.items() if ".lora_" not in name}, strict=True)
+    st.insert(model, st.SkipConfig(block_adapter="none", skip_adapter="none"))
     plan = st.replace_me(model, made.batches(), SKIP)
     return model, {"skipped": list(plan.skipped)}
 
@@ -192,7 +197,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
         base = {row["seed"]: row for row in rows if (row["task"], row["method"]) == (task, "lora")}
         own = [row for row in own if row["seed"] in base]
         if own:
-            relative = [row["score"] / base[row["seed"]]["score"] for row in own]
+            relative = [row["score"] / max(base[row["seed"]]["score"], 1e-9) for row in own]  # of trials it is 0
             time = [row["seconds"] / base[row["seed"]]["seconds"] for row in own]
             found.append(
                 {
