@@ -18,6 +18,7 @@ SMALL: dict[str, dict[str, object]] = {
     "from-peft": {"steps": 4, "records": 120, "tested": 24},
     "own-data": {"pictures": 30, "steps": 6, "repeats": 2},
     "report-card": {"steps": 4, "questions": 80, "tested": 16, "batches": [1, 2], "repeats": 2},
+    "trl": {"steps": 4, "batch": 4, "records": 80, "tested": 4},
 }
 
 
