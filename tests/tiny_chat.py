@@ -43,6 +43,7 @@ class Chat:
         template: file of the chat template, or ``None``.
         ends: padding, beginning and end, by number.
         special: further tokens.
+        added: further ones that are not called special.
         named: of those, the ones by a name of their own.
         image: the token that the model has for images.
         begins: whether there is a token for the beginning.
@@ -54,6 +55,7 @@ class Chat:
     template: str | None
     ends: tuple[str, str, str] = ("<pad>", "<s>", "</s>")
     special: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
     named: Mapping[str, str] = field(default_factory=dict)
     image: str = "<image>"
     begins: bool = True
@@ -119,19 +121,20 @@ CHATS: dict[str, Chat] = {
         images=("siglip", "SiglipImageProcessorPil", {"size": _SIDE, "image_seq_length": 16}),
     ),
     "gemma3": Chat(
-        "gemma3", _GEMMA, _TURNS, {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"},
+        "gemma3", _GEMMA, _TURNS, (), {"boi_token": "<start_of_image>", "eoi_token": "<end_of_image>"},
         "<image_soft_token>", processor=("Gemma3Processor", {"image_seq_length": 4}),
         images=("gemma3", "Gemma3ImageProcessorPil", {"size": _SIDE}),
     ),
     "internvl": Chat(
-        "internvl", _CHATML, (), {"start_image_token": "<img>", "end_image_token": "</img>"}, "<IMG_CONTEXT>", False,
+        "internvl", _CHATML, named={"start_image_token": "<img>", "end_image_token": "</img>"}, image="<IMG_CONTEXT>",
+        begins=False,
         processor=("InternVLProcessor", {"image_seq_length": 4}),
         images=("got_ocr2", "GotOcr2ImageProcessorPil", {"size": _SIDE, "max_patches": 2}),
     ),
     "llama": Chat("llama3", ("<pad>", "<|begin_of_text|>", "<|eot_id|>"), ("<|start_header_id|>", "<|end_header_id|>")),
     "mistral": Chat("mistral"),
     "qwen2": Chat("qwen2_5", _CHATML, begins=False, spells=True),
-    "qwen3": Chat("qwen3", _CHATML, ("<think>", "</think>"), begins=False),
+    "qwen3": Chat("qwen3", _CHATML, added=("<think>", "</think>"), begins=False),
     "gemma": Chat("gemma", _GEMMA, _TURNS),
     "gemma2": Chat("gemma", _GEMMA, _TURNS),
     "gemma3_text": Chat("gemma3", _GEMMA, _TURNS),
@@ -150,7 +153,14 @@ def word_tokenizer(chat: Chat, template: str | None) -> PreTrainedTokenizerFast:
     named = {**chat.named, "image_token": chat.image, "video_token": "<|video_pad|>"}
     if chat.image == "<IMG_CONTEXT>":
         named["context_image_token"] = chat.image
-    words = [*chat.ends, "<unk>", *chat.special, *chat.named.values(), *(_LETTERS if chat.spells else WORDS)]
+    words = [
+        *chat.ends,
+        "<unk>",
+        *chat.special,
+        *chat.added,
+        *chat.named.values(),
+        *(_LETTERS if chat.spells else WORDS),
+    ]
     vocabulary = {word: number for number, word in enumerate(words)}
     vocabulary |= {f"word{number}": number for number in range(len(words), VIDEO)}
     vocabulary |= {"<|video_pad|>": VIDEO, chat.image: IMAGE}
@@ -160,6 +170,7 @@ def word_tokenizer(chat: Chat, template: str | None) -> PreTrainedTokenizerFast:
     else:
         made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
         made.pre_tokenizer = pre_tokenizers.Whitespace()
+    made.add_tokens([*chat.added])
     padding, begin, end = chat.ends
     return PreTrainedTokenizerFast(
         tokenizer_object=made,

@@ -6,7 +6,8 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from threading import Event, Thread
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 from transformers import TextIteratorStreamer
 
 from ..core.arguments import expect
@@ -14,6 +15,7 @@ from ..core.errors import InputError
 from ..data.record import Record
 from ..tasks.generation.stopping import WhenTold
 from ..tasks.generation.task import Generation
+from ..tasks.generation.thoughts import Thoughts
 from ..tasks.task import Task
 from .predict import ready
 from .questions import Asked, Questions
@@ -70,7 +72,7 @@ class Stream(Iterator[str]):
 
     def _write(self) -> Generator[str, None, None]:
         tokenizer = self._task.processor.tokenizer
-        streamer = TextIteratorStreamer(tokenizer, skip_prompt=True, skip_special_tokens=True)
+        streamer = _Answers(tokenizer, skip_special_tokens=True)
         thread = Thread(target=self._run, args=(streamer,), daemon=True)
         thread.start()
         try:
@@ -94,6 +96,20 @@ class Stream(Iterator[str]):
             self._error = error
         finally:
             streamer.end()
+
+
+class _Answers(TextIteratorStreamer):
+    """Pieces of answers, without prompts and thoughts."""
+
+    _thoughts: Thoughts | None = None
+
+    def put(self, value: Tensor) -> None:
+        """The prompt (1, tokens) first, then new tokens (1,)."""
+        if self._thoughts is None:
+            self._thoughts = Thoughts(self.tokenizer, value.flatten().tolist())
+            return
+        if said := self._thoughts.said(value.flatten().tolist()):
+            super().put(torch.tensor(said))
 
 
 def _shown(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:

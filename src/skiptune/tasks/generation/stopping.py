@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 from transformers import StoppingCriteria
 
+from .thoughts import answer_texts
+
 
 class AtTexts(StoppingCriteria):
     """Ends a row whose new text has one of some texts in it. transformers' own ``stop_strings`` fails with tokenizers
-    that do not know all letters.
+    that do not know all letters, and looks at thoughts, too.
 
     Args:
         tokenizer: of the model.
@@ -25,7 +27,7 @@ class AtTexts(StoppingCriteria):
 
     def __call__(self, input_ids: Tensor, scores: Tensor, **kwargs: Any) -> Tensor:
         """Which rows of ``(batch, tokens)`` end."""
-        said = self._tokenizer.batch_decode(input_ids[:, self._begin :], skip_special_tokens=True)
+        said = answer_texts(self._tokenizer, input_ids, self._begin)
         return torch.tensor([any(text in row for text in self._texts) for row in said], device=input_ids.device)
 
 

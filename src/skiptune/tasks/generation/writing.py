@@ -16,6 +16,7 @@ from .decoding import Decoding
 from .sampling import sampling
 from .stopping import AtTexts
 from .template import Suffixes, Template
+from .thoughts import answer_texts
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Written:
     """What a model answers.
 
     Attributes:
-        text: without white space around it, and without special tokens.
+        text: without white space around it, special tokens, and thoughts before it.
         cut: whether it had no end when as many tokens were written as are allowed.
     """
 
@@ -63,8 +64,8 @@ class Writer:
         if stopping:
             options["stopping_criteria"] = StoppingCriteriaList(stopping)
         found = model.generate(**prompts, eos_token_id=ends, logits_processor=sampling(decoding, names), **options)
-        new = found[:, prompts["input_ids"].shape[1] :].tolist()
-        texts = tokenizer.batch_decode(new, skip_special_tokens=True)
+        begin = prompts["input_ids"].shape[1]
+        new, texts = found[:, begin:].tolist(), answer_texts(tokenizer, found, begin)
         return [_written(text, row, ends, decoding) for text, row in zip(texts, new, strict=True)]
 
     def _options(self, model: Any, decoding: Decoding) -> dict[str, Any]:
