@@ -99,3 +99,18 @@ def test_measured_by_another_measure(call: Call, slim: Path, tmp_path: Path) -> 
     assert list(json.loads(out))[:3] == ["choice", "choice_by_token", "likelihood"]
     code, out, err = call(*usual, "--measure", "bleu")
     assert (code, "measure: 'bleu'" in err) == (2, True)
+
+
+def test_rows_that_do_not_fit_are_left_out(call: Call, slim: Path, tmp_path: Path) -> None:
+    good, bad = (
+        {"image": "a.png", "question": text, "answer": "red"} for text in ("is it red", "is <|video_pad|> red")
+    )
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text("\n".join(map(json.dumps, [*[good] * 9, bad])))
+    code, out, err = call("evaluate", slim, "--data", rows, "--images", slim.parent, "--json")
+    assert code == 0, err
+    assert (json.loads(out)["count"], json.loads(out)["bad_rows"]) == (9, 1)
+    assert "turn 1 has <|video_pad|>" in err
+    code, _, err = call("evaluate", slim, "--data", rows, "--images", slim.parent, "--most-bad", "0")
+    assert code == 2
+    assert "1 of 10 records do not fit the model" in err
