@@ -89,6 +89,18 @@ def test_saved_again_an_image_is_the_same(tmp_path: Path) -> None:
     assert report.found("shared_images") == 1
 
 
+def test_a_truncated_image_is_named_once(tmp_path: Path) -> None:
+    made = rows(3)
+    made[0]["image"] = str(tmp_path / "cut.jpg")
+    noise = Image.effect_noise((64, 64), 50).convert("RGB")
+    noise.save(tmp_path / "whole.jpg")
+    (tmp_path / "cut.jpg").write_bytes((tmp_path / "whole.jpg").read_bytes()[:-99])
+    [found] = [finding for finding in check_data(made).findings if finding.kind == "damaged_image"]
+    [example] = found.examples
+    assert example.place.endswith("cut.jpg")
+    assert example.said.startswith("cannot be read (image file is truncated")
+
+
 def test_one_answer_and_one_image_for_nearly_all_rows() -> None:
     image, asked = pictures(1)[0], [f"is it {number} ?" for number in range(30)]
     same = [{"image": image, "question": question, "answer": "yes"} for question in asked]

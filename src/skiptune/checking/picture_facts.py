@@ -53,12 +53,12 @@ def facts_of(picture: Placed) -> PictureFacts:
 
 
 def _words(picture: Placed, error: Exception) -> str:
-    """What a training would say of the picture."""
+    """What a training would say of the picture, without its name."""
     try:
         decode(picture)
     except InputError as told:
-        return str(told)
-    return f"image {name_of(picture)}: cannot be read ({first_line(error)})"
+        return str(told).removeprefix(f"image {name_of(picture)}: ")
+    return f"cannot be read ({first_line(error)})"
 
 
 def _facts(image: Image.Image, size: tuple[int, int]) -> PictureFacts:

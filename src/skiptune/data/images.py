@@ -143,9 +143,9 @@ class ImageStore:
         if self.damaged is None:
             raise InputError(f"{place}: {error}" if place else str(error)) from None
         self.damaged.add(str(error), place)
-        return self._stand_in()
+        return self._stand_in(picture)
 
-    def _stand_in(self) -> np.ndarray:
+    def _stand_in(self, picture: Picture) -> np.ndarray:
         """An image of the mean colour."""
         mean = tuple(round(255 * value) for value in self.image_processor.image_mean)
         return self._resized(Image.new("RGB", (_REPLACEMENT_SIDE, _REPLACEMENT_SIDE), mean), b"")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from skiptune import InputError
 from skiptune.costs.example_inputs import example_inputs
@@ -16,6 +18,7 @@ from skiptune.data.record import Record
 from skiptune.data.turns import Turn
 from skiptune.families.chat_processor import ChatProcessor
 from skiptune.running.fitting_data import fitting_data
+from skiptune.tasks.generation.inputs import ChatInputs
 from skiptune.tasks.generation.task import Generation
 from tiny_chat import CHATS, tiny_processor
 from tiny_decoders import VLM, text_decoder, vlm
@@ -91,7 +94,7 @@ def test_records_that_do_not_fit(name: str, record: Record, settings: dict[str, 
 
 def test_records_that_fit_are_not_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     task = task_of("qwen2_vl", max_length=600)
-    monkeypatch.setattr(Generation, "collate", None)
+    monkeypatch.setattr(ChatInputs, "training", None)
     assert not list(task.unfit([several("is it red"), Record(None, "is it red", {"no": 1.0})], "train"))
 
 
@@ -121,6 +124,19 @@ def test_a_damaged_image_is_replaced() -> None:
         batch = task.collate([Record(b"no image", "is it red", {"no": 1.0}, id="1")])
         assert len(batch["pixel_values"]) > 0
         assert len(task.images.damaged.problems()) == 1
+
+
+def test_a_truncated_image_takes_as_many_tokens_as_a_whole_one(tmp_path: Path) -> None:
+    path, cut = tmp_path / "whole.jpg", tmp_path / "cut.jpg"
+    Image.fromarray(PICTURE).save(path)
+    cut.write_bytes(path.read_bytes()[:-99])
+    whole, damaged = (Record(file, "is it red", {"no": 1.0}, place="line 1") for file in (path, cut))
+    wanted = task_of("qwen2_vl").collate([whole])["input_ids"]
+    task = task_of("qwen2_vl", max_length=wanted.shape[1])
+    assert not list(task.unfit([whole, damaged], "train"))  # a run replaces damaged images, and counts them
+    task.images.damaged = Damaged(10, 0.5)
+    assert torch.equal(task.collate([damaged])["input_ids"], wanted)
+    assert len(task.images.damaged.problems()) == 1
 
 
 @pytest.mark.parametrize("name", CHATS)

@@ -12,8 +12,7 @@ from PIL import Image
 from ...core.errors import InputError
 from ...core.progress import track
 from ...data.held_pictures import Held
-from ...data.images import EXIF_SWITCH
-from ...data.pictures import Picture, Stored, name_of, size_of
+from ...data.pictures import Picture, Stored
 from ...data.record import Record
 from ...data.turns import Turn
 from .pictures import refuse_images
@@ -41,7 +40,7 @@ class Fitting:
         self._orders: dict[tuple[tuple[str, int], ...], int | str] = {}
         self._tokens = lru_cache(maxsize=4096)(self._tokens_of)
         self._alike = not task.processor.sees or len({self._tokens(size) for size in _SIZES}) == 1
-        self._sizes = lru_cache(maxsize=2**17)(self._size_of)
+        self._sizes = lru_cache(maxsize=2**17)(task.pictures.given_size)
 
     def problems(self, records: Sequence[Record], part: str) -> Iterator[tuple[int, str]]:
         """The numbers of records that do not fit, each with the reason."""
@@ -69,7 +68,8 @@ class Fitting:
             raise InputError(around)
         letters = sum(len(turn.text.encode()) for turn in turns)
         if around + letters + sum(map(self._of_picture, record.images)) > self.task.inputs.max_length:
-            self.task.collate([record])
+            blank = [Image.new("RGB", self._size(picture)) for picture in record.images]  # damaged ones do not matter
+            self.task.inputs.training([self.task.template.conversation(turns)], [blank])
 
     def _around(self, turns: Sequence[Turn]) -> int | str:
         """Letters that the template writes around turns in this order; or why it does not."""
@@ -81,22 +81,15 @@ class Fitting:
         return len(whole.encode()) - sum(len(turn.text.encode()) for turn in turns) + 8
 
     def _of_picture(self, picture: Picture) -> int:
+        return self._tokens(self._size(picture))
+
+    def _size(self, picture: Picture) -> tuple[int, int]:
+        if self._alike and self.task.asked.max_pixels is None:
+            return _SIZES[0]
         known = isinstance(picture, Path | Stored | Held)  # others cannot be looked up by themselves
-        find = self._sizes if known else self._size_of
-        size = _SIZES[0] if self._alike and self.task.asked.max_pixels is None else find(picture)
-        if size is None:
-            return 0
-        self.task.pictures.refuse_larger(*size, name_of(picture))
-        return self._tokens(self.task.pictures.shrunk(*size))
+        return self._sizes(picture) if known else self.task.pictures.given_size(picture)
 
     def _tokens_of(self, size: tuple[int, int]) -> int:
         """Tokens of an image of a width and height."""
         asked = self.task.template.prompt((Turn("user", (None, "a")),))
         return int(self.task.inputs.prompts([asked], [[Image.new("RGB", size)]])["input_ids"].shape[1])
-
-    def _size_of(self, picture: Picture) -> tuple[int, int] | None:
-        """Width and height; ``None``: it cannot be read."""
-        try:
-            return size_of(picture, bool(getattr(self.task.processor.image_processor, EXIF_SWITCH, True)))
-        except InputError:
-            return None

@@ -11,12 +11,12 @@ from PIL import Image
 
 from ...core.errors import InputError
 from ...data.damaged import Damaged
-from ...data.images import ImageStore
-from ...data.pictures import Picture, name_of
+from ...data.images import EXIF_SWITCH, ImageStore
+from ...data.pictures import Picture, name_of, size_of
 from ...data.record import Record
 
-#: Of the image that stands in for one that cannot be read, in pixels.
-_SIDE = 384
+#: Width and height of what stands in for an image that cannot be opened.
+_SIZE = (384, 384)
 
 
 class WholePictures(ImageStore):
@@ -75,10 +75,29 @@ class WholePictures(ImageStore):
             image = image.resize(size, Image.Resampling.BICUBIC)
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
-    def _stand_in(self) -> np.ndarray:
+    def given_size(self, picture: Picture) -> tuple[int, int]:
+        """The width and height that an image, or what stands in for it, is given to the model in. It is not decoded.
+
+        Raises:
+            InputError: it is larger than allowed.
+        """
+        size = self._header_size(picture)
+        if size is None:
+            return self.shrunk(*_SIZE)
+        self.refuse_larger(*size, name_of(picture))
+        return self.shrunk(*size)
+
+    def _header_size(self, picture: Picture) -> tuple[int, int] | None:
+        try:
+            return size_of(picture, bool(getattr(self.image_processor, EXIF_SWITCH, True)))
+        except InputError:
+            return None
+
+    def _stand_in(self, picture: Picture) -> np.ndarray:
+        """As large as the image, so that it takes as many tokens."""
         mean = [round(255 * value) for value in getattr(self.image_processor, "image_mean", None) or (0.5, 0.5, 0.5)]
-        side = _SIDE if self.max_pixels is None else max(1, min(_SIDE, math.isqrt(self.max_pixels)))
-        return np.tile(np.array(mean, dtype=np.uint8)[:, None, None], (1, side, side))
+        width, height = self.shrunk(*(self._header_size(picture) or _SIZE))
+        return np.tile(np.array(mean, dtype=np.uint8)[:, None, None], (1, height, width))
 
 
 def refuse_images(records: Sequence[Record]) -> None:
