@@ -10,8 +10,8 @@ from .kinds import KINDS
 
 #: A fault would spoil a training or its numbers; a remark is worth a look.
 Level: TypeAlias = Literal["fault", "remark"]
-#: Examples that a group keeps.
-SHOWN = 5
+#: Examples that a group keeps, and those that are printed.
+KEPT, SHOWN = 10_000, 5
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Finding:
         of: how many were looked at.
         what: the kind in words.
         advice: what to do.
-        examples: the first ones.
+        examples: the first 10,000.
     """
 
     kind: str
@@ -73,7 +73,7 @@ class Findings:
             return
         group.places.add(place)
         group.count += 1
-        if len(group.examples) < SHOWN:
+        if len(group.examples) < KEPT:
             group.examples.append(Example(place, said))
 
     def looked_at(self, kinds: Iterable[str], part: str, count: int) -> None:

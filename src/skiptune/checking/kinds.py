@@ -37,7 +37,10 @@ KINDS: Mapping[str, Kind] = {
     "model": Kind("a task that cannot be made", "mend the model or the data: no row went through the processor"),
     "bad_json": Kind("rows that are not valid JSON", _REPAIR),
     "not_utf8": Kind("rows that are not UTF-8 text", "save the file as UTF-8; a run leaves these rows out"),
-    "missing_image": Kind("images that are not there", "put the files in place, or mend the paths"),
+    "missing_image": Kind(
+        "images that are not there",
+        "put the files in place, or mend the paths: relative to the folder of images, with /, and capitals count",
+    ),
     "unreadable_image": Kind("images that cannot be read", "download or save these files again"),
     "damaged_image": Kind(
         "images whose pixels are damaged", "download or save these files again; training would see grey in their place"
@@ -86,6 +89,23 @@ KINDS: Mapping[str, Kind] = {
         "answers that the tokenizer cannot write",
         "replace these characters, or choose a model with a larger vocabulary",
     ),
+    "no_value": Kind(
+        "answers that stand for no value",
+        "give the answer, or remove the row: tables write nan or None where there is none",
+        FEW,
+    ),
+    "written_value": Kind(
+        "answers with HTML, or written as a value of Python", "take the text out of it where the file is made", FEW
+    ),
+    "several_turns": Kind(
+        "answers that hold further turns",
+        "cut the answer there, or make turns of them; the model would ask itself",
+        FEW,
+    ),
+    "refusal": Kind(
+        "answers of assistants that saw no image", "remove these rows: the model would learn to refuse", FEW
+    ),
+    "swapped": Kind("answers that ask", "check that question and answer were not swapped", 1.0),
     "leaked_answer": Kind("answers that stand in the question", "remove the answer from the question", FEW),
     "shared_images": Kind(
         "images that are in two parts", "keep each image in one part; held-out numbers would be too good"
@@ -99,6 +119,7 @@ KINDS: Mapping[str, Kind] = {
     "contradiction": Kind("the same question about the same image with another answer", "decide for one answer", SOME),
     "one_answer": Kind("one answer for nearly all rows", "add rows with other answers: there is little to learn"),
     "long_answer": Kind("answers far longer than the others", "check that no two rows ran together", 1.0),
+    "repeated_image": Kind("rows with the same image twice", "check that the second one was meant to be another", 1.0),
     "one_image": Kind("one image for very many rows", "check that the image names of the rows are right", 1.0),
     "unseen_label": Kind("labels that training does not have", "add training rows of these labels", FEW),
     "unlabelled": Kind("rows to which the set gives no label", "nothing: a run leaves them out", 1.0),

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..core.formatting import counted
-from .finding import Finding
+from .finding import SHOWN, Finding
 from .model_view import Lengths
 from .report import DataReport, PartReport
 from .shown_rows import ShownRow
@@ -101,8 +101,8 @@ def _finding(finding: Finding) -> RenderableType:
         f"  {finding.part}: {finding.what}: {finding.count:,} of {finding.of:,}  ",
         (f"({finding.kind})", "dim"),
     )
-    lines = [Text(_printable(f"  {example.place}: {example.said}")) for example in finding.examples]
-    more = finding.count - len(finding.examples)
+    lines = [Text(_printable(f"  {example.place}: {example.said}")) for example in finding.examples[:SHOWN]]
+    more = finding.count - len(lines)
     if more > 0:
         lines.append(Text(f"  … and {more:,} more", "dim"))
     return Group(Text(), head, *lines, Text(f"  → {finding.advice}", "italic"))

@@ -49,6 +49,8 @@ class Repeats:
         key = hash((images, texts))
         if (first := self.rows.setdefault(key, place)) != place:
             findings.add("duplicate", self.part, place, f"the same images and texts as {beside(first, place)}")
+        if len(set(images)) < len(images):
+            findings.add("repeated_image", self.part, place, f"{len(set(images))} of {len(images)} images differ")
         if not images:
             self.without_image.add(key)
         self.texts.setdefault(texts, place)

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from ..data.record import Record
+from .answer_texts import answer_problems
 from .said import Said, shortened
 
 #: What formats and processors write where an image, a video or a sound stands.
 _PLACEHOLDER = re.compile(
-    r"<(?:image|img|video|audio|im_patch|im_start|im_end|imagehere|image_placeholder|img_context)(?:[_ -]?\d+)?/?>"
-    r"|</img>|<\|(?:image|image_pad|image_\d+|vision_start|vision_end|video_pad)\|>|\[img\]",
+    r"</?(?:image|img|video|audio|im_patch|im_start|im_end|imagehere|image_placeholder|img_context|image_soft_token"
+    r"|start_of_image|end_of_image|fake_token_around_image|global-img)(?:[_ -]?\d+)?/?>"
+    r"|<\|(?:image|image_pad|image_\d+|vision_start|vision_end|video_pad)\|>|\[img\]",
     re.IGNORECASE,
 )
 #: Marks of turns that templates of well-known models write.
@@ -21,6 +23,8 @@ _MARKS = (
     "<|start_header_id|>", "<|end_header_id|>", "<|end|>", "<|user|>", "<|assistant|>", "<|system|>", "[INST]",
     "[/INST]", "<start_of_turn>", "<end_of_turn>", "<end_of_utterance>", "<bos>", "<eos>",
 )  # fmt: skip
+#: Any token between bars, as most models have them: ``<|im_end|>``, DeepSeek's with bars of full width.
+_BARRED = r"<[|\uff5c](?!/?(?:image|vision|video)_?)[\w\u2581 /-]{1,40}[|\uff5c]>"
 #: Characters that UTF-8 read as Latin-1 or Windows-1252 begins with and goes on with.
 _FOREIGN = re.compile("[\u00c2-\u00f4][\u0080-\u00ff\u0152-\u2122]{1,3}")
 #: The mark of a lost character, and control characters other than white space.
@@ -38,16 +42,21 @@ class TextCheck:
 
     def __init__(self, special: Iterable[str] = ()) -> None:
         tokens = {token for token in (*_MARKS, *special) if len(token) > 2 and not _PLACEHOLDER.fullmatch(token)}
-        self._special = re.compile("|".join(map(re.escape, sorted(tokens, key=lambda token: (-len(token), token)))))
+        words = map(re.escape, sorted(tokens, key=lambda token: (-len(token), token)))
+        self._special = re.compile("|".join((*words, _BARRED)))
         self._of_text = lru_cache(maxsize=2**14)(self._look)
 
     def problems(self, record: Record, said: Said) -> Iterator[tuple[str, str]]:
         """Kind and words of each problem."""
         for text in said.texts:
             yield from self._of_text(text)
+        for answer in said.answers:
+            yield from answer_problems(answer)
         yield from _options(record)
         if said.question and said.answers and (leak := leaked(said.question, said.answers[-1])):
             yield "leaked_answer", leak
+        elif said.question and said.answers and _asks(said.answers[-1]) and "?" not in said.question:
+            yield "swapped", f"{shortened(said.question)!r} is answered by {shortened(said.answers[-1])!r}"
 
     def _look(self, text: str) -> tuple[tuple[str, str], ...]:
         found = []
@@ -60,6 +69,10 @@ class TextCheck:
         elif (control := _LOST.search(text)) is not None:
             found.append(("damaged_text", f"the control character {control[0]!r} in {shortened(text)!r}"))
         return tuple(found)
+
+
+def _asks(text: str) -> bool:
+    return text.rstrip().endswith("?")
 
 
 def _damaged(text: str) -> str:

@@ -38,7 +38,9 @@ def _turn(entry: Any, field: str, named: bool) -> Said:
     if not isinstance(entry, Mapping):
         raise InputError(f"{field}: {shown(entry)} is not an object with role and content, or from and value")
     role_field, content_field = _key(entry, _ROLE), _key(entry, _CONTENT)
-    role = role_of(entry.get(role_field), f"{field}: {role_field}")
+    if entry.get(role_field) is None:
+        raise InputError(f"{field}: role: missing (or from)")
+    role = role_of(entry[role_field], f"{field}: {role_field}")
     if entry.get("tool_calls"):
         raise InputError(f"{field}: tool_calls: {shown(entry['tool_calls'])}; conversations with tools are not learnt")
     not_learnt = next((name for name in ("loss", "weight", "train") if _off(entry, name)), None)
@@ -46,7 +48,13 @@ def _turn(entry: Any, field: str, named: bool) -> Said:
         raise InputError(f"{field}: {not_learnt}: {shown(entry[not_learnt])}; all answers of a conversation are learnt")
     content, where = entry.get(content_field), f"{field}: {content_field}"
     if isinstance(content, list | tuple):
+        if role == "assistant" and len(content) > 1 and all(isinstance(part, str) for part in content):
+            raise InputError(f"{where}: {shown(content)} are {len(content)} texts; a turn has one answer")
         return Said(role, typed_parts(content, where), field, typed=True)
+    if content is None or content != content:  # NaN, as tables have it
+        raise InputError(
+            f"{where}: {shown(content)}; " + ("the answer is blank" if role == "assistant" else "it is empty")
+        )
     text = text_of_turn(content, where)
     return Said(role, (text,) if role == "assistant" else marked(text, named), field)
 
