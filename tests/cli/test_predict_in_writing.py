@@ -62,6 +62,8 @@ def test_what_can_be_asked(call: Call, slim: Path) -> None:
     [
         ((), "there is nothing to ask"),
         (("--text", "a", "--top-p", "0.5"), "top_p: only tokens that are drawn have it"),
+        (("--text", "a", "--top-p", "2"), "top_p: 2.0 is not a number above 0 and at most 1, or null"),
+        (("--text", "a", "--option", "b", "--option", "b"), "--option: 'b' is there twice"),
         (("--text", "a", "--conversation", "chat.json"), "--conversation: it has the texts and images"),
         (("--conversation", "nowhere.json"), "nowhere.json: no such file"),
     ],

@@ -90,6 +90,7 @@ def other_processor(folder: Path) -> None:
     path = folder / "model" / "processor_config.json"
     path.write_text(path.read_text().replace('"image_mean": [', '"image_mean": [ '))
     (folder / "model" / "added_tokens.json").write_text("{}")
+    (folder / "model" / "generation_config.json").write_text("{}")
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def other_processor(folder: Path) -> None:
         (other_image, ["test.jsonl: test records with other images than when the run began"]),
         (other_pixels, ["test.jsonl: test records with other images than when the run began"]),
         (other_model, ["model: model.safetensors is changed (SHA-256) since the run began"]),
-        (other_processor, ["added_tokens.json is new since", "processor_config.json is changed"]),
+        (other_processor, ["added_tokens.json is new", "generation_config.json is new", "processor_config.json is"]),
     ],
 )
 def test_what_has_changed_is_named(change: Callable[[Path], None], said: list[str], begun: Path) -> None:

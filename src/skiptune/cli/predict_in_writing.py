@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ def answer_in_writing(model: Any, task: Generation, options: PredictOptions, pic
     from ..predicting.predict import predict
 
     task = task.with_decoding(**options.decoding)
+    for option, times in Counter(options.option or ()).items():
+        if times > 1:
+            raise InputError(f"--option: {option!r} is there twice; give each answer once")
     several = [options.image] if pictures is None else list(pictures)
     records = [_conversation(options, task)] if options.conversation else _records(options, several)
     if len(records) == 1 and not (options.as_json or options.option) and sys.stdout.isatty():

@@ -65,9 +65,13 @@ class _Place:
         kinds = get_args(self.kind) if get_origin(self.kind) in (Union, UnionType) else (self.kind,)
         if kinds[0] in (int, float):
             text = "a whole number" if kinds == (int,) else "a number"
-            low, high = self.bounds.get("ge"), self.bounds.get("le", LARGEST)
+            low, above, high = self.bounds.get("ge"), self.bounds.get("gt"), self.bounds.get("le", LARGEST)
             if low is not None:
                 text += f" of at least {low:g}" if high == LARGEST else f" in [{low:g}, {high:g}]"
+            elif above is not None and (below := self.bounds.get("lt")) is not None:
+                text += f" between {above:g} and {below:g}"
+            elif above is not None:
+                text += f" above {above:g}" + f" and at most {high:g}" * (high != LARGEST)
         else:
             plain = get_origin(kinds[0]) or kinds[0]
             model = isinstance(plain, type) and issubclass(plain, BaseModel)

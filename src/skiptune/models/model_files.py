@@ -9,7 +9,10 @@ from .architectures import ARCHITECTURES
 from .loading import load_config, source_of
 from .processor_files import PROCESSOR_FILES, matching
 
-_MODEL_FILES = (*PROCESSOR_FILES, "config.json", "*.safetensors", "*.safetensors.index.json", "pytorch_model*")
+_MODEL_FILES = (
+    *PROCESSOR_FILES, "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json",
+    "pytorch_model*",
+)  # fmt: skip
 
 
 def model_digests(name: str) -> dict[str, str]:
