@@ -12,6 +12,7 @@ import skiptune as st
 from conftest import Call, draw_square
 from skiptune import read_recipe
 from skiptune.starting.answer_measure import answer_measure
+from skiptune.starting.first_recipe import first_recipe
 from skiptune.starting.look import look
 from tiny_chat import save_tiny_llava
 
@@ -90,6 +91,18 @@ def test_a_recipe_for_conversations(call: Call, tmp_path: Path) -> None:
     assert (recipe.task, recipe.data.name) == ("generation", "jsonl")
     assert recipe.generation is not None
     assert recipe.generation.measure == "choice"
+
+
+def test_models_that_write_are_for_generation(tmp_path: Path) -> None:
+    folder = written(tmp_path, "jsonl")
+    rows = [{"image": f"{number}.png", "question": QUESTION, "answer": "red"} for number in range(4)]
+    (folder / "train.json").write_text(json.dumps(rows))
+    layout = look(folder)
+    assert layout.task == "vqa"
+    assert (
+        first_recipe(layout, str(save_tiny_llava(tmp_path / "model")), None, str(tmp_path / "run")).recipe.task
+        == "generation"
+    )
 
 
 def test_answers_are_measured_as_they_look() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from ..data.records import Records
 from ..tasks.generation.task import Generation
 
 
-def fitting_data(data: Data, task: Generation, most_bad: float | None) -> Data:
+def fitting_data(data: Data, task: Generation, most_bad: float | None, logs: Path | None = None) -> Data:
     """The data without records that do not fit the model; they are among the bad rows of the result.
 
     Args:
@@ -22,6 +24,7 @@ def fitting_data(data: Data, task: Generation, most_bad: float | None) -> Data:
         task: with the model's processor.
         most_bad: the share of a part that may be left out; ``None``: as of images, see
             :class:`~skiptune.data.damaged.Damaged`.
+        logs: folder whose files ``bad-PART.log`` name the records, too; ``None``: none does.
 
     Raises:
         InputError: more do not fit.
@@ -32,9 +35,19 @@ def fitting_data(data: Data, task: Generation, most_bad: float | None) -> Data:
         records = Records.of(getattr(data, part))
         fitting = fitting_records(records, part, task, most_bad)
         if fitting is not records:
-            bad.setdefault(part, []).extend(fitting.bad[len(records.bad) :])
+            problems = fitting.bad[len(records.bad) :]
+            if logs is not None:
+                _log(logs / f"bad-{part}.log", problems, behind=bool(bad.get(part)))
+            bad.setdefault(part, []).extend(problems)
             changes[part] = fitting
     return replace(data, bad_rows=bad, **changes)
+
+
+def _log(file: Path, problems: Sequence[str], behind: bool) -> None:
+    """Write problems to a file, ``behind`` those that the reader wrote there, or instead of an earlier run's."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("a" if behind else "w", encoding="utf-8", errors="backslashreplace") as opened:
+        opened.writelines(f"{problem}\n" for problem in problems)
 
 
 def fitting_records(records: Records, part: str, task: Generation, most_bad: float | None) -> Records:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..core.distributed import rank
+from ..core.formatting import counted
 from ..core.progress import console, say_once
 from ..data.damaged import Damaged
 from ..data.images import EXIF_SWITCH
@@ -33,7 +34,7 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
     if recipe.task == "generation":
         own = recipe.generation or GenerationSettings()
-        found = fitting_data(found, Generation(processor_of(recipe), **own.to_dict()), recipe.data.most_bad)
+        found = fitting_data(found, Generation(processor_of(recipe), **own.to_dict()), recipe.data.most_bad, logs)
     report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
         say_once(
@@ -107,7 +108,7 @@ def report_bad_rows(parts: Mapping[str, Sequence[str]], unlabelled: Mapping[str,
     """Print how many rows of each part were left out, and the first reason; and how many the set gives no label."""
     for name, bad in parts.items():
         if bad:
-            console.print(f"{name}: {len(bad)} rows left out, e.g. {bad[0]}")
+            console.print(f"{name}: {counted(len(bad), 'rows')} left out, e.g. {bad[0]}")
     for name, count in unlabelled.items():
         if count:
-            console.print(f"{name}: {count} rows left out, since the set gives them no label")
+            console.print(f"{name}: {counted(count, 'rows')} left out, since the set gives them no label")

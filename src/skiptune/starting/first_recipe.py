@@ -31,6 +31,8 @@ from .training_plan import training_plan
 _LEAST_IMAGES, _MANY_IMAGES = 20, 1000
 _SHARE_OF_FEW, _SHARE_OF_MANY = 0.15, 0.1
 
+#: Tasks whose rows a model that writes can answer, too.
+_WRITTEN = ("vqa", "retrieval")
 #: Why a field of the section ``data`` is there.
 _WHY = {
     "name": "the format of the files",
@@ -121,7 +123,7 @@ def first_recipe(layout: Layout, model: str | None, task: str | None, output: st
     Raises:
         InputError: no data, no task, too many bad rows, or a model that cannot do it; nothing was written.
     """
-    told = _task(layout, task)
+    told = _task(layout, task, model)
     model = model or ("llava-scenes" if told == Generation.name else "vilt-scenes")
     values: dict[str, Any] = {"output": output, "model": model, "task": told}
     whole = _read(Recipe.from_dict({**values, "data": {**layout.data, **_halved(layout.data)}}))
@@ -142,15 +144,17 @@ def first_recipe(layout: Layout, model: str | None, task: str | None, output: st
     return FirstRecipe(recipe, layout, data, budgets, wider, len(made.settings().get("answers", ())) or None)
 
 
-def _task(layout: Layout, given: str | None) -> str:
-    """The task that is asked for, or the one that the rows are for."""
+def _task(layout: Layout, given: str | None, model: str | None) -> str:
+    """The task that is asked for, or the one that the rows are for; a model that writes answers all rows by writing."""
     if layout.task is None and (given is None or layout.fields):
         fields = f" ({', '.join(layout.fields)})" if layout.fields else ""
         raise InputError(
             f"{layout.data['train']}: the fields of its rows{fields} tell no task; name the one to learn, e.g. "
             "--column answer=NAME, label=NAME, value=NAME (numbers) or caption=NAME"
         )
-    return given or str(layout.task)
+    asks = given is None and layout.task in _WRITTEN
+    writes = asks and model is not None and load_family(model).generates
+    return Generation.name if writes else given or str(layout.task)
 
 
 def _read(recipe: Recipe) -> Data:

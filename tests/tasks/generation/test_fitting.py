@@ -98,11 +98,14 @@ def test_records_that_fit_are_not_prepared(monkeypatch: pytest.MonkeyPatch) -> N
     assert not list(task.unfit([several("is it red"), Record(None, "is it red", {"no": 1.0})], "train"))
 
 
-def test_few_are_left_out_and_many_refused() -> None:
+def test_few_are_left_out_and_many_refused(tmp_path: Path) -> None:
     good, bad = Record(PICTURE, "is it red", {"no": 1.0}), Record(PICTURE, "is <image> red", {"no": 1.0})
     task = task_of("llava")
     data = Data([*[good] * 9, bad], [good], [], {}, ())
-    left = fitting_data(data, task, None)
+    for _ in range(2):  # again for a run that goes on
+        left = fitting_data(data, task, None, tmp_path)
+    assert "turn 1 has <image>" in (tmp_path / "bad-train.log").read_text()
+    assert (tmp_path / "bad-train.log").read_text().count("\n") == 1
     assert [len(left.train), len(left.validation)] == [9, 1]
     assert "turn 1 has <image>" in left.bad_rows["train"][0]
     with pytest.raises(InputError, match=r"train: 1 of 10 records do not fit the model; at most 0"):
