@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import AttentionInterface, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
+from skiptune import InputError
 from skiptune.models.embedded import embedded_path
 from skiptune.pretraining.chats.chat_config import ChatConfig
 from skiptune.pretraining.chats.chat_processor import make_processor, make_tokenizer
@@ -190,6 +192,8 @@ def test_a_stopped_training_goes_on_and_plain_transformers_loads_the_model(
     assert set(report["exact_match"]) == set(KINDS)
     assert report["history"][0]["step"] == steps[-1]
     assert pretrain_chats(TINY, tmp_path) == report
+    with pytest.raises(InputError, match=r"final: finished with other settings \(seed 0, now 5\); name another output"):
+        pretrain_chats(replace(TINY, seed=5), tmp_path)
     final = tmp_path / "final"
     model = AutoModelForImageTextToText.from_pretrained(final, dtype=torch.float32)
     processor, tokenizer = AutoProcessor.from_pretrained(final), AutoTokenizer.from_pretrained(final)

@@ -234,11 +234,12 @@ def test_goes_on_after_an_interruption(weights: BertModel, photos: dict[str, Pat
     (output / "final/pretraining.json").unlink()
     state = json.loads((output / "checkpoint/state.json").read_text())
     assert state["step"] == first["steps"]
-    again = train(photos, output, replace(TINY, minutes=2 * TINY.minutes))
+    longer = replace(TINY, minutes=2 * TINY.minutes)
+    again = train(photos, output, longer)
     assert again["steps"] > first["steps"]
     assert again["history"][0] == first["history"][0]
     assert (output / "features/photos.npy").stat().st_mtime_ns == before
-    assert train(photos, output) == again  # finished: only read
+    assert train(photos, output, longer) == again  # finished: only read
     for file in output.rglob("*"):
         assert file.suffix not in (".pt", ".bin", ".pkl")
 

@@ -12,8 +12,8 @@ import torch
 from transformers import LlavaForConditionalGeneration, LlavaProcessor, set_seed
 
 from ...core.files import write_atomically, write_json
-from ...core.text_files import read_json
 from ...models.embedded import embedded_path
+from ..finished import finished_report
 from .chat_config import ChatConfig
 from .chat_processor import make_processor, make_tokenizer
 from .chat_scores import exact_match, heldout_batches
@@ -43,8 +43,8 @@ def pretrain_chats(config: ChatConfig, output: Path) -> ChatsReport:
     measures and writes the model.
     """
     final = output / "final"
-    if (final / "pretraining.json").is_file():
-        report: ChatsReport = read_json(final / "pretraining.json")
+    report: ChatsReport | None = finished_report(final, asdict(config))
+    if report is not None:
         return report
     set_seed(config.seed)
     tokenizer = make_tokenizer(config.length)

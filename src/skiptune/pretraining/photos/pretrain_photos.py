@@ -12,8 +12,8 @@ from transformers import BertTokenizer, set_seed
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from ...core.files import write_atomically, write_json
-from ...core.text_files import read_json
 from ...families.meter import MeterForImageAndTextRetrieval, MeterProcessor
+from ..finished import finished_report
 from .heldout_scores import Scores, score
 from .initial_weights import (
     copy_image_weights,
@@ -62,8 +62,8 @@ def pretrain_photos(
         InputError: files that cannot be read, or packages with initial weights that are not installed.
     """
     final = output / "final"
-    if (final / "pretraining.json").is_file():
-        report: PhotosReport = read_json(final / "pretraining.json")
+    report: PhotosReport | None = finished_report(final, asdict(config))
+    if report is not None:
         return report
     set_seed(config.seed)
     text_weights, pieces = read_text_weights()

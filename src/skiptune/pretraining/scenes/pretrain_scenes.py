@@ -17,6 +17,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from ...core.files import write_atomically, write_json
 from ...core.text_files import read_json
 from ...training.progress_bar import TrainingBar, silence
+from ..finished import finished_report
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vilt_for_pretraining import ViltForPretraining, accuracies
 from .vocabulary import make_tokenizer
@@ -147,7 +148,7 @@ def pretrain(config: PretrainConfig, output: Path) -> ScenesReport:
     seconds: dict[str, float] = {}
     for number, stage in enumerate(STAGES):
         final = output / stage.name / "final"
-        if not (final / "pretraining.json").is_file():
+        if finished_report(final, asdict(config)) is None:
             seconds[stage.name] = _train(config, number, model, collator, output / stage.name)
             mlm, itm = accuracies(model, heldout_batches(config, collator))
             made = ScenesReport(mlm_accuracy=mlm, itm_accuracy=itm, seconds=seconds, config=asdict(config))

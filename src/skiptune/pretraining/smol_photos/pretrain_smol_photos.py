@@ -12,9 +12,9 @@ from safetensors.torch import save_file
 from transformers import LlavaProcessor
 
 from ...core.files import write_atomically, write_json
-from ...core.text_files import read_json
 from ...models.embedded import EMBEDDED
 from ...models.in_parts import LEARNT, PARTS
+from ..finished import finished_report
 from ..photos.training_data import read_captions
 from .parts import LANGUAGE_MODEL, TOWER, Untrained, image_processor, untrained
 from .photographs import VIEWS, Photographs
@@ -56,8 +56,8 @@ def pretrain_smol_photos(config: SmolConfig, output: Path, photos: Path, images:
         InputError: files that cannot be read, or a part of the model that is not installed.
     """
     final = output / "final"
-    if (final / "pretraining.json").is_file():
-        report: SmolReport = read_json(final / "pretraining.json")
+    report: SmolReport | None = finished_report(final, asdict(config))
+    if report is not None:
         return report
     begun = untrained(config.seed)
     model, tokenizer = begun.model, begun.tokenizer
