@@ -10,9 +10,9 @@ import pytest
 import torch
 from PIL import Image
 
-from skiptune import InputError, load_processor, read_easy_vqa, read_jsonl, read_recipe, split_by_image
+from skiptune import InputError, Record, load_processor, read_easy_vqa, read_jsonl, read_recipe, split_by_image
 from skiptune.data.images import ImageStore
-from skiptune.data.splits import check_disjoint
+from skiptune.data.splits import check_disjoint, count_images
 from skiptune.running.packaged_recipes import packaged_recipes
 
 
@@ -63,3 +63,10 @@ def test_pixels_are_those_of_the_familys_processor(data_folder: Path) -> None:
 def test_packaged_recipes_are_valid(name: str) -> None:
     read_recipe(name)
     assert packaged_recipes()[name].read_text().startswith(f"# skiptune run {name}\n")
+
+
+def test_texts_without_any_image_are_split() -> None:
+    records = [Record(None, f"what is {number} ?", {"a": 1.0}) for number in (*range(10), 0)]
+    train, validation = split_by_image(records, 0.3, 0)
+    assert not {record.text for record in train} & {record.text for record in validation}
+    assert (len(train) + len(validation), count_images(records)) == (11, 10)

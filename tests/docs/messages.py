@@ -21,7 +21,7 @@ ERRORS = {
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
-PRODUCERS = {"_refusal", "refusal", "_lines", "argument_problems"}
+PRODUCERS = {"_refusal", "refusal", "unusable", "_lines", "argument_problems"}
 
 
 def messages() -> dict[str, str]:

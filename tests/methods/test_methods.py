@@ -20,6 +20,7 @@ from skiptune.methods.compare_config import USUAL, CompareConfig
 from skiptune.methods.method import NO_ADAPTERS, Setup, nothing_skipped
 from skiptune.methods.registry import METHODS
 from skiptune.plan import Plan
+from tiny_decoders import text_decoder
 from two_streams import Batch, make, make_batch
 
 FAMILIES = ("vilt", "meter", "bridgetower")
@@ -203,3 +204,17 @@ def test_mistakes_in_a_comparison_are_all_named() -> None:
     for text in ("did you mean 'lora'", "seeds: ()", "sweep_seeds", "levels: 0.5", "fulll", "prompt_length", "width"):
         assert text in str(caught.value), text
     assert CompareConfig().methods == USUAL
+
+
+@pytest.mark.parametrize(
+    ("name", "method", "why"),
+    [
+        ("llama", "head", "no head"),
+        ("llama", "bitfit", "no biases"),
+        ("qwen2", "bitfit", None),
+        ("llama", "full", None),
+    ],
+)
+def test_methods_that_would_train_nothing_cannot_be_used(name: str, method: str, why: str | None) -> None:
+    found = METHODS[method].unusable(text_decoder(name))
+    assert found is None if why is None else why in str(found)

@@ -17,7 +17,6 @@ from ..core.measured_text import timing_warnings
 from ..core.measurements import Latency
 from ..core.process import best_device, versions
 from ..core.progress import console
-from ..families.registry import family_of
 from ..methods.registry import METHODS
 from ..running.recipe import Recipe
 from ..running.run import Run
@@ -168,8 +167,7 @@ class MethodComparison:
         """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
         recipe = self.recipe
         model = self.run.fresh_model(fitted=False)
-        family = family_of(model)
-        refusals = {name: METHODS[name].refusal(family) for name in recipe.compare.methods}
+        refusals = {name: METHODS[name].unusable(model) for name in recipe.compare.methods}
         left_out: dict[str, str] = {name: why for name, why in refusals.items() if why is not None}
         for name, why in left_out.items():
             console.print(f"left out: {name}: {why}")

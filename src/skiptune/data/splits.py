@@ -93,7 +93,7 @@ def _units(records: Records) -> np.ndarray:
             low, high = sorted((root(numbers[group[0]]), root(numbers[picture])))
             parent[high] = low
     roots = np.array([root(number) for number in range(len(parent))], dtype=np.int64)
-    found = np.asarray(roots[first])
+    found = np.asarray(roots[first]) if len(roots) else np.full(len(first), -1)  # no image at all
     without = np.flatnonzero(first < 0)
     texts: dict[object, int] = {}
     for row, record in zip(without, records.select(without), strict=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
+from ..families.registry import family_of
 from ..inserting.parameter_groups import parameter_groups, unfreeze
 from .method import Method, Setup
 
@@ -37,6 +38,11 @@ class HeadOnly(Method):
     name, title = "head", "head only"
     own = ("head",)
 
+    def unusable(self, model: nn.Module) -> str | None:
+        if not parameter_groups(model)["head"]:
+            return f"{family_of(model).name} has no head of a task"
+        return super().unusable(model)
+
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)
         for parameter in parameter_groups(model)["small_parts"].values():
@@ -58,8 +64,17 @@ class BitFit(Method):
     own, rate = ("body",), 1.0
     whole = True
 
+    def unusable(self, model: nn.Module) -> str | None:
+        if not any(map(_is_bias, parameter_groups(model)["body"])):
+            return f"{family_of(model).name} has no biases"
+        return super().unusable(model)
+
     def prepare(self, model: nn.Module, setup: Setup) -> nn.Module:
         super().prepare(model, setup)
         for name, parameter in parameter_groups(model)["body"].items():
-            parameter.requires_grad_(name.rpartition(".")[2].endswith("bias"))
+            parameter.requires_grad_(_is_bias(name))
         return model
+
+
+def _is_bias(name: str) -> bool:
+    return name.rpartition(".")[2].endswith("bias")

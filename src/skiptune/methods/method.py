@@ -97,6 +97,10 @@ class Method:
         """Why it cannot be used with models of ``family``; ``None``: it can."""
         return None
 
+    def unusable(self, model: nn.Module) -> str | None:
+        """As :meth:`refusal`, of the pre-trained ``model`` itself: what the method trains may not be there."""
+        return self.refusal(family_of(model))
+
     def adapters(self, config: SkipConfig) -> SkipConfig:
         """The adapters of a recipe that the method inserts."""
         return config

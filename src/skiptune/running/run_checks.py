@@ -7,7 +7,6 @@ from ..data.parts import Data
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..exporting.plain.refusals import check_plain
-from ..families.registry import family_of
 from ..searching.search import prepare_search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
@@ -50,7 +49,12 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
     model = models.adapted(fitted=False)
     if experiment.training.gradient_checkpointing:
         refuse_without_checkpointing(model)
-    check_baselines(models.recipe, family_of(model))
+    if not any(parameter.requires_grad for parameter in model.parameters()):
+        raise InputError(
+            "adapters: nothing would be trained: no adapters are asked for, and the model has no head of a task; take "
+            "block_adapter: lora"
+        )
+    check_baselines(models.recipe, model)
     if models.recipe.export.form == "plain":
         check_plain(model)
     if models.recipe.encoder_cache is not None:

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 from pydantic import Field
+from torch import nn
 
 from ..core.distributed import on_main
 from ..core.errors import InputError
 from ..core.process import best_device
 from ..costs.parameters import count_parameters
 from ..experiment import Experiment
-from ..families.family import Family
 from ..inserting.pruning import remove_dead_blocks
 from ..methods.baseline_method import baseline_method
 from ..methods.method import TrainingContext
@@ -29,14 +29,14 @@ from .side_by_side import Terms, as_measured, terms_of, with_differences
 from .step_files import step
 
 
-def check_baselines(recipe: Recipe, family: Family) -> None:
-    """Refuse baselines that models of ``family`` cannot be tuned by.
+def check_baselines(recipe: Recipe, model: nn.Module) -> None:
+    """Refuse baselines that ``model`` cannot be tuned by.
 
     Raises:
         InputError: names the first of them and the reason.
     """
     for name in recipe.baselines:
-        reason = baseline_method(name, recipe.adapters.block_adapter).refusal(family)
+        reason = baseline_method(name, recipe.adapters.block_adapter).unusable(model)
         if reason is not None:
             raise InputError(f"baselines: {name}: {reason}")
 
