@@ -153,7 +153,7 @@ def test_an_image_shared_under_another_name_is_found(
     files = {"validation": str(tmp_path / "valid.jsonl"), "validation_images": str(tmp_path)}
     code, _, err = call("run", tiny_recipe(data=files))
     assert code == 2
-    assert "train and validation share 1 images" in err
+    assert "train and validation share 1 image," in err
     assert "other-name.png" in err
 
 

@@ -148,6 +148,8 @@ def test_saved_datasets(saved: Path) -> None:
     assert len(read_dataset(saved / "train", columns=columns)) == 5
     with pytest.raises(InputError, match=r"split: 'tests'.*did you mean 'test'"):
         read_dataset(saved, "tests", columns)
+    with pytest.raises(InputError, match=r"split: missing; .* has .*name the one to read"):
+        read_dataset(saved, columns=columns)
     with pytest.raises(InputError, match="no column 'pictures'; did you mean 'picture'"):
         read_dataset(saved, "test", {"image": "pictures"})
     with pytest.raises(InputError, match="'images' is no field; did you mean 'image'"):
@@ -225,8 +227,12 @@ def test_shared_content_is_found_whatever_holds_it(tmp_path: Path) -> None:
     stored = write_table(tmp_path / "t.arrow", {"image": [encoded(7), encoded(1)], "caption": [["a"], ["b"]]})
     first = [Record(tmp_path / name, "q?") for name in ("0.png", "1.png", "long.png")]
     check_disjoint({"train": first, "test": [Record(tmp_path / name) for name in ("2.png", "longer.png")]})
-    with pytest.raises(InputError, match=r"train and test share 1 images, e\.g\. .*t\.arrow:image\[1\]"):
+    with pytest.raises(InputError, match=r"train and test share 1 image, e\.g\. .*t\.arrow:image\[1\]"):
         check_disjoint({"train": first, "test": read_arrow(stored)})
+    (tmp_path / "copy.png").write_bytes(encoded(1))  # copies count once
+    copies = [Record(tmp_path / name) for name in ("1.png", "copy.png")]
+    with pytest.raises(InputError, match="train and test share 1 image,"):
+        check_disjoint({"train": first, "test": copies})
 
 
 def test_splits_keep_images_of_the_same_content_together(tmp_path: Path) -> None:

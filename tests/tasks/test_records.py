@@ -187,7 +187,7 @@ def test_pictures_in_memory_are_known_by_their_content(data_folder: Path) -> Non
     for twice in (opened + [image.copy() for image in opened], [*paths, *encoded]):
         train, valid = split_by_image(labelled(twice), 0.25, seed=0)
         assert (len(train), len(valid)) == (6, 2)
-    with pytest.raises(InputError, match="train and test share 1 images"):
+    with pytest.raises(InputError, match="train and test share 1 image,"):
         check_disjoint({"train": labelled(opened[:2]), "test": labelled(opened[1:])})
 
 

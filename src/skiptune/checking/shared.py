@@ -20,17 +20,19 @@ def compare_parts(parts: Mapping[str, Repeats], findings: Findings) -> None:
         one, other, both = parts[first], parts[second], f"{first}, {second}"
         for key, place in other.images.items():
             if key in one.images:
-                findings.add("shared_images", both, place, f"the image is in {one.images[key]}, too")
+                findings.add("shared_images", both, place, f"in {second}; in {first} the image is in {one.images[key]}")
         for row in other.without_image:
             if row in one.without_image:
-                findings.add("shared_rows", both, other.rows[row], f"the same as {one.rows[row]}")
+                findings.add("shared_rows", both, other.rows[row], f"in {second}; in {first} it is {one.rows[row]}")
         findings.looked_at(["shared_images"], both, len(other.images))
         findings.looked_at(["shared_rows", "shared_texts"], both, other.count)
         if all(len(part.texts) >= (1 - _USUAL) * part.count for part in (one, other)):
             told = {other.rows[row] for row in other.without_image}
             for text, place in other.texts.items():
                 if text in one.texts and place not in told:
-                    findings.add("shared_texts", both, place, f"the same texts as in {one.texts[text]}")
+                    findings.add(
+                        "shared_texts", both, place, f"in {second}; in {first} these texts are in {one.texts[text]}"
+                    )
 
 
 def compare_labels(parts: Mapping[str, Answers], findings: Findings) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..core.errors import InputError
+from ..core.formatting import counted
 from ..core.progress import busy
 from ..core.validation import Problems
 from .given_records import Examples, as_records
@@ -126,11 +127,10 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     names = list(parts)
     for k, first in enumerate(names):
         for second in names[k + 1 :]:
-            both = [group for group in groups if any(first in owners[picture] for picture in group)]
-            shared = {picture for group in both for picture in group if second in owners[picture]}
-            if shared:
-                example = min(map(str, shared))
-                problems.add(f"{first} and {second} share {len(shared)} images, e.g. {example}")
+            shared = [group for group in groups if {first, second} <= set().union(*map(owners.__getitem__, group))]
+            if shared:  # copies of an image count once
+                example = min(str(picture) for group in shared for picture in group if second in owners[picture])
+                problems.add(f"{first} and {second} share {counted(len(shared), 'images')}, e.g. {example}")
     problems.raise_any()
 
 

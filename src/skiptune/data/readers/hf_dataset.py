@@ -101,6 +101,10 @@ def _load(path: Path, split: str | None) -> Any:
     found = load_splits(path)
     if list(found) == [""] or (split is None and len(found) == 1):
         return next(iter(found.values()))
+    if split is None:
+        raise InputError(
+            f"split: missing; {path} has {', '.join(found)}; name the one to read (data.split, or --split)"
+        )
     if split not in found:
         raise InputError(f"split: {split!r} of {path}{nearest(str(split), found)}")
     return found[split]
