@@ -153,3 +153,20 @@ def test_costs_are_of_prompts(name: str) -> None:
     assert counted["input_ids"].shape == prompt["input_ids"].shape
     if name in VLM:
         assert counted["pixel_values"].shape == prompt["pixel_values"].shape
+
+
+def test_prompts_longer_than_the_model_reads_are_refused() -> None:
+    task = task_of("llama")
+    task.processor.tokenizer.model_max_length = 20
+    short, long = Record(None, "is it red ?"), Record(None, "is it red ? " * 9)
+    assert task.prompts([short])["input_ids"].shape[1] <= 20
+    with pytest.raises(InputError, match="tokens with its images, the model reads 20; shorten it"):
+        task.prompts([short, long])
+
+
+def test_a_picture_alone_is_described() -> None:
+    task = task_of("llava")
+    task.check([Record(PICTURE)])
+    assert task.turns(Record(PICTURE))[0].text == "Describe the picture."
+    with pytest.raises(InputError, match="needs records with a conversation, a question or captions"):
+        task.check([Record(PICTURE, answers={"red": 1.0})])

@@ -36,8 +36,15 @@ class ChatInputs:
             )
 
     def prompts(self, texts: Sequence[Rendered], images: Sequence[Sequence[Image.Image]]) -> dict[str, Tensor]:
-        """Inputs to generate from: ``input_ids`` and ``attention_mask`` (batch, tokens), padded on the left."""
+        """Inputs to generate from: ``input_ids`` and ``attention_mask`` (batch, tokens), padded on the left.
+
+        Raises:
+            InputError: one is longer than what the model reads; prompts are not cut.
+        """
         rows = [self._row(text, pictures) for text, pictures in zip(texts, images, strict=True)]
+        longest, limit = max(row.length for row in rows), self.processor.tokenizer.model_max_length
+        if longest > limit:
+            raise InputError(f"text: {longest:,} tokens with its images, the model reads {limit:,}; shorten it")
         return joined([row.tokens for row in rows], [row.pixels for row in rows], self._pad, left=True)
 
     def training(self, conversations: Sequence[Rendered], images: Sequence[Sequence[Image.Image]]) -> dict[str, Tensor]:

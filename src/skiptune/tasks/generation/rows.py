@@ -32,6 +32,11 @@ class Row:
     pixels: Mapping[str, Tensor]
     kept: Tensor
 
+    @property
+    def length(self) -> int:
+        """Its number of tokens."""
+        return len(self.kept)
+
     @classmethod
     def of(
         cls,
@@ -74,7 +79,7 @@ class Row:
         Raises:
             InputError: there is no room for the images, or for the beginning of an answer.
         """
-        count = len(self.kept)
+        count = self.length
         if count <= length:
             return self
         room = length - int(self.kept.sum())

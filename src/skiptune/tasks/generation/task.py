@@ -128,7 +128,8 @@ class Generation(Task):
             if record.turns:
                 check_conversation(record)
                 return
-            fine = record.text.strip() or record.captions
+            described = record.images and not record.answers  # a picture alone is to be described
+            fine = record.text.strip() or record.captions or described
             refuse_unless(fine, cls.name, "a conversation, a question or captions")
             refuse_unless(record.label is None and record.labels is None, cls.name, "answers, not a label")
 
