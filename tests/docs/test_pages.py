@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
@@ -23,6 +24,7 @@ from skiptune import Run, read_recipe
 from skiptune.benchmarking.bench_models import parse_model
 from skiptune.cli.main import app
 from skiptune.running.packaged_recipes import packaged_recipes
+from tiny_chat import save_tiny_llava
 
 #: A command that starts with one of these takes minutes.
 SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")
@@ -55,6 +57,20 @@ def type_in(folder: Path, line: str, monkeypatch: pytest.MonkeyPatch) -> Result:
     return CliRunner().invoke(app, words(line)[1:])
 
 
+def _chat(folder: Path, data_folder: Path) -> None:
+    """A run of a model that writes, and what a reader asks it."""
+    short = {"task": "generation", "budget": {"num_skip": 1}, "search": {"max_steps": 2}, "train": {"max_steps": 3}}
+    answers = {"generation": {"max_new_tokens": 4}}
+    model = str(save_tiny_llava(folder / "chat-model"))
+    recipe = write_recipe(folder / "chat.yaml", data_folder, model=model, output="runs/chat", **short, **answers)
+    Run(read_recipe(recipe, output=str(folder / "runs" / "chat"))).all()
+    for number, name in enumerate(("left", "right")):
+        Image.new("RGB", (40, 30), ("red", "blue")[number]).save(folder / f"{name}.jpg")
+    asked = [{"type": "image"}, {"type": "text", "text": "what is red?"}]
+    conversation = {"messages": [{"role": "user", "content": asked}], "images": ["left.jpg"]}
+    (folder / "chat.json").write_text(json.dumps(conversation))
+
+
 @pytest.fixture(scope="module")
 def reader(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A reader's directory: a small run wherever a page names one, questions, photographs and a picture."""
@@ -62,8 +78,9 @@ def reader(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = write_recipe(folder / "kitchen.yaml", data_folder, output="runs/kitchen", search={"max_steps": 4})
     Run(read_recipe(recipe, output=str(folder / "runs" / "kitchen"))).all()
     named = {name for page in PAGES for name in re.findall(r"\bruns/[\w-]+", page.text)}
-    for name in named - {"runs/kitchen"}:
+    for name in named - {"runs/kitchen", "runs/chat"}:
         shutil.copytree(folder / "runs" / "kitchen", folder / name)
+    _chat(folder, data_folder)
     shutil.copytree(data_folder / "images", folder / "photos")
     for name in ("train", "test"):
         shutil.copy(data_folder / f"{name}.jsonl", folder / f"{name}.jsonl")
