@@ -138,5 +138,5 @@ def test_nonsense_is_refused(task: Generation, turns: tuple[Turn, ...], said: st
 def test_a_template_whose_answers_cannot_be_found_is_refused() -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = "{% for message in messages %}{{ message.content | upper }}{% endfor %}"
-    with pytest.raises(InputError, match=r"the answers \(of turns 2\) cannot be found"):
+    with pytest.raises(InputError, match=r"the answers \(of turn 2\) cannot be found"):
         Generation(ChatProcessor("llama", tokenizer)).collate([TEXT_ALONE])

@@ -61,7 +61,7 @@ def test_thoughts_of_earlier_turns_that_a_template_leaves_out_are_refused() -> N
     task = Generation(ChatProcessor("llama", tokenizer_of("bytes", "qwen3", "<|im_end|>")))
     thought = Turn("assistant", ("<think>hm</think>Yes.",))
     task.collate([Record(None, turns=(ASKED[0], Turn("assistant", ("Yes.",))))])
-    with pytest.raises(InputError, match=r"the answers \(of turns 2, 4\) cannot be found"):
+    with pytest.raises(InputError, match=r"the answers \(of turn 2, turn 4\) cannot be found"):
         task.collate([Record(None, turns=(ASKED[0], thought, *ASKED[2:]))])
 
 

@@ -78,7 +78,7 @@ class Template:
             found = re.fullmatch(rf"\s*{wanted}\s*", whole)
         if found is None:
             raise InputError(
-                f"chat template: the answers (of turns {', '.join(str(number + 1) for number in spoken)}) cannot be "
+                f"chat template: the answers (of {', '.join(f'turn {number + 1}' for number in spoken)}) cannot be "
                 "found in the text that it writes: it leaves out or changes some; use a template that writes every "
                 "turn as it is"
             )
