@@ -11,7 +11,7 @@ from transformers import PreTrainedModel
 
 from ..config import SkipConfig
 from ..core.errors import InputError
-from ..core.state_dicts import compare_shapes, shapes_of
+from ..core.state_dicts import add_misfit, shapes_of
 from ..core.validation import Problems
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
@@ -132,13 +132,8 @@ def _load(model: nn.Module, tensors: Mapping[str, Tensor], expected: Collection[
     """Put exactly the ``expected`` entries of the model's state in place, or refuse naming every misfit."""
     tensors = {name[cut:]: tensor for name, tensor in tensors.items()}
     own = model.state_dict()
-    misfit = compare_shapes(shapes_of({name: own[name] for name in expected}), shapes_of(tensors))
+    wanted = shapes_of({name: own[name] for name in expected})
     problems = Problems("the weights do not fit the configuration")
-    for name in misfit.missing:
-        problems.add(f"{name}: missing")
-    for name in misfit.unknown:
-        problems.add(f"{name}: left over, the model has no such weight")
-    for name in misfit.sizes:
-        problems.add(f"{name}: {tuple(tensors[name].shape)}, the model has {tuple(own[name].shape)}")
+    add_misfit(problems, wanted, shapes_of(tensors))
     problems.raise_any()
     model.load_state_dict({**own, **tensors}, strict=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from .errors import InputError
+from .validation import Problems
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -42,6 +43,17 @@ def compare_shapes(wanted: Shapes, found: Shapes) -> Misfit:
     """In which names the state dictionary that was found is not the one that is wanted."""
     sizes = sorted(name for name in wanted.keys() & found.keys() if tuple(wanted[name]) != tuple(found[name]))
     return Misfit(sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys()), sizes)
+
+
+def add_misfit(problems: Problems, wanted: Shapes, found: Shapes) -> None:
+    """Add a problem for every name in which the state dictionary that was found is not the one that is wanted."""
+    misfit = compare_shapes(wanted, found)
+    for name in misfit.missing:
+        problems.add(f"{name}: missing")
+    for name in misfit.unknown:
+        problems.add(f"{name}: left over, the model has no such weight")
+    for name in misfit.sizes:
+        problems.add(f"{name}: {tuple(found[name])}, the model has {tuple(wanted[name])}")
 
 
 def refuse_misfit(subject: str, wanted: Shapes, found: Shapes) -> None:

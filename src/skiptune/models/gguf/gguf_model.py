@@ -16,7 +16,7 @@ from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerFast
 
 from ...core.errors import InputError, first_line
-from ...core.state_dicts import compare_shapes, shapes_of
+from ...core.state_dicts import add_misfit, shapes_of
 from ...core.validation import Problems
 from ...families.registry import family_of_type
 from ..construction import construction, unsaid
@@ -153,14 +153,8 @@ def _names_in_file(opened: GgufFile, state: dict[str, Tensor], layers: int) -> d
 def _check(opened: GgufFile, state: dict[str, Tensor], names: dict[str, str]) -> None:
     """Refuse a file whose tensors are not those of the model."""
     wanted = {names[place]: shape for place, shape in shapes_of(state).items()}
-    misfit = compare_shapes(wanted, opened.shapes)
     problems = Problems(f"{opened.path}: its weights do not fit its description")
-    for name in misfit.missing:
-        problems.add(f"{name}: missing")
-    for name in misfit.unknown:
-        problems.add(f"{name}: left over, the model has no such weight")
-    for name in misfit.sizes:
-        problems.add(f"{name}: {opened.shapes[name]}, the model has {tuple(wanted[name])}")
+    add_misfit(problems, wanted, opened.shapes)
     problems.raise_any()
 
 
