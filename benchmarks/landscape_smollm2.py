@@ -27,7 +27,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import cross_entropy
@@ -37,6 +36,7 @@ import skiptune as st
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.progress import track
+from skiptune.inserting.lora import merge_lora
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.trained_state import load_trained, trained_state
 from smollm2_searches import Table, replayed
@@ -126,11 +126,7 @@ def measured(model: Any, path: Path, rows: Sequence[Row], task: str) -> None:
 
 def in_bfloat16(model: Any) -> Any:
     """A copy with LoRA merged, which takes a third less time."""
-    made = copy.deepcopy(model)
-    for module in made.modules():
-        if isinstance(module, BaseTunerLayer):
-            module.merge()
-    return made.to(torch.bfloat16).eval()
+    return merge_lora(copy.deepcopy(model)).to(torch.bfloat16).eval()
 
 
 def table(model: Any, folder: Path, rows: Texts, task: str, most: int) -> dict[str, Table]:

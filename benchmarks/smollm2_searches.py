@@ -71,7 +71,9 @@ class Table:
 class Recorded(Evaluator):
     """Reads the losses of subnetworks that were recorded; what else a strategy measures, it runs the model for."""
 
-    table: Table
+    def __init__(self, held_out: HeldOut, batch_size: int, table: Table) -> None:
+        super().__init__(held_out, batch_size)
+        self.table = table
 
     def losses(self, candidates: Sequence[Candidate], number: int) -> list[float]:
         """Of every candidate on held-out batch ``number``."""
@@ -86,9 +88,7 @@ def chosen(name: str, seed: int, trainer: Trainer, rows: list[Any], table: Table
     config = SearchConfig(strategy=name, candidates=CANDIDATES, batches=batches)  # type: ignore[arg-type]
     strategy = STRATEGIES[name](FeasibleSets.of_number(len(names), SKIP), config, seed, names)
     held_out = HeldOut(trainer, rows, seed)
-    evaluator = Evaluator(held_out, BATCH) if table is None else Recorded(held_out, BATCH)
-    if isinstance(evaluator, Recorded) and table is not None:
-        evaluator.table = table
+    evaluator = Evaluator(held_out, BATCH) if table is None else Recorded(held_out, BATCH, table)
     if strategy.compares_while_training:
         for step in range(ROUNDS):
             strategy.compare(evaluator, step)

@@ -33,7 +33,6 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from peft.tuners.tuners_utils import BaseTunerLayer
 from transformers import PreTrainedModel
 
 import skiptune as st
@@ -41,6 +40,7 @@ from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.text_files import read_json
 from skiptune.data.splits import count_images
+from skiptune.inserting.lora import merge_lora
 from skiptune.tasks.generation.task import Generation
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -128,12 +128,8 @@ def shortgpt(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
 def replaceme(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
     """On LoRA's trained model, merged; its folder is beside."""
     trained, _ = lora(made, folder.with_name(folder.name.replace("replaceme", "lora")))
-    for module in trained.modules():
-        if isinstance(module, BaseTunerLayer):
-            module.merge()
-    state = {name.replace(".base_layer.", "."): value for name, value in trained.state_dict().items()}
     model = st.load_model(MODEL, "generation")
-    model.load_state_dict({name: value for name, value in state.items() if ".lora_" not in name}, strict=True)
+    model.load_state_dict(merge_lora(trained).state_dict(), strict=True)
     st.insert(model, st.SkipConfig(block_adapter="none", skip_adapter="none"))
     plan = st.replace_me(model, made.batches(), SKIP)
     return model, {"skipped": list(plan.skipped)}
