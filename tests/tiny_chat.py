@@ -7,18 +7,17 @@ chat template that the family has. None for Pixtral: transformers' needs torchvi
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import LlavaProcessor, PreTrainedTokenizerFast
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers import PreTrainedTokenizerFast
 
 from skiptune.models.without_torchvision import WITHOUT_TORCHVISION
-from tiny_decoders import IMAGE, VIDEO, VLM, text_decoder, vlm
+from tiny_decoders import IMAGE, VIDEO, vlm
 
 TEMPLATES = Path(__file__).parent / "fixtures" / "chat_templates"
 WORDS = (
@@ -87,7 +86,7 @@ def _llava(kind: str, strategy: str, classes: int, **more: Any) -> tuple[str, Ma
 
 
 def _qwen(name: str, template: str) -> Chat:
-    return Chat(**{**_QWEN.__dict__, "template": template, "processor": (name, {})})
+    return replace(_QWEN, template=template, processor=(name, {}))
 
 
 CHATS: dict[str, Chat] = {
@@ -186,7 +185,10 @@ def word_tokenizer(chat: Chat, template: str | None) -> PreTrainedTokenizerFast:
 
 def tiny_processor(name: str) -> Any:
     """The processor of a tiny vision-language model, or the tokenizer of a tiny language model."""
-    chat, template = CHATS[name], chat_template(name)
+    return _processor(CHATS[name], chat_template(name))
+
+
+def _processor(chat: Chat, template: str | None) -> Any:
     tokenizer = word_tokenizer(chat, template)
     kind, settings = chat.processor
     if not kind:
@@ -197,16 +199,7 @@ def tiny_processor(name: str) -> Any:
     return made(images(**image_settings), tokenizer, chat_template=template, **settings)
 
 
-def save_tiny(name: str, folder: Path) -> Path:
-    """Model and processor of a family; returns the folder."""
-    model: Any = vlm(name) if name in VLM else text_decoder(name)
-    model.generation_config.eos_token_id, model.generation_config.pad_token_id = 2, 0
-    model.save_pretrained(folder)
-    tiny_processor(name).save_pretrained(folder)
-    return folder
-
-
-_PLAIN = Chat(None, special=("<user>", "<assistant>", "<system>"), processor=_llava("LlavaProcessor", "default", 1))
+_PLAIN = replace(CHATS["llava"], template=None, special=("<user>", "<assistant>", "<system>"))
 
 
 def tiny_tokenizer() -> PreTrainedTokenizerFast:
@@ -214,11 +207,9 @@ def tiny_tokenizer() -> PreTrainedTokenizerFast:
     return word_tokenizer(_PLAIN, TEMPLATE)
 
 
-def tiny_llava_processor() -> LlavaProcessor:
+def tiny_llava_processor() -> Any:
     """Images of 16 pixels a side, 16 tokens each."""
-    images = CLIPImageProcessorPil(size=_SIDE, crop_size=_SIDE)
-    settings = _llava("LlavaProcessor", "default", 1)[1]
-    return LlavaProcessor(images, tiny_tokenizer(), chat_template=TEMPLATE, **settings)
+    return _processor(_PLAIN, TEMPLATE)
 
 
 def save_tiny_llava(folder: Path) -> Path:
