@@ -6,6 +6,7 @@ import copy
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -136,11 +137,7 @@ def load_model(
 
 def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: Any) -> tuple[PreTrainedModel, set[str]]:
     """The model, and the names of its parameters that the checkpoint lacks or has in other sizes."""
-    place, more = weights_of(source, config)
-    model, report = model_class.from_pretrained(
-        place, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **more
-    )
-    settle_generation(model, source)
+    model, report = _filled(model_class.from_pretrained, source, config)
     unread = _unread(report)
     lost = sorted(key for key in unread if key.startswith(family_of_type(config.model_type, source).body_prefixes))
     if lost:
@@ -156,6 +153,16 @@ def _from_pretrained(model_class: type[PreTrainedModel], source: str, config: An
     refuse_not_finite(model.named_parameters(), source)
     _tell_of_left_over_layers(source, report)
     return model, unread
+
+
+def _filled(read: Callable[..., Any], source: str, config: Any) -> tuple[PreTrainedModel, Mapping[str, Iterable[Any]]]:
+    """The model in float32 that ``read``, transformers' ``from_pretrained`` of a class, makes, and its report."""
+    place, more = weights_of(source, config)
+    model, report = read(
+        place, config=config, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True, **more
+    )
+    settle_generation(model, source)
+    return model, report
 
 
 def _tell_of_left_over_layers(source: str, report: Mapping[str, Iterable[Any]]) -> None:
@@ -196,22 +203,10 @@ def load_pruned(
     # by its class and module transformers knows the names that its weights have in older checkpoints
     Pruned.__name__, Pruned.__module__ = model_class.__name__, model_class.__module__
 
-    def read(source: str) -> Any:
-        # a class's own ``from_pretrained`` may start its head, whose weights are given here
-        plainly = PreTrainedModel.from_pretrained.__func__
-        place, more = weights_of(source, config)
-        return plainly(
-            Pruned,
-            place,
-            config=config,
-            dtype=torch.float32,
-            output_loading_info=True,
-            ignore_mismatched_sizes=True,
-            **more,
-        )
-
+    # a class's own ``from_pretrained`` may start its head, whose weights are given here
+    read = partial(PreTrainedModel.from_pretrained.__func__, Pruned)
     with construction(), unsaid():  # blocks are missing on purpose
-        model, report = _loading(name, read)
+        model, report = _loading(name, lambda source: _filled(read, source, config))
     model.__class__ = model_class
     model.name_or_path = name
     unread = _unread(report)
