@@ -17,6 +17,7 @@ from transformers import (
 )
 
 from .chat_config import ChatConfig
+from .chat_processor import IMAGE
 
 
 def make_model(config: ChatConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaForConditionalGeneration:
@@ -47,7 +48,7 @@ def make_model(config: ChatConfig, tokenizer: PreTrainedTokenizerBase) -> LlavaF
     whole = LlavaConfig(
         vision_config=vision,
         text_config=text,
-        image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+        image_token_index=tokenizer.convert_tokens_to_ids(IMAGE),
         image_seq_length=config.image_tokens,
         vision_feature_layer=-1,
         vision_feature_select_strategy="default",

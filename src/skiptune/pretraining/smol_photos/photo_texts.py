@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...models.in_parts import IMAGE_TOKEN
 from ...tasks.generation.conversation import CAPTION_PROMPT
 from ..ignored_label import IGNORED
 
@@ -58,7 +59,7 @@ def beginning(tokenizer: Any, request: str, image_tokens: int) -> list[int]:
     content = [{"type": "image"}, {"type": "text", "text": request}]
     messages = [{"role": "user", "content": content}]
     text = tokenizer.apply_chat_template(messages, add_generation_prompt=True, tokenize=False)
-    found: list[int] = tokenizer(text.replace("<image>", "<image>" * image_tokens))["input_ids"]
+    found: list[int] = tokenizer(text.replace(IMAGE_TOKEN, IMAGE_TOKEN * image_tokens))["input_ids"]
     return found
 
 

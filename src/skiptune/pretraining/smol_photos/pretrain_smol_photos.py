@@ -19,7 +19,7 @@ from ..photos.training_data import read_captions
 from .parts import LANGUAGE_MODEL, TOWER, Untrained, image_processor, untrained
 from .photographs import VIEWS, Photographs
 from .smol_config import SmolConfig
-from .training_loop import CaptionTraining, learnt_parameters, perplexities, prepare
+from .training_loop import CaptionTraining, embedded, learnt_parameters, perplexities, prepare
 
 #: Held-out photographs whose captions are written down.
 _SHOWN = 10
@@ -95,11 +95,8 @@ def _written(
     for row in range(0, len(heldout), max(1, len(heldout) // _SHOWN)):
         with torch.autocast("cpu", torch.bfloat16):
             ids = torch.tensor([start])
-            words = model.get_input_embeddings()(ids)
-            image = model.model.multi_modal_projector(heldout.take([row], [0])).to(words)
-            places = (ids == model.config.image_token_id)[..., None].expand_as(words)
             said = model.generate(
-                inputs_embeds=words.masked_scatter(places, image),
+                inputs_embeds=embedded(model, ids, heldout.take([row], [0])),
                 attention_mask=torch.ones_like(ids),
                 max_new_tokens=30,
                 do_sample=False,

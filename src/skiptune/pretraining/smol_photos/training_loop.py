@@ -39,15 +39,20 @@ def learnt_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: p for name, p in model.named_parameters() if p.requires_grad}
 
 
+def embedded(model: Any, ids: Tensor, features: Tensor) -> Tensor:
+    """What the language model reads, ``(photos, tokens, width)``: words, and features in the places of image tokens."""
+    words: Tensor = model.get_input_embeddings()(ids)
+    image = model.model.multi_modal_projector(features).to(words)
+    places = (ids == model.config.image_token_id)[..., None].expand_as(words)
+    return words.masked_scatter(places, image)
+
+
 def token_losses(model: Any, features: Tensor, batch: Batch) -> Tensor:
     """The loss of every caption's tokens, ``(tokens that are predicted,)``."""
-    own = model.model
     with torch.autocast("cpu", torch.bfloat16):
-        words = own.language_model.embed_tokens(batch.ids)
-        image = own.multi_modal_projector(features).to(words)
-        places = (batch.ids == model.config.image_token_id)[..., None].expand_as(words)
-        hidden = own.language_model(
-            inputs_embeds=words.masked_scatter(places, image),
+        words = embedded(model, batch.ids, features)
+        hidden = model.model.language_model(
+            inputs_embeds=words,
             attention_mask=torch.zeros(batch.seen.shape, dtype=words.dtype).masked_fill(~batch.seen, -1e4),
             position_ids=batch.positions,
             use_cache=False,
