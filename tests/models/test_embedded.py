@@ -74,6 +74,8 @@ def test_a_model_that_is_put_together_names_both_packages(monkeypatch: pytest.Mo
         assert part in model.how_to_install
     monkeypatch.setitem(PUBLISHED, "smollm2-135m", replace(PUBLISHED["smollm2-135m"], package="not_there_at_all"))
     assert not model.installed
+    monkeypatch.setitem(PUBLISHED, "smollm2-135m", replace(PUBLISHED["smollm2-135m"], package="skiptune"))
+    assert not model.installed  # a version without the file
     with pytest.raises(InputError, match="is too old and does not have it"):
         _ = replace(model, folder="not-there").path
 

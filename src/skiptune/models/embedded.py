@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.resources import files
-from importlib.util import find_spec
 from pathlib import Path
 
 from ..core.errors import InputError
-from .published import PUBLISHED
+from .published import PUBLISHED, package_folder
 
 
 @dataclass(frozen=True)
@@ -53,8 +52,8 @@ class EmbeddedModel:
     @property
     def installed(self) -> bool:
         """Whether the package that carries it is there and new enough, and what it needs is there too."""
-        spec = find_spec(self.package)
-        carried = spec is not None and spec.origin is not None and (Path(spec.origin).parent / self.folder).is_dir()
+        package = package_folder(self.package)
+        carried = package is not None and (package / self.folder).is_dir()
         return carried and (self.needs is None or PUBLISHED[self.needs].installed)
 
     @property

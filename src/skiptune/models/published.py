@@ -9,6 +9,12 @@ from pathlib import Path
 from ..core.errors import InputError
 
 
+def package_folder(package: str) -> Path | None:
+    """The directory of a package that ``import`` would find, which is not imported; ``None``: there is none."""
+    spec = find_spec(package)
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent
+
+
 @dataclass(frozen=True)
 class PublishedFile:
     """A file of weights inside a package of others. The package is never imported.
@@ -27,8 +33,9 @@ class PublishedFile:
 
     @property
     def installed(self) -> bool:
-        """Whether the package is there."""
-        return find_spec(self.package) is not None
+        """Whether the package is there, in a version with the file."""
+        folder = package_folder(self.package)
+        return folder is not None and (folder / self.file).is_file()
 
     @property
     def how_to_install(self) -> str:
@@ -42,10 +49,10 @@ class PublishedFile:
         Raises:
             InputError: the package is not installed, or holds no such file.
         """
-        spec = find_spec(self.package)
-        if spec is None or spec.origin is None:
+        folder = package_folder(self.package)
+        if folder is None:
             raise InputError(f"{self.name} is not installed; run: {self.how_to_install}")
-        path = Path(spec.origin).parent / self.file
+        path = folder / self.file
         if not path.is_file():
             raise InputError(f"{path}: no such file; this version needs {self.requirement}: {self.how_to_install}")
         return path

@@ -255,7 +255,7 @@ def test_command_line_names_what_is_missing(tmp_path: Path) -> None:
 
 
 def test_first_weights_come_from_packages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(initial_weights, "find_spec", lambda name: None)
+    monkeypatch.setattr(initial_weights, "package_folder", lambda name: None)
     for read in (initial_weights.read_text_weights, initial_weights.read_image_weights):
         with pytest.raises(InputError, match=r"skiptune\[pretraining\]"):
             read()

