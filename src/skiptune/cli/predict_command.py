@@ -15,6 +15,7 @@ from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
 from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
 from .predict_in_writing import answer_in_writing
+from .predicted_answers import answer_rows, number_before, print_answers
 from .quick_imports import import_transformers_quickly
 
 if TYPE_CHECKING:
@@ -150,26 +151,18 @@ def _print_one(found: Prediction, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(found.to_dict()["answers"]))
     else:
-        _print_answers(found)
+        print_answers(found)
 
 
 def _print_all(found: Sequence[Prediction], pictures: Sequence[Path], texts: Sequence[str], as_json: bool) -> None:
     """Each question with its answers."""
     asked = list(texts) if len(texts) > 1 else [*texts, *[""][len(texts) :]] * len(found)
     if as_json:
-        rows = zip(pictures, asked, found, strict=True)
-        typer.echo(json.dumps([{"image": str(image), "text": text, **each.to_dict()} for image, text, each in rows]))
+        typer.echo(json.dumps(answer_rows(zip(pictures, asked, found, strict=True))))
         return
     for image, text, each in zip(pictures, asked, found, strict=True):
         typer.echo(f"{image}  {text}".rstrip())
-        _print_answers(each)
-
-
-def _print_answers(found: Prediction) -> None:
-    if found.error is not None:
-        typer.echo(f"  error: {found.error}")
-    for entry in found:
-        typer.echo(f"{_number(entry.probability, entry.score)}{entry.answer}")
+        print_answers(each)
 
 
 def _print_ranking(found: Sequence[Ranked], as_json: bool) -> None:
@@ -177,12 +170,5 @@ def _print_ranking(found: Sequence[Ranked], as_json: bool) -> None:
         typer.echo(json.dumps([entry.to_dict() for entry in found]))
         return
     for entry in found:
-        what = f"error: {entry.error}" if entry.score is None else f"{_number(None, entry.score)}{entry.item}"
+        what = f"error: {entry.error}" if entry.score is None else f"{number_before(None, entry.score)}{entry.item}"
         typer.echo(what)
-
-
-def _number(probability: float | None, score: float | None) -> str:
-    """A probability or score with the space after it; of an answer that is a number itself, nothing."""
-    if probability is not None:
-        return f"{probability:7.2%}  "
-    return "" if score is None else f"{score:+.3f}  "

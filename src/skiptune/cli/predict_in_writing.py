@@ -13,6 +13,7 @@ import typer
 
 from ..core.errors import InputError
 from ..core.progress import console
+from .predicted_answers import answer_rows, print_answers
 
 if TYPE_CHECKING:
     from ..data.record import Record
@@ -49,7 +50,8 @@ def answer_in_writing(model: Any, task: Generation, options: PredictOptions, pic
     if single and found[0].error is not None:
         raise InputError(found[0].error)
     if options.as_json:
-        typer.echo(json.dumps(found[0].to_dict()["answers"] if single else _rows(records, found)))
+        asked = [(_picture(record), record.question, each) for record, each in zip(records, found, strict=True)]
+        typer.echo(json.dumps(found[0].to_dict()["answers"] if single else answer_rows(asked)))
         return
     for record, each in zip(records, found, strict=True):
         if not single:
@@ -105,23 +107,13 @@ def _stream(model: Any, task: Generation, record: Record) -> None:
 
 
 def _print(found: Prediction, task: Generation) -> None:
-    if found.error is not None:
-        typer.echo(f"  error: {found.error}")
-    for answer in found:
-        typer.echo(str(answer.answer) if answer.probability is None else f"{answer.probability:7.2%}  {answer.answer}")
+    print_answers(found)
     if any(answer.cut for answer in found):
         _tell_cut(task)
 
 
 def _tell_cut(task: Generation) -> None:
     console.print(f"cut after {task.decoding.max_new_tokens} tokens; --max-new-tokens allows more")
-
-
-def _rows(records: Sequence[Record], found: Sequence[Prediction]) -> list[dict[str, Any]]:
-    return [
-        {"image": _picture(record), "text": record.question, **each.to_dict()}
-        for record, each in zip(records, found, strict=True)
-    ]
 
 
 def _picture(record: Record) -> str:
