@@ -13,7 +13,7 @@ from transformers import TextIteratorStreamer
 from ..core.arguments import expect
 from ..core.errors import InputError
 from ..data.record import Record
-from ..tasks.generation.stopping import WhenTold
+from ..tasks.generation.stopping import WhenTold, before_stop
 from ..tasks.generation.task import Generation
 from ..tasks.generation.thoughts import Thoughts
 from ..tasks.task import Task
@@ -55,13 +55,14 @@ class Stream(Iterator[str]):
             InputError: the task writes none, several questions, or one that cannot be asked.
         """
         expect("stream", model=(model, nn.Module), task=(task, Task))
-        questions = Questions.of(writing(task), image, text, image2)
+        generation = writing(task)
+        questions = Questions.of(generation, image, text, image2)
         if not questions.single:
             raise InputError("stream: one question at a time; give one picture and one text, not lists")
         (asked,) = questions.asked
         if isinstance(asked, InputError):
             raise asked
-        return cls(model, writing(task), asked)
+        return cls(model, generation, asked)
 
     def __next__(self) -> str:
         return next(self._pieces)
@@ -118,9 +119,9 @@ def _shown(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     unsure = max(map(len, stops), default=1) - 1  # characters that may be the beginning of such a text
     for piece in pieces:
         held += piece
-        places = [place for stop in stops if (place := held.find(stop)) >= 0]
-        if places:
-            held = held[: min(places)]
+        stopped = before_stop(held, stops)
+        if stopped is not None:
+            held = stopped
             break
         ready_text = held[: max(0, len(held) - unsure)].rstrip()
         shown = ready_text if begun else ready_text.lstrip()

@@ -12,6 +12,12 @@ from transformers import StoppingCriteria
 from .thoughts import answer_texts
 
 
+def before_stop(text: str, stops: Sequence[str]) -> str | None:
+    """A text up to the first of the texts that end an answer; ``None``: it has none of them."""
+    places = [place for stop in stops if (place := text.find(stop)) >= 0]
+    return text[: min(places)] if places else None
+
+
 class AtTexts(StoppingCriteria):
     """Ends a row whose new text has one of some texts in it. transformers' own ``stop_strings`` fails with tokenizers
     that do not know all letters, and looks at thoughts, too.

@@ -14,7 +14,7 @@ from ...data.turns import Turn
 from ...families.chat_processor import ChatProcessor
 from .decoding import Decoding
 from .sampling import sampling
-from .stopping import AtTexts
+from .stopping import AtTexts, before_stop
 from .template import Suffixes, Template
 from .thoughts import answer_texts
 
@@ -56,15 +56,14 @@ class Writer:
             names: of the prompts, see :func:`.sampling.sampling`.
             further: arguments of ``generate``, e.g. a streamer.
         """
-        tokenizer, ends = self.processor.tokenizer, self._ends(model)
+        tokenizer, ends, begin = self.processor.tokenizer, self._ends(model), prompts["input_ids"].shape[1]
         options = {**self._options(model, decoding), **further}
         stopping = [*options.pop("stopping_criteria", ())]
         if decoding.stop:
-            stopping.append(AtTexts(tokenizer, decoding.stop, prompts["input_ids"].shape[1]))
+            stopping.append(AtTexts(tokenizer, decoding.stop, begin))
         if stopping:
             options["stopping_criteria"] = StoppingCriteriaList(stopping)
         found = model.generate(**prompts, eos_token_id=ends, logits_processor=sampling(decoding, names), **options)
-        begin = prompts["input_ids"].shape[1]
         new, texts = found[:, begin:].tolist(), answer_texts(tokenizer, found, begin)
         return [_written(text, row, ends, decoding) for text, row in zip(texts, new, strict=True)]
 
@@ -108,6 +107,6 @@ def image_tokens(config: Any) -> list[int]:
 
 
 def _written(text: str, row: Sequence[int], ends: Sequence[int], decoding: Decoding) -> Written:
-    places = [place for stop in decoding.stop if (place := text.find(stop)) >= 0]
-    ended = bool(places) or not set(ends).isdisjoint(row)
-    return Written((text[: min(places)] if places else text).strip(), not ended)
+    stopped = before_stop(text, decoding.stop)
+    ended = stopped is not None or not set(ends).isdisjoint(row)
+    return Written((text if stopped is None else stopped).strip(), not ended)
