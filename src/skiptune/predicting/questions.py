@@ -102,7 +102,7 @@ def _record(task: Task, image: Any, text: Any, image2: Any) -> Record | InputErr
             raise InputError("image2: this model is about two images; give the second one")
         if image2 is not None and task.number == 1:
             raise InputError("image2: this model is about one image; leave it out")
-        if image is None and task.needs_image:
+        if image is None:
             raise InputError("image: None is no image; give a path, encoded bytes, a Pillow image or an array")
         return Record(image, "" if text is None else text, image2=image2)
     except InputError as error:

@@ -19,7 +19,6 @@ from ..exporting.measures import Measures
 from ..exporting.seen_files import exported_extra, told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
-from ..tasks.generation.settings import GenerationSettings
 from ..tasks.generation.task import Generation
 from ..tasks.registry import TASKS, task_named
 from ..tasks.task import Task
@@ -33,8 +32,8 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     logs = folder / "logs" if rank() == 0 else None
     found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
     if recipe.task == "generation":
-        own = recipe.generation or GenerationSettings()
-        found = fitting_data(found, Generation(processor_of(recipe), **own.to_dict()), recipe.data.most_bad, logs)
+        task = Generation(processor_of(recipe), **recipe.task_options)
+        found = fitting_data(found, task, recipe.data.most_bad, logs)
     report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
         say_once(

@@ -11,8 +11,7 @@ from transformers import BatchFeature
 
 from ...core.errors import InputError, first_line
 from ...families.chat_processor import ChatProcessor
-from .rows import IGNORED as IGNORED
-from .rows import Row, joined
+from .rows import IGNORED, Row, joined
 from .template import Rendered
 
 

@@ -62,12 +62,12 @@ class Row:
         tensors = {name: value for name, value in found.items() if isinstance(value, Tensor)}
         tokens = {name: value for name, value in tensors.items() if value.shape == ids.shape}
         pixels = {name: value for name, value in tensors.items() if name not in tokens}
+        kept = _of_images(ids[0], processor)
         if offsets is None:
             tokens.setdefault("labels", torch.full_like(ids, IGNORED))
-            return cls(tokens, pixels, _of_images(ids[0], processor))
+            return cls(tokens, pixels, kept)
         answered = _answered(rendered, offsets[0], replaced) if rendered.answers else torch.zeros_like(ids[0]).bool()
         labels = torch.where(answered, ids[0], IGNORED)[None]
-        kept = _of_images(ids[0], processor)
         for each in replaced:
             first, end = each["new_span"]
             kept |= (offsets[0, :, 0] >= first) & (offsets[0, :, 1] <= end) & (offsets[0, :, 1] > first)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ...core.errors import InputError
 from ...data.record import Record
+from ...data.turns import Turn
 from ...families.chat_processor import ChatProcessor
 from ..answer import Answer
 from ..evaluation_result import Evaluation
@@ -139,7 +140,7 @@ class Generation(Task):
     def answered(cls, record: Record) -> bool:
         return best_answer(record) is not None
 
-    def turns(self, record: Record) -> Any:
+    def turns(self, record: Record) -> tuple[Turn, ...]:
         """The conversation of a record, with the settings' prompt and system turn."""
         return conversation_of(record, self.asked.prompt, self.asked.system)
 

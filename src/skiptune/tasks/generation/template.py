@@ -46,14 +46,14 @@ class Template:
     """
 
     def __init__(self, processor: ChatProcessor) -> None:
-        self._owner, self._sees = processor.template_owner, processor.sees
+        self._owner = processor.template_owner
         if not getattr(self._owner, "chat_template", None):
             raise InputError(
                 f"{type(self._owner).__name__}: no chat template; save the model with one (chat_template.jinja)"
             )
         self._image, self._eos = getattr(processor.whole, "image_token", ""), processor.tokenizer.eos_token or ""
         self._words, self._end = processor.image_words, _ends(processor)
-        self._typed = self._sees and self._takes_parts()
+        self._typed = processor.sees and self._takes_parts()
         asked = self._write(_ASKED)
         prompt = self._write(_ASKED, add_generation_prompt=True)
         self._cue = prompt.removeprefix(asked) if prompt.startswith(asked) else ""
@@ -121,7 +121,7 @@ class Template:
         return written
 
     def _content(self, turn: Turn) -> str | list[dict[str, str]]:
-        if self._sees and self._typed:
+        if self._typed:
             return [{"type": "image"} if part is None else {"type": "text", "text": part} for part in turn.parts]
         return "".join(self._image if part is None else part for part in turn.parts)
 
