@@ -10,10 +10,10 @@ from typing import TypeAlias
 from torch import Tensor
 
 from ..core.errors import first_line
+from ..core.ignored_label import IGNORED
 from ..core.progress import track
 from ..core.validation import LARGEST
 from ..data.record import Record
-from ..tasks.generation.rows import IGNORED
 from ..tasks.generation.task import Generation
 from .checked_part import CheckedPart
 from .finding import Findings

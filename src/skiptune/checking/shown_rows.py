@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from ..core.errors import InputError, first_line
+from ..core.ignored_label import IGNORED
 from ..core.validation import LARGEST
 from ..data.pictures import Picture
 from ..data.record import Record
-from ..tasks.generation.rows import IGNORED
 from ..tasks.generation.task import Generation
 from ..tasks.task import Task
 from .checked_part import CheckedPart

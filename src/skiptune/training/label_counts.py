@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-_NO_LABEL = -100
+from ..core.ignored_label import IGNORED
 
 
 def labelled_tokens(batch: Mapping[str, Any], shifts: bool = True) -> int | None:
@@ -23,4 +23,4 @@ def labelled_tokens(batch: Mapping[str, Any], shifts: bool = True) -> int | None
     if not isinstance(labels, Tensor) or labels.ndim < 2 or labels.is_floating_point():
         return None
     found = labels[..., 1:] if shifts and "shift_labels" not in batch else labels
-    return int(found.ne(_NO_LABEL).sum())
+    return int(found.ne(IGNORED).sum())

@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from transformers import AttentionInterface, AutoModelForImageTextToText, AutoProcessor, AutoTokenizer
 
 from skiptune import InputError
+from skiptune.core.ignored_label import IGNORED
 from skiptune.models.embedded import embedded_path
 from skiptune.pretraining.chats.chat_config import ChatConfig
 from skiptune.pretraining.chats.chat_processor import make_processor, make_tokenizer
@@ -23,7 +24,6 @@ from skiptune.pretraining.chats.conversations import Conversations, Encoder, Sce
 from skiptune.pretraining.chats.llava_weights import copy_tower, make_model
 from skiptune.pretraining.chats.pretrain_chats import pretrain_chats
 from skiptune.pretraining.chats.questions import KINDS, Question, ask
-from skiptune.pretraining.ignored_label import IGNORED
 from skiptune.pretraining.scenes.scene import COLORS, SHAPES, Scene, Style, Thing, draw, make_scene
 
 TINY = ChatConfig(layers=2, tower_blocks=1, mlp_width=32, minutes=0.012, batch_size=2, asked=4, row=80, scenes=8,

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from transformers import ViltForQuestionAnswering
 
 from skiptune import blocks_of, insert, load_model, load_processor
-from skiptune.pretraining.ignored_label import IGNORED
+from skiptune.core.ignored_label import IGNORED
 from skiptune.pretraining.scenes.captions import COUNTS, POSITIONS, make_caption
 from skiptune.pretraining.scenes.pairs import MATCHING, NAMING, PairCollator, ScenePairs
 from skiptune.pretraining.scenes.pretrain_scenes import STAGES, PretrainConfig, pretrain

@@ -13,12 +13,12 @@ from torch.nn.functional import cross_entropy
 
 import skiptune as st
 from conftest import draw_square
+from skiptune.core.ignored_label import IGNORED
 from skiptune.core.seeding import drawn_from
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.decoders.photo_tower import PhotoTower
 from skiptune.families.meter import MeterForImageAndTextRetrieval
 from skiptune.models.embedded import embedded_path
-from skiptune.pretraining.ignored_label import IGNORED
 from skiptune.pretraining.pretrain import pretrain
 from skiptune.pretraining.smol_photos.photo_texts import clean, pack
 from skiptune.pretraining.smol_photos.pretrain_smol_photos import pretrain_smol_photos

@@ -7,7 +7,7 @@ import random
 import torch
 from transformers import LlavaForConditionalGeneration
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from ..scenes.scene import Style
 from .chat_config import ChatConfig
 from .conversations import Batch, Encoder, Scenes, collate

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import AttentionInterface, LlavaForConditionalGeneration
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from ..timed_training import TimedTraining
 from .chat_config import ChatConfig
 from .chat_scores import exact_match

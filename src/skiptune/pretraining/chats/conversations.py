@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from ..scenes.scene import Scene, Style, draw, make_scene
 from .chat_config import ChatConfig
 from .chat_processor import ASSISTANT, IMAGE, USER

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from transformers import BertTokenizer
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from ..scenes.captions import make_caption
 from ..scenes.pairs import NAMING
 from ..scenes.scene import Scene, make_scene

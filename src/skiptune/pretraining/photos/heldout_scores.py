@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.ignored_label import IGNORED
 from ...core.progress import track
-from ..ignored_label import IGNORED
 from .batches import photo_batch, tokenize
 from .meter_for_pretraining import MeterForPretraining
 from .training_data import Captions, TrainingData

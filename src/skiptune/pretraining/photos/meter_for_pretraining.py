@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, gelu
 
+from ...core.ignored_label import IGNORED
 from ...families.meter import MeterConfig
 from ...families.meter.modeling import MeterModel, MeterPreTrainedModel
 from ...families.meter.stem import ConvolutionalStem, Maps
-from ..ignored_label import IGNORED
 
 
 class MeterForPretraining(MeterPreTrainedModel):

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from transformers import PreTrainedTokenizerBase
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from .captions import Caption, make_caption
 from .scene import Style, draw, make_scene
 

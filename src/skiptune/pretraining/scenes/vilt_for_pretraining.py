@@ -11,8 +11,8 @@ from transformers import ViltConfig, ViltModel
 from transformers.models.vilt.modeling_vilt import ViltMLMHead, ViltPreTrainedModel
 from transformers.utils import ModelOutput
 
+from ...core.ignored_label import IGNORED
 from ...families.vilt import skipping as family
-from ..ignored_label import IGNORED
 
 
 @dataclass

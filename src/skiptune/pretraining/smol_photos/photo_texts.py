@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ...core.ignored_label import IGNORED
 from ...models.in_parts import IMAGE_TOKEN
 from ...tasks.generation.conversation import CAPTION_PROMPT
-from ..ignored_label import IGNORED
 
 #: Requests for a caption; the first one is that of task generation, and what held-out photographs are measured with.
 REQUESTS = (

@@ -15,7 +15,7 @@ from peft import LoraConfig, inject_adapter_in_model
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from ..ignored_label import IGNORED
+from ...core.ignored_label import IGNORED
 from ..timed_training import TimedTraining
 from .photo_texts import Batch
 from .photographs import Photographs, beginnings

@@ -10,8 +10,9 @@ from torch import Tensor
 from transformers import BatchFeature
 
 from ...core.errors import InputError, first_line
+from ...core.ignored_label import IGNORED
 from ...families.chat_processor import ChatProcessor
-from .rows import IGNORED, Row, joined
+from .rows import Row, joined
 from .template import Rendered
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from .rows import IGNORED
+from ...core.ignored_label import IGNORED
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,9 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from ...core.errors import InputError
+from ...core.ignored_label import IGNORED
 from ...families.chat_processor import ChatProcessor
 from .template import Rendered
-
-#: The label of tokens that the loss leaves out.
-IGNORED = -100
 
 
 @dataclass(frozen=True)
