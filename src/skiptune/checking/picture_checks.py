@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from ..core.progress import track
 from ..data.pictures import Picture, Placed, name_of
-from ..data.splits import same_content
+from ..data.splits import resolved, same_content
 from .checked_part import CheckedPart
 from .finding import Findings
 from .picture_facts import PictureFacts, facts_of
@@ -92,11 +91,6 @@ class Pictures:
         if facts.one_colour:
             found.append(("one_colour", f"{size} of one colour"))
         return found
-
-
-def resolved(picture: Picture) -> Placed:
-    """The picture, a file without links in its path."""
-    return picture.resolve() if isinstance(picture, Path) else picture  # type: ignore[return-value]
 
 
 def _first_places(part: CheckedPart) -> dict[Placed, str]:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from ..core.errors import InputError
 from ..core.progress import track
 from ..data.record import Record
+from ..data.splits import resolved
 from ..tasks.task import Task
 from .checked_part import CheckedPart
 from .finding import Findings
 from .model_view import Counted, ModelView
-from .picture_checks import Pictures, resolved
+from .picture_checks import Pictures
 from .said import shortened
 
 _BATCH = 256

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import io
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -124,19 +125,9 @@ def decode(picture: Picture, upright: bool = True) -> Image.Image:
     """
     if not isinstance(picture, Path | Stored | Held | bytes | Image.Image):
         raise InputError(f"image: {type(picture).__name__}; expected a path, encoded bytes or a Pillow image")
-    try:
-        content = picture.content() if isinstance(picture, Held) else picture
-        if isinstance(content, Image.Image):
-            refuse_large(content.size)
-            return to_rgb(content, upright)
-        with open_picture(content.read() if isinstance(content, Stored) else content) as opened:
-            return to_rgb(opened, upright)
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"image {name_of(picture)}: no such file") from None
-    except Exception as error:  # Pillow's decoders raise many kinds of exceptions
-        raise InputError(f"image {name_of(picture)}: cannot be read ({first_line(error)})") from None
+    with _named_problems(picture), _opened(picture) as image:
+        refuse_large(image.size)
+        return to_rgb(image, upright)
 
 
 def size_of(picture: Picture, upright: bool = True) -> tuple[int, int]:
@@ -145,21 +136,38 @@ def size_of(picture: Picture, upright: bool = True) -> tuple[int, int]:
     Raises:
         InputError: as :func:`decode`, as far as the header tells.
     """
+    with _named_problems(picture), _opened(picture) as image:
+        lies = upright and image.getexif().get(_ORIENTATION, 1) >= _LYING
+        return (image.height, image.width) if lies else image.size
+
+
+@contextmanager
+def _opened(picture: Picture) -> Iterator[Image.Image]:
+    """Context with a picture whose pixels are not decoded yet, unless it is held decoded.
+
+    Raises:
+        InputError: a table does not hold it.
+        Exception: as :func:`~skiptune.data.picture_files.open_picture`.
+    """
+    content = picture.content() if isinstance(picture, Held) else picture
+    if isinstance(content, Image.Image):
+        yield content
+        return
+    with open_picture(content.read() if isinstance(content, Stored) else content) as image:
+        yield image
+
+
+@contextmanager
+def _named_problems(picture: Picture) -> Iterator[None]:
+    """Context in which all that goes wrong is told of ``picture``."""
     try:
-        content = picture.content() if isinstance(picture, Held) else picture
-        if isinstance(content, Image.Image):
-            return _turned(content, upright)
-        with open_picture(content.read() if isinstance(content, Stored) else content) as opened:
-            return _turned(opened, upright)
+        yield
     except InputError:
         raise
+    except FileNotFoundError:
+        raise InputError(f"image {name_of(picture)}: no such file") from None
     except Exception as error:  # Pillow's decoders raise many kinds of exceptions
         raise InputError(f"image {name_of(picture)}: cannot be read ({first_line(error)})") from None
-
-
-def _turned(image: Image.Image, upright: bool) -> tuple[int, int]:
-    lies = upright and image.getexif().get(_ORIENTATION, 1) >= _LYING
-    return (image.height, image.width) if lies else image.size
 
 
 def name_of(picture: Picture) -> str:

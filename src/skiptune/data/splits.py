@@ -13,7 +13,7 @@ from ..core.formatting import counted
 from ..core.progress import busy
 from ..core.validation import Problems
 from .given_records import Examples, as_records
-from .pictures import Placed, byte_size, digest
+from .pictures import Picture, Placed, byte_size, digest
 from .record import Record
 from .records import Records
 
@@ -114,7 +114,7 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
         InputError: names the parts, how many images they share, and one of them.
     """
     problems = Problems("parts of the data share images, so held-out numbers would be too good")
-    images = {name: set(map(_resolved, Records.of(records).pictures())) for name, records in parts.items()}
+    images = {name: set(map(resolved, Records.of(records).pictures())) for name, records in parts.items()}
     owners: dict[Placed, set[str]] = defaultdict(set)
     for name, pictures in images.items():
         for picture in pictures:
@@ -134,8 +134,9 @@ def check_disjoint(parts: dict[str, Sequence[Record]]) -> None:
     problems.raise_any()
 
 
-def _resolved(picture: Placed) -> Placed:
-    return picture.resolve() if isinstance(picture, Path) else picture
+def resolved(picture: Picture) -> Placed:
+    """The picture, a file without links in its path."""
+    return picture.resolve() if isinstance(picture, Path) else picture  # type: ignore[return-value]
 
 
 def same_content(pictures: Iterable[Placed], wanted: Callable[[list[Placed]], bool]) -> list[list[Placed]]:
