@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..core.errors import InputError, first_line
+from ..core.errors import InputError
 from ..core.progress import busy
 from ..data.data_config import EMBEDDED_SET, PARTS, DataConfig
 from ..data.parts import cut_parts, read_part
@@ -30,7 +30,7 @@ def read_all(
             config if config.name == EMBEDDED_SET else config.replace(most_bad=1.0), part, None, row_checks
         )
 
-    return tuple(_read(((part, _bound(read, part)) for part in PARTS), findings))
+    return tuple(_read(PARTS, read, findings))
 
 
 @busy("reading")
@@ -41,20 +41,15 @@ def read_given(parts: Mapping[str, Any], row_checks: RowChecks, findings: Findin
         checks: RowChecks = {**row_checks, "most_bad": 1.0}
         return read_objects(parts[part], name=part, **checks)
 
-    return tuple(_read(((part, _bound(read, part)) for part in parts), findings))
+    return tuple(_read(parts, read, findings))
 
 
-def _bound(read: Callable[[str], Records | None], part: str) -> Callable[[], Records | None]:
-    return lambda: read(part)
-
-
-def _read(parts: Iterator[tuple[str, Callable[[], Records | None]]], findings: Findings) -> Iterator[CheckedPart]:
-    for part, read in parts:
+def _read(parts: Iterable[str], read: Callable[[str], Records | None], findings: Findings) -> Iterator[CheckedPart]:
+    for part in parts:
         try:
-            records = read()
+            records = read(part)
         except BadRowsError as error:
-            source = first_line(error).rpartition(": ")[0]
-            yield CheckedPart(part, source, nothing(source), error.rows, error.bad)
+            yield CheckedPart(part, error.source, nothing(error.source), error.rows, error.bad)
         except InputError as error:
             findings.add("unreadable_file", part, part, str(error))
         else:

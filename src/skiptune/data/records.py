@@ -24,13 +24,14 @@ class BadRowsError(InputError):
     """Too many rows of a file are bad.
 
     Attributes:
+        source: the file.
         bad: the problems of all bad rows.
         rows: how many rows there are, good and bad.
     """
 
-    def __init__(self, message: str, bad: tuple[str, ...], rows: int) -> None:
+    def __init__(self, message: str, source: str, bad: tuple[str, ...], rows: int) -> None:
         super().__init__(message)
-        self.bad, self.rows = bad, rows
+        self.source, self.bad, self.rows = source, bad, rows
 
 
 class Records(Sequence[Record]):
@@ -191,7 +192,10 @@ def refuse_bad(source: str, count: int, rows: int, bad: Sequence[str], most_bad:
         more = [f"  … and {len(bad) - _SHOWN} more"] if len(bad) > _SHOWN else []
         allowed = f", more than most_bad ({most_bad:.3g}) allows" if count else ""
         raise BadRowsError(
-            "\n".join([f"{source}: {len(bad)} of {rows} rows are bad{allowed}:", *shown, *more]), tuple(bad), rows
+            "\n".join([f"{source}: {len(bad)} of {rows} rows are bad{allowed}:", *shown, *more]),
+            source,
+            tuple(bad),
+            rows,
         )
     if not count:
         raise InputError(f"{source}: no records in it")
