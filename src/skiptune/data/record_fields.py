@@ -63,9 +63,7 @@ def pictures(value: Any, name: str) -> tuple[Any, ...]:
     """
     if not isinstance(value, tuple | list):
         raise InputError(f"{name}: {shown(value)} is not a list of images")
-    found = []
-    for entry in value:
-        found.append(picture(entry, name))
+    found = [picture(entry, name) for entry in value]
     return value if isinstance(value, tuple) and all(map(operator.is_, value, found)) else tuple(found)
 
 

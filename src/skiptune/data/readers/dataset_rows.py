@@ -17,7 +17,7 @@ from .conversations.tags import with_usual_tags
 from .hf_dataset import classes_of, counted, named
 from .plain_rows import content_of
 from .references import at, holds_images, is_list, referring
-from .renaming import FIELDS, OF_CONVERSATIONS, check_columns, check_images
+from .renaming import columns_of
 
 _ROWS = 256
 _IMAGES = ("image", "image2")
@@ -57,10 +57,7 @@ def dataset_entries(dataset: Any, columns: Mapping[str, str], folder: Path | Non
     Raises:
         InputError: no such column, or no column of images.
     """
-    check_columns(columns, "the dataset", dataset.column_names, task)
-    names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
-    names = {name: column for name, column in names.items() if column in dataset.column_names}
-    check_images(names, "the dataset", dataset.column_names, task)
+    names = columns_of(columns, "the dataset", dataset.column_names, task)
     pictures = DatasetPictures(dataset, folder)
     images = {name: column for name, column in names.items() if name in _IMAGES and not _is_list(dataset, column)}
     there = {name: _is_there(dataset, column) for name, column in images.items()}

@@ -22,7 +22,7 @@ from .columns import row_of, values_of
 from .conversations.tags import with_usual_tags
 from .json_text import parse
 from .references import holds_images, is_image, referring
-from .renaming import FIELDS, OF_CONVERSATIONS, check_columns, check_images
+from .renaming import columns_of
 from .row_to_record import row_record
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def read_dataset(
     """
     dataset = _load(Path(path), split)
     labels, task = checks.get("labels", ()), checks.get("task", "")
-    names = _columns(dataset, columns or {}, str(path), task)
+    names = columns_of(columns or {}, str(path), dataset.column_names, task)
     folder = Path(images) if images is not None else Path(path)
 
     def picture(row: Row, name: str) -> Picture:
@@ -108,15 +108,6 @@ def _load(path: Path, split: str | None) -> Any:
     if split not in found:
         raise InputError(f"split: {split!r} of {path}{nearest(str(split), found)}")
     return found[split]
-
-
-def _columns(dataset: Any, columns: Mapping[str, str], source: str, task: str) -> dict[str, str]:
-    """Our field to the dataset's column, for those that are there."""
-    check_columns(columns, source, dataset.column_names, task)
-    names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
-    names = {name: column for name, column in names.items() if column in dataset.column_names}
-    check_images(names, source, dataset.column_names, task)
-    return names
 
 
 def _entries(dataset: Any, names: dict[str, str]) -> Iterator[Entry]:

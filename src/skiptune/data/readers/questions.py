@@ -49,9 +49,7 @@ def question_record(
     row = {**row, "answer": next((row[name] for name in _ANSWERS if row.get(name) is not None), None)}
     if options and row["answer"] is not None:
         row = {**row, "answer": chosen(row["answer"], options)}
-    answers, given = answers_of(row)
-    if required and not answers:
-        raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
+    answers, given = answers_of(row, required)
     texts = tuple(answer_text(text, f"options: {letter}") for letter, text in options.items())
     return Record(image, question, answers, given=given, options=texts, **rest)
 

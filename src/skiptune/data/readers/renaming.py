@@ -50,21 +50,25 @@ def check_columns(
             raise InputError(f"columns: {source} has no column {column!r}{nearest(column, there)}")
 
 
-def check_images(names: Collection[str], source: str, there: Collection[str], task: str) -> None:
-    """Refuse a dataset that has neither images nor what the task ``generation`` takes without any.
+def columns_of(columns: Mapping[str, str], source: str, there: Collection[str], task: str) -> dict[str, str]:
+    """Our field to the dataset's column, for those that are there.
 
     Args:
-        names: our fields that it has.
-        source: what it is called.
+        columns: our field to the column's name, only for columns with another name.
+        source: what the dataset is called.
         there: its columns.
         task: that it is read for; empty: the fields tell.
 
     Raises:
-        InputError: it has no column of images.
+        InputError: as :func:`check_columns`, or it has neither images nor what ``generation`` takes without any.
     """
+    check_columns(columns, source, there, task)
+    names = {name: columns.get(name, name) for name in (*FIELDS, *OF_CONVERSATIONS)}
+    names = {name: column for name, column in names.items() if column in there}
     without = task == "generation" or (not task and _TALKS & set(names))
     if not without and not {"image", "images"} & set(names):
         raise InputError(f"{source}: no column image; its columns are {', '.join(there)}; give columns")
+    return names
 
 
 def renamed(row: object, columns: Mapping[str, str]) -> object:

@@ -20,12 +20,13 @@ LETTERS = "ABCDEFGH"
 _LISTS = ("options", "choices")
 
 
-def answers_of(row: Row) -> tuple[dict[str, float], tuple[str, ...]]:
+def answers_of(row: Row, required: bool = False) -> tuple[dict[str, float], tuple[str, ...]]:
     """Accepted answers of a row with their scores, ``min(1, 0.3 · count)`` and 1 for a single answer; and the list that
     annotators gave, if it is one.
 
     Raises:
-        InputError: ``answer`` or ``answers`` holds something else, or the one is not among the others.
+        InputError: ``answer`` or ``answers`` holds something else, the one is not among the others, or none is there
+            though one is ``required``.
     """
     several = row.get("answers")
     if isinstance(several, list):
@@ -37,6 +38,8 @@ def answers_of(row: Row) -> tuple[dict[str, float], tuple[str, ...]]:
         raise InputError(f"answers: {shown(several)} is neither a list nor a mapping from answer to count")
     scores = {answer: min(1.0, _SOFT_SCORE * min(count, _MOST)) for answer, count in counts.items()}
     if row.get("answer") is None:
+        if required and not scores:
+            raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
         return scores, given
     single = answer_text(row["answer"])
     if scores and single not in scores:

@@ -80,9 +80,7 @@ def row_record(
     if row.get("question") is None:
         raise InputError(f"{_KEY.get(task, 'question')}: missing{_NONE_OF if not task else ''}")
     question = text_of(row, "question")
-    answers, given = answers_of(row)
-    if require_answers and not answers:
-        raise InputError("answer: missing (or give answers, a list or a mapping from answer to count)")
+    answers, given = answers_of(row, require_answers)
     return Record(image, question, answers, given=given, **rest)
 
 

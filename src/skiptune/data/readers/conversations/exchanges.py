@@ -9,7 +9,7 @@ from typing import Any
 from ....core.errors import InputError
 from ....core.shown import shown
 from ...turns import Role
-from .marked_text import marked, text_of_turn
+from .marked_text import plain_turn, text_of_turn
 from .said import Said
 from .turns_in import turns_in
 
@@ -42,7 +42,7 @@ def _said(role: Role, value: Any, field: str, named: bool, more: Any = None) -> 
     text = text_of_turn(value, field)
     if more is not None and (added := text_of_turn(more, "input")):
         text = f"{text}\n{added}"
-    return Said(role, (text,) if role == "assistant" else marked(text, named), field)
+    return plain_turn(role, text, field, named)
 
 
 def prompted(row: Mapping[str, Any]) -> list[Said]:

@@ -8,7 +8,8 @@ from typing import Any
 from ....core.errors import InputError
 from ....core.shown import shown
 from ... import record_fields as fields
-from .said import Part, Place
+from ...turns import Role
+from .said import Part, Place, Said
 
 #: Stands for the next image beside the conversation.
 MARK = "<image>"
@@ -29,6 +30,11 @@ def text_of_turn(value: Any, field: str) -> str:
     if not isinstance(value, str):
         raise InputError(f"{field}: {shown(value)} is not a text")
     return fields.text(value, field)
+
+
+def plain_turn(role: Role, text: str, field: str, named: bool) -> Said:
+    """A turn whose content is one text, see :func:`marked`; in an answer nothing marks an image."""
+    return Said(role, (text,) if role == "assistant" else marked(text, named), field)
 
 
 def marked(text: str, named: bool = False) -> tuple[Part, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from ....core.errors import InputError
 from ....core.shown import shown
 from ..json_text import parse
-from .marked_text import marked, text_of_turn
+from .marked_text import plain_turn, text_of_turn
 from .roles import role_of
 from .said import Said
 from .typed_parts import typed_parts
@@ -55,8 +55,7 @@ def _turn(entry: Any, field: str, named: bool) -> Said:
         raise InputError(
             f"{where}: {shown(content)}; " + ("the answer is blank" if role == "assistant" else "it is empty")
         )
-    text = text_of_turn(content, where)
-    return Said(role, (text,) if role == "assistant" else marked(text, named), field)
+    return plain_turn(role, text_of_turn(content, where), field, named)
 
 
 def _key(entry: Mapping[str, Any], names: tuple[str, ...]) -> str:
