@@ -59,7 +59,7 @@ class Answers:
 
     def finish(self, findings: Findings) -> AnswerSummary | None:
         """Tell what is unusual, and sum up; ``None``: no answer is known."""
-        rows = self.known.total() if hasattr(self.known, "total") else sum(self.known.values())
+        rows = self.known.total()
         if not rows:
             return None
         (answer, count), *_ = self.known.most_common(1)

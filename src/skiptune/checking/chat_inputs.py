@@ -12,7 +12,6 @@ from torch import Tensor
 from ..core.errors import first_line
 from ..core.ignored_label import IGNORED
 from ..core.progress import track
-from ..core.validation import LARGEST
 from ..data.record import Record
 from ..tasks.generation.task import Generation
 from .checked_part import CheckedPart
@@ -20,6 +19,7 @@ from .finding import Findings
 from .image_counts import ImageCounts, units
 from .model_view import Counted, ModelView
 from .picture_checks import Pictures
+from .uncut import uncut
 
 _BATCH = 16
 #: Kinds of findings that are of the rows that went through the processor.
@@ -58,8 +58,7 @@ class ChatCheck:
 
     def __init__(self, task: Generation, pictures: Pictures) -> None:
         self.task, self.pictures = task, pictures
-        self.uncut = type(task)(task.processor, **{**task.settings(), "max_length": LARGEST})
-        self.uncut.inputs.max_length = LARGEST  # whatever the tokenizer allows
+        self.uncut = uncut(task)
         self.images = ImageCounts(self.uncut)
 
     def look_at(self, part: CheckedPart, findings: Findings) -> ModelView:

@@ -23,18 +23,15 @@ _LEVELS = {"fault": "bold red", "remark": "yellow"}
 
 def print_report(report: DataReport, console: Console) -> None:
     """Print tables of parts and findings, and the rows as the model sees them."""
-    for block in (*_rows(report), _parts(report), *_findings(report), Text(verdict(report))):
+    for block in (*_rows(report), _parts(report), *map(_finding, report.findings), Text(verdict(report))):
         console.print(block)
 
 
 def verdict(report: DataReport) -> str:
     """The last line: how many faults and remarks there are."""
-    faults, remarks = (
-        counted(len(group), name) for group, name in ((report.faults, "faults"), (report.remarks, "remarks"))
-    )
     if not report.findings:
         return "nothing found that would spoil a training"
-    return f"{faults}, {remarks}"
+    return f"{counted(len(report.faults), 'faults')}, {counted(len(report.remarks), 'remarks')}"
 
 
 def part_rows(report: DataReport) -> list[tuple[str, list[str]]]:
@@ -90,11 +87,6 @@ def _of_lengths(name: str, lengths: Lengths | None) -> dict[str, str]:
     }
 
 
-def _findings(report: DataReport) -> Iterator[RenderableType]:
-    for finding in report.findings:
-        yield _finding(finding)
-
-
 def _finding(finding: Finding) -> RenderableType:
     head = Text.assemble(
         (finding.level, _LEVELS[finding.level]),
@@ -109,15 +101,13 @@ def _finding(finding: Finding) -> RenderableType:
 
 
 def _rows(report: DataReport) -> Iterator[RenderableType]:
-    if report.rows:
-        yield Text(
-            f"{counted(len(report.rows), 'rows')} as the model sees them; {_ANSWER[0]}learnt{_ANSWER[1]}", "bold"
-        )
+    if not report.rows:
+        return
+    yield Text(f"{counted(len(report.rows), 'rows')} as the model sees them; {_ANSWER[0]}learnt{_ANSWER[1]}", "bold")
     for row in report.rows:
         yield Text(_printable(f"\n{row.place}"), "dim")
         yield as_text(row)
-    if report.rows:
-        yield Text()
+    yield Text()
 
 
 def as_text(row: ShownRow) -> Text:

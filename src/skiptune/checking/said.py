@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..data.record import Record
+from ..tasks.generation.conversation import question_of
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def said_by(record: Record) -> Said:
     if record.turns:
         asked = tuple(turn.text for turn in record.turns if turn.role != "assistant")
         answers = tuple(turn.text for turn in record.turns if turn.role == "assistant")
-        before = record.turns[:-1] if record.turns[-1].role == "assistant" else record.turns
+        before = question_of(record.turns)
         return Said(asked, answers, before[-1].text if before else "")
     answers = (*record.answers, *record.captions, *(record.labels or ()))
     if record.label is not None:
@@ -44,9 +45,7 @@ def said_by(record: Record) -> Said:
 
 def context_of(record: Record) -> object:
     """All that stands before the last answer; equal contexts should have equal answers."""
-    if not record.turns:
-        return record.text
-    return tuple(record.turns[:-1] if record.turns[-1].role == "assistant" else record.turns)
+    return question_of(record.turns) if record.turns else record.text
 
 
 def shortened(text: str, most: int = 80) -> str:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Literal, TypeAlias
 
 from ..core.errors import InputError, first_line
 from ..core.ignored_label import IGNORED
-from ..core.validation import LARGEST
 from ..data.pictures import Picture
 from ..data.record import Record
 from ..tasks.generation.task import Generation
 from ..tasks.task import Task
 from .checked_part import CheckedPart
 from .said import said_by
+from .uncut import uncut
 
 #: ``prompt``: read; ``answer``: learnt; ``image``: in place of its tokens; ``cut``: a note of what is cut.
 SegmentKind: TypeAlias = Literal["prompt", "answer", "image", "cut"]
@@ -83,9 +83,7 @@ def _of_tokens(batch: dict[str, Any], task: Generation) -> Iterator[Segment]:
 def _cut(batch: dict[str, Any], record: Record, task: Generation) -> Iterator[Segment]:
     limit = task.inputs.max_length
     if batch["input_ids"].shape[1] >= limit and task.answered(record):
-        uncut = type(task)(task.processor, **{**task.settings(), "max_length": LARGEST})
-        uncut.inputs.max_length = LARGEST  # whatever the tokenizer allows
-        whole = uncut.collate([record])
+        whole = uncut(task).collate([record])
         gone = whole["input_ids"].shape[1] - batch["input_ids"].shape[1]
         if gone > 0:
             yield Segment("cut", f"{gone} tokens are cut (max_length {limit})")
@@ -97,8 +95,7 @@ def _of_texts(record: Record, task: Task | None) -> Iterator[Segment]:
     said = said_by(record)
     for text in said.asked:
         yield Segment("prompt", _as_read(text, task))
-    learnt: Sequence[str] = said.answers
-    for text in learnt[:5]:
+    for text in said.answers[:5]:
         yield Segment("answer", _as_read(text, task) if record.captions else text)
 
 
