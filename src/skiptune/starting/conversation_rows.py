@@ -1,4 +1,4 @@
-"""Rows that hold conversations, and questions that only generation answers."""
+"""Rows that hold conversations."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ _TITLES = {
     "sharegpt": "conversations in ShareGPT's form",
     "swift": "conversations in ms-swift's form",
 }
-_CHOICES = ("options", "choices")
 
 
 def dialect_in(rows: Sequence[Mapping[str, Any]]) -> DialectName | None:
@@ -35,14 +34,6 @@ def _dialect(row: Mapping[str, Any]) -> DialectName | None:
     found = dialect_of(row)
     plain = found == "swift" and not any(row.get(name) is not None for name in _ONLY_CONVERSATIONS)
     return None if plain else found
-
-
-def is_for_generation(rows: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether questions have several images, or choices of their own."""
-    return any(
-        row.get("question") is not None and any(row.get(name) is not None for name in ("images", *_CHOICES))
-        for row in rows
-    )
 
 
 def conversation_layout(

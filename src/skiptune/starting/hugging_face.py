@@ -12,7 +12,7 @@ from ..data.data_config import field_of
 from ..data.readers.hf_dataset import load_splits
 from ..data.readers.references import holds_images
 from ..data.readers.renaming import check_columns, renamed
-from .conversation_rows import dialect_in, is_for_generation
+from .conversation_rows import dialect_in
 from .layout import Layout, part_of
 from .own_rows import LOOKED_AT
 from .row_names import column_names, task_of_rows
@@ -45,8 +45,7 @@ def hugging_face_dataset(folder: Path, given: Mapping[str, str]) -> Layout | Non
             f"{folder}: the dataset has no column image; it has {', '.join(found.column_names)}; "
             "give --column image=NAME"
         )
-    rows = list(_renamed(found, columns))
-    task = "generation" if is_for_generation(rows) else task_of_rows(rows)
+    task = task_of_rows(list(_renamed(found, columns)))
     return _layout(folder, found, (train, parts, len(splits)), columns, task)
 
 

@@ -10,7 +10,7 @@ from ..core.errors import InputError
 from ..data.readers.csv_table import read_rows
 from ..data.readers.json_lines import read_lines
 from ..data.readers.renaming import check_columns, renamed
-from .conversation_rows import conversation_layout, dialect_in, is_for_generation, named_images
+from .conversation_rows import conversation_layout, dialect_in, named_images
 from .image_folders import image_folder_of
 from .layout import Layout, as_fields, by_part
 from .row_names import column_names, task_of_rows
@@ -72,5 +72,4 @@ def _layout(
             f"{parts['train']}: its rows name no image; they have {', '.join(names)}; give --column image=NAME"
         )
     data: dict[str, object] = {"name": name, **as_fields(parts), "images": str(image_folder_of(images, folder))}
-    task = "generation" if is_for_generation(rows) else task_of_rows(rows)
-    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task, names)
+    return Layout(kind, {**data, **({"columns": columns} if columns else {})}, task_of_rows(rows), names)

@@ -37,6 +37,8 @@ _KINDS: Mapping[str, tuple[Sequence[str], Sequence[str]]] = {
     "classification": ((), ("labels", "label")),
 }
 _IMAGES = ("image", "image2")
+#: Fields of questions that only generation answers: several images, or choices of their own.
+_OF_GENERATION = ("images", "options", "choices")
 
 
 def column_names(names: Iterable[str], told: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -79,6 +81,8 @@ def _kind_of(names: Collection[str]) -> str | None:
 
 def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
     """The task that rows with our names of fields are for; ``None``: of no task."""
+    if any(map(_only_generation_answers, rows)):
+        return "generation"
     named = {name for row in rows for name, value in row.items() if value is not None}
     if named & {"caption", "captions"}:  # as the readers take them
         return "retrieval"
@@ -89,6 +93,10 @@ def task_of_rows(rows: Sequence[Mapping[str, object]]) -> TaskName | None:
         return "regression"
     tasks: Mapping[str | None, TaskName] = {name: name for name in get_args(TaskName)}
     return tasks.get(kind)
+
+
+def _only_generation_answers(row: Mapping[str, object]) -> bool:
+    return row.get("question") is not None and any(row.get(name) is not None for name in _OF_GENERATION)
 
 
 def _is_measured(label: object) -> bool:
