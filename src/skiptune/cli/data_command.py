@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +12,7 @@ import typer
 
 from ..core.errors import InputError, first_line
 from ..core.output_folders import write_new_text
+from ..data.readers.conversations.names import DIALECT_NAMES
 from .options import ColumnOption, SetOption, read_columns, takes
 
 if TYPE_CHECKING:
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from ..running.recipe import Recipe
 
 #: Format → the task that all its rows are for.
-_TASK_OF = {
+_TASK_OF: Mapping[str, str] = {
     "easy-vqa": "vqa",
     "vqav2": "vqa",
     "nlvr2": "reasoning",
@@ -26,10 +28,7 @@ _TASK_OF = {
     "karpathy": "retrieval",
     "snli-ve": "entailment",
     "imagefolder": "classification",
-    "messages": "generation",
-    "llava": "generation",
-    "sharegpt": "generation",
-    "swift": "generation",
+    **dict.fromkeys(DIALECT_NAMES, "generation"),
 }
 
 app = typer.Typer(no_args_is_help=True, help="Look at data before anything learns from them.", rich_markup_mode="rich")
@@ -95,15 +94,15 @@ def _tell(report: DataReport, options: CheckOptions) -> None:
     from ..checking.page import page
     from ..checking.printing import print_report
 
-    text = json.dumps(report.to_dict(), indent=2)
     if options.html is not None:
         write_new_text(options.html, page(report), force=True)
-    if options.json_file is not None and str(options.json_file) != "-":
+    if options.json_file is not None:
+        text = json.dumps(report.to_dict(), indent=2)
+        if str(options.json_file) == "-":
+            typer.echo(text)
+            return
         write_new_text(options.json_file, f"{text}\n", force=True)
-    if str(options.json_file) == "-":
-        typer.echo(text)
-    else:
-        print_report(report, Console(markup=False, emoji=False, highlight=False, soft_wrap=True))
+    print_report(report, Console(markup=False, emoji=False, highlight=False, soft_wrap=True))
 
 
 def _recipe(options: CheckOptions) -> tuple[Recipe, bool, bool]:
