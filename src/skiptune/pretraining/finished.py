@@ -1,8 +1,9 @@
-"""The report of a pre-training that is finished."""
+"""What a pre-training has left in its output, and whether its settings were those of now."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,17 @@ def finished_report(final: Path, config: dict[str, Any]) -> Any:
     if not path.is_file():
         return None
     report = read_json(path)
-    asked = json.loads(json.dumps(config))
-    other = [name for name in asked if report["config"].get(name) != asked[name]]
-    if other:
-        told = ", ".join(f"{name} {report['config'].get(name)}, now {asked[name]}" for name in other)
-        raise InputError(f"{final}: finished with other settings ({told}); name another output")
+    if other := other_settings(report["config"], config):
+        raise InputError(f"{final}: finished with other settings ({other}); name another output")
     return report
+
+
+def other_settings(made: Mapping[str, object], config: Mapping[str, object]) -> str:
+    """The settings asked for now that were others, with both values; empty: there are none.
+
+    Args:
+        made: the settings as they were written.
+        config: those that are asked for now.
+    """
+    asked = json.loads(json.dumps(config))
+    return ", ".join(f"{name} {made.get(name)}, now {asked[name]}" for name in asked if made.get(name) != asked[name])

@@ -11,11 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ..core.errors import InputError
 from ..core.files import write_atomically, write_json
 from ..core.progress import make_bar
 from ..core.text_files import read_json
+from .finished import other_settings
 
 _SHOWN_OVER = 50
+#: Settings that may change when a training goes on.
+_TIMES = ("minutes", "save_minutes")
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "model.safetensors", "optimizer.safetensors"
 
 
@@ -28,6 +32,9 @@ class TimedTraining(ABC):
         step: steps done so far.
         seconds: training time so far, without measuring and saving.
         history: at every checkpoint the step, the seconds, the recent losses and what the subclass measures.
+
+    Raises:
+        InputError: there is a checkpoint of a training with other settings; more or less time is none.
     """
 
     def __init__(
@@ -55,7 +62,7 @@ class TimedTraining(ABC):
 
     @abstractmethod
     def settings(self) -> Mapping[str, object]:
-        """The configuration, written beside a checkpoint."""
+        """The configuration, written beside a checkpoint. A training goes on with the same."""
 
     def kept(self) -> dict[str, Tensor]:
         """The weights that a checkpoint holds: all of them; those that are never trained may be left out."""
@@ -104,6 +111,9 @@ class TimedTraining(ABC):
 
     def _load(self) -> None:
         state = read_json(self.folder / _STATE)
+        asked = {name: value for name, value in self.settings().items() if name not in _TIMES}
+        if other := other_settings(state["config"], asked):
+            raise InputError(f"{self.folder}: begun with other settings ({other}); name another output")
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.model.load_state_dict(load_file(self.folder / _WEIGHTS), strict=False)
         found: dict[int, dict[str, Tensor]] = {}

@@ -234,6 +234,10 @@ def test_goes_on_after_an_interruption(weights: BertModel, photos: dict[str, Pat
     (output / "final/pretraining.json").unlink()
     state = json.loads((output / "checkpoint/state.json").read_text())
     assert state["step"] == first["steps"]
+    with pytest.raises(
+        InputError, match=r"checkpoint: begun with other settings \(seed 0, now 5\); name another output"
+    ):
+        train(photos, output, replace(TINY, seed=5))
     longer = replace(TINY, minutes=2 * TINY.minutes)
     again = train(photos, output, longer)
     assert again["steps"] > first["steps"]
