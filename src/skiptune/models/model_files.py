@@ -6,12 +6,13 @@ from pathlib import Path
 
 from ..core.files import file_sha256
 from .architectures import ARCHITECTURES
+from .in_parts import PARTS
 from .loading import load_config, source_of
 from .processor_files import PROCESSOR_FILES, matching
 
 _MODEL_FILES = (
     *PROCESSOR_FILES, "config.json", "generation_config.json", "*.safetensors", "*.safetensors.index.json",
-    "pytorch_model*",
+    "pytorch_model*", PARTS,
 )  # fmt: skip
 
 

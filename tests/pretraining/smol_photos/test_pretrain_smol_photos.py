@@ -19,6 +19,7 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.families.decoders.photo_tower import PhotoTower
 from skiptune.families.meter import MeterForImageAndTextRetrieval
 from skiptune.models.embedded import embedded_path
+from skiptune.models.model_files import model_digests
 from skiptune.pretraining.pretrain import pretrain
 from skiptune.pretraining.smol_photos.photo_texts import clean, pack
 from skiptune.pretraining.smol_photos.pretrain_smol_photos import pretrain_smol_photos
@@ -100,6 +101,7 @@ def test_what_is_written(trained: Any) -> None:
     assert [row["image"] for row in report["captions_written"]] == [f"{number}.png" for number in range(len(CAPTIONS))]
     assert {file.name for file in folder.iterdir()} >= {"config.json", "learnt.safetensors", "parts.json"}
     assert not (folder / "model.safetensors").exists()
+    assert model_digests(str(folder)).keys() >= {"learnt.safetensors", "parts.json"}  # runs go on with the same
 
 
 def test_it_is_put_together_when_it_is_loaded(trained: Any) -> None:
@@ -129,7 +131,9 @@ def test_a_task_trains_it(trained: Any, photos: Path) -> None:
 
 def test_it_is_exported_as_a_slim_model(trained: Any, tmp_path: Path) -> None:
     """Not as a plain one: transformers alone has no such tower."""
-    folder, _ = trained
+    folder = Path(shutil.copytree(trained[0], tmp_path / "copied"))
+    generation = json.loads((folder / "generation_config.json").read_text())
+    (folder / "generation_config.json").write_text(json.dumps({**generation, "max_new_tokens": 7}))
     model: Any = st.insert(st.load_model(str(folder), "generation"), st.SkipConfig(block_adapter="lora"))
     names = tuple(st.blocks_of(model))
     plan = st.Plan("llava", names, names[1:3])
@@ -140,6 +144,8 @@ def test_it_is_exported_as_a_slim_model(trained: Any, tmp_path: Path) -> None:
     with torch.no_grad():
         before = model.eval()(**inputs).logits
         after = st.load(st.export(model, tmp_path / "slim", plan))(**inputs).logits
+    on_base: Any = st.load(st.export(model, tmp_path / "adapters", plan, form="adapters", base=str(folder)))
+    assert on_base.generation_config.max_new_tokens == model.generation_config.max_new_tokens == 7
     torch.testing.assert_close(after, before, atol=1e-5, rtol=1e-4)
 
 
