@@ -34,13 +34,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 
 import skiptune as st
 from skiptune.core.files import write_json
+from skiptune.core.ignored_label import IGNORED
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.progress import track
 from skiptune.inserting.lora import merge_lora
 from skiptune.searching.prefix_sharing import evaluate_each
 from skiptune.training.trained_state import load_trained, trained_state
 from smollm2_searches import Table, replayed
-from smollm2_texts import NO_LABEL, Row, Texts, collate, texts
+from smollm2_texts import Row, Texts, collate, texts
 
 SKIP, BATCH = 2, 16
 WARM_UP = {"steps": 80, "batch_size": 8, "learning_rate": 5e-4}
@@ -92,7 +93,7 @@ def scored(batch: dict[str, Tensor], task: str) -> Tensor:
     """Labels shifted to the places that predict them, ``(rows, tokens - 1)``; of captions every other one."""
     labels = batch["labels"][:, 1:].clone()
     if task == "captions":
-        labels[:, 1::2] = NO_LABEL
+        labels[:, 1::2] = IGNORED
     return labels
 
 
@@ -101,7 +102,7 @@ def losses_of(model: Any, batch: dict[str, Tensor], labels: Tensor) -> np.ndarra
     """The sum of every row's losses, ``(rows,)``."""
     inputs = {name: value for name, value in batch.items() if name != "labels"}
     hidden = model.model(**inputs, use_cache=False)[0][:, :-1]
-    wanted = labels != NO_LABEL
+    wanted = labels != IGNORED
     losses = cross_entropy(model.lm_head(hidden[wanted]).float(), labels[wanted], reduction="none")
     rows = wanted.nonzero()[:, 0]
     return torch.zeros(len(labels)).index_add(0, rows, losses).numpy()
@@ -119,7 +120,7 @@ def measured(model: Any, path: Path, rows: Sequence[Row], task: str) -> None:
     for number, losses in track(evaluate_each(model, sets, partial(losses_of, model, batch, labels)), path.stem):
         found[number] = losses
     with path.with_suffix(".part").open("wb") as file:
-        tokens = (labels != NO_LABEL).sum(1).numpy()
+        tokens = (labels != IGNORED).sum(1).numpy()
         np.savez_compressed(file, losses=found, tokens=tokens, seconds=perf_counter() - started)
     path.with_suffix(".part").replace(path)
 

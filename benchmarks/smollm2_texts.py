@@ -11,8 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skiptune.core.ignored_label import IGNORED
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-NO_LABEL = -100
 _SYSTEM = "Answer with one word or a list of words."
 #: Questions in a conversation: they are about one room, and the beginning is paid once.
 _TURNS = 4
@@ -77,8 +78,8 @@ def conversation(records: Sequence[dict[str, Any]], tokenizer: Any) -> Row:
         messages.append({"role": "assistant", "content": record["answer"].replace("_", " ")})
         said = tokenizer.apply_chat_template(messages, return_dict=False)
         end = len(said) - said[::-1].index(tokenizer.eos_token_id)
-        labels += [NO_LABEL] * (len(asked) - len(ids)) + said[len(asked) : end]
-        labels += [NO_LABEL] * (len(said) - end)
+        labels += [IGNORED] * (len(asked) - len(ids)) + said[len(asked) : end]
+        labels += [IGNORED] * (len(said) - end)
         ids = said
     return {"input_ids": ids, "labels": labels}
 
@@ -92,4 +93,4 @@ def collate(rows: Sequence[Row]) -> dict[str, Tensor]:
 
     lengths = torch.tensor([len(row["input_ids"]) for row in rows])
     mask = (torch.arange(longest)[None] < lengths[:, None]).long()
-    return {"input_ids": padded("input_ids", 0), "attention_mask": mask, "labels": padded("labels", NO_LABEL)}
+    return {"input_ids": padded("input_ids", 0), "attention_mask": mask, "labels": padded("labels", IGNORED)}
