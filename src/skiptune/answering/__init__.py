@@ -1,0 +1,1 @@
+"""Models that are asked again and again: opened once, each with a name, several on one base."""
