@@ -6,9 +6,9 @@
 ``captions`` is held-out text, Flickr8k's captions without their photographs; ``daquar`` a task, DAQUAR's questions and
 answers without their pictures. LoRA is first trained on subnetworks of 28 layers that are drawn evenly: the warm-up
 that every search shares (one, seed 0). Then all C(30, 2) = 435 plans, and those of one layer and of none, predict the
-same texts in bfloat16: the judge's, which no search sees, and those that searches look at, so that searches can be
-replayed (:mod:`smollm2_searches`). Of captions every other token is scored. Resumable, batch by batch; with
-``--batches`` fewer are measured. Writes ``benchmarks/results/landscape_smollm2.json``.
+same texts, in bfloat16 where the processor is fast in it: the judge's, which no search sees, and those that searches
+look at, so that searches can be replayed (:mod:`smollm2_searches`). Of captions every other token is scored. Resumable,
+batch by batch; with ``--batches`` fewer are measured. Writes ``benchmarks/results/landscape_smollm2.json``.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainingA
 import skiptune as st
 from skiptune.core.files import write_json
 from skiptune.core.ignored_label import IGNORED
+from skiptune.core.number_types import fast_type
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.progress import track
 from skiptune.inserting.lora import merge_lora
@@ -75,7 +76,7 @@ def trainer(model: Any, folder: Path, train: Sequence[Row], callbacks: list[Any]
         learning_rate=WARM_UP["learning_rate"],
         lr_scheduler_type="constant_with_warmup",
         warmup_steps=5,
-        bf16=True,
+        bf16=fast_type() is torch.bfloat16,
         use_cpu=True,
         save_strategy="no",
         report_to="none",
@@ -125,15 +126,15 @@ def measured(model: Any, path: Path, rows: Sequence[Row], task: str) -> None:
     path.with_suffix(".part").replace(path)
 
 
-def in_bfloat16(model: Any) -> Any:
+def in_fast_type(model: Any) -> Any:
     """A copy with LoRA merged, which takes a third less time."""
-    return merge_lora(copy.deepcopy(model)).to(torch.bfloat16).eval()
+    return merge_lora(copy.deepcopy(model)).to(fast_type()).eval()
 
 
 def table(model: Any, folder: Path, rows: Texts, task: str, most: int) -> dict[str, Table]:
     """The losses on both parts; batches take turns, so that both grow where the work is cut short."""
     jobs = [(number, part) for part, count in PARTS[task].items() for number in range(min(count, most))]
-    merged = in_bfloat16(model)
+    merged = in_fast_type(model)
     for number, part in sorted(jobs):
         some = getattr(rows, part)[number * BATCH :][:BATCH]
         measured(merged, folder / f"{part}-{number}.npz", some, task)
@@ -160,7 +161,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         rows = texts(task, tokenizer)
         torch.manual_seed(0)
-        original = AutoModelForCausalLM.from_pretrained(options.model, dtype=torch.bfloat16)
+        original = AutoModelForCausalLM.from_pretrained(options.model, dtype=fast_type())
         model = warmed_up(original, folder, rows)
         tables = table(model, folder, rows, task, options.batches)
         found[task] = replayed(trainer(model, folder, rows.train, []), rows, tables, options.seeds, folder)
@@ -172,6 +173,7 @@ def main() -> None:
                 "adapters": ADAPTERS.to_dict(),
                 "command": shlex.join(["python", "benchmarks/landscape_smollm2.py", *sys.argv[1:]]),
                 "threads": options.threads,
+                "numbers": str(fast_type()).removeprefix("torch."),
                 "cores": os.cpu_count(),
                 "versions": versions(),
             },

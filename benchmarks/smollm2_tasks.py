@@ -37,6 +37,7 @@ from transformers import PreTrainedModel
 
 import skiptune as st
 from skiptune.core.files import write_json
+from skiptune.core.number_types import fast_type
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.text_files import read_json
 from skiptune.data.splits import count_images
@@ -92,7 +93,9 @@ def setting(name: str, seed: int, steps: int, asked: int) -> Setting:
         st.read_jsonl(folder / f"{part}.jsonl", folder / "images", require_answers=False) for part in ("train", "dev")
     )
     train, valid = st.split_by_image(whole, VALID / count_images(whole), seed=0)
-    training = st.TrainConfig(max_steps=steps, batch_size=16, learning_rate=3e-4, seed=seed, bf16=True)
+    training = st.TrainConfig(
+        max_steps=steps, batch_size=16, learning_rate=3e-4, seed=seed, bf16=fast_type() is torch.bfloat16
+    )
     return Setting(name, task, train, valid, list(test)[:asked], training)
 
 
@@ -230,6 +233,7 @@ def main() -> None:
         "steps": options.steps,
         "command": shlex.join(["python", "benchmarks/smollm2_tasks.py", *sys.argv[1:]]),
         "threads": options.threads,
+        "numbers": str(fast_type()).removeprefix("torch."),
         "cores": os.cpu_count(),
         "versions": versions(),
     }

@@ -15,6 +15,7 @@ from ..config import TrainConfig
 from ..core.distributed import processes
 from ..core.errors import InputError
 from ..core.formatting import counted
+from ..core.number_types import fast_type
 from ..core.progress import say_once
 from ..core.validation import Problems, problem_lines
 from .optimizer import optimizer_class
@@ -84,3 +85,5 @@ def tell_machine(arguments: TrainingArguments) -> None:
     threads = "" if device.type == "cuda" else f", {counted(torch.get_num_threads(), 'threads')}"
     where = f"{name}{threads}, {precision}, {memory / 2**30:.1f} GiB of memory"
     say_once(f"training on {where}, {counted(number, 'processes')}")
+    if arguments.bf16 and fast_type(device) is torch.float32:
+        say_once("bf16: this processor has no instructions for it, so it is slower than float32; leave it out")

@@ -8,6 +8,7 @@ import torch
 from transformers import LlavaForConditionalGeneration
 
 from ...core.ignored_label import IGNORED
+from ...core.number_types import fast_autocast
 from ..scenes.scene import Style
 from .chat_config import ChatConfig
 from .conversations import Batch, Encoder, Scenes, collate
@@ -41,7 +42,7 @@ def exact_match(model: LlavaForConditionalGeneration, batches: dict[str, list[Ba
         right = total = 0
         for part in parts:
             inputs = {name: value.to(model.device) for name, value in part.inputs.items()}
-            with torch.autocast(model.device.type, torch.bfloat16):
+            with fast_autocast(model.device):
                 best = model(**inputs).logits.argmax(-1).cpu()
             wrong = (part.labels != IGNORED) & (best != part.labels)
             right += int((~wrong.any(-1)).sum())

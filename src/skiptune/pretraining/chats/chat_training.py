@@ -11,6 +11,7 @@ from torch import Tensor
 from transformers import AttentionInterface, LlavaForConditionalGeneration
 
 from ...core.ignored_label import IGNORED
+from ...core.number_types import fast_autocast
 from ..timed_training import TimedTraining
 from .chat_config import ChatConfig
 from .chat_scores import exact_match
@@ -52,7 +53,7 @@ def answer_loss(model: LlavaForConditionalGeneration, batch: Batch) -> Tensor:
     """Mean cross-entropy over answer tokens; the head reads their places alone."""
     inputs = {name: value.to(model.device) for name, value in batch.inputs.items()}
     labels = batch.labels.to(model.device)
-    with torch.autocast(model.device.type, torch.bfloat16):
+    with fast_autocast(model.device):
         states = model.model(**inputs, use_cache=False).last_hidden_state
         logits = model.lm_head(states[labels != IGNORED])
     return torch.nn.functional.cross_entropy(logits.float(), labels[labels != IGNORED])

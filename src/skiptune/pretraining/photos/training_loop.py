@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...core.number_types import fast_autocast
 from ..timed_training import TimedTraining
 from .heldout_scores import quick_recall
 from .losses import contrast_losses, photo_losses, scene_losses
@@ -72,7 +73,7 @@ class Training(TimedTraining):
         rate = rates(config, done)
         for group in self.optimizer.param_groups:
             group["lr"] = rate[group["name"]]
-        with torch.autocast(self.model.device.type, torch.bfloat16):
+        with fast_autocast(self.model.device):
             if done < config.contrast_share:
                 batch = data.photo_batch(config.contrast_batch, seed)
                 return contrast_losses(self.model, batch, data.photos)

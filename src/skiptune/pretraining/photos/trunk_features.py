@@ -10,6 +10,7 @@ import torch
 from PIL import Image, ImageEnhance, ImageOps
 
 from ...core.files import write_atomically
+from ...core.number_types import fast_autocast
 from ...core.progress import track
 from ...families.meter.stem import MAPS, STRIDE, Maps, Trunk
 
@@ -63,7 +64,7 @@ def compute(
                     batch = [view(picture(k), number, side, (seed, k)) for k in places for number in range(views)]
                     for rows in (batch[k : k + _BATCH] for k in range(0, len(batch), _BATCH)):
                         pixels = normalized(np.stack(rows)).to(device)
-                        with torch.autocast(device.type, torch.bfloat16):
+                        with fast_autocast(device):
                             maps = trunk(pixels)
                         flat = torch.cat([part.flatten(1).float() for part in maps], dim=1)
                         file.write(flat.to(torch.float16).cpu().numpy().tobytes())

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...core.files import write_atomically
+from ...core.number_types import fast_autocast
 from ...core.progress import track
 from ...data.pictures import decode
 from ...data.records import Records
@@ -69,7 +70,7 @@ def _compute(path: Path, records: Records, tower: nn.Module, views: int) -> None
         some = records[start : start + _BATCH]
         pictures = [decode(record.picture) for record in some]
         pixels = [view(picture, number, side, (0,)) for picture in pictures for number in range(views)]
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_autocast():
             found = tower(normalized(np.stack(pixels))).last_hidden_state[:, 1:]
         rows.append(found.float().half().numpy().reshape(len(pictures), views, *found.shape[1:]))
     with path.open("wb") as file:

@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from transformers import LlavaProcessor
 
 from ...core.files import write_atomically, write_json
+from ...core.number_types import fast_autocast
 from ...models.embedded import EMBEDDED
 from ...models.in_parts import LEARNT, PARTS
 from ..finished import finished_report
@@ -93,7 +94,7 @@ def _written(
     model.eval()
     found = []
     for row in range(0, len(heldout), max(1, len(heldout) // _SHOWN)):
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_autocast():
             ids = torch.tensor([start])
             said = model.generate(
                 inputs_embeds=embedded(model, ids, heldout.take([row], [0])),

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ...core.ignored_label import IGNORED
+from ...core.number_types import fast_autocast, fast_type
 from ..timed_training import TimedTraining
 from .photo_texts import Batch
 from .photographs import Photographs, beginnings
@@ -23,7 +24,7 @@ from .smol_config import LINEAR, SmolConfig
 
 
 def prepare(model: Any, config: SmolConfig) -> None:
-    """Add LoRA to the language model. Only it and the projector are trained, in float32; the rest is in bfloat16."""
+    """Add LoRA to the language model. Only it and the projector are trained, in float32."""
     lora = LoraConfig(r=config.lora_rank, lora_alpha=config.lora_alpha, target_modules=list(LINEAR))
     torch.manual_seed(config.seed)
     inject_adapter_in_model(lora, model.model.language_model)
@@ -31,7 +32,7 @@ def prepare(model: Any, config: SmolConfig) -> None:
     for name, parameter in model.named_parameters():
         learns = "lora_" in name or "projector" in name
         parameter.requires_grad_(learns)
-        parameter.data = parameter.data.float() if learns else parameter.data.bfloat16()
+        parameter.data = parameter.data.to(torch.float32 if learns else fast_type())
 
 
 def learnt_parameters(model: nn.Module) -> dict[str, nn.Parameter]:
@@ -49,7 +50,7 @@ def embedded(model: Any, ids: Tensor, features: Tensor) -> Tensor:
 
 def token_losses(model: Any, features: Tensor, batch: Batch) -> Tensor:
     """The loss of every caption's tokens, ``(tokens that are predicted,)``."""
-    with torch.autocast("cpu", torch.bfloat16):
+    with fast_autocast():
         words = embedded(model, batch.ids, features)
         hidden = model.model.language_model(
             inputs_embeds=words,
