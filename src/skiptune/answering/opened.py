@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.process import best_device
 from ..core.validation import Problems
-from ..exporting.manifest import is_slim, read_manifest
-from ..exporting.open_pipeline import pipeline
-from ..exporting.shared_base import SharedBase
 from ..exporting.slim_folder import slim_folder
-from ..predicting.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from ..predicting.pipeline import Pipeline
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,11 @@ def open_models(folders: Mapping[str, Path], backend: str | None = None, base: s
     Raises:
         InputError: a directory is damaged, was exported without a task, or has nothing for the backend.
     """
+    # A process that only names models, as one that others answer for, does without torch.
+    from ..exporting.open_pipeline import pipeline
+    from ..exporting.shared_base import SharedBase
+    from ..predicting.pipeline import Pipeline
+
     wanted = {name: _base_of(folder, backend, base) for name, folder in folders.items()}
     places = list(wanted.values())
     shared = {place: SharedBase(place).to(best_device()) for place in places if place and places.count(place) > 1}
@@ -93,6 +98,8 @@ def _called(path: Path) -> str:
 
 def _base_of(folder: Path, backend: str | None, base: str | None) -> str | None:
     """The base that a model's directory leaves out; ``None``: it has all of its weights."""
+    from ..exporting.manifest import is_slim, read_manifest
+
     if backend not in (None, "torch") or not is_slim(folder):
         return None
     manifest = read_manifest(folder)

@@ -23,6 +23,7 @@ from .model_commands import convert, models, pretrain
 from .predict_command import predict
 from .recipes_command import recipes
 from .run_commands import report, run, search, train
+from .serve_command import serve
 
 #: Seconds to wait for the failing process to print its error: the launcher ends all processes as soon as one has ended.
 _COURTESY = 2.0
@@ -61,7 +62,7 @@ def _options(
 
 # in the order in which ``skiptune --help`` lists them
 for _command in (
-    init, run, recipes, search, compare, train, evaluate, export, convert, predict, cost, bench, models, report,
+    init, run, recipes, search, compare, train, evaluate, export, convert, predict, serve, cost, bench, models, report,
     pretrain,
 ):  # fmt: skip
     app.command()(_command)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -75,6 +76,13 @@ class ImageStore:
         """A store with the same pixels that reports damaged images to ``damaged``; with ``None`` they raise."""
         other = ImageStore(self.image_processor, self.memory_limit, damaged)
         other._kept = self._kept
+        return other
+
+    def holding(self, pixels: Mapping[Placed, np.ndarray]) -> ImageStore:
+        """A store that has these pixels, of :meth:`pixels`, and not those of this one."""
+        other = copy.copy(self)
+        other._kept = _Kept()
+        other._kept.pixels.update({picture: (self._version(picture), found) for picture, found in pixels.items()})
         return other
 
     def pixels(self, picture: Picture | Varied, place: str = "") -> np.ndarray:
