@@ -13,8 +13,8 @@ import nbformat
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 NOTEBOOKS = sorted((DOCS / "tutorials").glob("*.ipynb"))
-#: What a fenced block may be; all but ``text`` are run or read by a test.
-KINDS = ("console", "python", "yaml", "json", "text")
+#: What a fenced block may be; all but ``text`` are run or read by a test. ``bash`` and ``py`` need a service.
+KINDS = ("console", "python", "yaml", "json", "text", "bash", "py")
 _FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 
 

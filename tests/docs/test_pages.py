@@ -28,6 +28,8 @@ from tiny_chat import save_tiny_llava
 
 #: A command that starts with one of these takes minutes.
 SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")
+#: A command that starts with one of these ends when it is told to.
+ENDLESS = ("skiptune serve",)
 #: Short commands that are run; the others of up to three words stand in sentences and leave out what they need.
 WHOLE = ("skiptune init my-questions", "skiptune models", "skiptune --version", "skiptune report runs/kitchen")
 #: Something that the reader has and we do not: a name in capitals, or a checkpoint.
@@ -109,7 +111,7 @@ def test_commands_in_the_text_of_tutorials(line: str) -> None:
 def test_commands(line: str, reader: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if line.startswith("skiptune init"):
         (reader / "recipe.yaml").unlink(missing_ok=True)
-    if PLACEHOLDER.search(line):
+    if PLACEHOLDER.search(line) or line.startswith(ENDLESS):
         parse(line)
     elif line.startswith("skiptune bench"):  # models of full size
         parse(line)

@@ -22,14 +22,11 @@ _NAME = "skiptune"
 _ABOVE = 16
 #: Bytes that objects of Ray may take; requests are none.
 _STORE = 128 * 2**20
-#: Ray's own settings, read when it is imported: nothing is reported to its makers, and of requests nothing is logged.
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_SERVE_LOG_TO_STDERR": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
-}
-#: Who would use the Ray of one machine needs the token that Ray keeps for its user; that of a cluster says so itself.
-_LOCAL_SETTINGS = {"RAY_AUTH_MODE": "token"}
+#: Ray's own settings, read when it is imported: nothing is reported to its makers.
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+#: Of the Ray that is started here. Who would use it needs the token that Ray keeps for its user. Replicas come before
+#: other work of the machine; Ray lets tasks come after it.
+_LOCAL_SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +72,7 @@ def running(
     import ray
     from ray import serve
 
+    logging.getLogger("ray.serve").setLevel(logging.ERROR)
     _start_ray(place)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # in place of Ray's own, which prints its stack
     try:
@@ -84,8 +82,7 @@ def running(
     except (RuntimeError, ray.exceptions.RayError) as error:
         raise RunError(f"the service cannot start: {_reason(error)}") from None
     finally:
-        serve.shutdown()
-        ray.shutdown()
+        _stop()
 
 
 def wait_for_stop() -> None:
@@ -95,6 +92,18 @@ def wait_for_stop() -> None:
         signal.signal(number, lambda *_: stopped.set())
     while not stopped.wait(1):  # on Windows a signal does not end a longer wait
         pass
+
+
+def _stop() -> None:
+    """Answer what is asked already, and end. Of a cluster the other applications stay."""
+    import ray
+    from ray import serve
+
+    try:
+        serve.delete(_NAME)
+    except (RuntimeError, ray.exceptions.RayError):  # it has not come so far
+        pass
+    ray.shutdown()  # what was started here ends with it
 
 
 def _start_ray(place: Place) -> None:
