@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 def application(service: Service) -> FastAPI:
     """The application that serves ``service``."""
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI, Request, Response
 
     app = FastAPI(
         title="SkipTune", version=__version__, description=_ABOUT, docs_url=None, redoc_url=None,
@@ -44,16 +44,17 @@ def application(service: Service) -> FastAPI:
     _add_states(app, service)
 
     # FastAPI reads annotations, which are texts here: it would not find a class that is imported in a function.
-    async def ask(name: str, request) -> Told:  # type: ignore[no-untyped-def]
+    async def ask(name: str, request) -> Response:  # type: ignore[no-untyped-def]
         """Ask a model about the pictures that are sent."""
         service.refuse_unknown(name)
-        return await service.ask(name, await read_body(request, service.limits))
+        told = await service.ask(name, await read_body(request, service.limits))
+        return Response(told.model_dump_json(exclude_none=True), media_type="application/json")
 
     ask.__annotations__["request"] = Request
     app.post(
         "/v1/models/{name}/ask",
+        response_model=Told,
         responses=_ERRORS,
-        response_model_exclude_none=True,
         openapi_extra={"requestBody": _body_of_ask()},
     )(ask)
 

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from ..core.errors import RunError, first_line
 from ..core.extras import require_extra
 from .limits import Limits
+from .ray_settings import free_port, is_direct, settings_of
 
 _NAME = "skiptune"
 #: Requests that Ray lets to a replica for each place in its queue: the replica tells the others that it is busy, in
@@ -22,13 +23,6 @@ _NAME = "skiptune"
 _ABOVE = 16
 #: Bytes that objects of Ray may take; requests are none.
 _STORE = 128 * 2**20
-#: Ray's own settings, read when it is imported: nothing is reported to its makers.
-_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-#: Of the Ray that is started here. Who would use it needs the token that Ray keeps for its user. Replicas come before
-#: other work of the machine; Ray lets tasks come after it.
-_LOCAL_SETTINGS = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
-
-
 @dataclass(frozen=True)
 class Place:
     """Where a service runs.
@@ -66,8 +60,7 @@ def running(
         InputError: Ray is not installed.
         RunError: it cannot start, or a model cannot be opened.
     """
-    settings = _SETTINGS if place.address else {**_SETTINGS, **_LOCAL_SETTINGS}
-    os.environ.update({name: value for name, value in settings.items() if name not in os.environ})
+    os.environ.update({name: value for name, value in settings_of(place).items() if name not in os.environ})
     require_extra("ray", "ray.serve", "prometheus_client", "multipart")
     import ray
     from ray import serve
@@ -76,7 +69,7 @@ def running(
     _start_ray(place)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # in place of Ray's own, which prints its stack
     try:
-        serve.start(http_options={"host": place.host, "port": place.port})
+        serve.start(http_options={"host": place.host, "port": free_port() if is_direct(place) else place.port})
         serve.run(_deployment(folders, place, limits, backend, base), name=_NAME, route_prefix="/")
         yield f"http://{place.host}:{place.port}"
     except (RuntimeError, ray.exceptions.RayError) as error:
@@ -99,24 +92,25 @@ def _stop() -> None:
     import ray
     from ray import serve
 
-    try:
+    with suppress(RuntimeError, ray.exceptions.RayError):  # it may not have come so far
         serve.delete(_NAME)
-    except (RuntimeError, ray.exceptions.RayError):  # it has not come so far
-        pass
     ray.shutdown()  # what was started here ends with it
 
 
 def _start_ray(place: Place) -> None:
     import ray
 
-    local = {"num_cpus": max(2, place.replicas), "object_store_memory": _STORE, "include_dashboard": False}
+    local: dict[str, Any] = {}
+    if place.address is None:
+        local = {"num_cpus": max(2, place.replicas), "object_store_memory": _STORE, "include_dashboard": False}
+        local["_node_ip_address"] = "127.0.0.1"  # of its own processes; where the service listens is another matter
     try:
         ray.init(
-            address=place.address,
+            address=place.address or "local",  # never one that somebody else has started here
             logging_level=logging.ERROR,
             log_to_driver=False,
             configure_logging=False,
-            **({} if place.address else local),
+            **local,
         )
     except Exception as error:
         where = f"there is none at {place.address}" if place.address else "on this machine"

@@ -77,7 +77,7 @@ def _refuse_busy(service: Service) -> None:
 
 
 def _asks(scope: Scope) -> bool:
-    path = scope["path"]
+    path = str(scope["path"])
     return scope["method"] == "POST" and path.startswith(_MODELS) and path.endswith(_ASK)
 
 

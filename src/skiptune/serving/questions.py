@@ -64,8 +64,8 @@ def _chosen(task: Task, ask: Ask, held: Sequence[Held]) -> list[Record]:
     if len(held) != task.number:
         raise InputError(f"image: {len(held)} given; this model is about {task.number}, all questions about the same")
     text = list(ask.texts) if task.needs_text or any(ask.texts) else None
-    first, *second = held
-    found = Questions.of(task, [first] * len(ask.texts), text, second[0] if second else None)  # type: ignore[arg-type]
+    pictures: list[Any] = [*held, None]  # a record takes what is held as a picture, too
+    found = Questions.of(task, pictures[:1] * len(ask.texts), text, pictures[1])
     return [_good(asked) for asked in found.asked]
 
 
@@ -77,8 +77,8 @@ def _written(task: Generation, ask: Ask, held: Sequence[Held]) -> list[Record]:
     first, further = next(iter(held), None), tuple(held[1:])
     if first is None and not all(text.strip() for text in ask.texts):
         raise InputError("text: there is none, and no picture; give a question, a picture or both")
-    records = [Record(first, text, further=further, options=ask.options) for text in ask.texts]
-    return [_good(asked) for asked in Questions.of(task, records, None, None).asked]  # type: ignore[arg-type]
+    records: list[Any] = [Record(first, text, further=further, options=ask.options) for text in ask.texts]
+    return [_good(asked) for asked in Questions.of(task, records, None, None).asked]
 
 
 def _good(asked: Record | InputError) -> Record:

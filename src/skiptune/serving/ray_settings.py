@@ -1,0 +1,46 @@
+"""Ray's own settings, which it reads from the environment when it is imported."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .deployment import Place
+
+#: Nothing is reported to Ray's makers.
+_EVERYWHERE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+#: Of the Ray that is started here. Who would use it needs the token that Ray keeps for its user. Replicas come before
+#: other work of the machine; Ray would let them come after it.
+_HERE = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
+#: The one replica listens itself. Otherwise a process of Ray does, which hands every request on: that takes as much
+#: time as a small model. Requests are answered in the loop that reads them, and it ends as soon as all is answered.
+_DIRECT = {
+    "RAY_SERVE_ENABLE_DIRECT_INGRESS": "1",
+    "RAY_SERVE_DIRECT_INGRESS_MIN_DRAINING_PERIOD_S": "0",
+    "RAY_SERVE_RUN_USER_CODE_IN_SEPARATE_THREAD": "0",
+    "RAY_SERVE_RUN_ROUTER_IN_SEPARATE_LOOP": "0",
+}
+
+
+def is_direct(place: Place) -> bool:
+    """Whether a replica itself listens: one alone, on this machine."""
+    return place.replicas == 1 and place.address is None
+
+
+def settings_of(place: Place) -> dict[str, str]:
+    """Names and values for the environment."""
+    if place.address is not None:
+        return _EVERYWHERE
+    if not is_direct(place):
+        return {**_EVERYWHERE, **_HERE}
+    ports = {"MIN": place.port, "MAX": place.port + 1}
+    found = {f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT": str(port) for end, port in ports.items()}
+    return {**_EVERYWHERE, **_HERE, **_DIRECT, **found}
+
+
+def free_port() -> int:
+    """A port of this machine for what nobody asks."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
