@@ -11,7 +11,8 @@ from pathlib import Path
 
 _LINE, _LETTER, _EDGE, _BAR = 19, 7.83, 18, 30
 _STYLE = (
-    "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace;fill:#d7dae0;white-space:pre}"
+    "text{font:13px ui-monospace,SFMono-Regular,Menlo,Consolas,'Liberation Mono',monospace;fill:#d7dae0}"
+    "text{white-space:pre}"
     ".typed{fill:#fff;font-weight:600}.sign{fill:#7fd1a8}"
 )
 

@@ -23,6 +23,8 @@ _NAME = "skiptune"
 _ABOVE = 16
 #: Bytes that objects of Ray may take; requests are none.
 _STORE = 128 * 2**20
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a service runs.
