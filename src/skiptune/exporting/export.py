@@ -34,8 +34,9 @@ from ..inserting.pruning import prune, remove_dead_blocks
 from ..inserting.selection import blocks_of, skipped_blocks
 from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
+from ..models.generation_files import generation_of, write_generation
 from ..models.loading import source_of
-from ..models.processor_files import processor_files
+from ..models.processor_files import matching
 from ..models.tied_weights import without_tied
 from ..plan import Plan
 from ..tasks.task import Task
@@ -44,6 +45,7 @@ from .base_license import base_license
 from .manifest import (
     FORMAT,
     MODEL_TYPE,
+    OBEYED,
     SAMPLE,
     WEIGHTS,
     Manifest,
@@ -135,6 +137,7 @@ def export(
         folder.mkdir()
         if task is not None:
             task.processor.save_pretrained(folder)
+        write_generation(generation_of(slim), folder)
         manifest = Manifest(
             model_type=MODEL_TYPE,
             format=FORMAT,
@@ -154,7 +157,7 @@ def export(
             parameters=sum(value.numel() for value in slim.parameters()),
             extra=extra,
             header_sha256=write_tensors(folder / WEIGHTS, state),
-            files={path.name: file_sha256(path) for path in processor_files(folder)},
+            files={path.name: file_sha256(path) for path in matching(folder, OBEYED)},
         )
         if license is not None:
             manifest = manifest.replace(license=license)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from transformers import PreTrainedModel
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from ..core.errors import InputError
 from ..core.files import file_sha256
 from ..inserting.adapted_class import adapt_class
 from ..inserting.load_saved import load_saved
 from ..inserting.saved_model import is_saved
+from ..models.generation_files import read_generation
 from .hub import local_folder
-from .manifest import WEIGHTS, Manifest, read_manifest
+from .manifest import OBEYED, WEIGHTS, Manifest, read_manifest
 from .plain.load import load_plain
 from .plain.record import is_plain
 from .slim_class import SlimModel
@@ -29,11 +31,11 @@ def load(
     """Load a slim model, ready for inference.
 
     The weights' file is memory-mapped, and skipped blocks are neither read nor allocated. Every load checks the
-    configuration; the header of the weights' file (names, types, sizes, digest of the data) and the file's length,
-    which refuses a truncated file, a file of another export or an edited header; and for ``adapters`` the base's frozen
-    weights by names, types, sizes and some numbers of each, which refuses another model or one that was trained
-    further. With ``verify``, every byte of the weights' file and of the base's kept blocks is compared, which takes
-    several times as long (exports of version 0.2 are always compared so).
+    configuration and how answers are generated; the header of the weights' file (names, types, sizes, digest of the
+    data) and the file's length, which refuses a truncated file, a file of another export or an edited header; and for
+    ``adapters`` the base's frozen weights by names, types, sizes and some numbers of each, which refuses another model
+    or one that was trained further. With ``verify``, every byte of the weights' file and of the base's kept blocks is
+    compared, which takes several times as long (exports of version 0.2 are always compared so).
 
     A directory of ``save_pretrained`` is read too, also one of a model whose blocks are all there: as it was, to be
     trained further. So is a plain checkpoint, as transformers has it.
@@ -70,6 +72,7 @@ def load(
         )
     except InputError as error:
         raise InputError(f"slim model {folder}: {error}") from None
+    read_generation(model, folder)
     model.skip_config, model.manifest = manifest.skip_config, manifest
     adapt_class(model, SlimModel)
     model.requires_grad_(False)
@@ -86,8 +89,7 @@ def open_export(folder: Path, verify: bool = False) -> tuple[Manifest, Path]:
     if not weights.is_file():
         raise InputError(f"{weights}: no such file; the export is not complete")
     _check_weights(weights, manifest, verify)
-    if verify:
-        manifest.check_files(folder)
+    manifest.check_files(folder, OBEYED if verify else (GENERATION_CONFIG_NAME,))
     return manifest, weights
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from transformers.utils import GENERATION_CONFIG_NAME
 
 from ..config.skip_config import KeptSkipConfig
 from ..core.digests import refuse_broken_seal, sealed
@@ -18,7 +20,7 @@ from ..core.validation import Problems, nearest, problem_lines
 from ..families.registry import family_of_type, model_class_named
 from ..families.task_names import TaskName
 from ..models.config_check import config_from_fields
-from ..models.processor_files import processor_files
+from ..models.processor_files import PROCESSOR_FILES, matching
 from ..plan import Plan, check_skipped
 from .base_license import BaseLicense
 from .own_classes import given_class
@@ -32,6 +34,8 @@ MODEL_TYPE: Final = SLIM
 CONFIG, WEIGHTS = "config.json", "slim.safetensors"
 #: 2 names the SHA-256 of the weights' header, 1 (written by 0.2) that of the whole file.
 FORMAT, READABLE = 2, (1, 2)
+#: Files beside these two that are obeyed when the directory is read: their digests are kept.
+OBEYED = (*PROCESSOR_FILES, GENERATION_CONFIG_NAME)
 #: Numbers of every frozen weight that ``base_sample`` is taken of; exports of 0.2 have none.
 SAMPLE = 16
 Form = Literal["standalone", "adapters"]
@@ -116,7 +120,7 @@ class Manifest(Validated):
         extra: what was measured, and other JSON values given at export.
         header_sha256: of the header of the file of weights (format 2).
         weights_sha256: of the whole file of weights (format 1).
-        files: SHA-256 of the files of the processor by name; ``None``: written by a version up to 0.3.
+        files: SHA-256 of the files of :data:`OBEYED` by name; ``None``: written by a version up to 0.3.
         sha256: of all other values; ``None`` likewise.
     """
 
@@ -220,17 +224,18 @@ class Manifest(Validated):
         content = self.to_dict()
         write_json(folder / CONFIG, content if self.files is None else sealed(content))
 
-    def check_files(self, folder: Path) -> None:
-        """Refuse files of the processor that are not those that were exported.
+    def check_files(self, folder: Path, patterns: tuple[str, ...] = OBEYED) -> None:
+        """Refuse files of these names that are not those that were exported.
 
         Raises:
             InputError: names the first one.
         """
         if self.files is None:
             return
-        present = {path.name: path for path in processor_files(folder)}
-        for name in sorted(self.files.keys() | present.keys()):
-            if name not in self.files:
+        present = {path.name: path for path in matching(folder, patterns)}
+        known = {name for name in self.files if any(fnmatch(name, pattern) for pattern in patterns)}
+        for name in sorted(known | present.keys()):
+            if name not in known:
                 raise InputError(f"{folder / name}: was not exported and would be obeyed; remove it")
             if name not in present or file_sha256(present[name]) != self.files[name]:
                 raise InputError(

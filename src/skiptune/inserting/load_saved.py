@@ -16,6 +16,7 @@ from ..families.family import Family
 from ..families.registry import family_of_type, model_class_named
 from ..models.config_check import config_from_fields
 from ..models.construction import construction
+from ..models.generation_files import read_generation
 from ..models.tied_weights import with_tied
 from ..models.weight_files import check_weights, weight_files
 from ..models.without_weights import parameters_on_meta
@@ -56,6 +57,7 @@ def load_saved(folder: Path, own_class: type[PreTrainedModel] | None = None) -> 
     with construction():
         model.tie_weights()
     model.name_or_path = saved.base
+    read_generation(model, folder)
     return model.eval()
 
 

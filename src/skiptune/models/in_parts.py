@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
-from transformers import GenerationConfig
 
 from ..core.errors import InputError
 from ..core.text_files import read_json
 from .embedded import EMBEDDED
+from .generation_files import read_generation
 from .gguf import gguf_config, model_from_gguf, open_gguf
 from .published import PUBLISHED
 from .weight_files import check_weights
@@ -73,7 +73,7 @@ def weights_of(source: str, config: Any) -> tuple[str | None, dict[str, Any]]:
 def settle_generation(model: Any, source: str) -> None:
     """Give a model in parts the generation configuration of its directory, which transformers does not see."""
     if is_in_parts(Path(source)):
-        model.generation_config = GenerationConfig.from_pretrained(source)
+        read_generation(model, Path(source))
 
 
 def state_of_parts(folder: Path, words: int) -> dict[str, Tensor]:

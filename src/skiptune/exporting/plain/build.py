@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from torch import nn
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import PreTrainedModel
 
 from ...core.state_dicts import refuse_misfit, shapes_of
 from ...models.construction import construction
+from ...models.generation_files import generation_of
 from ...models.without_weights import parameters_on_meta
 from .config_fields import without_layers
 from .refusals import refuse_leftovers
@@ -43,7 +44,7 @@ def plain_model(model: PreTrainedModel, stacks: Sequence[Stack], model_class: ty
     made.load_state_dict(state, strict=True, assign=True)
     with construction():
         made.tie_weights()
-    made.generation_config = _generation_config(model)
+    made.generation_config = generation_of(model)
     return made.eval()
 
 
@@ -52,11 +53,3 @@ def _take_out(model: nn.Module, stacks: Sequence[Stack]) -> None:
     for stack in stacks:
         layers: Any = model.get_submodule(stack.path)
         model.set_submodule(stack.path, nn.ModuleList(layers[number] for number in stack.kept))
-
-
-def _generation_config(model: Any) -> GenerationConfig | None:
-    """The model's, with a cache; ``None``: it does not generate."""
-    found: GenerationConfig | None = getattr(model, "generation_config", None)
-    if found is not None:
-        found.use_cache = True
-    return found

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from transformers import GenerationConfig, PreTrainedModel
-from transformers.utils import GENERATION_CONFIG_NAME
 
 from ...core.files import file_sha256, write_atomically
 from ...core.output_folders import behind_links
@@ -18,6 +17,7 @@ from ...inserting.pruning import prune
 from ...inserting.selection import blocks_of, check_plan, choose
 from ...models.construction import without_their_bars
 from ...models.fingerprint import fingerprint
+from ...models.generation_files import write_generation
 from ...plan import Plan
 from ...tasks.task import Task
 from ...version import __version__
@@ -99,15 +99,13 @@ def _begun(model: PreTrainedModel, plan: Plan, task: Task | None, base: str, ext
 
 
 def _save(made: Any, folder: Path) -> None:
-    """All that transformers reads, its configuration of generation as it is: many published ones hold settings that
-    their way of decoding does not use, which transformers reads with a warning, and refuses to write."""
+    """All that transformers reads, its configuration of generation as it is."""
     generation = made.generation_config
     if generation is not None:
         made.generation_config = GenerationConfig()
     with without_their_bars():
         made.save_pretrained(folder, max_shard_size=_LARGEST_FILE)
-    if made.can_generate() and generation is not None:
-        generation.to_json_file(folder / GENERATION_CONFIG_NAME)
+    write_generation(generation, folder)
 
 
 def _files(folder: Path) -> list[Path]:
