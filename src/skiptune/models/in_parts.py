@@ -22,7 +22,7 @@ from .embedded import EMBEDDED
 from .generation_files import read_generation
 from .gguf import gguf_config, model_from_gguf, open_gguf
 from .published import PUBLISHED
-from .weight_files import check_weights
+from .weight_files import check_weights, weight_files
 
 PARTS = "parts.json"
 IMAGE_TOKEN = "<image>"
@@ -48,6 +48,35 @@ class Parts:
 def is_in_parts(folder: Path) -> bool:
     """Whether a directory's weights lie elsewhere."""
     return (folder / PARTS).is_file()
+
+
+def part_files(folder: Path) -> dict[str, Path]:
+    """The files in other places that the weights of a model in parts are read from, by names that do not depend on
+    where they are installed; nothing of a model whose weights lie in its directory.
+
+    Raises:
+        InputError: a part is not installed.
+    """
+    if not is_in_parts(folder):
+        return {}
+    parts = _parts(folder)
+    language, tower = PUBLISHED[parts.language_model], EMBEDDED[parts.image_tower]
+    files = [(language.name, language.path), *((tower.name, path) for path in weight_files(tower.path))]
+    return {f"{name}/{path.name}": path for name, path in files}
+
+
+def _parts(folder: Path) -> Parts:
+    """The content of ``parts.json``.
+
+    Raises:
+        InputError: it is damaged, or names a part that is not known.
+    """
+    try:
+        parts = Parts(**read_json(folder / PARTS))
+        _ = PUBLISHED[parts.language_model], EMBEDDED[parts.image_tower]
+    except Exception as error:
+        raise InputError(f"{folder / PARTS}: cannot be read ({error}); install the package again") from None
+    return parts
 
 
 def weights_of(source: str, config: Any) -> tuple[str | None, dict[str, Any]]:
@@ -86,12 +115,11 @@ def state_of_parts(folder: Path, words: int) -> dict[str, Tensor]:
     Raises:
         InputError: a part is not installed, or a file is damaged.
     """
-    content = read_json(folder / PARTS)
+    parts = _parts(folder)
     try:
-        parts = Parts(**content)
         learnt = load_file(folder / LEARNT)
     except Exception as error:
-        raise InputError(f"{folder}: {PARTS} or {LEARNT} cannot be read ({error}); install the package again") from None
+        raise InputError(f"{folder / LEARNT}: cannot be read ({error}); install the package again") from None
     learnt = {name: value.float() for name, value in learnt.items()}
     state = {**language_model_state(parts.language_model, words), **tower_state(parts.image_tower)}
     for name, up in learnt.items():

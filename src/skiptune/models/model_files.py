@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..core.files import file_sha256
 from .architectures import ARCHITECTURES
-from .in_parts import PARTS
+from .in_parts import PARTS, part_files
 from .loading import load_config, source_of
 from .processor_files import PROCESSOR_FILES, matching
 
@@ -17,14 +17,16 @@ _MODEL_FILES = (
 
 
 def model_digests(name: str) -> dict[str, str]:
-    """SHA-256 of every file of a model by name; of one from the hub its revision; nothing of an architecture.
+    """SHA-256 of every file of a model by name, those of its parts too; of one from the hub its revision; nothing of
+    an architecture.
 
     Raises:
-        InputError: no such model.
+        InputError: no such model, or a part of it is not installed.
     """
     if name in ARCHITECTURES:
         return {}
     folder = Path(source_of(name))
     if folder.is_dir():
-        return {path.name: file_sha256(path) for path in matching(folder, _MODEL_FILES)}
+        files = {path.name: path for path in matching(folder, _MODEL_FILES)} | part_files(folder)
+        return {name: file_sha256(path) for name, path in files.items()}
     return {"revision": str(getattr(load_config(name), "_commit_hash", None))}

@@ -20,6 +20,7 @@ from skiptune.families.decoders.photo_tower import PhotoTower
 from skiptune.families.meter import MeterForImageAndTextRetrieval
 from skiptune.models.embedded import embedded_path
 from skiptune.models.model_files import model_digests
+from skiptune.models.published import PUBLISHED
 from skiptune.pretraining.pretrain import pretrain
 from skiptune.pretraining.smol_photos.photo_texts import clean, pack
 from skiptune.pretraining.smol_photos.pretrain_smol_photos import pretrain_smol_photos
@@ -101,7 +102,21 @@ def test_what_is_written(trained: Any) -> None:
     assert [row["image"] for row in report["captions_written"]] == [f"{number}.png" for number in range(len(CAPTIONS))]
     assert {file.name for file in folder.iterdir()} >= {"config.json", "learnt.safetensors", "parts.json"}
     assert not (folder / "model.safetensors").exists()
-    assert model_digests(str(folder)).keys() >= {"learnt.safetensors", "parts.json"}  # runs go on with the same
+
+
+def test_another_part_of_the_same_name_is_another_model(
+    trained: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs go on with the same files only, wherever these lie."""
+    before, published = model_digests(str(trained[0])), PUBLISHED["smollm2-135m"]
+    language = f"{published.name}/{published.file}"
+    assert before.keys() >= {"learnt.safetensors", "parts.json", language, "meter-photos/model.safetensors"}
+    publish(tmp_path, monkeypatch)
+    assert model_digests(str(trained[0])) == before
+    with PUBLISHED["smollm2-135m"].path.open("ab") as file:
+        file.write(b"0")
+    after = model_digests(str(trained[0]))
+    assert [name for name in before if before[name] != after[name]] == [language]
 
 
 def test_it_is_put_together_when_it_is_loaded(trained: Any) -> None:
@@ -153,7 +168,7 @@ def test_damaged_parts_are_named(trained: Any, tmp_path: Path) -> None:
     folder, _ = trained
     copied = Path(shutil.copytree(folder, tmp_path / "copied"))
     (copied / "learnt.safetensors").write_bytes(b"short")
-    with pytest.raises(st.InputError, match=r"parts\.json or learnt\.safetensors cannot be read"):
+    with pytest.raises(st.InputError, match=r"learnt\.safetensors: cannot be read"):
         st.load_model(str(copied), "generation")
 
 
