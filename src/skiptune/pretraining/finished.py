@@ -30,6 +30,21 @@ def finished_report(final: Path, config: dict[str, Any]) -> Any:
     return report
 
 
+def refuse_other(begun: Path, made: Mapping[str, object], config: Mapping[str, object]) -> None:
+    """Refuse to go on from checkpoints that were made under other settings.
+
+    Args:
+        begun: directory of the checkpoints, for the message.
+        made: the settings as they were written.
+        config: those that are asked for now.
+
+    Raises:
+        InputError: names the settings that differ.
+    """
+    if other := other_settings(made, config):
+        raise InputError(f"{begun}: begun with other settings ({other}); name another output")
+
+
 def other_settings(made: Mapping[str, object], config: Mapping[str, object]) -> str:
     """The settings asked for now that were others, with both values; empty: there are none.
 

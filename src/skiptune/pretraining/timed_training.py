@@ -11,11 +11,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ..core.errors import InputError
 from ..core.files import write_atomically, write_json
 from ..core.progress import make_bar
 from ..core.text_files import read_json
-from .finished import other_settings
+from .finished import refuse_other
 
 _SHOWN_OVER = 50
 #: Settings that may change when a training goes on.
@@ -112,8 +111,7 @@ class TimedTraining(ABC):
     def _load(self) -> None:
         state = read_json(self.folder / _STATE)
         asked = {name: value for name, value in self.settings().items() if name not in _TIMES}
-        if other := other_settings(state["config"], asked):
-            raise InputError(f"{self.folder}: begun with other settings ({other}); name another output")
+        refuse_other(self.folder, state["config"], asked)
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.model.load_state_dict(load_file(self.folder / _WEIGHTS), strict=False)
         found: dict[int, dict[str, Tensor]] = {}

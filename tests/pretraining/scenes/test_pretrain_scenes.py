@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file
 from transformers import ViltForQuestionAnswering
 
-from skiptune import blocks_of, insert, load_model, load_processor
+from skiptune import InputError, blocks_of, insert, load_model, load_processor
 from skiptune.core.ignored_label import IGNORED
 from skiptune.pretraining.scenes.captions import COUNTS, POSITIONS, make_caption
 from skiptune.pretraining.scenes.pairs import MATCHING, NAMING, PairCollator, ScenePairs
@@ -203,6 +204,8 @@ def test_stopped_and_resumed_equals_uninterrupted_and_loads(tmp_path: Path, monk
         calls[0] = 0
         with pytest.raises(KeyboardInterrupt):
             train(tmp_path / "stopped")
+        with pytest.raises(InputError, match=r"with other settings \(warmup_steps 2, now 3\); name another output"):
+            pretrain(replace(TINY, warmup_steps=3), tmp_path / "stopped")
     assert list((tmp_path / "stopped").glob("*/checkpoint-*"))
     monkeypatch.setattr(ViltForPretraining, "forward", forward)
     train(tmp_path / "stopped")

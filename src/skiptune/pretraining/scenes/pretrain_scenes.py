@@ -17,7 +17,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from ...core.files import write_atomically, write_json
 from ...core.text_files import read_json
 from ...training.progress_bar import TrainingBar, silence
-from ..finished import finished_report
+from ..finished import finished_report, refuse_other
 from .pairs import MATCHING, NAMING, Lesson, PairCollator, ScenePairs
 from .vilt_for_pretraining import ViltForPretraining, accuracies
 from .vocabulary import make_tokenizer
@@ -33,6 +33,7 @@ class Stage:
     lessons: tuple[Lesson, ...]
 
 
+_SETTINGS = "settings.json"
 STAGES = (Stage("naming", 240_000, 1e-3, NAMING), Stage("matching", 300_000, 4e-4, MATCHING))
 
 
@@ -140,6 +141,9 @@ def pretrain(config: PretrainConfig, output: Path) -> ScenesReport:
 
     Returns:
         The report of the last stage.
+
+    Raises:
+        InputError: a stage was finished or begun with other settings.
     """
     set_seed(config.seed)
     processor = make_processor(config)
@@ -192,10 +196,27 @@ def _train(
     trainer = Trainer(model, arguments, data_collator=collator, train_dataset=dataset, callbacks=[bar])
     silence(trainer)
     last = get_last_checkpoint(str(output)) if output.is_dir() else None
+    _keep_settings(config, output, begun=last is not None)
     try:
         return float(trainer.train(resume_from_checkpoint=last).metrics["train_runtime"])
     finally:
         bar.close()
+
+
+def _keep_settings(config: PretrainConfig, output: Path, begun: bool) -> None:
+    """Write the settings beside the checkpoints of a stage; of one that has begun, refuse others.
+
+    Checkpoints of a version that wrote none are taken as they are.
+
+    Raises:
+        InputError: the stage was begun with others.
+    """
+    path = output / _SETTINGS
+    if begun and path.is_file():
+        asked = {name: value for name, value in asdict(config).items() if name != "save_steps"}
+        refuse_other(output, read_json(path), asked)
+    elif not begun:
+        write_json(path, asdict(config))
 
 
 def heldout_batches(config: PretrainConfig, collator: PairCollator) -> list[dict[str, Tensor]]:
