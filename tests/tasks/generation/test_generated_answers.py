@@ -77,6 +77,14 @@ def test_seeds_and_names_draw_different_answers_without_global_generators(model:
     assert task.with_decoding(temperature=2.0, top_k=1).write(model, RECORDS) == greedy
 
 
+def test_a_changed_task_keeps_how_answers_are_written() -> None:
+    task = made(max_new_tokens=6, stop=["."]).with_decoding(temperature=0.5, top_k=3, seed=4, max_new_tokens=9)
+    for other in (task.with_processor(task.processor), task.with_settings(measure="anls"), task.reporting(None)):
+        assert other.decoding == task.decoding
+    shorter = task.with_settings(max_new_tokens=2, stop=())
+    assert (shorter.decoding.max_new_tokens, shorter.decoding.stop, shorter.decoding.top_k) == (2, (), 3)
+
+
 def test_draws_are_those_of_the_softmax() -> None:
     """Over many rows, within four standard errors; words that are left out are never drawn."""
     logits = torch.tensor([0.0, 1.0, -1.0, 2.0, -float("inf")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -96,15 +96,21 @@ class Generation(Task):
         return task
 
     def with_processor(self, processor: ChatProcessor) -> Generation:
-        return type(self)(processor, **self.asked.to_dict())
+        return self._again(processor, {})
 
     def with_settings(self, **changes: Any) -> Generation:
-        """The same task with other settings.
+        """The same task with other settings; what :meth:`with_decoding` has set stays where they do not name it.
 
         Raises:
             InputError: as the class.
         """
-        return type(self)(self.processor, **{**self.asked.to_dict(), **changes})
+        return self._again(self.processor, changes)
+
+    def _again(self, processor: ChatProcessor, changes: Mapping[str, Any]) -> Generation:
+        other = type(self)(processor, **{**self.asked.to_dict(), **changes})
+        kept = {name: value for name, value in self.decoding.to_dict().items() if name not in changes}
+        other.decoding = other.decoding.replace(**kept)
+        return other
 
     def cut_texts_for(self, model: nn.Module) -> None:
         """Nothing: ``max_length``, and the longest that the model's tokenizer says, cut texts."""
