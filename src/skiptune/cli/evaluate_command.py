@@ -67,10 +67,9 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
-    from ..running.fitting_data import fitting_records
     from ..running.run_data import report_bad_rows, report_seen
     from ..tasks.evaluation import evaluate as measure
-    from ..tasks.generation.task import Generation
+    from ..tasks.fitting_records import fitting_records
     from ..tasks.predictions import check_outputs, check_submission, write_predictions, write_submission
 
     fields = options.fields()
@@ -85,8 +84,7 @@ def evaluate(options: EvaluateOptions) -> None:
     task = load_task(folder, slim)
     task = _checked_task(options, task)
     records = read_for_evaluation(options.name, options.data, fields, task.own_row_checks())
-    if isinstance(task, Generation):
-        records = fitting_records(records, Path(options.data).name, task, options.most_bad)
+    records = fitting_records(records, Path(options.data).name, task, options.most_bad)
     report_bad_rows({options.data: records.bad}, {options.data: records.unlabelled})
     if options.submission is not None:
         check_submission(records)

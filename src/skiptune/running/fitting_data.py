@@ -7,12 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from ..core.errors import InputError
-from ..data.damaged import Damaged
 from ..data.parts import Data
 from ..data.records import Records
+from ..tasks.fitting_records import fitting_records
 from ..tasks.generation.task import Generation
 
 
@@ -48,31 +45,3 @@ def _log(file: Path, problems: Sequence[str], behind: bool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("a" if behind else "w", encoding="utf-8", errors="backslashreplace") as opened:
         opened.writelines(f"{problem}\n" for problem in problems)
-
-
-def fitting_records(records: Records, part: str, task: Generation, most_bad: float | None) -> Records:
-    """The records without those that do not fit the model, which are among the bad rows of the result.
-
-    Args:
-        records: of one part.
-        part: its name.
-        task: with the model's processor.
-        most_bad: as for :func:`fitting_data`.
-
-    Raises:
-        InputError: more do not fit.
-    """
-    problems = dict(task.unfit(records, part)) if len(records) else {}
-    if not problems:
-        return records
-    most = Damaged(len(records), most_bad).most
-    if len(problems) > most:
-        first = next(iter(problems.values()))
-        raise InputError(
-            f"{part}: {len(problems):,} of {len(records):,} records do not fit the model; at most {most:,} may be left "
-            f"out (data.most_bad). The first: {first}"
-        )
-    found = records.select(np.setdiff1d(np.arange(len(records)), list(problems)))
-    found.rows, found.unlabelled = records.rows, records.unlabelled
-    found.bad = [*records.bad, *problems.values()]
-    return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from ..core.errors import InputError
@@ -28,6 +29,8 @@ class Evaluation:
         errors: lower is better: of numbers that were predicted, in the unit of the values; the perplexity of answers.
         cut_answers: generated answers that had no end when as many tokens were written as are allowed.
         damaged: problems of images that could not be read and were replaced by the mean colour.
+        bad: problems of records that do not fit the model. They are neither predicted nor measured: their prediction is
+            empty.
     """
 
     metrics: dict[str, float]
@@ -41,6 +44,20 @@ class Evaluation:
     errors: dict[str, float] = field(default_factory=dict)
     terms: tuple[float, ...] = ()
     cut_answers: int = 0
+    bad: tuple[str, ...] = ()
+
+    def with_bad(self, problems: Mapping[int, str]) -> Evaluation:
+        """The same for all records that were given, where those with ``problems``, by their numbers, were left out."""
+        if not problems:
+            return self
+        predictions, scores = iter(self.predictions), iter(self.scores)
+        places = range(len(self.predictions) + len(problems))
+        return replace(
+            self,
+            predictions=tuple("" if place in problems else next(predictions) for place in places),
+            scores=tuple(None if place in problems else next(scores) for place in places),
+            bad=tuple(problems.values()),
+        )
 
     @property
     def headline_terms(self) -> tuple[float, ...]:
@@ -72,5 +89,5 @@ class Evaluation:
             found["interval"] = self.interval
         if self.errors:
             found["errors"] = self.errors
-        counts = {"unanswered": self.unanswered, "cut_answers": self.cut_answers}
+        counts = {"unanswered": self.unanswered, "cut_answers": self.cut_answers, "bad_rows": len(self.bad)}
         return {**found, **{name: count for name, count in counts.items() if count}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import torch
@@ -92,6 +92,10 @@ class Task(ABC):
         config = getattr(model, "config", None)
         if is_supported(getattr(config, "model_type", None)) and hasattr(config, "to_dict"):
             self._longest_text = min(_LONGEST_TEXT, family_of(model).sizes(config).longest_text)
+
+    def unfit(self, records: Sequence[Record], part: str) -> Iterator[tuple[int, str]]:
+        """The numbers of records that the model cannot read, each with the reason; by default all fit."""
+        return iter(())
 
     @property
     def head(self) -> str:

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from skiptune import InputError
+from skiptune import InputError, evaluate
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.data.damaged import Damaged
 from skiptune.data.parts import Data
@@ -110,6 +110,19 @@ def test_few_are_left_out_and_many_refused(tmp_path: Path) -> None:
     assert "turn 1 has <image>" in left.bad_rows["train"][0]
     with pytest.raises(InputError, match=r"train: 1 of 10 records do not fit the model; at most 0"):
         fitting_data(data, task, 0.0)
+
+
+def test_what_does_not_fit_is_left_out_of_an_evaluation() -> None:
+    good, bad = Record(PICTURE, "is it red", {"no": 1.0}), Record(PICTURE, "is <image> red", {"no": 1.0})
+    task, model = task_of("llava", max_new_tokens=1), vlm("llava").eval()
+    found, alone = evaluate(model, task, [good, bad, *[good] * 4]), evaluate(model, task, [good])
+    assert (found.metrics, found.count) == (alone.metrics, 5)
+    assert found.predictions == (alone.predictions[0], "", *alone.predictions * 4)
+    assert found.scores == (alone.scores[0], None, *alone.scores * 4)
+    assert "record 2: turns: the text of turn 1 has <image>" in found.bad[0]
+    assert (found.summary()["bad_rows"], "bad_rows" in alone.summary()) == (1, False)
+    with pytest.raises(InputError, match=r"evaluating: 1 of 6 records do not fit the model; at most 0"):
+        evaluate(model, task, [good, bad, *[good] * 4], most_bad=0.0)
 
 
 def test_larger_images_shrink_in_proportion() -> None:
