@@ -107,6 +107,16 @@ def test_problems_of_a_task_section_are_told_with_the_others(tmp_path: Path) -> 
         read_recipe(write(tmp_path / "r.yaml", retrieval={"false_texts": 3}))
 
 
+def test_sections_that_would_read_as_none_are_not_null(tmp_path: Path) -> None:
+    with pytest.raises(InputError) as refusal:
+        read_recipe(write(tmp_path / "r.yaml", bench=None, baselines=None, search=None))
+    assert "bench: null; a run always times its models; leave bench out" in str(refusal.value)
+    assert "baselines: null; write [] to train none" in str(refusal.value)
+    assert "search" not in str(refusal.value)
+    with pytest.raises(InputError, match="bench: null"):
+        read_recipe(write(tmp_path / "r.yaml"), ["bench=null"])
+
+
 def test_a_family_without_a_matching_head_is_refused_before_any_work(tmp_path: Path) -> None:
     draw_square(tmp_path / "0.png", 0)
     draw_square(tmp_path / "1.png", 1)

@@ -64,6 +64,13 @@ _PRESETS: Mapping[str, Mapping[str, Validated]] = {
 }
 
 
+#: Sections whose null would read as "none", which it is not → what to write instead.
+_NOT_EMPTY: Mapping[str, str] = {
+    "bench": "a run always times its models; leave bench out for a minute of it, or give seconds or repeats",
+    "baselines": "write [] to train none, or leave it out to train the usual one",
+}
+
+
 class Recipe(Validated):
     """A complete run.
 
@@ -119,7 +126,7 @@ class Recipe(Validated):
         if name == "paper" and isinstance(data := found.get("data") or {}, dict):
             found["data"] = {"exif_orientation": False, **data}  # the released code did not look at it
         for section in _SECTIONS:
-            if found.get(section) is None:
+            if found.get(section) is None and section not in _NOT_EMPTY:
                 found.pop(section, None)
             if section in preset and isinstance(given := found.get(section, {}), dict):
                 found[section] = {**preset[section].model_dump(mode="json", exclude_unset=True), **given}
@@ -134,6 +141,13 @@ class Recipe(Validated):
         if given is not None and task is not None:
             raise ValueError(f"settings of another task than {task!r}; leave them out")
         return None
+
+    @field_validator(*_NOT_EMPTY, mode="before")
+    @classmethod
+    def _not_null(cls, given: object, info: ValidationInfo) -> object:
+        if given is None:
+            raise ValueError(f"null; {_NOT_EMPTY[str(info.field_name)]}")
+        return given
 
     @field_validator("encoder_cache")
     @classmethod
