@@ -153,6 +153,23 @@ def test_a_busy_machine_is_told_wherever_times_are(tmp_path: Path) -> None:
         assert said in text or said.capitalize() in text
 
 
+def test_times_of_a_model_that_writes_are_named(tmp_path: Path) -> None:
+    """Measured is the prefill; the budget counts what follows it, too."""
+    recipe = {**RESULTS["recipe"], "task": "generation", "budget": {"latency": -0.2, "decode_steps": 64}}
+    results = {**copy.deepcopy(RESULTS), "recipe": recipe}
+    page, markdown = make(tmp_path, results)
+    asked = "asked for −20.0% of the prefill and 64 decode steps together"
+    for text in (page.text, plain(markdown), str(Results.from_dict(results)).replace("-", "−")):
+        assert "prefill latency, batch 1" in text.lower()
+        assert asked in text
+    assert "Timed is the prefill, the pass over the prompt" in page.text
+    recipe["budget"] = {"latency": -0.2}
+    assert "of the prefill and 16 decode steps together" in str(Results.from_dict(results))
+    recipe["budget"] = {"macs": -0.2}
+    assert str(Results.from_dict(results)).count("asked for -20.0% of the prefill") == 1
+    assert "decode steps" not in str(Results.from_dict(results))
+
+
 def test_each_block_is_shown_with_its_fate(made: tuple[Page, str]) -> None:
     for line in ("| 0 | kept | −1.250 |", "| 1 | skipped | +1.500 |", "| 3 | skipped | +0.625 |"):
         assert line in plain(made[1])

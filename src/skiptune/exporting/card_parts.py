@@ -67,6 +67,7 @@ def measured_values(exported: Exported, measures: Measures) -> Mapping[str, obje
         "reserved": "reserved" in measures.accuracy.parts,
         "latency": measures.latency,
         "image_size": measures.image_size,
+        "writes": task_name(exported) == "generation",
         "latency_rows": list(_latency_rows(measures)),
         "counted": counted,
         "warnings": [sentence(told) for told in timing_warnings(measures.latency)] if measures.latency else [],

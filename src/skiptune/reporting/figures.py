@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .plots import latency_plot, losses_plot, preferences_plot, rounds_plot
 from .results import Results
+from .wording import pass_name
 
 
 def figures(results: Results) -> list[tuple[str, str]]:
@@ -18,5 +19,5 @@ def figures(results: Results) -> list[tuple[str, str]]:
         continued = results.recipe is not None and results.recipe.start == "search"
         found.append(("Loss during search and training", losses_plot(history, continued)))
     if results.latency is not None and results.latency.batches:
-        found.append(("Latency, with 10% to 90% of the runs", latency_plot(results.latency)))
+        found.append((f"{pass_name(results).capitalize()}, with 10% to 90% of the runs", latency_plot(results.latency)))
     return found

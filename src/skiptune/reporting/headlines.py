@@ -19,7 +19,7 @@ from ..core.measured_text import (
 )
 from ..core.measurements import Measured
 from .results import Results
-from .wording import budget, measure_name, sizes
+from .wording import budget, measure_name, pass_name, sizes
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ def _cost(results: Results) -> Iterator[Headline]:
         trusted = busy_batches({batch: batches[batch]})
         between = _between(latency_range(slim))
         notes = [latency_times(slim, original), between, latency_verdict(slim), asked, trusted or ""]
-        yield Headline(f"Latency, batch {batch}", change(slim.ratio - 1), _joined(notes))
+        yield Headline(f"{pass_name(results).capitalize()}, batch {batch}", change(slim.ratio - 1), _joined(notes))
 
 
 def _size(results: Results) -> Iterator[Headline]:

@@ -17,7 +17,7 @@ from ..core.measured_text import (
     verdict,
 )
 from .results import Results
-from .wording import budget, measure_name, sizes
+from .wording import budget, measure_name, pass_name, sizes
 
 _RESERVED = " (validation that the search never saw)"
 _WIDTH = 24  # of the names of lines
@@ -62,7 +62,7 @@ def _cost(results: Results) -> Iterator[str]:
         slim, original = models["slim"], models["original"]
         asked = budget(results, "latency") if batch == "1" else ""
         told = f"{latency_change(slim)}, {latency_times(slim, original)}{asked and f', {asked}'}"
-        yield _line(f"latency, batch {batch}", told)
+        yield _line(f"{pass_name(results)}, batch {batch}", told)
     yield from timing_warnings(latency)
 
 

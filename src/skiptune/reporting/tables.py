@@ -9,7 +9,18 @@ from ..core.formatting import change, duration, milliseconds, sentence
 from ..core.measured_text import TIMED, beside, error_value, latency_change, quality, timing_warnings
 from .result_sections import ChosenPlan
 from .results import Results
-from .wording import RESERVED, TOO_GOOD, budget, measure_name, or_dash, readable, sizes
+from .wording import (
+    PREFILL,
+    RESERVED,
+    TOO_GOOD,
+    budget,
+    measure_name,
+    or_dash,
+    pass_name,
+    readable,
+    sizes,
+    writes,
+)
 
 _IN_A_ROW = 10  # rounds of timing
 
@@ -163,7 +174,11 @@ def _latency(results: Results) -> Table:
         "in the same round: their median, in brackets the 95% interval.",
         *map(sentence, timing_warnings(found)),
     ]
-    return Table("Latency", ("", "median", "10%", "90%", "change", "rounds"), rows, " ".join(notes))
+    if writes(results):
+        notes.append(PREFILL)
+    return Table(
+        pass_name(results).capitalize(), ("", "median", "10%", "90%", "change", "rounds"), rows, " ".join(notes)
+    )
 
 
 def _rounds(results: Results) -> Table:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..core.formatting import change
+from ..core.formatting import change, counted
 from .result_sections import InputSize
 from .results import Results
 
 #: What a part is, where its name does not say it.
 RESERVED = "The reserved part is a share of the validation images that the search never saw."
 TOO_GOOD = "The plan was chosen on the validation part, so what is measured there is likely too good."
+
+#: What is timed of a model that writes.
+PREFILL = (
+    "Timed is the prefill, the pass over the prompt; a budget may also count decode steps, one token each, that follow "
+    "it, see skiptune cost --decode-steps."
+)
 
 
 def readable(name: str) -> str:
@@ -39,10 +45,21 @@ def sizes(given: InputSize | None) -> str:
 
 
 def budget(results: Results, name: str) -> str:
-    """``asked for −25.0%``, if the budget is a relative change of ``name``, ``macs`` or ``latency``; else empty."""
+    """``asked for −25.0%``, if the budget is a relative change of ``name``, ``macs`` or ``latency``; else empty. Of a
+    model that writes, it says which steps that is about: what is measured is the prefill alone."""
     given = results.recipe.budget if results.recipe else None
     asked: float | None = getattr(given, name, None)
     if asked is None or given is None:
         return ""
-    steps = "" if given.decode_steps is None else f" with {given.decode_steps} decode steps"
-    return f"asked for {change(asked)}{steps}"
+    after = f" and {counted(given.steps, 'decode steps')} together" if given.steps else ""
+    return f"asked for {change(asked)}" + (f" of the prefill{after}" if writes(results) else "")
+
+
+def writes(results: Results) -> bool:
+    """Whether the model writes answers, so that a forward pass is only the beginning of one."""
+    return results.recipe is not None and results.recipe.task == "generation"
+
+
+def pass_name(results: Results) -> str:
+    """What a forward pass's time is called."""
+    return "prefill latency" if writes(results) else "latency"
