@@ -10,7 +10,9 @@ import pytest
 
 import skiptune as st
 from conftest import Call, draw_square
-from skiptune import read_recipe
+from skiptune import load_processor, read_recipe
+from skiptune.running import run_data
+from skiptune.running.run import Run
 from skiptune.starting.answer_measure import answer_measure
 from skiptune.starting.first_recipe import first_recipe
 from skiptune.starting.look import look
@@ -82,15 +84,29 @@ def test_saved_datasets_of_conversations(tmp_path: Path) -> None:
     assert (found.task, dict(found.data)) == ("generation", {"name": "dataset", "train": str(tmp_path / "saved")})
 
 
-def test_a_recipe_for_conversations(call: Call, tmp_path: Path) -> None:
+def test_a_recipe_for_conversations(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, output = save_tiny_llava(tmp_path / "model"), tmp_path / "recipe.yaml"
     code, out, err = call("init", written(tmp_path / "data", "jsonl"), "--model", model, "--output", output)
     assert code == 0, err
     assert "train: 3 questions on 3 images" in out
+    assert out.splitlines()[-2:] == [f"next: skiptune data check {output}", f"then: skiptune run {output}"]
     recipe = read_recipe(output)
     assert (recipe.task, recipe.data.name) == ("generation", "jsonl")
     assert recipe.generation is not None
     assert recipe.generation.measure == "choice"
+    template = model / "chat_template.jinja"
+    template.write_text("{% set today = strftime_now('%d %b %Y') %}" + template.read_text())
+    read: list[str] = []
+    monkeypatch.setattr(run_data, "load_processor", lambda name: (read.append(name), load_processor(name))[1])
+    said: list[str] = []
+    monkeypatch.setattr(run_data, "say_once", said.append)
+    run = Run(recipe)
+    assert len(run.data.train) > 0
+    assert run.task.processor is run.task.processor
+    assert read == [str(model)]  # once, to look at the rows and for the task
+    assert any("the chat template writes the day's date (strftime_now)" in told for told in said)
+    code, out, _ = call("data", "check", output)
+    assert "a chat template that writes the day's date" in out
 
 
 def test_models_that_write_are_for_generation(tmp_path: Path) -> None:

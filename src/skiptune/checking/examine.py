@@ -8,6 +8,7 @@ from typing import Any
 
 from ..core.progress import track
 from ..tasks.generation.task import Generation
+from ..tasks.generation.template import DATED
 from ..tasks.task import Task
 from .answer_checks import Answers, AnswerSummary
 from .bad_rows import kind_of
@@ -63,6 +64,9 @@ class Examination:
 
     def look_at(self, parts: Sequence[CheckedPart], model: str, task: str) -> DataReport:
         """The report of all parts."""
+        if isinstance(self.task, Generation) and self.task.template.dated and parts:
+            self.findings.add("dated_template", parts[0].name, model or "the model", DATED)
+            self.findings.looked_at(("dated_template",), parts[0].name, 1)
         samples = {part.name: part.sample(self.depth.rows) for part in parts}
         looked_at = {part.name: self.pictures.look_at(samples[part.name], self.findings) for part in parts}
         self.pictures.compare(picture for part in parts for picture in part.records.pictures())

@@ -66,6 +66,9 @@ KINDS: Mapping[str, Kind] = {
         "rows whose answers cannot be found in the chat template's text",
         "give the model a chat template that writes every turn by itself",
     ),
+    "dated_template": Kind(
+        "a chat template that writes the day's date", "write a date of your own in the place of strftime_now", 1.0
+    ),
     "refused": Kind("rows that the model's processor refuses", "mend these rows, or choose another model"),
     "lost_answer": Kind("rows whose answers are cut off whole", "raise max_length, or shorten what stands before"),
     "truncated_answer": Kind("rows whose answers are cut", "raise max_length, or shorten the texts"),

@@ -51,7 +51,8 @@ def init(options: InitOptions) -> None:
     write_new_text(options.output, found.text(options.output), options.force)
     for line in found.lines():
         typer.echo(line)
-    typer.echo(f"recipe: {options.output}\nnext: skiptune run {_quoted(str(options.output))}")
+    recipe = _quoted(str(options.output))
+    typer.echo(f"recipe: {options.output}\nnext: skiptune data check {recipe}\nthen: skiptune run {recipe}")
 
 
 def _quoted(path: str) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from transformers import PreTrainedModel
@@ -45,7 +46,7 @@ from .plain_step import export_plain
 from .recipe import Recipe, with_preset
 from .run_changes import RECIPE, RunChanges, keep_changes, settle
 from .run_checks import check_models, check_records, check_steps
-from .run_data import kept_task, make_task, read_data
+from .run_data import kept_task, make_task, processor_of, read_data
 from .run_folder import claim, is_begun
 from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
@@ -68,12 +69,16 @@ class Run:
     @cached_property
     def data(self) -> Data:
         """The records."""
-        return read_data(self.recipe, self.folder)
+        return read_data(self.recipe, self.folder, lambda: self._processor)
 
     @cached_property
     def task(self) -> Task:
         """The task."""
-        return make_task(self.recipe, self.data, self.folder)
+        return make_task(self.recipe, self.data, self.folder, self._processor)
+
+    @cached_property
+    def _processor(self) -> Any:
+        return processor_of(self.recipe)
 
     @property
     def models(self) -> RunModels:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..exporting.seen_files import exported_extra, told_of
 from ..models.head_transfer import label_names
 from ..models.loading import load_config, load_family, load_processor
 from ..tasks.generation.task import Generation
+from ..tasks.generation.template import DATED
 from ..tasks.registry import TASKS, task_named
 from ..tasks.task import Task
 from .fitting_data import fitting_data
@@ -27,12 +28,18 @@ from .recipe import Recipe
 from .run_inputs import read_inputs
 
 
-def read_data(recipe: Recipe, folder: Path) -> Data:
-    """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed."""
+def read_data(recipe: Recipe, folder: Path, processor: Callable[[], Any] | None = None) -> Data:
+    """The records of a recipe. Rows that cannot be used are listed in ``folder/logs``, and the first one is printed.
+
+    Args:
+        recipe: of a run.
+        folder: its output.
+        processor: gives that of :func:`processor_of`, which rows of generation are looked at with; ``None``: read it.
+    """
     logs = folder / "logs" if rank() == 0 else None
     found = read_parts(recipe.data, recipe.train.seed, logs, TASKS[recipe.task].row_checks)
     if recipe.task == "generation":
-        task = Generation(processor_of(recipe), **recipe.task_options)
+        task = Generation(processor() if processor else processor_of(recipe), **recipe.task_options)
         found = fitting_data(found, task, recipe.data.most_bad, logs)
     report_bad_rows(found.bad_rows, found.unlabelled)
     if found.reported == "validation" and recipe.data.reserved_share is not None:
@@ -44,13 +51,18 @@ def read_data(recipe: Recipe, folder: Path) -> Data:
     return found
 
 
-def make_task(recipe: Recipe, data: Data, folder: Path) -> Task:
-    """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``."""
-    known, processor = label_names(load_config(recipe.model)), processor_of(recipe)
+def make_task(recipe: Recipe, data: Data, folder: Path, processor: Any = None) -> Task:
+    """The task of a recipe over its ``data``. Images that cannot be read are listed in ``folder/logs``.
+
+    ``processor`` is that of :func:`processor_of`; ``None``: read it.
+    """
+    known, processor = label_names(load_config(recipe.model)), processor or processor_of(recipe)
     least = recipe.data.least_answer_count
     task = TASKS[recipe.task].from_data(processor, data, least, known, **recipe.task_options)
     if known and task.settings().get("answers") == list(known):
         say_once(f"{recipe.model}: its head knows all answers of the data and keeps its own {len(known):,}")
+    if isinstance(task, Generation) and task.template.dated:
+        say_once(f"{recipe.model}: {DATED}")
     images = sum(len(Records.of(part).pictures()) for part in (data.train, *data.held_out.values()))
     task.images.damaged = Damaged(images, recipe.data.most_bad, folder / "logs" / "bad-images.log")
     return task

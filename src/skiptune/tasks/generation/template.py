@@ -15,6 +15,10 @@ from ...families.chat_processor import ChatProcessor
 _MARK = "\ue000{}\ue001"
 #: How a list of parts looks in the text of a template that takes texts alone.
 _WRITTEN_PARTS = re.compile(r"\{['\"]type['\"]: ")
+#: What chat templates ask transformers for the date by.
+_TODAY = "strftime_now"
+#: What follows of a template that does.
+DATED = "the chat template writes the day's date (strftime_now): prompts change from day to day, and no digest sees it"
 _ASKED = (Turn("user", ("Is it so?",)),)
 _TRIAL = (*_ASKED, Turn("assistant", ("Yes.",)))
 
@@ -58,6 +62,12 @@ class Template:
         prompt = self._write(_ASKED, add_generation_prompt=True)
         self._cue = prompt.removeprefix(asked) if prompt.startswith(asked) else ""
         self.conversation(_TRIAL)
+
+    @property
+    def dated(self) -> bool:
+        """Whether it writes the day's date, so that prompts are others tomorrow."""
+        found = self._owner.chat_template
+        return any(_TODAY in text for text in (found.values() if isinstance(found, dict) else (found,)))
 
     def conversation(self, turns: Sequence[Turn]) -> Rendered:
         """The whole conversation. Where the template ends the last answer by no token, the tokenizer's end is added.
@@ -136,6 +146,8 @@ class Template:
 
 class Suffixes:
     """In place of a template where the processor itself joins one question and its answer (PaliGemma)."""
+
+    dated = False
 
     def __init__(self, processor: ChatProcessor) -> None:
         self._image, self._words = processor.whole.image_token, processor.image_words
