@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -20,7 +21,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 import skiptune
-from conftest import draw_square
+from conftest import Call, draw_square
+from docs_pages import PAGES
 from skiptune import (
     Classification,
     InputError,
@@ -46,7 +48,9 @@ from skiptune.costs.latency import compare_latency
 from skiptune.exporting.backends import load_backend
 from skiptune.exporting.onnx import write as onnx_module
 from skiptune.exporting.onnx.outside_use import OutsideUse
+from skiptune.exporting.onnx.triton import export_triton
 from skiptune.models.loading import load_config
+from triton_server import served, tensors
 
 LENGTHS, IMAGES = (2, 9), (1, 2)
 
@@ -149,6 +153,59 @@ def test_onnx_json_is_enough_for_a_program_without_skiptune(
     assert "AutoModel` of transformers reads it too" not in card
     with pytest.raises(InputError, match=r"slim\.safetensors: no such file"):
         load(exported)
+
+
+@pytest.mark.parametrize("int8", [False, True])
+def test_what_triton_is_told_is_what_the_file_says(int8: bool, exported: Path, task: Vqa, tmp_path: Path) -> None:
+    import numpy as np
+    import onnxruntime
+
+    folder = export_triton(exported, tmp_path / "models" / "squares", int8)
+    config = (folder / "config.pbtxt").read_text(encoding="utf-8")
+    session = onnxruntime.InferenceSession(folder / "1" / "model.onnx")
+    for block, entries in (("input", session.get_inputs()), ("output", session.get_outputs())):
+        wanted = {
+            entry.name: (entry.type, [length if isinstance(length, int) else -1 for length in entry.shape[1:]])
+            for entry in entries
+        }
+        assert all(isinstance(entry.shape[0], str) for entry in entries)  # Triton adds the batch
+        assert {name: found[:2] for name, found in tensors(config, block).items()} == wanted
+    assert (folder / "labels.txt").read_text(encoding="utf-8").splitlines() == list(task.answers)
+    assert tensors(config, "output")["logits"][1:] == ([len(task.answers)], "labels.txt")
+    most = int(re.findall(r"^max_batch_size: (\d+)$", config, re.MULTILINE)[0])
+    sizes = {"input_ids": (7,), "attention_mask": (7,), "pixel_values": (3, 48, 48), "pixel_mask": (48, 48)}
+    given = {
+        entry.name: np.ones((most, *sizes[entry.name]), np.float32 if "float" in entry.type else np.int64)
+        for entry in session.get_inputs()
+    }
+    assert session.run(None, given)[0].shape == (most, len(task.answers))
+    assert {path.name for path in folder.iterdir()} == {"1", "client", "config.pbtxt", "labels.txt"}
+    assert (folder / "1" / "model.onnx").stat().st_size == (exported / f"model{'-int8' * int8}.onnx").stat().st_size
+
+
+@pytest.mark.usefixtures("traced")
+def test_a_client_of_triton_gets_the_answers(
+    slim: Path, task: Vqa, records: list[Record], tmp_path: Path, call: Call
+) -> None:
+    """The one of the guide."""
+    page = next(page for page in PAGES if page.name == "docs/guides/other-servers.md")
+    names: dict[str, Any] = {}
+    for text in page.of_kind("python"):
+        exec(compile(text, page.name, "exec"), names)
+    for _ in range(2):  # an earlier one is replaced
+        code, out, err = call("export", slim, tmp_path / "models" / "squares", "--triton")
+        assert (code, "MiB" in out) == (0, True), err
+    with served(tmp_path / "models") as address:
+        ask = names["client"](tmp_path / "models" / "squares", address)
+        model = load(slim)
+        for record in (records[0], records[9]):
+            assert ask(record.image, record.text) == skiptune.predict(model, task, record.image, record.text).answer
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.pbtxt").write_text('backend: "python"')
+    with pytest.raises(InputError, match="mine: holds something else than a model for Triton"):
+        export_triton(slim, tmp_path / "mine")
+    code, _, err = call("export", slim, tmp_path / "hub", "--triton", "--push", "user/name")
+    assert (code, "leave out --triton" in err) == (2, True)
 
 
 @pytest.mark.parametrize("name", ["clip-tiny", "siglip-tiny"])

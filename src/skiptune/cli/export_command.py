@@ -33,6 +33,9 @@ class ExportOptions:
     ] = None
     onnx: Annotated[bool, typer.Option("--onnx", help="Write model.onnx instead; RUN may be a slim model.")] = False
     int8: Annotated[bool, typer.Option("--int8", help="As --onnx, and model-int8.onnx with 8-bit weights.")] = False
+    triton: Annotated[
+        bool, typer.Option("--triton", help="OUTPUT becomes a model of a Triton model repository; RUN as for --onnx.")
+    ] = False
 
 
 @takes(ExportOptions)
@@ -42,14 +45,16 @@ def export(options: ExportOptions) -> None:
     A plain checkpoint is an ordinary model of transformers with fewer layers. RUN may be a slim model for it, too. It
     is read by transformers and compared before it is kept.
 
-    An ONNX model is compared with torch's before it is kept. Where OUTPUT is the slim model's own directory, it comes
-    beside the torch weights.
+    An ONNX model is compared with torch's before it is kept, and so is that of --triton. Where OUTPUT is the slim
+    model's own directory, it comes beside the torch weights.
     """
     if options.push is not None:
         _check_hub_id(options.push)
     elif options.private:
         raise InputError("--private: only with --push")
-    if options.onnx or options.int8:
+    if options.triton and options.push is not None:
+        raise InputError("--push: the hub takes models, not directories of a server; leave out --triton")
+    if options.onnx or options.int8 or options.triton:
         _export_onnx(options)
     else:
         _export_slim(options)
@@ -87,7 +92,7 @@ def _export_slim(options: ExportOptions) -> None:
 
 
 def _tell_size(folder: Path) -> None:
-    size = sum(file.stat().st_size for file in folder.iterdir())
+    size = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
     typer.echo(f"{folder}: {size / 2**20:.1f} MiB")
 
 
@@ -99,5 +104,10 @@ def _export_onnx(options: ExportOptions) -> None:
     if options.form != "standalone":
         raise InputError(f"--form {options.form}: an ONNX model holds all weights; leave it out")
     folder = slim_folder(str(options.run_folder))
+    if options.triton:
+        from ..exporting.onnx.triton import export_triton
+
+        _tell_size(export_triton(folder, options.output, options.int8, options.base))
+        return
     for line in onnx_lines(export_onnx(folder, options.output, options.int8, options.base)):
         typer.echo(line)
