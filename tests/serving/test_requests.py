@@ -193,5 +193,6 @@ def test_the_page_and_the_description_load_nothing(client: TestClient) -> None:
     description = client.get("/openapi.json").json()
     body = description["paths"]["/v1/models/{name}/ask"]["post"]["requestBody"]["content"]
     assert set(body) == {"application/json", "multipart/form-data"}
+    assert "422" not in description["paths"]["/v1/models/{name}/ask"]["post"]["responses"]
     assert {"image", "text", "top"} <= set(body["application/json"]["schema"]["properties"])
     assert json.dumps(description).count("http") < 40

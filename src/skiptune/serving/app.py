@@ -63,6 +63,9 @@ def application(service: Service) -> FastAPI:
         """The models, and what they can be asked."""
         return service.told()
 
+    for methods in app.openapi()["paths"].values():
+        for about in methods.values():
+            about["responses"].pop("422", None)  # FastAPI's own, which is never sent
     return app
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from ..core.errors import RunError, first_line
 from ..core.extras import require_extra
 from .limits import Limits
-from .ray_settings import free_port, is_direct, settings_of
+from .ray_settings import free_port, is_direct, refuse_taken, settings_of
 
 _NAME = "skiptune"
 #: Requests that Ray lets to a replica for each place in its queue: the replica tells the others that it is busy, in
@@ -59,9 +59,10 @@ def running(
         base: another place of the base model.
 
     Raises:
-        InputError: Ray is not installed.
+        InputError: Ray is not installed, or another program has the port.
         RunError: it cannot start, or a model cannot be opened.
     """
+    refuse_taken(place)
     os.environ.update({name: value for name, value in settings_of(place).items() if name not in os.environ})
     require_extra("ray", "ray.serve", "prometheus_client", "multipart")
     import ray
@@ -105,7 +106,6 @@ def _start_ray(place: Place) -> None:
     local: dict[str, Any] = {}
     if place.address is None:
         local = {"num_cpus": max(2, place.replicas), "object_store_memory": _STORE, "include_dashboard": False}
-        local["_node_ip_address"] = "127.0.0.1"  # of its own processes; where the service listens is another matter
     try:
         ray.init(
             address=place.address or "local",  # never one that somebody else has started here

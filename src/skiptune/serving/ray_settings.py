@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING
+
+from ..core.errors import InputError
 
 if TYPE_CHECKING:
     from .deployment import Place
@@ -37,6 +40,24 @@ def settings_of(place: Place) -> dict[str, str]:
     ports = {"MIN": place.port, "MAX": place.port + 1}
     found = {f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT": str(port) for end, port in ports.items()}
     return {**_EVERYWHERE, **_HERE, **_DIRECT, **found}
+
+
+def refuse_taken(place: Place) -> None:
+    """Refuse a port that another program has. On a cluster its first machine has it, not this one.
+
+    Raises:
+        InputError: says why.
+    """
+    if place.address is not None:
+        return
+    with socket.socket() as tried:
+        if sys.platform != "win32":  # one that was just given up may be taken
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((place.host, place.port))
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise InputError(f"--host {place.host} --port {place.port}: cannot listen there ({reason})") from None
 
 
 def free_port() -> int:
