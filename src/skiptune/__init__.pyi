@@ -70,6 +70,7 @@ from .inserting.selection import blocks_of, choose, skipped_blocks
 from .layers.blocks import SkippableBlock
 from .models.loading import load_model, load_processor
 from .plan import Plan, SearchReport
+from .predicting.answer_output import AnswerFile
 from .predicting.pipeline import Pipeline
 from .predicting.predict import predict
 from .predicting.rank import rank
@@ -103,6 +104,7 @@ from .version import __version__ as __version__
 
 __all__ = [
     "Answer",
+    "AnswerFile",
     "BenchConfig",
     "BlockKind",
     "BridgeTowerForClassification",

@@ -12,7 +12,8 @@ import typer
 from ..core.errors import InputError
 from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
-from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, read_columns, takes
+from .data_options import AnnotationsOption, DataImagesOption, SplitOption, data_fields, require_images
+from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, takes
 
 if TYPE_CHECKING:
     from ..data.records import Records
@@ -26,10 +27,10 @@ class EvaluateOptions:
 
     model: SlimArgument
     data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")]
-    images: Annotated[str | None, typer.Option(help="Folder of the images.")] = None
+    images: DataImagesOption = None
     data_format: Annotated[str, typer.Option("--format", help="Format of the file: a data.name of recipes.")] = "jsonl"
-    annotations: Annotated[str | None, typer.Option(help="VQAv2's file of answers, if they are known.")] = None
-    split: Annotated[str | None, typer.Option(help="Which part, if the file has several.")] = None
+    annotations: AnnotationsOption = None
+    split: SplitOption = None
     column: ColumnOption = None
     most_bad: Annotated[
         float | None, typer.Option(help="Share of bad rows, and of unreadable images, above which to stop.")
@@ -51,11 +52,6 @@ class EvaluateOptions:
         """The format, or the embedded set."""
         return "easy-vqa" if self.data == "easy-vqa" else self.data_format
 
-    def fields(self) -> dict[str, Any]:
-        """What a recipe's section ``data`` would say beside the format and the file."""
-        found: dict[str, Any] = {"images": self.images, "annotations": self.annotations, "split": self.split}
-        return {**found, "columns": read_columns(self.column or ()) or None, "most_bad": self.most_bad}
-
 
 @takes(EvaluateOptions)
 def evaluate(options: EvaluateOptions) -> None:
@@ -64,7 +60,6 @@ def evaluate(options: EvaluateOptions) -> None:
     Records whose answers are not known are predicted, not measured.
     """
     from ..data.parts import read_for_evaluation
-    from ..data.readers.formats import SOURCES
     from ..exporting.backends import load_backend
     from ..exporting.load_task import load_task
     from ..running.run_data import report_bad_rows, report_seen
@@ -72,9 +67,8 @@ def evaluate(options: EvaluateOptions) -> None:
     from ..tasks.fitting_records import fitting_records
     from ..tasks.predictions import check_outputs, check_submission, write_predictions, write_submission
 
-    fields = options.fields()
-    if options.images is None and options.name in SOURCES and "images" in SOURCES[options.name].needs:
-        raise InputError("--images: the folder of the images is missing")
+    fields = data_fields(options)
+    require_images(options, options.name)
     check_outputs(
         {"--predictions": options.predictions, "--submission": options.submission},
         {"--data": options.data, "--annotations": options.annotations},

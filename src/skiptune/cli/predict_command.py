@@ -13,7 +13,9 @@ import typer
 from ..core.errors import InputError
 from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
-from .options import BackendOption, BaseOption, JsonOption, SlimArgument, takes
+from .data_options import AnnotationsOption, DataImagesOption, SplitOption
+from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, takes
+from .predict_data import predict_data
 from .predict_in_writing import answer_in_writing
 from .predicted_answers import answer_rows, number_before, print_answers
 from .quick_imports import import_transformers_quickly
@@ -49,7 +51,32 @@ class PredictOptions:
     seed: Annotated[int | None, typer.Option(help="Of what is drawn (0).")] = None
     max_new_tokens: Annotated[int | None, typer.Option(help="Tokens of an answer at most, not the task's.")] = None
     stop: Annotated[list[str] | None, typer.Option(help="A text at which an answer ends. May be repeated.")] = None
-    top: Annotated[int | None, typer.Option(min=1, help="How many answers (5), or places of a ranking (all).")] = None
+    top: Annotated[
+        int | None, typer.Option(min=1, help="How many answers (5; 1 with --data), or places of a ranking (all).")
+    ] = None
+    data: Annotated[
+        str | None, typer.Option(help="Answer many: a file of records, a folder of pictures, or easy-vqa.")
+    ] = None
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="With --data: the file, .jsonl, .csv or .parquet.")
+    ] = None
+    asked: Annotated[
+        str | None, typer.Option("--question", help="With --data: the text for each picture of a folder.")
+    ] = None
+    data_format: Annotated[
+        str | None,
+        typer.Option("--format", help="Format of the records: a data.name of recipes. By default the ending tells."),
+    ] = None
+    images: DataImagesOption = None
+    annotations: AnnotationsOption = None
+    split: SplitOption = None
+    column: ColumnOption = None
+    most_bad: Annotated[float | None, typer.Option(help="Share of rows with an error above which to stop (1).")] = None
+    batch_size: Annotated[int, typer.Option(min=1, help="With --data: rows that the model gets at a time.")] = 32
+    workers: Annotated[
+        int, typer.Option(min=0, help="With --data: threads that read pictures while the model computes.")
+    ] = 1
+    force: Annotated[bool, typer.Option("--force", help="With --data: begin anew, whatever is there.")] = False
     base: BaseOption = None
     backend: BackendOption = None
     as_json: JsonOption = False
@@ -59,6 +86,33 @@ class PredictOptions:
         """How answers are written, as far as it is said."""
         names = ("temperature", "top_p", "top_k", "seed", "max_new_tokens")
         return {**{name: getattr(self, name) for name in names}, "stop": tuple(self.stop) if self.stop else None}
+
+    def for_data(self) -> list[str]:
+        """The options that are given and of use with ``--data`` alone."""
+        given: dict[str, object] = {
+            "output": self.output,
+            "question": self.asked,
+            "format": self.data_format,
+            "images": self.images,
+            "annotations": self.annotations,
+            "split": self.split,
+            "column": self.column,
+            "most-bad": self.most_bad,
+            "force": self.force or None,
+        }
+        return [f"--{name}" for name, value in given.items() if value is not None]
+
+    def for_one(self) -> list[str]:
+        """What is given to ask a single question, or a few."""
+        given: dict[str, object] = {
+            "IMAGE": self.image,
+            "TEXT": self.question,
+            "--image2": self.image2,
+            "--text": self.text,
+            "--conversation": self.conversation,
+            "--option": self.option,
+        }
+        return [name for name, value in given.items() if value]
 
     def for_writing(self) -> list[str]:
         """The options that are given and of use to models that write alone."""
@@ -72,9 +126,17 @@ def predict(options: PredictOptions) -> None:
 
     A model for retrieval scores a caption, and ranks several captions or the images of a folder. A model that writes
     also takes several images for a question, questions without one, conversations, and options to choose from.
+
+    With --data and --output, answer all records of a file, or one question about each picture of a folder and below,
+    into a file. The same command goes on after a stop.
     """
+    if options.data is not None:
+        predict_data(options)
+        return
+    if given := options.for_data():
+        raise InputError(f"{', '.join(given)}: only with --data FILE or --data FOLDER")
     if options.image is None and not options.text and options.conversation is None:
-        raise InputError("there is nothing to ask: give an image, --text or --conversation")
+        raise InputError("there is nothing to ask: give an image, --text, --conversation or --data")
     pictures = None if options.image is None else _pictures(options.image)
     _check_files(options)
     texts = options.question or []

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias
+from threading import Lock
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import torch
@@ -17,12 +19,17 @@ from ..core.errors import InputError, first_line
 from .augment import Varied
 from .damaged import Damaged
 from .held_pictures import Held
-from .pictures import FileVersion, Picture, Placed, Stored, decode, file_version, name_of
+from .pictures import FileVersion, Picture, Placed, Stored, decode, file_version, name_of, size_of
 from .proportions import in_proportion
 from .record import Record
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 _MEMORY_LIMIT = 2 * 2**30
 _REPLACEMENT_SIDE = 384
+#: Widths and heights by which it is told whether proportions are kept.
+_PROPORTIONS = ((64, 64), (192, 64))
 #: The attribute of an image processor, saved with it, that is false where images are not turned as EXIF says.
 EXIF_SWITCH = "exif_orientation"
 #: What tells pixels from earlier ones of the same name: the file's version, and whether EXIF was obeyed.
@@ -34,7 +41,12 @@ class _Kept:
 
     def __init__(self) -> None:
         self.pixels: dict[Placed, tuple[_Version, np.ndarray]] = {}
+        self.heights: dict[Placed, float] = {}
         self._used = 0
+        self._lock = Lock()  # several threads prepare what a model is asked
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _Kept, ()  # another process begins with none
 
     def find(self, picture: Placed, version: _Version) -> np.ndarray | None:
         """The pixels, unless the picture is another one by now."""
@@ -43,12 +55,13 @@ class _Kept:
 
     def add(self, picture: Placed, version: _Version, pixels: np.ndarray, limit: int) -> None:
         """Keep the pixels in place of those of an earlier version, if there is room within ``limit`` bytes."""
-        earlier = self.pixels.pop(picture, None)
-        if earlier is not None:
-            self._used -= earlier[1].nbytes
-        if self._used + pixels.nbytes <= limit:
-            self.pixels[picture] = version, pixels
-            self._used += pixels.nbytes
+        with self._lock:
+            earlier = self.pixels.pop(picture, None)
+            if earlier is not None:
+                self._used -= earlier[1].nbytes
+            if self._used + pixels.nbytes <= limit:
+                self.pixels[picture] = version, pixels
+                self._used += pixels.nbytes
 
 
 class ImageStore:
@@ -84,6 +97,34 @@ class ImageStore:
         other._kept = _Kept()
         other._kept.pixels.update({picture: (self._version(picture), found) for picture, found in pixels.items()})
         return other
+
+    def keeping(self, memory_limit: int) -> Self:
+        """A store without pixels that keeps at most ``memory_limit`` bytes of them."""
+        other = copy.copy(self)  # without what is kept
+        other.memory_limit = memory_limit
+        return other
+
+    def extent(self, pictures: Sequence[Picture]) -> float:
+        """How high the first picture is for its width; 0 where all are resized to one size, or it cannot be read."""
+        if not pictures or self._one_size:
+            return 0.0
+        picture, known = pictures[0], self._kept.heights
+        key = picture if isinstance(picture, Path | Stored | Held) else None
+        if key is not None and key in known:
+            return known[key]
+        try:
+            width, height = size_of(picture, upright=False)  # looking for EXIF would decode a PNG
+        except InputError:
+            width, height = 1, 0
+        found = round(height / width, 1)
+        if key is not None:
+            known[key] = found
+        return found
+
+    @cached_property
+    def _one_size(self) -> bool:
+        """Whether the processor resizes pictures of any proportions to one size."""
+        return len({self._resized(Image.new("RGB", size), b"").shape for size in _PROPORTIONS}) == 1
 
     def pixels(self, picture: Picture | Varied, place: str = "") -> np.ndarray:
         """The resized image. Files and images of tables are cached; single images in memory and varied ones are not.
@@ -128,6 +169,9 @@ class ImageStore:
             torch.tensor(getattr(self.image_processor, name), dtype=torch.float32)[:, None, None]
             for name in ("image_mean", "image_std")
         )
+        if all(array.shape[1:] == (height, width) for array in arrays):
+            whole = torch.from_numpy(np.stack(arrays)) * float(self.image_processor.rescale_factor)
+            return {"pixel_values": (whole - mean) / std}
         values = torch.zeros(len(arrays), 3, height, width)
         mask = torch.zeros(len(arrays), height, width, dtype=torch.long)
         for number, array in enumerate(arrays):
@@ -135,7 +179,7 @@ class ImageStore:
             scaled = torch.from_numpy(array) * float(self.image_processor.rescale_factor)
             values[number, :, :rows, :columns] = (scaled - mean) / std
             mask[number, :rows, :columns] = 1
-        return {"pixel_values": values} if bool(mask.all()) else {"pixel_values": values, "pixel_mask": mask}
+        return {"pixel_values": values, "pixel_mask": mask}
 
     def _version(self, picture: Picture) -> _Version:
         upright = bool(getattr(self.image_processor, EXIF_SWITCH, True))

@@ -152,7 +152,12 @@ def _released_answers(config: DataConfig) -> list[str]:
 
 
 def read_for_evaluation(
-    name: str, path: str, fields: dict[str, Any], row_checks: RowChecks | None = None, log: Path | None = None
+    name: str,
+    path: str,
+    fields: dict[str, Any],
+    row_checks: RowChecks | None = None,
+    log: Path | None = None,
+    asked: bool = False,
 ) -> Records:
     """The records of one file, for ``skiptune evaluate``. Of rows for generation those without answers are no bad ones.
 
@@ -162,6 +167,7 @@ def read_for_evaluation(
         fields: of the section ``data`` of recipes, beside these.
         row_checks: how the reader tells rows of the task; ``None``: rows of all tasks are read.
         log: folder for a file that names every bad row.
+        asked: the model is only asked about them: no row needs an answer.
 
     Raises:
         InputError: an unknown format, a field it lacks, or a file that cannot be read.
@@ -174,4 +180,5 @@ def read_for_evaluation(
     if files is None:
         raise InputError(f"{name}: nothing to read")
     checks: RowChecks = row_checks or {}
-    return SOURCES[name].read(replace(files, of_task=checks, require_answers=checks.get("task") != GENERATION))
+    required = not asked and checks.get("task") != GENERATION
+    return SOURCES[name].read(replace(files, of_task=checks, require_answers=required))

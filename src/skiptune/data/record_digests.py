@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from .held_pictures import Held
+from .held_pictures import Held, InMemory
 from .pictures import Placed, Stored, byte_size, digest, sampled_digest
 from .record import Record
 from .record_table import BATCH, SCHEMA
@@ -30,6 +31,8 @@ _LATER = {
     "texts": ("turns",),
     "answers": ("label_name", "labels", "label_scores", "value", "options"),
 }
+#: Columns that a model is asked, and those of images.
+_ASKED, _PICTURED = ("text", "captions", "turns", "options", "id"), ("image", "image2", "further")
 #: Bytes of all images above which each counts by parts of it only: reading 2 GiB takes a few seconds.
 READ_WHOLE = 2**31
 
@@ -94,3 +97,54 @@ def _place(picture: Placed) -> str:
         inside = picture.inside and f" {picture.inside}"
         return f"{Path(picture.table).name} {picture.column} {picture.row}{inside}"
     return picture.name
+
+
+@dataclass(frozen=True)
+class AskedDigest:
+    """What tells rows that are asked from others.
+
+    Attributes:
+        rows: of texts, ids, names and bytes of images, and of rows that are no records; alike on every machine.
+        times: of the last changes of the images' files.
+    """
+
+    rows: str
+    times: str
+
+
+def asked_digest(records: Records) -> AskedDigest:
+    """The digest of rows to be asked. Answers do not count, and images are not read.
+
+    An image counts by its file's name, its number of bytes and the time of its last change, one in memory by its bytes.
+    """
+    rows, times = hashlib.sha256(), hashlib.sha256()
+    for name in _ASKED:
+        for values in _slices(records, name):
+            rows.update(f"{json.dumps([name, *values])}\n".encode())
+    for name in _PICTURED:
+        for values in _slices(records, name):
+            named = [[value] if isinstance(value, int) else value or [] for value in values]
+            known: dict[int, str] = {}
+            for number in dict.fromkeys(number for numbers in named for number in numbers):
+                picture = records.table.picture(number)
+                known[number] = _counted(picture)
+                times.update(f"{_changed(picture)}\n".encode())
+            counted = [[known[number] for number in numbers] for numbers in named]
+            rows.update(f"{json.dumps([name, *counted])}\n".encode())
+    rows.update(json.dumps([records.bad, list(records.bad_before)]).encode())
+    return AskedDigest(rows.hexdigest(), times.hexdigest())
+
+
+def _counted(picture: Placed) -> str:
+    content = digest(picture) if isinstance(picture, Held) and isinstance(picture.source, InMemory) else ""
+    return f"{_place(picture)} {byte_size(picture)} {content}".rstrip()
+
+
+def _changed(picture: Placed) -> int:
+    """When the file of a picture was changed, in nanoseconds; 0 where there is none."""
+    if isinstance(picture, Held):
+        return 0
+    try:
+        return Path(picture.table if isinstance(picture, Stored) else picture).stat().st_mtime_ns
+    except OSError:
+        return 0

@@ -41,17 +41,24 @@ class Records(Sequence[Record]):
         source: the file they are from.
         rows: how many rows the reader saw, good and bad.
         bad: the problems of rows that were left out.
+        bad_before: how many records the rows before each of these gave, where a reader tells.
         unlabelled: rows left out because the set gives them no label.
     """
 
     def __init__(
-        self, source: str, table: Table, numbers: np.ndarray | None = None, rows: int = 0, bad: Sequence[str] = ()
+        self,
+        source: str,
+        table: Table,
+        numbers: np.ndarray | None = None,
+        rows: int = 0,
+        bad: Sequence[str] = (),
+        bad_before: Sequence[int] = (),
     ) -> None:
         self.source = source
         self.table = table
         self.numbers = np.arange(len(table)) if numbers is None else numbers
         self.rows = rows or len(self.numbers)
-        self.bad = list(bad)
+        self.bad, self.bad_before = list(bad), tuple(bad_before)
         self.unlabelled = 0
 
     @classmethod

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, overload
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
 
 import torch
 from torch import nn
@@ -12,11 +13,15 @@ from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.process import usable_device
 from ..tasks.task import Task
+from .answer_output import AnswerFile, AnswerOutput
 from .predict import BATCH, predict
 from .questions import Asked, Pictures, Texts, check_number
 from .rank import rank
 from .results import Prediction, Ranked
 from .stream import Stream, writing
+
+if TYPE_CHECKING:
+    from ..data.given_records import Examples
 
 _ANSWERS = 5
 #: Their overloads are for one or for many; here it may be either.
@@ -116,6 +121,51 @@ class Pipeline:
         if (images is None) == (image is None) or (texts is None) == (text is None) or image2 is not None:
             raise InputError("a ranking is of one image and texts=[…], or of images=[…] and one text")
         return self._rank(image if images is None else images, text if texts is None else texts, top)
+
+    def predict_file(
+        self,
+        records: Examples,
+        output: str | Path,
+        *,
+        top: int = 1,
+        workers: int = 1,
+        images: str | Path | None = None,
+        most_bad: float | None = None,
+        force: bool = False,
+    ) -> AnswerFile:
+        """Answer many records into a file, a row each, in their order; memory does not grow with them.
+
+        Parts of the file are kept beside it, in ``OUTPUT.parts``, until all are there: what was stopped or killed goes
+        on with the same call, and ends with the same file. A record that cannot be asked has an ``error`` in its row.
+
+        Args:
+            records: as readers give them, or rows that :func:`skiptune.records` takes; answers need not be known.
+            output: the file; its ending says its format: ``.jsonl``, ``.csv`` or ``.parquet``.
+            top: how many answers to give to each.
+            workers: threads that read and decode pictures while the model computes; 0: it waits for them.
+            images: the folder that pictures' names in the file are relative to; ``None``: they are told whole.
+            most_bad: share of rows with an error above which to stop; ``None``: none stops.
+            force: replace a file that is there, and drop parts of one.
+
+        Returns:
+            The file, how many rows are in it, and how many of them have an error.
+
+        Raises:
+            InputError: an argument of another type, no such format, the file is there already, parts of it are of
+                another model, other records or other options, another process writes it, or too many errors.
+            RunError: the disk is full or not writable.
+        """
+        from .predict_records import predict_records  # imports Arrow, which a single question does without
+
+        expect("predict_file", output=(output, (str, Path)), images=(images, (str, Path, type(None))))
+        return predict_records(
+            self,
+            records,
+            AnswerOutput(Path(output), most_bad, force),
+            top=top,
+            workers=workers,
+            images=None if images is None else Path(images),
+        )
 
     @overload
     def rank(self, image: Asked, text: Sequence[str], top: int | None = None) -> list[Ranked]: ...

@@ -126,15 +126,23 @@ def _answer_all(model: nn.Module, task: Task, questions: Questions, top: int, ba
     batches = [rows[start : start + batch_size] for start in range(0, len(rows), batch_size)]
     for batch in track(batches, "predicting") if len(batches) > 1 else batches:
         records = [entry for row in batch if isinstance(entry := asked[row], Record)]
-        for row, prediction in zip(batch, _answer_batch(model, task, records, top, questions.single), strict=True):
+        for row, prediction in zip(batch, answer_batch(model, task, records, top, questions.single), strict=True):
             found[row] = prediction
     return found
 
 
-def _answer_batch(
-    model: nn.Module, task: Task, records: Sequence[Record], top: int, single: bool
+def answer_batch(
+    model: nn.Module, task: Task, records: Sequence[Record], top: int, single: bool = False
 ) -> Sequence[Prediction]:
-    """The predictions of a batch. One that fails is divided, until those that fail are alone."""
+    """The predictions of a batch. One that fails is divided, until those that fail are alone.
+
+    Args:
+        model: in evaluation mode.
+        task: of the model; damaged pictures raise.
+        records: the batch.
+        top: answers to each.
+        single: whether it was asked alone, and what fails is raised.
+    """
     try:
         return [Prediction(answers) for answers in task.best_answers(model, records, top)]
     except (InputError, RunError) as error:
@@ -144,4 +152,4 @@ def _answer_batch(
             return [Prediction((), str(error))]
     half = len(records) // 2
     parts = (records[:half], records[half:])
-    return [prediction for part in parts for prediction in _answer_batch(model, task, part, top, single)]
+    return [prediction for part in parts for prediction in answer_batch(model, task, part, top, single)]

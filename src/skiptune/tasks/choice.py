@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -61,8 +62,10 @@ class Choice(ScoredTask):
         """The right answers that the model can give, with their scores."""
         return {answer: 1.0 for answer in self.accepted(record) if answer in self.numbers}
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        probabilities = self.probabilities(model(**on_device(self.inputs(records), model)).logits)
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
+        probabilities = self.probabilities(model(**on_device(inputs, model)).logits)
         best = probabilities.topk(min(top, len(self.answers)))
         return [
             tuple(Answer(self.answers[label], probability=value) for value, label in zip(*row, strict=True))
@@ -84,6 +87,14 @@ class Labelled(Choice):
         def check(record: Record) -> None:
             refuse_unless(record.text.strip(), cls.name, "a text")
             refuse_unless(record.label in numbers, cls.name, f"label {allowed}")
+
+        return check
+
+    def asked_check(self) -> Check:
+        whole = super().asked_check()
+
+        def check(record: Record) -> None:
+            whole(record if record.label is not None else replace(record, label=0))  # as if it had one
 
         return check
 

@@ -129,8 +129,10 @@ class Classification(OneTextTask):
             lambda record, given: self.rule.score(given, self._truth(record)),
         )
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        logits = model(**on_device(self.inputs(records), model)).logits
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
+        logits = model(**on_device(inputs, model)).logits
         best: Any = self.rule.probabilities(logits).topk(min(top, len(self.answers)))
         return [
             tuple(Answer(self.answers[label], probability=value) for value, label in zip(*row, strict=True))

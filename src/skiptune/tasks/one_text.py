@@ -62,6 +62,9 @@ class OneTextTask(Task):
         """The model's inputs, without labels."""
         return {**self.tokenize([record.text for record in records]), **self.pixels(records)}
 
+    def prepare(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        return self.inputs(records)
+
     @abstractmethod
     def labels(self, records: Sequence[Record]) -> Tensor:
         """The targets of the loss, ``(batch, …)``."""

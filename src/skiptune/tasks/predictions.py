@@ -63,14 +63,14 @@ def write_predictions(path: Path, records: Sequence[Record], found: Evaluation, 
 
 def _names(record: Record, images: Path | None) -> dict[str, str | list[str]]:
     """``image``, and ``image2`` of a pair; ``images`` where there are more."""
-    given = [_as_given(picture, images) for picture in record.images]
+    given = [as_given(picture, images) for picture in record.images]
     if record.further:
         return {"images": given}
     return dict(zip(("image", "image2"), given, strict=False))
 
 
-def _as_given(picture: Picture, images: Path | None) -> str:
-    """The name of an image as its row has it."""
+def as_given(picture: Picture, images: Path | None) -> str:
+    """The name of an image as its row has it; ``images`` is the folder that it is relative to."""
     if isinstance(picture, Path) and images is not None and picture.is_relative_to(images):
         return picture.relative_to(images).as_posix()
     return str(picture)

@@ -116,9 +116,11 @@ class Regression(OneTextTask):
         found = {name: _terms(numbers, right) for name, numbers in number_priors(train, measured).items()}
         return {name: terms for name, terms in found.items() if terms}
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
         """For each record, its number."""
-        outputs = model(**on_device(self.inputs(records), model)).logits[:, 0].double().tolist()
+        outputs = model(**on_device(inputs, model)).logits[:, 0].double().tolist()
         return [(Answer(self.mean + self.deviation * output),) for output in outputs]
 
     def accepted(self, record: Record) -> list[str]:

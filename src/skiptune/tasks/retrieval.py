@@ -250,12 +250,27 @@ class Retrieval(Task):
     def accepted(self, record: Record) -> list[str]:
         return list(record.captions)
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        """For each record, its text with a score."""
-        texts = self.tokenize([record.text for record in records])
-        batch = {**{name: value.unsqueeze(1) for name, value in texts.items()}, **self.images.of(records)}
-        scores = model(**on_device(batch, model)).logits.flatten().tolist()
-        return [(Answer(record.text, score=score),) for record, score in zip(records, scores, strict=True)]
+    def prepare(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        """The images, and all texts of all records behind each other, ``(texts, tokens)``."""
+        texts = self.tokenize([text for record in records for text in _asked(record)])
+        return {**texts, **self.images.of(records)}
+
+    def answers_to(
+        self, model: Any, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
+        """For each record, its text with a score; of one with several captions the ``top`` best."""
+        counts = [len(_asked(record)) for record in records]
+        batch = on_device(inputs, model)
+        texts = {name: batch.pop(name) for name in ("input_ids", "attention_mask")}
+        if set(counts) == {1}:
+            scores = model(**{name: value.unsqueeze(1) for name, value in texts.items()}, **batch).logits.flatten()
+        else:
+            owners = np.repeat(np.arange(len(records)), counts)
+            images = rows_of(model.encode_images(**batch), owners)
+            scores = model.score(model.encode_texts(**texts), images)[:, 0]
+        found = iter(scores.tolist())
+        scored = ([Answer(text, score=next(found)) for text in _asked(record)] for record in records)
+        return [tuple(sorted(own, key=lambda answer: -(answer.score or 0.0))[:top]) for own in scored]
 
     def pair_scores(self, model: Any, records: Sequence[Record], texts: Sequence[str], size: int) -> np.ndarray:
         """The scores of the records' images with all ``texts``, ``(images, texts)``; about ``size`` pairs at a time."""
@@ -299,3 +314,8 @@ def comparable(model: nn.Module) -> bool:
 
 def _pick(rng: np.random.Generator, texts: Sequence[str]) -> str:
     return texts[int(rng.integers(len(texts)))]
+
+
+def _asked(record: Record) -> tuple[str, ...]:
+    """The texts that an image is compared with."""
+    return record.captions or (record.text,)

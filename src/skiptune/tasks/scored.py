@@ -71,7 +71,9 @@ class ScoredTask(OneTextTask):
             raise InputError(f"{type(self).__name__}.score: {shown(score)}; expected a number in [0, 1]")
         return float(score)
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
         """For each record, its prediction."""
-        said = self.predictions(model(**on_device(self.inputs(records), model)).logits)
+        said = self.predictions(model(**on_device(inputs, model)).logits)
         return [(Answer(prediction),) for prediction in said]

@@ -81,6 +81,12 @@ class Task(ABC):
         Task.__init__(other, processor)
         return other
 
+    def keeping(self, memory_limit: int) -> Self:
+        """The same task with no pixels kept yet, which will keep so many bytes of them at most."""
+        other = copy.copy(self)
+        other.images = self.images.keeping(memory_limit)
+        return other
+
     def reporting(self, damaged: Damaged | None) -> Self:
         """The same task, which reports images that cannot be read to ``damaged``; with ``None`` they raise."""
         other = copy.copy(self)
@@ -194,6 +200,15 @@ class Task(ABC):
         """As :meth:`row_checks`, for rows that a model of just this task can judge."""
         return self.row_checks()
 
+    def asked_row_checks(self) -> RowChecks:
+        """As :meth:`own_row_checks`, for rows that the model is only asked about: without answers or labels, and with
+        images that are looked at when they are used."""
+        return {**self.own_row_checks(), "accept": self.asked_check(), "look_at_images": False}
+
+    def asked_check(self) -> Check:
+        """A function that refuses a record which the model cannot be asked about, its answer known or not."""
+        return self.own_row_checks()["accept"]
+
     @classmethod
     def answered(cls, record: Record) -> bool:
         """Whether a right answer to the record is known."""
@@ -221,9 +236,28 @@ class Task(ABC):
         """What makes probabilities of the model's outputs."""
         return "none"
 
-    @abstractmethod
     def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
         """For each record, the model's ``top`` best answers, best first; the records are one batch."""
+        return self.answers_to(self.asked_model(model), records, self.prepare(records), top)
+
+    def prepare(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        """What :meth:`answers_to` needs of one batch; it is made without the model, in another thread perhaps."""
+        return {}
+
+    def asked_model(self, model: nn.Module) -> nn.Module:
+        """The model as :meth:`answers_to` takes it, made once for many batches."""
+        return model
+
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
+        """As :meth:`best_answers`, with what :meth:`prepare` made of the records."""
+        raise NotImplementedError(f"{type(self).__name__}: defines neither best_answers nor answers_to")
+
+    def extent(self, record: Record) -> tuple[float, float]:
+        """Two numbers by which records are sorted, so that those of a batch have about the same size: of the images,
+        and of the text."""
+        return self.images.extent(record.images), len(record.text)
 
     def accepted(self, record: Record) -> list[str]:
         """The right answers, for reports; by default they are not told."""

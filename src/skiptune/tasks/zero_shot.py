@@ -15,7 +15,6 @@ from ..families.classifier import loss_by_labels
 from ..families.head_inputs import Encoded
 from ..families.registry import family_of_processor
 from ..families.two_stream_head import TaskOutput
-from .answer import Answer
 from .classification import Classification
 from .contrastive import is_contrastive
 from .evaluation_result import Evaluation
@@ -83,8 +82,8 @@ class ZeroShot(Classification):
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         return super().measure(self._with_labels(model), records, batch_size, title)
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
-        return super().best_answers(self._with_labels(model), records, top)
+    def asked_model(self, model: nn.Module) -> nn.Module:
+        return self._with_labels(model)
 
     def _with_labels(self, model: Any) -> nn.Module:
         """The model as a classifier."""

@@ -36,8 +36,15 @@ _TASKS = {
 _OWN = ("question", "answer", "answers", "sentence", "label", "captions", "labels", "value", "text", "id", "group")
 
 
-def read_arrow(paths: str | Path | Sequence[str | Path], **checks: Unpack[RowChecks]) -> Records:
+def read_arrow(
+    paths: str | Path | Sequence[str | Path], require_answers: bool = True, **checks: Unpack[RowChecks]
+) -> Records:
     """The records of one or more tables of one task, e.g. ``vqav2_train.arrow`` and ``vqav2_trainable_val.arrow``.
+
+    Args:
+        paths: the tables.
+        require_answers: of tables of your own, whether a row without an answer or label is bad.
+        checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
         InputError: a file is missing or not such a table, or too many records are bad.
@@ -46,7 +53,8 @@ def read_arrow(paths: str | Path | Sequence[str | Path], **checks: Unpack[RowChe
     labels, task = checks.get("labels", ()), checks.get("task", "")
 
     def make(entry: Any) -> list[Record]:
-        return [entry() if isinstance(entry, _Maker) else row_record(entry, _stored, labels=labels, task=task)]
+        own = not isinstance(entry, _Maker)
+        return [row_record(entry, _stored, require_answers, labels, task) if own else entry()]
 
     return collect(", ".join(files), _entries(files), make, **checks)
 

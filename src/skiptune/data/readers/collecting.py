@@ -33,6 +33,8 @@ class RowChecks(TypedDict, total=False):
         most_bad: the share of bad rows above which the file is refused; by default 0.01.
         log: file that names every bad row; replaced if it exists, and written only if there is a bad row.
         check_images: open every image file once; otherwise only check that it exists and is not empty, as by default.
+        look_at_images: whether an image that is missing or not one makes its row bad, as by default; otherwise those
+            who use the image find out.
         accept: refuses a record that is not of the task, by an :class:`InputError`; its row is bad then.
         labels: names of the task's classes, in order, where the rows may be of several tasks; none: of all tasks.
         task: name of the task, where the fields of a row do not tell it.
@@ -41,6 +43,7 @@ class RowChecks(TypedDict, total=False):
     most_bad: float
     log: str | Path | None
     check_images: bool
+    look_at_images: bool
     accept: Callable[[Record], None]
     labels: Sequence[str]
     task: str
@@ -61,8 +64,8 @@ def collect(
         InputError: no usable row, or too many of them bad; the message names the first ones.
     """
     writer, images, memory = TableWriter(), _Checked(checks.get("check_images", False)), InMemory()
-    accept = checks.get("accept")
-    rows, bad = 0, _Bad(source, checks.get("log"))
+    accept, look = checks.get("accept"), checks.get("look_at_images", True)
+    rows, good, bad = 0, 0, _Bad(source, checks.get("log"))
     try:
         for place, row in entries:
             rows += 1
@@ -73,12 +76,14 @@ def collect(
                 for record in found:
                     if accept is not None:
                         accept(record)
-                    images.check(record)
+                    if look:
+                        images.check(record)
             except InputError as error:
-                bad.add(f"{place}: {error}")
+                bad.add(f"{place}: {error}", good)
                 continue
             for record in found:
                 add_record(writer, record, place, memory)
+            good += len(found)
         table = writer.finish()
         refuse_bad(source, len(table), rows, bad.found, checks.get("most_bad", MOST_BAD))
     except BaseException:
@@ -86,7 +91,7 @@ def collect(
         raise
     finally:
         bad.close()
-    return Records(source, table, rows=rows, bad=bad.found)
+    return Records(source, table, rows=rows, bad=bad.found, bad_before=bad.before)
 
 
 class _Bad:
@@ -95,13 +100,16 @@ class _Bad:
     def __init__(self, source: str, log: str | Path | None) -> None:
         self.source = source
         self.found: list[str] = []
+        self.before: list[int] = []
         self._path = Path(log) if log is not None else None
         self._file: TextIO | None = None
         if self._path is not None:
             self._path.unlink(missing_ok=True)
 
-    def add(self, text: str) -> None:
+    def add(self, text: str, before: int) -> None:
+        """A problem; ``before`` is the number of records that the rows before it gave."""
         self.found.append(text)
+        self.before.append(before)
         if self._path is not None:
             if self._file is None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)

@@ -33,7 +33,7 @@ class Files:
         log: where bad rows are named.
         most_bad: the share of bad rows above which the file is refused; ``None``: the reader's default.
         of_task: how the reader tells rows of the task; empty: rows of all tasks are read.
-        require_answers: of conversations and of rows for generation, whether one without an answer is bad.
+        require_answers: whether a row without an answer, label or value is bad.
     """
 
     path: tuple[str, ...]
@@ -86,13 +86,13 @@ def _vqav2(files: Files) -> Records:
 def _nlvr2(files: Files) -> Records:
     from .nlvr import read_nlvr2
 
-    return read_nlvr2(files.path[0], str(files.images), **files.checks)
+    return read_nlvr2(files.path[0], str(files.images), files.require_answers, **files.checks)
 
 
 def _nlvr(files: Files) -> Records:
     from .nlvr import read_nlvr
 
-    return read_nlvr(files.path[0], str(files.images), **files.checks)
+    return read_nlvr(files.path[0], str(files.images), files.require_answers, **files.checks)
 
 
 def _karpathy(files: Files) -> Records:
@@ -104,13 +104,13 @@ def _karpathy(files: Files) -> Records:
 def _snli_ve(files: Files) -> Records:
     from .snli_ve import read_snli_ve
 
-    return read_snli_ve(files.path[0], str(files.images), **files.checks)
+    return read_snli_ve(files.path[0], str(files.images), files.require_answers, **files.checks)
 
 
 def _arrow(files: Files) -> Records:
     from .arrow import read_arrow
 
-    return read_arrow(files.path, **files.checks)
+    return read_arrow(files.path, files.require_answers, **files.checks)
 
 
 def _imagefolder(files: Files) -> Records:

@@ -21,6 +21,7 @@ _LABELS = ("false", "true")
 def read_nlvr2(
     path: str | Path,
     images: str | Path,
+    require_answers: bool = True,
     **checks: Unpack[RowChecks],
 ) -> Records:
     """Sentences about pairs of images, from the published JSON lines.
@@ -32,6 +33,7 @@ def read_nlvr2(
         path: e.g. ``train.json`` or ``dev.json``.
         images: folder with ``train-4100-0-img0.png``, … in it, in a folder named by the row's ``directory``
             (training images come in a hundred of them), or in either of them inside ``train``, ``dev``, …
+        require_answers: whether a row without a label is bad.
         checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
@@ -47,13 +49,14 @@ def read_nlvr2(
         pair, where = "-".join(parts[:3]), _pair_folder(folder, parts[0], row.get("directory"), "-".join(parts[:3]))
         first, second = (where / f"{pair}-img{number}.png" for number in (0, 1))
         group = "-".join(parts[:2])
-        return [
-            Record(
-                first, text, image2=second, label=label_of(value_of(row, "label"), _LABELS), id=identifier, group=group
-            )
-        ]
+        return [Record(first, text, image2=second, label=_label(row, require_answers), id=identifier, group=group)]
 
     return collect(str(path), read_lines(path), make, **checks)
+
+
+def _label(row: Any, required: bool) -> int | None:
+    given = value_of(row, "label")
+    return label_of(given, _LABELS) if required or given is not None else None
 
 
 def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
@@ -68,6 +71,7 @@ def _pair_folder(folder: Path, part: str, directory: Any, pair: str) -> Path:
 def read_nlvr(
     path: str | Path,
     images: str | Path,
+    require_answers: bool = True,
     **checks: Unpack[RowChecks],
 ) -> Records:
     """Sentences about single drawings, from JSON lines of ``image``, ``sentence`` and ``label``.
@@ -83,10 +87,6 @@ def read_nlvr(
         name = name_of(row, "image")
         group = "-".join(Path(name).stem.split("-")[:2])
         text = text_of(row, "sentence")
-        return [
-            Record(
-                folder / name, text, label=label_of(value_of(row, "label"), _LABELS), id=Path(name).stem, group=group
-            )
-        ]
+        return [Record(folder / name, text, label=_label(row, require_answers), id=Path(name).stem, group=group)]
 
     return collect(str(path), read_lines(path), make, **checks)

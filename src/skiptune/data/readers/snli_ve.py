@@ -22,6 +22,7 @@ _LABELS = ("contradiction", "neutral", "entailment")
 def read_snli_ve(
     path: str | Path,
     images: str | Path,
+    require_answers: bool = True,
     **checks: Unpack[RowChecks],
 ) -> Records:
     """Hypotheses about photographs, labelled 0 contradiction, 1 neutral, 2 entailment.
@@ -31,6 +32,7 @@ def read_snli_ve(
     Args:
         path: e.g. ``snli_ve_train.jsonl``.
         images: folder of Flickr30k's images, ``<Flickr30K_ID>.jpg``.
+        require_answers: whether a row without a label is bad, or left out; if not, its label is ``None``.
         checks: see :class:`skiptune.data.readers.collecting.RowChecks`.
 
     Raises:
@@ -42,13 +44,15 @@ def read_snli_ve(
     def entries() -> Iterator[Entry]:
         nonlocal unlabelled
         for place, row in read_lines(path):
-            if isinstance(row, dict) and row.get("gold_label") == _NO_AGREEMENT:
+            if require_answers and isinstance(row, dict) and row.get("gold_label") == _NO_AGREEMENT:
                 unlabelled += 1
             else:
                 yield place, row
 
     def make(row: Any) -> list[Record]:
-        label = label_of(value_of(row, "gold_label"), _LABELS)
+        given = value_of(row, "gold_label")
+        unknown = not require_answers and given in (None, _NO_AGREEMENT)
+        label = None if unknown else label_of(given, _LABELS)
         image = folder / f"{name_of(row, 'Flickr30K_ID')}.jpg"
         return [Record(image, text_of(row, "sentence2"), label=label, id=id_of(row, "pairID"))]
 

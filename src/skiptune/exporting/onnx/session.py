@@ -6,6 +6,7 @@ difference to the torch model at export.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
@@ -40,6 +41,12 @@ class OnnxModel(nn.Module):
         self.path, self.description = path, description
         self.config = SimpleNamespace(model_type=description.model_type)
         self.session = _session(path)
+
+    @property
+    def content_digest(self) -> str:
+        """What tells it from another model: its file, and the digests of all files that were exported with it."""
+        digests = {backend: model.sha256 for backend, model in self.description.models.items()}
+        return json.dumps([self.path.name, digests], sort_keys=True)
 
     def forward(
         self,

@@ -75,6 +75,11 @@ class WholePictures(ImageStore):
             image = image.resize(size, Image.Resampling.BICUBIC)
         return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
+    def extent(self, pictures: Sequence[Picture]) -> float:
+        """The pixels of all of them."""
+        sizes = (self.shrunk(*(self._header_size(picture) or _SIZE)) for picture in pictures)
+        return float(sum(width * height for width, height in sizes))
+
     def given_size(self, picture: Picture) -> tuple[int, int]:
         """The width and height that an image, or what stands in for it, is given to the model in. It is not decoded.
 

@@ -119,6 +119,10 @@ class Generation(Task):
         """The numbers of records that the model cannot learn from, each with the reason, see :mod:`.fitting`."""
         return Fitting(self).problems(records, part)
 
+    def extent(self, record: Record) -> tuple[float, float]:
+        text = sum(len(turn.text) for turn in record.turns) or len(record.text)
+        return self.pictures.extent(record.images), text
+
     def input_size(self, records: Sequence[Record]) -> tuple[tuple[int, int], int]:
         seen = next((record for record in records if record.images), None)
         images = 0 if seen is None else len(seen.images)
@@ -183,11 +187,19 @@ class Generation(Task):
         return other
 
     @torch.inference_mode()
-    def write(self, model: Any, records: Sequence[Record], **options: Any) -> list[Written]:
-        """What the model answers to each record; the records are one batch. ``options`` are of transformers'
-        ``generate``."""
+    def write(
+        self, model: Any, records: Sequence[Record], prepared: dict[str, Tensor] | None = None, **options: Any
+    ) -> list[Written]:
+        """What the model answers to each record; the records are one batch.
+
+        Args:
+            model: in evaluation mode.
+            records: the batch.
+            prepared: its :meth:`prompts`; ``None``: they are made.
+            options: of transformers' ``generate``.
+        """
         writer = Writer(self.processor, self.ends, self.asked.cache == "static")
-        prompts, names = on_device(self.prompts(records), model), [record.id for record in records]
+        prompts, names = on_device(prepared or self.prompts(records), model), [record.id for record in records]
         return writer.write(model, prompts, self.decoding, names, **options)
 
     def answers(self, model: Any, records: Sequence[Record]) -> list[str]:
@@ -202,7 +214,13 @@ class Generation(Task):
     def measure(self, model: nn.Module, records: Sequence[Record], batch_size: int, title: str) -> Evaluation:
         return measured(self, model, records, batch_size, title)
 
-    def best_answers(self, model: nn.Module, records: Sequence[Record], top: int) -> list[tuple[Answer, ...]]:
+    def prepare(self, records: Sequence[Record]) -> dict[str, Tensor]:
+        """The prompts; nothing where a record has options, whose prompts stand in batches of their own."""
+        return {} if any(record.options for record in records) else self.prompts(records)
+
+    def answers_to(
+        self, model: nn.Module, records: Sequence[Record], inputs: dict[str, Tensor], top: int
+    ) -> list[tuple[Answer, ...]]:
         """What the model writes, one answer; of a record with options the ``top`` likeliest, with probabilities among
         them."""
         choosing = [row for row, record in enumerate(records) if record.options]
@@ -212,7 +230,7 @@ class Generation(Task):
             scored = score_options(self, model, [records[row] for row in choosing])
             found |= {row: likeliest(own, self.metric, top) for row, own in zip(choosing, scored, strict=True)}
         if writing:
-            written = self.write(model, [records[row] for row in writing])
+            written = self.write(model, [records[row] for row in writing], inputs or None)
             found |= {row: (Answer(own.text, cut=own.cut or None),) for row, own in zip(writing, written, strict=True)}
         return [found[row] for row in range(len(records))]
 
