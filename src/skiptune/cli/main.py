@@ -16,6 +16,7 @@ from .bench_command import bench
 from .compare_command import compare
 from .cost_command import cost
 from .data_command import app as data
+from .demo_command import demo
 from .evaluate_command import evaluate
 from .export_command import export
 from .init_command import init
@@ -62,8 +63,8 @@ def _options(
 
 # in the order in which ``skiptune --help`` lists them
 for _command in (
-    init, run, recipes, search, compare, train, evaluate, export, convert, predict, serve, cost, bench, models, report,
-    pretrain,
+    init, run, recipes, search, compare, train, evaluate, export, convert, predict, demo, serve, cost, bench, models,
+    report, pretrain,
 ):  # fmt: skip
     app.command()(_command)
 app.add_typer(data, name="data")

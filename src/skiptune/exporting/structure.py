@@ -122,7 +122,7 @@ def refuse_other_base(manifest: Manifest, frozen: Mapping[str, Tensor], name: st
 def _read_base(name: str, manifest: Manifest, given: set[str]) -> PreTrainedModel:
     """The kept blocks of the base; parameters named in ``given`` may be missing there."""
     base_config = load_config(name)
-    changes = _changes(manifest.base_config, base_config.to_dict())
+    changes = config_changes(manifest.base_config, base_config.to_dict())
     if name in ARCHITECTURES:  # an architecture has no file: its weights are drawn as in training
         model = load_model(name, manifest.model_class, quiet=True, **changes)
         _take_out(model, manifest)
@@ -141,7 +141,7 @@ def _take_out(model: PreTrainedModel, manifest: Manifest) -> None:
     remove_dead_blocks(model, manifest.skipping)
 
 
-def _changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
+def config_changes(trained: dict[str, Any], base: dict[str, Any]) -> dict[str, Any]:
     """The fields in which the configuration in training differs from the base's, without its encoders' sizes."""
     fields = sorted(trained.keys() - {"architectures", "dtype", "transformers_version", "_name_or_path"})
     changes = {name: trained[name] for name in fields if trained[name] != base.get(name)}

@@ -1,0 +1,65 @@
+"""The page of ``skiptune demo`` with tiny models, served once a process for all tests that ask for it."""
+
+from __future__ import annotations
+
+import atexit
+import tempfile
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+import skiptune as st
+from every_task import made, records_of, write_images
+from skiptune.answering.opened import named_folders, open_models
+from skiptune.answering.picture_limits import PictureLimits
+from skiptune.families.chat_processor import ChatProcessor
+from skiptune.showing.shown_model import ShownModel, shown_models
+from tiny_chat import tiny_llava_processor
+from tiny_decoders import vlm
+
+RUN = Path(__file__).parent / "fixtures" / "0.3" / "run"
+
+
+@dataclass(frozen=True)
+class ServedPage:
+    """A page: its address, its models, and a folder of pictures to ask about."""
+
+    address: str
+    models: dict[str, ShownModel]
+    pictures: Path
+
+
+@cache
+def demo_page() -> ServedPage:
+    """The page, which takes pictures of 100 kB and 1 megapixel at most, until the process ends."""
+    pytest.importorskip("gradio", reason="needs the extra demo")
+    from skiptune.showing.show import Place, served, warm_up
+
+    until_the_end = ExitStack()
+    atexit.register(until_the_end.close)
+    folder = Path(until_the_end.enter_context(tempfile.TemporaryDirectory()))
+    write_images(folder)
+    (folder / "wrong.png").write_text("no picture")
+    shown = {model.name: model for model in _shown(folder)}
+    warm_up(list(shown.values()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Gradio's own
+        page = served(list(shown.values()), PictureLimits(0.1, 1), Place())
+        return ServedPage(until_the_end.enter_context(page), shown, folder)
+
+
+def _shown(folder: Path) -> list[ShownModel]:
+    """A model of 0.3 beside itself with all blocks, one about two pictures, one for captions, one that writes."""
+    for name, family in {"reasoning": "vilt-tiny", "retrieval": "meter-tiny"}.items():
+        task, model = made(name, family, records_of(name, folder))
+        st.choose(model, list(st.blocks_of(model))[:1])
+        st.export(model, folder / name, task=task)
+    whole = tiny_llava_processor()
+    writing = st.Generation(ChatProcessor("llava", whole.tokenizer, whole), max_new_tokens=4)
+    st.export(st.insert(vlm("llava"), st.SkipConfig(block_adapter="lora")), folder / "chat", task=writing)
+    others = open_models(named_folders([str(folder / name) for name in ("reasoning", "retrieval", "chat")]))
+    return [*shown_models(open_models(named_folders([str(RUN)])), original=True), *shown_models(others)]
