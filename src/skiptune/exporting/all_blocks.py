@@ -8,6 +8,7 @@ import torch
 from transformers import PreTrainedModel
 
 from ..core.errors import InputError
+from ..inserting.folding import folded_layers
 from ..inserting.frozen_names import frozen_names
 from ..inserting.insert import insert
 from ..inserting.pruning import prune
@@ -23,22 +24,21 @@ def load_with_all_blocks(directory: Path, base: str | None = None) -> PreTrained
     """The model of a slim directory before its blocks were skipped, as far as the directory and the base hold it.
 
     Kept blocks, their adapters, small parts and the head are the slim model's. Skipped blocks are the base's, without
-    adapters, which an export leaves out. It computes as much as the base, so its time is what the skipped blocks cost.
-    Its answers are not those of a model that was tuned with all blocks.
+    adapters, which an export leaves out; so are layers of kept blocks that skip adapters were folded into. It computes
+    as much as the base, so its time is what the skipped blocks cost. It was not trained like this: its answers are not
+    those of a model that was tuned with all blocks.
 
     Args:
         directory: of a slim model of either form.
         base: another place of the base model.
 
     Raises:
-        InputError: a plain checkpoint, skip adapters folded into kept blocks, a base that cannot be read or another one
-            than it was trained on; or as :func:`skiptune.load`.
+        InputError: a plain checkpoint, a base that cannot be read or another one than it was trained on; or as
+            :func:`skiptune.load`.
     """
     if not is_slim(directory):
         raise InputError(f"{directory}: a plain checkpoint, whose blocks have new numbers; its original is its base")
     manifest = read_manifest(directory)
-    if manifest.skip_config.skip_adapter == "folded":
-        raise InputError(f"{directory}: its skip adapters are folded into kept blocks, which do not go with the others")
     slim = load(directory, base if manifest.form == "adapters" else None)
     name = base or manifest.base
     changes = config_changes(manifest.base_config, load_config(name).to_dict())
@@ -51,5 +51,7 @@ def load_with_all_blocks(directory: Path, base: str | None = None) -> PreTrained
     other = [key for key in sorted(frozen & own.keys() & kept.keys()) if not torch.equal(own[key], kept[key])]
     if other:
         raise InputError(f"{name}: not the base it was trained on; {len(other)} frozen weights differ: {other[:3]}")
-    model.load_state_dict({key: value for key, value in kept.items() if key in own}, strict=False)
+    folded = folded_layers(slim)
+    taken = {key: value for key, value in kept.items() if key in own and key.rpartition(".")[0] not in folded}
+    model.load_state_dict(taken, strict=False)
     return model.requires_grad_(False).eval()

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ..answering.asking import Answered
-from ..core.formatting import duration, milliseconds
 from ..core.templates import render
 from ..plan.block_names import stack_of
 from ..tasks.answer import Answer
@@ -53,20 +52,15 @@ def empty_card(model: ShownModel) -> Card:
     return Card(model.name, kind)
 
 
-def answered_card(model: ShownModel, answered: Answered) -> Card:
-    """With its answers."""
-    card = replace(empty_card(model), time=f"answered in {elapsed(answered.seconds)}")
+def answered_card(model: ShownModel, answered: Answered, time: str) -> Card:
+    """With its answers, and how long they took."""
+    card = replace(empty_card(model), time=time)
     first = answered.answers[0]
     if first.probability is None and first.score is None:
         written = f"{first.answer:.4g}" if isinstance(first.answer, float) else str(first.answer)
         return replace(card, written=written or "(nothing)")
     unit = "probability" if first.score is None else "score"
     return replace(card, rows=tuple(map(_row, answered.answers)), unit=unit)
-
-
-def elapsed(seconds: float) -> str:
-    """A time that a visitor waited."""
-    return milliseconds(seconds) if seconds < 1 else duration(seconds)
 
 
 def _row(answer: Answer) -> Row:
@@ -109,6 +103,8 @@ def _told(model: ShownModel) -> dict[str, object]:
         "whole": model.whole,
         "facts": facts,
         "blocks": [_Block(short[block], block in skipped) for block in facts.blocks],
-        "told": f"{len(skipped)} of {len(facts.blocks)} blocks are skipped{named}.",
+        "told": f"{len(skipped)} of {len(facts.blocks)} blocks are skipped{named}."
+        if skipped
+        else "No block is skipped.",
         "lines": () if model.whole else facts.lines,
     }

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..answering.asking import Question, ask, stream
 from ..answering.picture_limits import PictureLimits
 from ..core.errors import InputError, RunError
 from ..core.validation import nearest
-from .cards import Card, answered_card, answers_html, elapsed, empty_card, notice_html
+from .cards import Card, answered_card, answers_html, empty_card, notice_html
 from .form import Form
 from .questions import question
 from .shown_model import ShownModel
+from .times import Times
 from .uploads import uploaded_picture
 
 #: Answers of the page, and of a client at most.
@@ -23,15 +24,17 @@ _ANSWERS, _MOST_ANSWERS = 5, 100
 
 @dataclass(frozen=True)
 class Handlers:
-    """Functions that the events of the page call. None keeps anything of a visitor.
+    """Functions that the events of the page call. Of what visitors ask only times are kept.
 
     Attributes:
         models: by their names.
         limits: of pictures.
+        times: of the questions on the page.
     """
 
     models: dict[str, ShownModel]
     limits: PictureLimits
+    times: Times = field(default_factory=Times)
 
     def check_picture(self, picture: Any) -> str:
         """A notice about a picture that was just uploaded; empty: it is fine."""
@@ -50,7 +53,7 @@ class Handlers:
             yield answers_html([replace(card, error=sentence(error)) for card in cards.values()])
             return
         for model in form.models:
-            for card in _cards(model, asked, form.writes and not asked.options):
+            for card in _cards(model, asked, form.writes and not asked.options, self.times):
                 cards[model.name] = card
                 yield answers_html(list(cards.values()))
 
@@ -73,26 +76,27 @@ class Handlers:
         }
 
 
-def _cards(model: ShownModel, asked: Question, writing: bool) -> Iterator[Card]:
+def _cards(model: ShownModel, asked: Question, writing: bool, times: Times) -> Iterator[Card]:
     """The card of one model; of one that writes, after every piece."""
     try:
         if writing:
-            yield from _written(model, asked)
+            yield from _written(model, asked, times)
         else:
-            yield answered_card(model, ask(model.pipeline, asked, _ANSWERS))
+            found = ask(model.pipeline, asked, _ANSWERS)
+            yield answered_card(model, found, times.told(model.name, found.seconds))
     except (InputError, RunError) as error:
         yield replace(empty_card(model), error=sentence(error))
 
 
-def _written(model: ShownModel, asked: Question) -> Iterator[Card]:
+def _written(model: ShownModel, asked: Question, times: Times) -> Iterator[Card]:
     start, text = time.perf_counter(), ""
     pieces = stream(model.pipeline, asked)
     for piece in pieces:
         text += piece
         yield replace(empty_card(model), written=text, waiting=True)
     cut = " (cut: more tokens are not allowed)" if pieces.cut else ""
-    told = f"answered in {elapsed(time.perf_counter() - start)}{cut}"
-    yield replace(empty_card(model), written=text or "(nothing)", time=told)
+    told = times.told(model.name, time.perf_counter() - start)
+    yield replace(empty_card(model), written=text or "(nothing)", time=f"{told}{cut}")
 
 
 def sentence(error: Exception) -> str:

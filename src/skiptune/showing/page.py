@@ -37,11 +37,17 @@ def styles() -> str:
 
 
 def theme() -> Any:
-    """Gradio's own theme with fonts of the visitor's system: nothing is loaded from elsewhere."""
+    """Gradio's own theme with more contrast, and fonts of the visitor's system: nothing is loaded from elsewhere."""
     import gradio as gr
 
     fonts = [gr.themes.Font("system-ui"), gr.themes.Font("sans-serif")]
-    return gr.themes.Default(primary_hue="blue", font=fonts, font_mono=[gr.themes.Font("monospace")])
+    found = gr.themes.Default(primary_hue="blue", font=fonts, font_mono=[gr.themes.Font("monospace")])
+    return found.set(
+        button_primary_background_fill="*primary_600",
+        button_primary_background_fill_hover="*primary_700",
+        input_placeholder_color="#6b6b76",
+        input_placeholder_color_dark="#9a9aa5",
+    )
 
 
 @dataclass(frozen=True)
@@ -144,6 +150,7 @@ def _example(example: Example, picture: gr.Image, text: gr.Textbox) -> None:
     import gradio as gr
 
     button = gr.Button(example.text or "a picture", icon=str(example.picture), size="sm")
+    button.keep_in_cache |= button.temp_files  # they are no uploads, which are removed
     given = partial(_given, example)
     button.click(given, None, [picture, text], api_visibility="private", show_progress="hidden")
 
