@@ -29,7 +29,7 @@ from tiny_chat import save_tiny_llava
 #: A command that starts with one of these takes minutes.
 SLOW = ("skiptune run", "skiptune search", "skiptune train", "skiptune compare", "skiptune pretrain")
 #: A command that starts with one of these ends when it is told to.
-ENDLESS = ("skiptune serve",)
+ENDLESS = ("skiptune serve", "skiptune demo")
 #: Short commands that are run; the others of up to three words stand in sentences and leave out what they need.
 WHOLE = ("skiptune init my-questions", "skiptune models", "skiptune --version", "skiptune report runs/kitchen")
 #: Something that the reader has and we do not: a name in capitals, or a checkpoint.

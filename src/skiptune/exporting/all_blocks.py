@@ -47,11 +47,10 @@ def load_with_all_blocks(directory: Path, base: str | None = None) -> PreTrained
     frozen = frozen_names(model)
     blocks = blocks_of(model)
     prune(model, Plan(manifest.plan.family, tuple(blocks), ()))
-    own, kept = model.state_dict(), slim.state_dict()
+    own, folded = model.state_dict(), folded_layers(slim)
+    kept = {key: value for key, value in slim.state_dict().items() if key.rpartition(".")[0] not in folded}
     other = [key for key in sorted(frozen & own.keys() & kept.keys()) if not torch.equal(own[key], kept[key])]
     if other:
         raise InputError(f"{name}: not the base it was trained on; {len(other)} frozen weights differ: {other[:3]}")
-    folded = folded_layers(slim)
-    taken = {key: value for key, value in kept.items() if key in own and key.rpartition(".")[0] not in folded}
-    model.load_state_dict(taken, strict=False)
+    model.load_state_dict({key: value for key, value in kept.items() if key in own}, strict=False)
     return model.requires_grad_(False).eval()

@@ -87,7 +87,7 @@ def facts_of(folder: Path) -> Facts:
         base=file_name(exported.base),
         blocks=tuple(exported.plan.blocks),
         skipped=tuple(exported.plan.skipped),
-        lines=tuple(_measured(exported, Measures.from_dict(exported.extra, f"{folder}: what was measured"))),
+        lines=tuple(_measured(exported, Measures.from_dict(exported.extra, f"{folder}: what was measured cannot be shown; edited?"))),
     )
 
 
