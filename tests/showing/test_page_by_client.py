@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 import skiptune as st
 from conftest import Call
 from demo_page import RUN, ServedPage, demo_page
+from docs_pages import PAGES
 from skiptune.showing.uploads import uploads_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
@@ -159,6 +161,19 @@ def test_only_ask_is_offered(client: Any) -> None:
     assert list(offered) == ["/ask"]
     names = [each["parameter_name"] for each in offered["/ask"]["parameters"]]
     assert names == ["model", "picture", "text", "picture2", "options", "top"]
+
+
+def test_the_program_of_the_guide(
+    served_page: ServedPage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (program,) = next(page for page in PAGES if page.name == "docs/guides/demo-page.md").of_kind("py")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(served_page.pictures / "0.png", tmp_path / "photos" / "kitchen.jpg")
+    monkeypatch.chdir(tmp_path)
+    program = program.replace("http://127.0.0.1:7860", served_page.address).replace('"kitchen"', '"run"')
+    exec(compile(program, "demo-page.md", "exec"), {})
+    answer = st.pipeline(RUN)(served_page.pictures / "0.png", "what is on the table?").answer
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"{answer} ")
 
 
 def test_mistakes_on_the_command_line(call: Call, tmp_path: Path) -> None:
