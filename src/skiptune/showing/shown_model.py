@@ -82,12 +82,13 @@ def facts_of(folder: Path) -> Facts:
     """
     exported: Exported = read_manifest(folder) if is_slim(folder) else read_record(folder)
     task = exported.task.name if exported.task else ""
+    measures = Measures.from_dict(exported.extra, f"{folder}: what was measured cannot be shown; edited?")
     return Facts(
         task=TASKS_IN_WORDS.get(task, task),
         base=file_name(exported.base),
         blocks=tuple(exported.plan.blocks),
         skipped=tuple(exported.plan.skipped),
-        lines=tuple(_measured(exported, Measures.from_dict(exported.extra, f"{folder}: what was measured cannot be shown; edited?"))),
+        lines=tuple(_measured(exported, measures)),
     )
 
 
