@@ -1,9 +1,10 @@
 """``skiptune serve`` beside the bare model: throughput, times, overload, and requests that are no requests.
 
-    python benchmarks/serve.py MODEL [--seconds 10] [--overload 60] [--malformed 1000]
+    python benchmarks/serve.py [MODEL] [--seconds 10] [--overload 600] [--malformed 1000]
 
-Questions are easy-VQA's test questions on their pictures. Server and clients share the machine: the clients' processor
-time is told, too. ``benchmarks/results/serve.json`` tells
+MODEL is one of easy-VQA; by default one like that of ``skiptune run easy-vqa-demo``, as fast and untrained. Questions
+are easy-VQA's test questions on their pictures. Server and clients share the machine: the clients' processor time is
+told, too. ``benchmarks/results/serve.json`` tells
 
 - ``bare``: questions a second of the model alone in this process, by batch and threads of torch: ``whole`` with
   decoding pictures and texts, ``forward`` without;
@@ -26,6 +27,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -34,6 +36,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
+import easy_vqa
 import psutil
 import torch
 
@@ -52,11 +55,29 @@ CLIENTS, BATCHES, ASKED, OVERLOAD = (1, 4, 16), (1, 2, 4, 8, 16, 32), 256, 200
 PATH = "/v1/models/demo/ask"
 
 
-def bare(pipe: st.Pipeline, records: Sequence[Record], seconds: float, threads: int) -> dict[str, dict[str, float]]:
+def like_the_demo(folder: Path) -> str:
+    """A slim model with the blocks and adapters of the recipe ``easy-vqa-demo``, untrained; returns its directory."""
+    task = st.Vqa(st.load_processor("vilt-scenes"), easy_vqa.get_answers())
+    model = st.load_model("vilt-scenes", task.model_class, quiet=True, **task.model_changes())
+    st.insert(model, st.SkipConfig(block_adapter="lora", lora_rank=16, skip_width=64))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            if parameter.requires_grad:
+                parameter += 0.05 * torch.randn(parameter.shape, generator=generator)
+    blocks = tuple(st.blocks_of(model))
+    st.choose(model, blocks[:4])
+    st.export(model.eval(), folder, st.Plan("vilt", blocks, blocks[:4]), task)
+    return str(folder)
+
+
+def bare(
+    pipe: st.Pipeline, records: Sequence[Record], seconds: float, threads: int, batches: Sequence[int] = BATCHES
+) -> dict[str, dict[str, float]]:
     """Questions a second of the model alone, by batch."""
     torch.set_num_threads(threads)
     found = {}
-    for batch in BATCHES:
+    for batch in batches:
         parts = [list(records[start : start + batch]) for start in range(0, len(records), batch)]
         with torch.inference_mode():
             inputs = [pipe.task.inputs(part) for part in parts]
@@ -215,13 +236,23 @@ def refused(port: int, count: int, picture: bytes, good: bytes, seed: int = 0) -
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", help="a slim model's directory, of easy-VQA")
+    parser.add_argument("model", nargs="?", help="a slim model's directory, of easy-VQA")
     parser.add_argument("--seconds", type=float, default=10, help="of each load")
-    parser.add_argument("--overload", type=float, default=60, help="seconds")
+    parser.add_argument("--overload", type=float, default=600, help="seconds")
     parser.add_argument("--malformed", type=int, default=1000, help="requests")
     parser.add_argument("--port", type=int, default=8017)
     parser.add_argument("--output", type=Path, default=ROOT / "benchmarks" / "results" / "serve.json")
     options = parser.parse_args()
+    if options.model is None:
+        with tempfile.TemporaryDirectory() as folder:
+            options.model = like_the_demo(Path(folder) / "demo")
+            measure(options)
+    else:
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """All of it, written to a file."""
     pipe = st.pipeline(options.model)
     records = [Record(Path(str(each.image)).read_bytes(), each.text) for each in read_easy_vqa("test")[:ASKED]]
     threads = max(1, (os.cpu_count() or 1) - 1)
@@ -241,7 +272,12 @@ def main() -> None:
         "requests": [base64.b64encode(http(body)).decode() for body in bodies],
         "expected": [[(answer.answer, answer.probability) for answer in each] for each in alone],
     }
-    found["bare"] = {str(count): bare(pipe, records, options.seconds / 5, count) for count in {threads, threads + 1}}
+    found["bare"] = {
+        str(threads): bare(pipe, records, options.seconds / 5, threads),
+        str(threads + 1): bare(pipe, records, options.seconds / 5, threads + 1, (16,)),
+    }
+    torch.set_num_threads(1)
+    found["load_average_before"] = [round(value, 1) for value in psutil.getloadavg()]
     found["load"] = []
     for name, settings in (("with batches", ()), ("without batches", ("--batch", "1"))):
         with serving(options.model, options.port, *settings) as (root, seconds):

@@ -10,7 +10,7 @@ from .asked import Ask
 from .body import read_body
 from .gate import Gate
 from .interface_page import interface_page
-from .refusal import BUSY, RefusedError, refused
+from .refusal import RefusedError, refused
 from .service import Service
 from .told import Told, ToldError, ToldModel
 
@@ -25,7 +25,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     404: {"model": ToldError, "description": "There is no such model."},
     413: {"model": ToldError, "description": "The body is too large."},
     415: {"model": ToldError, "description": "The body is neither JSON nor a form."},
-    503: {"model": ToldError, "description": "Busy, or stopping; the header Retry-After says when to come again."},
+    503: {"model": ToldError, "description": "Busy; the header Retry-After says when to come again."},
     504: {"model": ToldError, "description": "There was no answer in time."},
 }
 _log = logging.getLogger(__name__)
@@ -79,8 +79,9 @@ def _add_states(app: FastAPI, service: Service) -> None:
         return "ok"
 
     async def readyz() -> Response:
-        """Whether it takes requests: 503 while it stops."""
-        return refused(BUSY, "the service is stopping") if service.stopping else PlainTextResponse("ok")
+        """Whether it takes requests: 503 while there is no place for one."""
+        service.refuse_busy()
+        return PlainTextResponse("ok")
 
     async def metrics() -> Response:
         """Counts, as Prometheus reads them; of several replicas those of the one that answers."""

@@ -6,13 +6,14 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..core.errors import RunError, first_line
+from ..core.errors import InputError, RunError, first_line
 from ..core.extras import require_extra
 from .limits import Limits
 from .ray_settings import free_port, is_direct, refuse_taken, settings_of
@@ -23,6 +24,10 @@ _NAME = "skiptune"
 _ABOVE = 16
 #: Bytes that objects of Ray may take; requests are none.
 _STORE = 128 * 2**20
+
+
+#: Seconds to wait for the port to be given up, so that the next service can have it.
+_ENDING = 10.0
 
 
 @dataclass(frozen=True)
@@ -78,7 +83,7 @@ def running(
     except (RuntimeError, ray.exceptions.RayError) as error:
         raise RunError(f"the service cannot start: {_reason(error)}") from None
     finally:
-        _stop()
+        _stop(place)
 
 
 def wait_for_stop() -> None:
@@ -90,14 +95,21 @@ def wait_for_stop() -> None:
         pass
 
 
-def _stop() -> None:
+def _stop(place: Place) -> None:
     """Answer what is asked already, and end. Of a cluster the other applications stay."""
     import ray
     from ray import serve
 
     with suppress(RuntimeError, ray.exceptions.RayError):  # it may not have come so far
         serve.delete(_NAME)
-    ray.shutdown()  # what was started here ends with it
+    ray.shutdown()  # what was started here ends with it, a moment later
+    end = time.monotonic() + _ENDING
+    while time.monotonic() < end:
+        try:
+            refuse_taken(place)
+            break
+        except InputError:
+            time.sleep(0.1)
 
 
 def _start_ray(place: Place) -> None:

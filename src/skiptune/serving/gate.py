@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from .refusal import BUSY, LATE, RefusedError, refused
+from .refusal import LATE, RefusedError, refused
 from .service import Service
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Gate:
     async def _limited(self, scope: Scope, receive: Receive, send: Send, statuses: list[int]) -> None:
         service = self._service
         try:
-            _refuse_busy(service)
+            service.refuse_busy()
         except RefusedError as refusal:
             await refused(refusal.status, refusal.sentence)(scope, receive, send)
             return
@@ -62,18 +62,6 @@ class Gate:
         finally:
             service.inside -= 1
             service.metrics.inside(service.inside)
-
-
-def _refuse_busy(service: Service) -> None:
-    """Refuse a request that there is no place for.
-
-    Raises:
-        RefusedError: says why.
-    """
-    if service.stopping:
-        raise RefusedError(BUSY, "the service is stopping")
-    if service.inside >= service.limits.queue:
-        raise RefusedError(BUSY, f"busy: {service.inside} requests wait already; come again later")
 
 
 def _asks(scope: Scope) -> bool:

@@ -17,7 +17,7 @@ from .body import Body
 from .limits import Limits
 from .metrics import Metrics
 from .questions import Question, questions_of
-from .refusal import RefusedError, sentence_of
+from .refusal import BUSY, RefusedError, sentence_of
 from .sent_pictures import check_picture
 from .served import Served
 from .told import Told, ToldAnswer, ToldModel, ToldPrediction
@@ -35,12 +35,11 @@ class Service:
     Attributes:
         metrics: what is counted.
         inside: requests that are read, wait or are answered now.
-        stopping: whether further ones are refused.
     """
 
     def __init__(self, models: Sequence[Opened], limits: Limits) -> None:
         self.limits, self.metrics = limits, Metrics()
-        self.inside, self.stopping = 0, False
+        self.inside = 0
         self._models = {opened.name: Served(opened) for opened in models}
         self._decoders = ThreadPoolExecutor(min(_DECODERS, os.cpu_count() or 1), "decoding")
         turn = Turn(ThreadPoolExecutor(1, "model"), asyncio.Lock())
@@ -94,6 +93,15 @@ class Service:
         batches = self._batches[name]
         found = await asyncio.gather(*(batches.ask(question) for question in questions))
         return _told(name, questions, found)
+
+    def refuse_busy(self) -> None:
+        """Refuse a request that there is no place for.
+
+        Raises:
+            RefusedError: with the number of those that wait.
+        """
+        if self.inside >= self.limits.queue:
+            raise RefusedError(BUSY, f"busy: {self.inside} requests wait already; come again later")
 
     def refuse_unknown(self, name: str) -> None:
         """Refuse the name of a model that is not there.
