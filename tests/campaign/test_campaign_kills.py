@@ -156,3 +156,29 @@ def test_two_runs_at_once_in_one_directory(seed: int, finished: Path, data_folde
     assert not any("Traceback" in text for text in said), said
     work.run().check()
     assert left_behind(work.folder) == left_behind(finished)
+
+
+@pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "parquet"])
+def test_a_killed_file_of_answers_ends_as_an_uninterrupted_one(
+    ending: str, finished: Path, data_folder: Path, tmp_path: Path
+) -> None:
+    """Twenty kills of each kind of file."""
+    images = str(data_folder / "images")
+    lines = (data_folder / "train.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "rows.jsonl").write_text(lines * 20, encoding="utf-8")
+    rows = ("predict", str(finished), "--data", str(tmp_path / "rows.jsonl"), "--images", images, "--batch-size", "2")
+
+    def make(folder: Path) -> Work:
+        (folder / "out").mkdir(parents=True)
+        return Work((*rows, "--output", str(folder / "out" / f"answers.{ending}")), folder / "out")
+
+    reference = make(tmp_path / "reference")
+    ended = reference.run()
+    ended.check()
+    expected = digests(reference.folder)
+
+    def check(folder: Path) -> None:
+        assert digests(folder) == expected
+
+    kill_until(20, ended.changes, make, check, tmp_path)

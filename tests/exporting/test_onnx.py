@@ -259,6 +259,7 @@ def test_commands_run_it(
     slim: Path,
     exported: Path,
     data_folder: Path,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -282,6 +283,9 @@ def test_commands_run_it(
         for folder, more in ((exported, options), (slim, []))
     )
     assert answers == pytest.approx(wanted, **close)
+    output = tmp_path / "answers.jsonl"
+    assert call("predict", exported, *given, *options, "--output", str(output))["rows"] == 12
+    assert '"error": null' in output.read_text(encoding="utf-8").splitlines()[-1]
 
 
 @pytest.mark.usefixtures("traced")

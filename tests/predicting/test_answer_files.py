@@ -145,21 +145,27 @@ def test_a_stopped_one_goes_on_and_ends_with_the_same_bytes(
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted((whole.path.name, stopped.path.name))
 
 
-def test_killed_between_the_file_and_its_parts(vqa: tuple[st.Vqa, Any], asked: AskedRows, tmp_path: Path) -> None:
+def test_killed_while_it_ends(
+    vqa: tuple[st.Vqa, Any], asked: AskedRows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the file is there, and while its parts are removed: they are not answered again."""
     task, model = vqa
-    output = AnswerOutput(tmp_path / "a.jsonl")
-    job = AnswerJob.of(model, task, asked, ASKING)
+    output, whole = AnswerOutput(tmp_path / "a.jsonl"), AnswerOutput(tmp_path / "whole.jsonl")
+    expected = predict_file(model, task, asked, whole, ASKING)
 
-    def answer(parts: Sequence[Part], advance: Advance) -> Iterator[tuple[Part, str]]:
-        for part, rows in answer_parts(model, task, asked, parts, ASKING):
-            yield part, text_of_rows(rows)
+    def killed(*given: Any) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        write_answers(job, output, answer)
-    output.path.write_text("what the killed process had written\n", encoding="utf-8")
-    assert write_answers(job, output, answer).rows == 17
-    assert len(rows_of(output.path)) == 17
+    for place in ("write_rows", "PartFolder._clear"):  # the second begins with a job, and clears at its end
+        with monkeypatch.context() as context:
+            context.setattr(f"skiptune.predicting.part_folder.{place}", killed)
+            with pytest.raises(KeyboardInterrupt):
+                predict_file(model, task, asked, output, ASKING)
+    monkeypatch.setattr("skiptune.predicting.part_folder.write_rows", killed)
+    found = predict_file(model, task, asked, output, ASKING)
+    assert (found.rows, found.errors) == (expected.rows, expected.errors)
+    assert output.path.read_bytes() == whole.path.read_bytes()
+    assert not (tmp_path / "a.jsonl.parts").exists()
 
 
 def test_others_do_not_go_on_with_it(vqa: tuple[st.Vqa, Any], asked: AskedRows, folder: Path, tmp_path: Path) -> None:

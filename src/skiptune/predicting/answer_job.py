@@ -13,7 +13,7 @@ from torch import nn
 from ..core.errors import InputError
 from ..core.process import versions
 from ..core.text_files import read_json
-from ..core.validated import Validated
+from ..core.validated import Several, Validated
 from ..core.validation import Problems
 from ..data.record_digests import asked_digest
 from ..layers.blocks import SkippableBlock
@@ -101,6 +101,27 @@ class AnswerJob(Validated):
         for name in sorted(old.keys() | new.keys()):
             if old.get(name) != new.get(name):
                 yield f"{name}: {new.get(name)}; {old.get(name)} when it was begun"
+
+
+class AnswersEnded(Validated):
+    """The content of ``done.json``, while the parts of a file that is there are removed.
+
+    Attributes:
+        job: what the file is made of.
+        errors, problems: of the file, see :class:`~skiptune.predicting.answer_output.AnswerFile`.
+    """
+
+    job: AnswerJob
+    errors: int
+    problems: Several[str]
+
+    @classmethod
+    def read(cls, path: Path) -> AnswersEnded | None:
+        """The content of a file; ``None``: there is none, or it is damaged."""
+        try:
+            return cls.from_dict(read_json(path)) if path.is_file() else None
+        except InputError:
+            return None
 
 
 def model_digest(model: nn.Module, task: Task) -> str:

@@ -11,13 +11,13 @@ from ..core.files import write_json, write_text
 from ..core.folder_lock import drop, hold
 from ..core.output_folders import behind_links, make_output_folder
 from ..core.temporaries import is_temporary
-from .answer_job import AnswerJob
+from .answer_job import AnswerJob, AnswersEnded
 from .answer_output import AnswerFile
 from .answered_row import is_error
 from .part import Part
 from .row_files import write_rows
 
-_JOB = "job.json"
+_JOB, _DONE = "job.json", "done.json"
 
 
 class PartFolder:
@@ -35,6 +35,7 @@ class PartFolder:
         self.output = behind_links(output)
         self.folder = self.output.with_name(f"{self.output.name}.parts")
         self.errors = 0
+        self._ended: AnswersEnded | None = None
 
     def begin(self, job: AnswerJob, parts: Sequence[Part], force: bool = False) -> list[Part]:
         """Take hold of the folder; the parts that are still to be answered.
@@ -51,7 +52,11 @@ class PartFolder:
             raise InputError(f"{self.output}: a directory is in the way; name a file")
         make_output_folder(self.folder, "output")
         self._lock = hold(self.folder, "output")
-        if force:
+        ended = AnswersEnded.read(self.folder / _DONE)
+        if ended is not None and ended.job == job and self.output.is_file() and not force:
+            self._ended = ended  # it was killed while it removed the parts
+            return []
+        if force or ended is not None:
             self._clear()
         known = AnswerJob.read(self.folder / _JOB)
         if known is None:
@@ -91,9 +96,13 @@ class PartFolder:
             raise InputError(f"{path}: {len(found)} lines, and it had {len(part)}; remove it to answer them again")
         return found
 
-    def join(self, parts: Sequence[Part]) -> AnswerFile:
+    def join(self, job: AnswerJob, parts: Sequence[Part]) -> AnswerFile:
         """Make the output of all parts, and remove the folder."""
-        written = write_rows(self.output, lambda: self._all_lines(parts))
+        if self._ended is None:
+            found = write_rows(self.output, lambda: self._all_lines(parts))
+            self._ended = AnswersEnded(job=job, errors=found.errors, problems=found.problems)
+            write_json(self.folder / _DONE, self._ended.to_dict())
+        written = AnswerFile(self.output, job.count, self._ended.errors, tuple(self._ended.problems))
         self._clear()
         self.leave()
         return written
@@ -107,9 +116,10 @@ class PartFolder:
             yield from self.lines(part)
 
     def _clear(self) -> None:
-        """Remove the parts. Without the job first: parts without one are nobody's."""
+        """Remove the parts. The job first: parts without one are nobody's."""
         (self.folder / _JOB).unlink(missing_ok=True)
         with suppress(OSError):
             for path in self.folder.iterdir():
                 if path.match("part-*.jsonl") or is_temporary(path):
                     path.unlink(missing_ok=True)
+        (self.folder / _DONE).unlink(missing_ok=True)

@@ -88,7 +88,7 @@ def write_answers(job: AnswerJob, output: AnswerOutput, answer: AnswerParts) -> 
         if writing is not None:
             writing.result()
             _refuse_bad(folder, job, output)
-    return folder.join(parts)
+    return folder.join(job, parts)
 
 
 def _refuse_bad(folder: PartFolder, job: AnswerJob, output: AnswerOutput) -> None:
