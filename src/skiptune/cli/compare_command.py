@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from .options import JsonOption, OutputOption, RecipeArgument, SetOption
+from .options import JsonOption, OutputOption, RayOption, RecipeArgument, SetOption, on_cluster
 from .recipe_runs import recipe_of
 
 
@@ -17,7 +17,13 @@ def compare(
     recipe: RecipeArgument,
     output: OutputOption = None,
     set: SetOption = None,
-    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Trainings at a time; they share the cores.")] = 1,
+    jobs: Annotated[
+        int,
+        typer.Option(
+            "--jobs", "-j", min=1, help="Trainings at a time; they share the cores. With --ray, those of a node."
+        ),
+    ] = 1,
+    ray: RayOption = None,
     estimate: Annotated[bool, typer.Option("--estimate", help="Only print how long it would take.")] = False,
     as_json: JsonOption = False,
 ) -> None:
@@ -25,17 +31,18 @@ def compare(
 
     Full tuning, head only, BitFit, LoRA, (IA)³, prompts, adapters, and skipping by search, at random and by the best
     heuristic; the recipe's compare section says which, and on which seeds. Finished trainings are kept: run the same
-    command again after an interruption.
+    command again after an interruption. With --ray they run on the nodes of a Ray cluster.
     """
     read = recipe_of(recipe, output, set)
     from ..comparing.comparison import MethodComparison
 
     command = shlex.join(["skiptune", *sys.argv[1:]])
-    comparison = MethodComparison(read, jobs, command)
-    if estimate:
-        comparison.estimate()
-        return
-    rows = comparison.all()
+    with on_cluster(ray) as cluster:
+        comparison = MethodComparison(read, jobs, command, cluster)
+        if estimate:
+            comparison.estimate()
+            return
+        rows = comparison.all()
     if as_json:
         typer.echo(json.dumps([row.to_dict() for row in rows]))
         return

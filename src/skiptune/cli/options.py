@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import MISSING, fields
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypeVar, get_args, get_type_hints
 
 import typer
 
 from ..core.errors import InputError
 from ..core.validation import nearest
+from ..spreading.address import read_address
+
+if TYPE_CHECKING:
+    from ..spreading.cluster import Cluster
 
 Options = TypeVar("Options")
 
@@ -127,6 +132,17 @@ def read_columns(given: Sequence[str]) -> dict[str, str]:
     return found
 
 
+def on_cluster(address: str | None) -> AbstractContextManager[Cluster | None]:
+    """The cluster of ``--ray``, for as long as the context lasts; ``None``: work on this machine.
+
+    Raises:
+        InputError: it cannot be used.
+    """
+    from ..spreading.cluster import connected
+
+    return nullcontext() if address is None else connected(address)
+
+
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe file, or the name of a packaged recipe.")]
 SlimArgument = Annotated[str, typer.Argument(help="A slim model's directory or hub id, or a run's directory.")]
 OutputOption = Annotated[
@@ -144,6 +160,16 @@ ColumnOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON and nothing else on standard output.")]
 BaseOption = Annotated[str | None, typer.Option("--base", help="Where the base model is, for an adapters-only export.")]
+RayOption = Annotated[
+    str | None,
+    parsed(
+        read_address,
+        "--ray",
+        metavar="ADDRESS",
+        help="Work on the nodes of this Ray cluster: HOST:PORT, ray://HOST:PORT, auto for the one that this machine is "
+        "in, local for a new one of this machine alone.",
+    ),
+]
 Backend = Literal["torch", "onnx", "onnx-int8"]
 BackendOption = Annotated[
     Backend | None,

@@ -11,7 +11,7 @@ import typer
 from ..core.digests import check_recorded
 from ..core.distributed import rank
 from ..core.errors import InputError
-from .options import JsonOption, OutputOption, RecipeArgument, SetOption
+from .options import JsonOption, OutputOption, RayOption, RecipeArgument, SetOption
 from .recipe_runs import run_of
 
 
@@ -38,17 +38,21 @@ def search(
     compare: Annotated[
         bool, typer.Option("--compare", help="Let several strategies choose: all, or those of --strategy a,b,c.")
     ] = False,
+    ray: RayOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Only find the blocks to skip; the plan is written to plan.json in the run's directory.
 
     With --compare several strategies search, their plans are judged on the same held-out records, and compare/ in the
-    run's directory gets a table, a plot and every plan; the run itself does not change.
+    run's directory gets a table, a plot and every plan; the run itself does not change. With --ray the strategies
+    search on the nodes of a Ray cluster.
     """
+    if ray is not None and not compare:
+        raise InputError("--ray: a single search works in one process; leave it out, or let strategies --compare")
     if compare:
         from .strategy_table import compare_strategies
 
-        compare_strategies(recipe, output, set, strategy, as_json)
+        compare_strategies(recipe, output, set, strategy, ray, as_json)
         return
     runner = run_of(recipe, output, [*(set or []), *([f"search.strategy={strategy}"] if strategy else [])])
     runner.check()

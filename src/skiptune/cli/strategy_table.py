@@ -13,11 +13,12 @@ from ..core.errors import InputError
 from ..core.progress import console
 from ..core.validation import Problems, nearest
 from ..searching.strategies import STRATEGIES
+from .options import on_cluster
 from .recipe_runs import run_of
 
 
 def compare_strategies(
-    recipe: str, output: str | None, changes: list[str] | None, names: str | None, as_json: bool
+    recipe: str, output: str | None, changes: list[str] | None, names: str | None, ray: str | None, as_json: bool
 ) -> None:
     """Let strategies search, all or those in ``names`` (with commas between them), and print one row for each.
 
@@ -32,8 +33,9 @@ def compare_strategies(
         problems.check(name in STRATEGIES, f"{name!r}{nearest(name, STRATEGIES)}")
     problems.raise_any()
     runner = run_of(recipe, output, changes)
-    runner.check()
-    rows = runner.compare(chosen)
+    with on_cluster(ray) as cluster:
+        runner.check()
+        rows = runner.compare(chosen, cluster)
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows]))
         return

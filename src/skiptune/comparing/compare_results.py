@@ -8,6 +8,7 @@ from ..config.skip_config import KeptSkipConfig
 from ..core.measurements import Timing
 from ..core.validated import Number, Pair, Several, Validated
 from ..methods.compare_config import CompareConfig
+from ..spreading.node import NodeFacts
 from .paired_tests import PairedTest
 
 
@@ -120,11 +121,14 @@ class Training(Validated):
 
 
 class Machine(Validated):
-    """Where all this was measured."""
+    """Where all this was measured. With ``nodes``, those of a cluster, the trainings ran there, each with ``threads``;
+    latency is that of the machine itself.
+    """
 
     device: str
     processors: int | None = None
     threads: int | None = None
+    nodes: Several[NodeFacts] = ()
 
 
 class CompareResults(Validated):

@@ -21,13 +21,16 @@ from ..methods.registry import METHODS
 from ..running.recipe import Recipe
 from ..running.run import Run
 from ..running.run_models import ENCODED
+from ..running.same_inputs import SameInputs
 from ..searching.search import prepare_search
+from ..spreading.cluster import Cluster, Needs
 from ..training.encoder_cache import EncoderCache
 from .compare_results import CompareResults, Row
 from .estimate import Estimate
 from .job_files import JobSettings
 from .job_pool import carry_out
 from .jobs import Job, budgets_of, finished, jobs_of
+from .node_jobs import NodePool
 from .page import page
 from .pareto_plot import pareto_plot
 from .rows import paired, rows_of, scores_of
@@ -61,17 +64,20 @@ class MethodComparison:
         recipe: what to compare and how to train.
         jobs: number of processes at a time; they share the processor's cores.
         command: the command line, for the results.
+        cluster: whose nodes train, ``jobs`` at a time on the smallest of them; ``None``: this machine.
 
     Raises:
         InputError: the extra ``compare`` is not installed, something cannot work, or results of other settings are in
             the way.
     """
 
-    def __init__(self, recipe: Recipe, jobs: int = 1, command: str = "") -> None:
+    def __init__(self, recipe: Recipe, jobs: int = 1, command: str = "", cluster: Cluster | None = None) -> None:
         require_extra("compare", "scipy")
-        self.run, self.processes, self.command = Run(recipe), jobs, command
+        self.run, self.command, self.cluster = Run(recipe), command, cluster
         self.recipe, self.folder = self.run.recipe, self.run.folder
-        self.threads = max(1, (os.cpu_count() or 1) // jobs)
+        self.needs = cluster.share(jobs) if cluster else Needs(max(1, (os.cpu_count() or 1) // jobs))
+        self.processes = cluster.at_once(self.needs) if cluster else jobs
+        self.threads = int(self.needs.cpus)
         self.run.check()
         self.left_out, self.jobs = self._plan()
         self.results = finished(self.recipe, self.jobs)
@@ -150,7 +156,12 @@ class MethodComparison:
             "training": {**recipe.train.to_dict(), "steps": steps, "seed": "see rows"},
             "adapters": recipe.adapters.to_dict(),
             "compare": recipe.to_dict()["compare"],
-            "machine": {"device": best_device(), "processors": os.cpu_count(), "threads": any_result.threads},
+            "machine": {
+                "device": best_device(),
+                "processors": os.cpu_count(),
+                "threads": any_result.threads,
+                "nodes": self._nodes(),
+            },
             "batch_sizes": [int(batch) for batch in timed_batches],
             "notes": [*_NOTES, *_PART_NOTES.get(any_result.part, ()), *map(sentence, warnings)],
             "command": self.command,
@@ -162,6 +173,11 @@ class MethodComparison:
         if self.latency:
             write_atomically(self.folder / "compare.png", lambda partial: pareto_plot(partial, results))
         return rows
+
+    def _nodes(self) -> list[dict[str, str]]:
+        """The nodes on which trainings ran, if they did not run here."""
+        nodes = {result.node.host: result.node for result in self.results.values() if result.node is not None}
+        return [node.to_dict() for _, node in sorted(nodes.items())]
 
     def _plan(self) -> tuple[dict[str, str], list[Job]]:
         """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
@@ -214,4 +230,7 @@ class MethodComparison:
         settings = JobSettings(
             image_size=self.size, text_length=self.length, threads=self.threads, encoded=str(self._encoded)
         )
-        carry_out(self.recipe, waiting, self.processes, settings, report)
+        if self.cluster is None:
+            carry_out(self.recipe, waiting, self.processes, settings, report)
+            return
+        NodePool(self.cluster, self.needs, SameInputs.of(self.run)).carry_out(self.recipe, waiting, settings, report)

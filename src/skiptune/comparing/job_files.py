@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic import ConfigDict
 
 from ..core.measurements import Measured
 from ..core.validated import Number, Pair, Several, Validated
+from ..spreading.node import NodeFacts
+
+RECIPE, JOB, LOG = "recipe.json", "job.json", "log.txt"
+RESULT, FAILURE = "result.json", "failure.txt"
 
 
 class JobSettings(Validated):
@@ -45,6 +51,7 @@ class JobResult(Validated):
         peak_gib: most memory of the process until the training ended, ``None`` where a system does not tell.
         steps: optimizer steps in all; ``search_steps``: those of the search.
         learning_rates: peak, by parameter group.
+        node: of a cluster, on which all this was measured; ``None``: this machine.
     """
 
     model_config = ConfigDict(extra="ignore")
@@ -70,3 +77,15 @@ class JobResult(Validated):
     search_steps: int
     learning_rates: dict[str, Number]
     threads: int
+    node: NodeFacts | None = None
+
+
+def failure_of(folder: Path, code: int) -> str | None:
+    """The reason why the job in ``folder`` failed, whose process ended with ``code``; ``None``: it has a result."""
+    if (folder / RESULT).is_file():
+        return None
+    path = folder / FAILURE
+    if path.is_file():
+        return path.read_text(encoding="utf-8").strip()
+    how = f"killed by signal {-code}; out of memory?" if code < 0 else f"ended with code {code}"
+    return f"{how} (see {folder / LOG})"

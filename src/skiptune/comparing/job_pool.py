@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..core.files import telling_of, write_json
 from ..running.recipe import Recipe
-from .job_files import JobFile, JobSettings
-from .jobs import FAILURE, RESULT, Job, job_recipe
+from .job_files import FAILURE, JobSettings, failure_of
+from .job_start import start_job
+from .jobs import Job, job_file, job_recipe
 
 _POLL = 0.1  # seconds
 _LEFT = ("choice", "logs", "adapter_start.json", "adapter_start.safetensors")
@@ -65,18 +63,7 @@ def carry_out(
 def _start(recipe: Recipe, job: Job, settings: JobSettings) -> _Running:
     folder = job.folder(Path(recipe.output))
     (folder / FAILURE).unlink(missing_ok=True)
-    write_json(folder / "recipe.json", job_recipe(recipe, job).to_dict())
-    write_json(folder / "job.json", JobFile(method=job.method, **dict(settings)).to_dict())
-    threads = {name: str(settings.threads) for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-    with telling_of(folder / "log.txt"), (folder / "log.txt").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "skiptune.comparing.job_process", str(folder)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, **threads},
-        )
-    return _Running(job, folder, process)
+    return _Running(job, folder, start_job(folder, job_recipe(recipe, job), job_file(job, settings)))
 
 
 def _failure(ended: _Running) -> str | None:
@@ -84,10 +71,4 @@ def _failure(ended: _Running) -> str | None:
     for name in _LEFT:
         path = ended.folder / name
         shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink(missing_ok=True)
-    if (ended.folder / RESULT).is_file():
-        return None
-    path, code = ended.folder / FAILURE, ended.process.returncode
-    if path.is_file():
-        return path.read_text(encoding="utf-8").strip()
-    how = f"killed by signal {-code}; out of memory?" if code < 0 else f"ended with code {code}"
-    return f"{how} (see {ended.folder / 'log.txt'})"
+    return failure_of(ended.folder, ended.process.returncode)

@@ -26,8 +26,7 @@ from ..core.process import (
     resident_bytes,
 )
 from ..core.text_files import read_json
-from .job_files import JobFile, JobResult
-from .jobs import FAILURE, RESULT
+from .job_files import FAILURE, JOB, RECIPE, RESULT, JobFile, JobResult
 
 _PARENT_DIED = 1  # Linux: PR_SET_PDEATHSIG
 
@@ -47,9 +46,9 @@ def work(folder: Path) -> JobResult:
     from ..running.run import Run
     from ..tasks.evaluation import evaluate
 
-    job = JobFile.from_dict(read_json(folder / "job.json"), f"{folder / 'job.json'} is not valid")
+    job = JobFile.from_dict(read_json(folder / JOB), f"{folder / JOB} is not valid")
     torch.set_num_threads(job.threads)
-    recipe, method = read_recipe(folder / "recipe.json"), METHODS[job.method]
+    recipe, method = read_recipe(folder / RECIPE), METHODS[job.method]
     run = Run(recipe)
     task, data = run.task, run.data
 
@@ -144,7 +143,7 @@ def main() -> None:
     keep_freed_memory()
     try:
         found = work(folder)
-        recipe = read_json(folder / "recipe.json")
+        recipe = read_json(folder / RECIPE)
         write_recorded_json(folder / RESULT, {**found.to_dict(), "recipe": recipe})
     except Exception as error:
         write_text(folder / FAILURE, f"{_reason(error)}\n")

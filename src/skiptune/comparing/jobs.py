@@ -15,9 +15,8 @@ from ..methods.registry import METHODS
 from ..running.begun_run import filled_in
 from ..running.method_recipe import method_recipe
 from ..running.recipe import Recipe
-from .job_files import JobResult
+from .job_files import RESULT, JobFile, JobResult, JobSettings
 
-RESULT, FAILURE = "result.json", "failure.txt"
 #: Sections of a recipe that do not affect the result of a job.
 _FREE = ("output", "bench", "baselines")
 
@@ -96,6 +95,11 @@ def job_recipe(recipe: Recipe, job: Job) -> Recipe:
             parallel_scale=compare.parallel_scale,
         ),
     )
+
+
+def job_file(job: Job, settings: JobSettings) -> JobFile:
+    """What the process of a job reads beside the recipe."""
+    return JobFile(method=job.method, **dict(settings))
 
 
 def finished(recipe: Recipe, jobs: Sequence[Job]) -> dict[Job, JobResult]:

@@ -135,6 +135,15 @@ def file_sha256(path: Path, start: int = 0) -> str:
     return digest.hexdigest()
 
 
+def holding(content: bytes) -> Callable[[Path], None]:
+    """What :func:`write_atomically` is to call for a file with this ``content``."""
+
+    def write(path: Path) -> None:
+        path.write_bytes(content)
+
+    return write
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file whole or not at all."""
 

@@ -35,6 +35,7 @@ from ..reporting.report import write_report
 from ..reporting.results import Results
 from ..searching.plan_file import load_plan
 from ..searching.strategy_comparison import StrategyComparison, StrategyRow
+from ..spreading.cluster import Cluster
 from ..tasks.input_size import input_size
 from ..tasks.task import Task
 from ..training.encoder_cache import EncoderCache
@@ -51,7 +52,9 @@ from .run_folder import claim, is_begun
 from .run_inputs import RunInputs, inputs_of, keep_inputs, read_inputs
 from .run_models import ENCODED, RunModels
 from .run_results import StepResults, build_results, slim_measures, step_seconds
+from .same_inputs import SameInputs
 from .step_files import step
+from .strategies_on_nodes import search_on_nodes
 from .train_baseline import MeasuredBaseline, train_baseline
 from .training_steps import TrainingSteps, read_tensors
 
@@ -178,13 +181,19 @@ class Run:
         :meth:`train` goes on with from its checkpoint."""
         return self._training.search()
 
-    def compare(self, strategies: Sequence[str]) -> list[StrategyRow]:
-        """Search with several strategies, in ``compare/``; writes a plot too."""
-        folder = self.folder / "compare"
-        rows = StrategyComparison(self.fresh_model, self.experiment, folder, self.cached_encoders).rows(strategies)
+    @property
+    def strategies(self) -> StrategyComparison:
+        """Searches with several strategies, in ``compare/``."""
+        return StrategyComparison(self.fresh_model, self.experiment, self.folder / "compare", self.cached_encoders)
+
+    def compare(self, strategies: Sequence[str], cluster: Cluster | None = None) -> list[StrategyRow]:
+        """Search with several strategies, in ``compare/``; writes a plot too. With a ``cluster``, its nodes search."""
+        if cluster is not None:
+            search_on_nodes(self.strategies, strategies, cluster, SameInputs.of(self))
+        rows = self.strategies.rows(strategies)
         from ..reporting.strategy_plot import strategy_plot  # matplotlib is slow to import
 
-        write_atomically(folder / "compare.png", lambda partial: strategy_plot(partial, rows))
+        write_atomically(self.folder / "compare" / "compare.png", lambda partial: strategy_plot(partial, rows))
         return rows
 
     def train(self) -> PreTrainedModel:

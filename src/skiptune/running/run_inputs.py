@@ -4,6 +4,7 @@ records, and the task with its answers. A run goes on with the same only."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
@@ -29,6 +30,18 @@ INPUTS = "inputs.json"
 _LARGE = 2**30
 #: Endings of the files of a directory that holds records.
 _READ = (".json", ".jsonl", ".arrow", ".parquet")
+
+
+@dataclass(frozen=True)
+class Than:
+    """How a message names what the inputs are compared with: ``changed since the run began``, ``36 when the run
+    began``."""
+
+    since: str
+    then: str
+
+
+BEGAN = Than("since the run began", "when the run began")
 
 
 class PartRecords(Validated):
@@ -70,11 +83,15 @@ class RunInputs(Validated):
             f"output: {recipe.output} holds a run with other data or another model; "
             "put back what has changed, or name another output"
         )
-        records = list(self._other_records(now))
-        files = self._other_files(now) if records else ()  # one that says the same in other words is no other
-        for line in (*self._other_model(now.model, recipe), *records, *files, *self._other_task(now)):
+        for line in self.differences(now, recipe):
             problems.add(line)
         problems.raise_any()
+
+    def differences(self, now: RunInputs, recipe: Recipe, than: Than = BEGAN) -> Iterator[str]:
+        """What is other in ``now``, a line each; ``than`` says what these inputs are."""
+        records = list(self._other_records(now, than))
+        files = self._other_files(now, than) if records else ()  # one that says the same in other words is no other
+        yield from (*self._other_model(now.model, recipe, than), *records, *files, *self._other_task(now, than))
 
     def refuse_other_model(self, recipe: Recipe) -> None:
         """Refuse to go on with another model where the data are not needed.
@@ -83,34 +100,34 @@ class RunInputs(Validated):
             InputError: names every file that has changed.
         """
         problems = Problems(f"{recipe.model}: not the model that {recipe.output} was trained on; put it back")
-        for line in self._other_model(model_digests(recipe.model), recipe):
+        for line in self._other_model(model_digests(recipe.model), recipe, BEGAN):
             problems.add(line)
         problems.raise_any()
 
-    def _other_model(self, now: dict[str, str], recipe: Recipe) -> Iterator[str]:
+    def _other_model(self, now: dict[str, str], recipe: Recipe, than: Than) -> Iterator[str]:
         for name, what in _differences(self.model, now):
-            yield f"{recipe.model}: {name} is {what} since the run began"
+            yield f"{recipe.model}: {name} is {what} {than.since}"
 
-    def _other_files(self, now: RunInputs) -> Iterator[str]:
+    def _other_files(self, now: RunInputs, than: Than) -> Iterator[str]:
         for path, what in _differences(self.files, now.files):
-            yield f"{path} is {what} since the run began"
+            yield f"{path} is {what} {than.since}"
 
-    def _other_records(self, now: RunInputs) -> Iterator[str]:
+    def _other_records(self, now: RunInputs, than: Than) -> Iterator[str]:
         for part in sorted(self.parts.keys() | now.parts.keys()):
             old, new = self.parts.get(part, PartRecords()), now.parts.get(part, PartRecords())
             changed = [name for name, digest in new.digests.items() if old.digests.get(name) != digest]
             if old.count != new.count:
-                yield f"{new.source or old.source}: {new.count} {part} records; {old.count} when the run began"
+                yield f"{new.source or old.source}: {new.count} {part} records; {old.count} {than.then}"
             elif changed:
-                yield f"{new.source}: {part} records with other {', '.join(changed)} than when the run began"
+                yield f"{new.source}: {part} records with other {', '.join(changed)} than {than.then}"
 
-    def _other_task(self, now: RunInputs) -> Iterator[str]:
+    def _other_task(self, now: RunInputs, than: Than) -> Iterator[str]:
         old, new = (list(inputs.task.settings.get("answers", ())) for inputs in (self, now))
         if old != new:
             gone, come = ([name for name in a if name not in set(b)][:5] for a, b in ((old, new), (new, old)))
             yield f"the answers are others: {come or 'none'} are new, {gone or 'none'} are gone; or their order changed"
         elif self.task != now.task:
-            yield f"the task is another: {now.task.to_dict()}; when the run began {self.task.to_dict()}"
+            yield f"the task is another: {now.task.to_dict()}; {than.then} {self.task.to_dict()}"
 
 
 def _differences(before: dict[str, str], now: dict[str, str]) -> Iterator[tuple[str, str]]:

@@ -32,6 +32,8 @@ from .training_length import TrainingLength
 
 #: Largest number of held-out records that plans are judged on.
 _JUDGED = 1024
+#: The files of the shared warm-up.
+WARM_UP = ("warm.json", "warm.safetensors")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ class StrategyRow:
     seconds: float
     cost: float
     regret: float = 0.0
+
+
+def needs_warm_up(name: str) -> bool:
+    """Whether a strategy compares at the end only, on adapters that others share."""
+    return STRATEGIES[name].trains and not STRATEGIES[name].compares_while_training
 
 
 class StrategyComparison:
@@ -86,11 +93,9 @@ class StrategyComparison:
         Raises:
             InputError: a strategy cannot meet the budget; nothing has been trained yet.
         """
-        fresh = self.make()
-        for name in names:  # refuse settings that cannot work before any search begins
-            prepare_search(fresh, self._with(name), self.folder)
-        warm = self._warm()
-        plans = {name: self._plan(name, warm) for name in names}
+        self.check(names)
+        warm = self.warmed_up()
+        plans = {name: self.plan(name, warm) for name in names}
         losses = self._judge(warm, [plan.skipped for plan in plans.values()])
         least = min(losses)
         rows = [self._row(plan, loss, loss - least) for plan, loss in zip(plans.values(), losses, strict=True)]
@@ -98,6 +103,16 @@ class StrategyComparison:
         content = {"rows": [asdict(row) for row in rows], "budget": self.experiment.needed_budget.to_dict()}
         on_main(lambda: write_recorded_json(self.folder / "compare.json", content))
         return rows
+
+    def check(self, names: Sequence[str]) -> None:
+        """Refuse settings that cannot work, before any search begins.
+
+        Raises:
+            InputError: a strategy cannot meet the budget.
+        """
+        fresh = self.make()
+        for name in names:
+            prepare_search(fresh, self._with(name), self.folder)
 
     @property
     def warm_up(self) -> SearchReport:
@@ -107,8 +122,8 @@ class StrategyComparison:
         on_main(lambda: check_recorded(path, "Remove it and warm.safetensors to warm up again."))
         return report
 
-    def _warm(self) -> nn.Module:
-        """The model with adapters trained on evenly drawn subnetworks."""
+    def warmed_up(self) -> nn.Module:
+        """The model with adapters trained on evenly drawn subnetworks; they are in :data:`WARM_UP`."""
         path, model = self.folder / "warm.safetensors", self.make()
         if not on_main(path.is_file):
             report = self._search(model, "influence", self.folder / "warm").report  # compares at the end only
@@ -121,14 +136,14 @@ class StrategyComparison:
         load_trained(model, on_main(lambda: read_trained(path)), str(path))
         return model
 
-    def _plan(self, name: str, warm: nn.Module) -> Plan:
+    def plan(self, name: str, warm: nn.Module | None = None) -> Plan:
+        """The choice of a strategy, in ``NAME.json``; ``warm`` is that of :meth:`warmed_up`, if it is at hand."""
         path = self.folder / f"{name}.json"
         if not on_main(path.is_file):
-            kind = STRATEGIES[name]
-            if kind.compares_while_training or not kind.trains:
-                plan = self._search(self.make(), name, self.folder / name)
+            if needs_warm_up(name):
+                plan = self._decide(name, self.warmed_up() if warm is None else warm)
             else:
-                plan = self._decide(name, warm)
+                plan = self._search(self.make(), name, self.folder / name)
             on_main(lambda: save_plan(path, plan))
         return on_main(lambda: load_plan(path))
 

@@ -1,0 +1,128 @@
+"""A connection to a Ray cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from ..core.errors import InputError, first_line
+from ..core.extras import require_extra
+from ..core.progress import busy, console
+from .address import AUTO, LOCAL, check_answers
+from .node import Node, NodeFacts, check_versions, facts_here, make_probe
+
+R = TypeVar("R")
+#: Of the object store of a cluster that a command starts for itself, bytes: what tasks give back is small.
+_STORE = 200 * 2**20
+#: For this process and those that Ray starts. A busy machine needs more time to start than Ray gives it.
+_SETTINGS = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_agent_register_timeout_ms": "180000",
+    "RAY_raylet_start_wait_time_s": "180",
+}
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a task needs on its node.
+
+    Attributes:
+        cpus: cores.
+        gpus: 0.5 means that two tasks share one.
+    """
+
+    cpus: float
+    gpus: float = 0.0
+
+    def at_once(self, node: Node) -> int:
+        """How many such tasks a node does at a time."""
+        found = int(node.cpus // self.cpus) if self.cpus else 0
+        return min(found, int(node.gpus / self.gpus)) if self.gpus else found
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster to which this process is connected.
+
+    Attributes:
+        address: as it was given.
+    """
+
+    address: str
+
+    def nodes(self) -> list[Node]:
+        """The nodes that are alive and have cores for tasks."""
+        import ray
+
+        listed: list[dict[str, Any]] = ray.nodes()  # type: ignore[no-untyped-call]
+        return [node for node in (Node.of(entry) for entry in listed if entry["Alive"]) if node.cpus > 0]
+
+    def share(self, parts: int) -> Needs:
+        """A task's share of a node if ``parts`` run on the smallest one at a time; of its GPUs where all have some."""
+        nodes = self.nodes()
+        cpus = max(1, int(min(node.cpus for node in nodes)) // parts)
+        return Needs(cpus, min(1.0, min(node.gpus for node in nodes) / parts))
+
+    def at_once(self, needs: Needs) -> int:
+        """How many tasks the cluster does at a time."""
+        return sum(needs.at_once(node) for node in self.nodes())
+
+    def on_each(self, work: Callable[..., R], *given: Any) -> list[tuple[Node, R]]:
+        """Call ``work`` with what is ``given`` once on every node, in a process that ends with it."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        nodes, task = self.nodes(), ray.remote(num_cpus=0, max_calls=1)(work)
+        there = [NodeAffinitySchedulingStrategy(node.key, soft=False) for node in nodes]
+        found = ray.get([task.options(scheduling_strategy=at).remote(*given) for at in there])
+        return list(zip(nodes, found, strict=True))
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Cluster]:
+    """The cluster at ``address``, for as long as the context lasts. A connection that the process has is used.
+
+    Raises:
+        InputError: the extra ``ray`` is not installed, nothing answers at the address, the nodes have another version
+            of this package, or none of them takes tasks.
+    """
+    require_extra("ray", "ray")
+    import ray
+
+    own = not ray.is_initialized()
+    if own:
+        _connect(address)
+    try:
+        yield _examined(address)
+    finally:
+        if own:
+            ray.shutdown()
+
+
+def _connect(address: str) -> None:
+    import ray
+
+    check_answers(address)
+    for name, value in _SETTINGS.items():
+        os.environ.setdefault(name, value)
+    own: dict[str, Any] = {"object_store_memory": _STORE, "include_dashboard": False} if address == LOCAL else {}
+    try:
+        with busy("Ray"):
+            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
+    except Exception as error:  # of many kinds, by what does not fit
+        advice = "; start one with: ray start --head" if address == AUTO else ""
+        raise InputError(f"--ray {address}: cannot connect ({first_line(error)}){advice}") from None
+
+
+def _examined(address: str) -> Cluster:
+    cluster = Cluster(address)
+    if not cluster.nodes():
+        raise InputError(f"--ray {address}: no node of the cluster has cores for tasks")
+    found = [(node, NodeFacts.from_dict(facts)) for node, facts in cluster.on_each(make_probe())]
+    for line in check_versions(facts_here(), found):
+        console.print(line)
+    return cluster

@@ -1,0 +1,103 @@
+"""Tasks on the nodes of a cluster: results as they come, again elsewhere where a node dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ..core.errors import first_line
+from .cluster import Cluster, Needs
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+T = TypeVar("T")
+R = TypeVar("R")
+#: How often a task begins again whose node or process died. One that raises is not done again.
+_AGAIN = 5
+#: Seconds for tasks to end by themselves when the work is stopped, before they are killed.
+_COURTESY = 10.0
+
+
+@dataclass(frozen=True)
+class Ended(Generic[T, R]):
+    """A task that ended.
+
+    Attributes:
+        item: that it was given.
+        result: what it gave back; ``None`` if it failed.
+        failure: the reason; empty if it did not.
+    """
+
+    item: T
+    result: R | None
+    failure: str = ""
+
+
+class Spread(Generic[T, R]):
+    """Calls a function with items, each as a task on some node. A context manager: leaving it stops what is not done.
+
+    The result of a task reaches this process when it ends. A node that dies takes nothing along but what it worked on,
+    and that is begun again on another one.
+
+    Args:
+        cluster: that does it.
+        work: a function of a module, which is not to raise: what a user is to know is a part of the result.
+        needs: of one call.
+    """
+
+    def __init__(self, cluster: Cluster, work: Callable[[T], R], needs: Needs) -> None:
+        import ray
+
+        self.cluster = cluster
+        self._task = ray.remote(
+            num_cpus=needs.cpus,
+            num_gpus=needs.gpus,
+            max_retries=_AGAIN,
+            max_calls=1,  # a process of its own, whose memory is free after it
+            scheduling_strategy="SPREAD",
+        )(work)
+        self._running: dict[Any, T] = {}
+
+    def add(self, item: T) -> None:
+        """Another call; it begins as soon as there is room."""
+        self._running[self._task.remote(item)] = item
+
+    def ended(self) -> Iterator[Ended[T, R]]:
+        """The tasks in the order in which they end, those included that are added meanwhile."""
+        import ray
+        from ray.exceptions import RayError
+
+        while self._running:
+            for reference in ray.wait(list(self._running), num_returns=1)[0]:
+                item = self._running.pop(reference)
+                try:
+                    yield Ended(item, ray.get(reference))
+                except RayError as error:
+                    yield Ended(item, None, _reason(error))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        import ray
+
+        left = list(self._running)
+        for force, patience in ((False, _COURTESY), (True, 0.0)):
+            for reference in left:
+                ray.cancel(reference, force=force)
+            if left and patience:
+                left = ray.wait(left, num_returns=len(left), timeout=patience, fetch_local=False)[1]
+        self._running.clear()
+
+
+def _reason(error: Exception) -> str:
+    """Why a task did not end well: what it raised, or how its node or process died."""
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, Exception):
+        return f"{type(cause).__name__}: {first_line(cause)}"
+    return first_line(error)
