@@ -9,21 +9,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from ..core.errors import InputError, first_line
+from ..core.errors import InputError, RunError, first_line
 from ..core.extras import require_extra
 from ..core.progress import busy, console
 from .address import AUTO, LOCAL, check_answers
+from .failures import raised, reason
 from .node import Node, NodeFacts, check_versions, facts_here, make_probe
 
 R = TypeVar("R")
 #: Of the object store of a cluster that a command starts for itself, bytes: what tasks give back is small.
 _STORE = 200 * 2**20
-#: For this process and those that Ray starts. A busy machine needs more time to start than Ray gives it.
-_SETTINGS = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_agent_register_timeout_ms": "180000",
-    "RAY_raylet_start_wait_time_s": "180",
-}
+#: In the environment, before Ray is imported: nothing is reported to its makers, and tasks without a GPU see those of
+#: their node as they are.
+_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
+#: Of a Ray that is started here: who would use it needs the token that Ray keeps for its user, and tasks do not come
+#: after other work of the machine.
+_HERE = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,28 @@ class Cluster:
         """How many tasks the cluster does at a time."""
         return sum(needs.at_once(node) for node in self.nodes())
 
-    def on_each(self, work: Callable[..., R], *given: Any) -> list[tuple[Node, R]]:
-        """Call ``work`` with what is ``given`` once on every node, in a process that ends with it."""
+    def on_each(self, work: Callable[..., R], *given: Any, keep: bool = False) -> list[tuple[Node, R]]:
+        """Call ``work`` with what is ``given`` once on every node, in a process that ends with it unless it is to
+        ``keep`` what it has read. A node that dies meanwhile is left out.
+
+        Raises:
+            RunError: ``work`` raised something on a node.
+        """
         import ray
+        from ray.exceptions import RayError
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-        nodes, task = self.nodes(), ray.remote(num_cpus=0, max_calls=1)(work)
+        nodes, task = self.nodes(), ray.remote(num_cpus=0, max_calls=0 if keep else 1)(work)
         there = [NodeAffinitySchedulingStrategy(node.key, soft=False) for node in nodes]
-        found = ray.get([task.options(scheduling_strategy=at).remote(*given) for at in there])
-        return list(zip(nodes, found, strict=True))
+        running = [task.options(scheduling_strategy=at).remote(*given) for at in there]
+        found = list[tuple[Node, R]]()
+        for node, reference in zip(nodes, running, strict=True):
+            try:
+                found.append((node, ray.get(reference)))
+            except RayError as error:
+                if raised(error) is not None:
+                    raise RunError(f"{node.host}: {reason(error)}") from None
+        return found
 
 
 @contextmanager
@@ -90,6 +104,8 @@ def connected(address: str) -> Iterator[Cluster]:
         InputError: the extra ``ray`` is not installed, nothing answers at the address, the nodes have another version
             of this package, or none of them takes tasks.
     """
+    for name, value in {**_SETTINGS, **(_HERE if address == LOCAL else {})}.items():
+        os.environ.setdefault(name, value)
     require_extra("ray", "ray")
     import ray
 
@@ -107,8 +123,6 @@ def _connect(address: str) -> None:
     import ray
 
     check_answers(address)
-    for name, value in _SETTINGS.items():
-        os.environ.setdefault(name, value)
     own: dict[str, Any] = {"object_store_memory": _STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         with busy("Ray"):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core.errors import first_line
-from .cluster import Cluster, Needs
+from .cluster import Needs
+from .failures import reason
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,20 +43,20 @@ class Spread(Generic[T, R]):
     and that is begun again on another one.
 
     Args:
-        cluster: that does it.
         work: a function of a module, which is not to raise: what a user is to know is a part of the result.
         needs: of one call.
+        keep: let processes live for further calls, with what they have read. Otherwise each call has one of its own,
+            whose memory is free after it.
     """
 
-    def __init__(self, cluster: Cluster, work: Callable[[T], R], needs: Needs) -> None:
+    def __init__(self, work: Callable[[T], R], needs: Needs, keep: bool = False) -> None:
         import ray
 
-        self.cluster = cluster
         self._task = ray.remote(
             num_cpus=needs.cpus,
             num_gpus=needs.gpus,
             max_retries=_AGAIN,
-            max_calls=1,  # a process of its own, whose memory is free after it
+            max_calls=0 if keep else 1,
             scheduling_strategy="SPREAD",
         )(work)
         self._running: dict[Any, T] = {}
@@ -76,7 +76,7 @@ class Spread(Generic[T, R]):
                 try:
                     yield Ended(item, ray.get(reference))
                 except RayError as error:
-                    yield Ended(item, None, _reason(error))
+                    yield Ended(item, None, reason(error))
 
     def __enter__(self) -> Self:
         return self
@@ -93,11 +93,3 @@ class Spread(Generic[T, R]):
             if left and patience:
                 left = ray.wait(left, num_returns=len(left), timeout=patience, fetch_local=False)[1]
         self._running.clear()
-
-
-def _reason(error: Exception) -> str:
-    """Why a task did not end well: what it raised, or how its node or process died."""
-    cause = getattr(error, "cause", None)
-    if isinstance(cause, Exception):
-        return f"{type(cause).__name__}: {first_line(cause)}"
-    return first_line(error)
