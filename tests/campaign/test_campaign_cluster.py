@@ -25,6 +25,8 @@ pytestmark = [
     # Ray leaves files and sockets to the garbage collector
     pytest.mark.filterwarnings("ignore"),
 ]
+#: Every process of Ray takes seconds to start.
+long_form = pytest.mark.skipif(not LONG, reason="long; make campaign")
 SHORT: dict[str, Any] = {"search": {"max_steps": 2, "candidates": 3, "batches": 1}, "train": {"max_steps": 4}}
 
 
@@ -58,8 +60,8 @@ def test_a_node_that_dies_loses_nothing_that_is_finished(nodes: TwoNodes, tmp_pa
     log, found, ended_before = tmp_path / "log", {}, set[int]()
     with connected(nodes.address) as cluster:
         assert cluster.at_once(Needs(1)) == 2
-        with Spread[int, tuple[int, str]](noting(log, 0.5), Needs(1)) as spread:
-            for number in range(8):
+        with Spread[int, tuple[int, str]](noting(log, 0.5), Needs(1), keep=True) as spread:
+            for number in range(6):
                 spread.add(number)
             for ended in spread.ended():
                 assert ended.result is not None, ended.failure
@@ -67,13 +69,15 @@ def test_a_node_that_dies_loses_nothing_that_is_finished(nodes: TwoNodes, tmp_pa
                 if len({node for _, node in found.values()}) == 2 and not ended_before:
                     ended_before = set(found)
                     nodes.kill()
-        assert {number: square for number, (square, _) in found.items()} == {n: n**2 for n in range(8)}
+        assert {number: square for number, (square, _) in found.items()} == {n: n**2 for n in range(6)}
         lines = log.read_text().splitlines()
         assert all(lines.count(f"begins {number}") == 1 for number in ended_before)
         assert cluster.at_once(Needs(1)) == 1
-    nodes.add()
+    if LONG:
+        nodes.add()
 
 
+@long_form
 def test_what_raises_is_told_and_not_done_again(nodes: TwoNodes, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
@@ -89,6 +93,7 @@ def test_what_raises_is_told_and_not_done_again(nodes: TwoNodes, tmp_path: Path)
     assert log.read_text().splitlines().count("begins -1") == 1
 
 
+@long_form
 def test_what_is_not_done_is_stopped_when_the_work_is_left(nodes: TwoNodes, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with connected(nodes.address):
@@ -120,7 +125,7 @@ def done(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0, output
 
 
-@pytest.mark.skipif(not LONG, reason="trains; make campaign")
+@long_form
 def test_a_comparison_is_that_of_one_machine_though_a_node_dies(
     nodes: TwoNodes, data_folder: Path, tmp_path: Path
 ) -> None:
@@ -145,7 +150,7 @@ def test_a_comparison_is_that_of_one_machine_though_a_node_dies(
             assert here[name] == there[name], name
 
 
-@pytest.mark.skipif(not LONG, reason="trains; make campaign")
+@long_form
 def test_strategies_choose_as_on_one_machine(nodes: TwoNodes, data_folder: Path, tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path / "recipe.yaml", data_folder, output=str(tmp_path / "here"), **SHORT)
     options = ("--compare", "--strategy", "policy,influence,first,random")

@@ -24,6 +24,7 @@ from ..running.run_models import ENCODED
 from ..running.same_inputs import SameInputs
 from ..searching.search import prepare_search
 from ..spreading.cluster import Cluster, Needs
+from ..spreading.node import NodeFacts
 from ..training.encoder_cache import EncoderCache
 from .compare_results import CompareResults, Row
 from .estimate import Estimate
@@ -160,10 +161,10 @@ class MethodComparison:
                 "device": best_device(),
                 "processors": os.cpu_count(),
                 "threads": any_result.threads,
-                "nodes": self._nodes(),
+                "nodes": [node.to_dict() for node in self._nodes],
             },
             "batch_sizes": [int(batch) for batch in timed_batches],
-            "notes": [*_NOTES, *_PART_NOTES.get(any_result.part, ()), *map(sentence, warnings)],
+            "notes": [*_NOTES, *self._node_note(), *_PART_NOTES.get(any_result.part, ()), *map(sentence, warnings)],
             "command": self.command,
             "versions": versions(),
         }
@@ -174,10 +175,16 @@ class MethodComparison:
             write_atomically(self.folder / "compare.png", lambda partial: pareto_plot(partial, results))
         return rows
 
-    def _nodes(self) -> list[dict[str, str]]:
+    @property
+    def _nodes(self) -> list[NodeFacts]:
         """The nodes on which trainings ran, if they did not run here."""
         nodes = {result.node.host: result.node for result in self.results.values() if result.node is not None}
-        return [node.to_dict() for _, node in sorted(nodes.items())]
+        return [node for _, node in sorted(nodes.items())]
+
+    def _node_note(self) -> list[str]:
+        hosts = ", ".join(node.host for node in self._nodes)
+        said = f"The trainings ran, and were timed, on nodes of a cluster: {hosts}. Latency is that of this machine."
+        return [said] if hosts else []
 
     def _plan(self) -> tuple[dict[str, str], list[Job]]:
         """Methods that cannot be used, with the reasons, and the jobs of the others; nothing is trained yet."""
