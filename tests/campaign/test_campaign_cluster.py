@@ -60,7 +60,7 @@ def test_a_node_that_dies_loses_nothing_that_is_finished(nodes: TwoNodes, tmp_pa
     log, found, ended_before = tmp_path / "log", {}, set[int]()
     with connected(nodes.address) as cluster:
         assert cluster.at_once(Needs(1)) == 2
-        with Spread[int, tuple[int, str]](noting(log, 0.5), Needs(1), keep=True) as spread:
+        with Spread[int, tuple[int, str]](cluster, noting(log, 0.5), Needs(1), keep=True) as spread:
             for number in range(6):
                 spread.add(number)
             for ended in spread.ended():
@@ -81,8 +81,8 @@ def test_a_node_that_dies_loses_nothing_that_is_finished(nodes: TwoNodes, tmp_pa
 def test_what_raises_is_told_and_not_done_again(nodes: TwoNodes, tmp_path: Path) -> None:
     log = tmp_path / "log"
     with (
-        connected(nodes.address),
-        Spread[int, tuple[int, str]](noting(log, 0), Needs(1)) as spread,
+        connected(nodes.address) as cluster,
+        Spread[int, tuple[int, str]](cluster, noting(log, 0), Needs(1)) as spread,
     ):
         spread.add(-1)
         spread.add(2)
@@ -96,13 +96,13 @@ def test_what_raises_is_told_and_not_done_again(nodes: TwoNodes, tmp_path: Path)
 @long_form
 def test_what_is_not_done_is_stopped_when_the_work_is_left(nodes: TwoNodes, tmp_path: Path) -> None:
     log = tmp_path / "log"
-    with connected(nodes.address):
-        with Spread[int, tuple[int, str]](noting(log, 600), Needs(1)) as spread:
+    with connected(nodes.address) as cluster:
+        with Spread[int, tuple[int, str]](cluster, noting(log, 600), Needs(1)) as spread:
             for number in range(4):
                 spread.add(number)
             while not log.is_file():
                 time.sleep(0.1)
-        with Spread[int, tuple[int, str]](noting(log, 0), Needs(1)) as spread:
+        with Spread[int, tuple[int, str]](cluster, noting(log, 0), Needs(1)) as spread:
             for number in (10, 11):  # there is room again
                 spread.add(number)
             assert len(list(spread.ended())) == 2

@@ -50,7 +50,7 @@ class NodePool:
             InputError: a node does not have the inputs; nothing was begun.
         """
         inputs = self.inputs.check(self.cluster)
-        with Spread[NodeJob, NodeResult](do_job, self.needs) as spread:
+        with Spread[NodeJob, NodeResult](self.cluster, do_job, self.needs) as spread:
             for number, job in enumerate(jobs):
                 own = found_anywhere(job_recipe(recipe, job))
                 spread.add(NodeJob(number, own, job_file(job, settings), inputs))

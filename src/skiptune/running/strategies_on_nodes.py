@@ -101,7 +101,7 @@ def search_on_nodes(comparison: StrategyComparison, names: Sequence[str], cluste
         return
     inputs = inputs.check(cluster)
     waiting = [name for name in missing if needs_warm_up(name)]
-    with Spread[SearchTask, SearchResult](do_search, cluster.share(1)) as spread, make_bar() as bar:
+    with Spread[SearchTask, SearchResult](cluster, do_search, cluster.share(1)) as spread, make_bar() as bar:
         shown = bar.add_task("searching", total=len(missing) + cold, note="")
         for name in [""] * cold + [name for name in missing if name not in waiting]:
             spread.add(task(name))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
 from ..core.errors import InputError, RunError, first_line
@@ -98,7 +99,8 @@ class Cluster:
 
 @contextmanager
 def connected(address: str) -> Iterator[Cluster]:
-    """The cluster at ``address``, for as long as the context lasts. A connection that the process has is used.
+    """The cluster at ``address``, for as long as the context lasts. A connection that the process has is used. Inside
+    nothing is printed on standard output.
 
     Raises:
         InputError: the extra ``ray`` is not installed, nothing answers at the address, the nodes have another version
@@ -109,13 +111,14 @@ def connected(address: str) -> Iterator[Cluster]:
     require_extra("ray", "ray")
     import ray
 
-    own = not ray.is_initialized()
-    if own:
-        _connect(address)
-    try:
+    if ray.is_initialized():
         yield _examined(address)
-    finally:
-        if own:
+        return
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere, redirect_stdout(nowhere):  # Ray tells its logs there
+        _connect(address)
+        try:
+            yield _examined(address)
+        finally:
             ray.shutdown()
 
 

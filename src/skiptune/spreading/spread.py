@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .cluster import Needs
+from ..core.progress import console
+from .cluster import Cluster, Needs
 from .failures import reason
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ R = TypeVar("R")
 _AGAIN = 5
 #: Seconds for tasks to end by themselves when the work is stopped, before they are killed.
 _COURTESY = 10.0
+#: Seconds after which to look whether all nodes are there.
+_LOOK = 5.0
 
 
 @dataclass(frozen=True)
@@ -43,15 +46,17 @@ class Spread(Generic[T, R]):
     and that is begun again on another one.
 
     Args:
+        cluster: that does it.
         work: a function of a module, which is not to raise: what a user is to know is a part of the result.
         needs: of one call.
         keep: let processes live for further calls, with what they have read. Otherwise each call has one of its own,
             whose memory is free after it.
     """
 
-    def __init__(self, work: Callable[[T], R], needs: Needs, keep: bool = False) -> None:
+    def __init__(self, cluster: Cluster, work: Callable[[T], R], needs: Needs, keep: bool = False) -> None:
         import ray
 
+        self._cluster, self._alive = cluster, {node.key: node.host for node in cluster.nodes()}
         self._task = ray.remote(
             num_cpus=needs.cpus,
             num_gpus=needs.gpus,
@@ -71,12 +76,21 @@ class Spread(Generic[T, R]):
         from ray.exceptions import RayError
 
         while self._running:
-            for reference in ray.wait(list(self._running), num_returns=1)[0]:
+            ready = ray.wait(list(self._running), num_returns=1, timeout=_LOOK)[0]
+            self._tell_of_deaths()
+            for reference in ready:
                 item = self._running.pop(reference)
                 try:
                     yield Ended(item, ray.get(reference))
                 except RayError as error:
                     yield Ended(item, None, reason(error))
+
+    def _tell_of_deaths(self) -> None:
+        now = {node.key: node.host for node in self._cluster.nodes()}
+        for key, host in self._alive.items():
+            if key not in now:
+                console.print(f"{host} is gone; what ran there begins again on another node")
+        self._alive = now
 
     def __enter__(self) -> Self:
         return self
