@@ -161,3 +161,24 @@ def test_strategies_choose_as_on_one_machine(nodes: TwoNodes, data_folder: Path,
     assert [{**row, **timed} for row in here["rows"]] == [{**row, **timed} for row in there["rows"]]
     (tmp_path / "there" / "compare" / "policy.json").unlink()  # what is there is read, the rest is searched again
     done(command("search", recipe, *options, "--output", tmp_path / "there", "--ray", nodes.address))
+
+
+@long_form
+def test_a_file_of_answers_is_that_of_one_machine_though_a_node_dies(nodes: TwoNodes, tmp_path: Path) -> None:
+    fixtures = Path(__file__).parents[1] / "fixtures" / "0.3"
+    images = fixtures / "data" / "images"
+    rows = [
+        {"image": path.name, "question": f"what colour is it, {k}?"} for k in range(100) for path in images.glob("*")
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    options = ("--data", tmp_path / "rows.jsonl", "--images", images, "--batch-size", "2")
+    done(command("predict", fixtures / "run", *options, "--output", tmp_path / "here.jsonl"))
+    there = tmp_path / "there.jsonl"
+    with command("predict", fixtures / "run", *options, "--output", there, "--ray", nodes.address) as process:
+        while not list(tmp_path.glob("there.jsonl.parts/*[0-9]*")) and not there.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+        nodes.kill()
+        done(process)
+    nodes.add()
+    assert there.read_bytes() == (tmp_path / "here.jsonl").read_bytes()

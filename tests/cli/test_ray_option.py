@@ -39,3 +39,8 @@ def test_the_missing_extra_is_told(
 def test_a_single_search_takes_no_cluster(call: Call, tiny_recipe: Callable[..., Path]) -> None:
     code, _, err = call("search", tiny_recipe(), "--ray", "local")
     assert (code, "a single search works in one process" in err) == (2, True)
+
+
+def test_a_single_question_takes_no_cluster(call: Call) -> None:
+    code, _, err = call("predict", "nowhere", "picture.png", "what?", "--ray", "local")
+    assert (code, err) == (2, "error: --ray: only with --data FILE or --data FOLDER")

@@ -14,7 +14,7 @@ from ..core.errors import InputError
 from ..core.process import best_device
 from ..exporting.slim_folder import slim_folder
 from .data_options import AnnotationsOption, DataImagesOption, SplitOption
-from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, takes
+from .options import BackendOption, BaseOption, ColumnOption, JsonOption, RayOption, SlimArgument, takes
 from .predict_data import predict_data
 from .predict_in_writing import answer_in_writing
 from .predicted_answers import answer_rows, number_before, print_answers
@@ -76,6 +76,7 @@ class PredictOptions:
     workers: Annotated[
         int, typer.Option(min=0, help="With --data: threads that read pictures while the model computes.")
     ] = 1
+    ray: RayOption = None
     force: Annotated[bool, typer.Option("--force", help="With --data: begin anew, whatever is there.")] = False
     base: BaseOption = None
     backend: BackendOption = None
@@ -99,6 +100,7 @@ class PredictOptions:
             "column": self.column,
             "most-bad": self.most_bad,
             "force": self.force or None,
+            "ray": self.ray,
         }
         return [f"--{name}" for name, value in given.items() if value is not None]
 

@@ -10,18 +10,15 @@ import typer
 
 from ..core.errors import InputError
 from ..core.formatting import counted
-from ..core.progress import busy, console
-from .data_options import data_fields, require_images
+from ..core.progress import console
+from .opened_data import opened
+from .options import on_cluster
+from .predict_on_nodes import predict_on_nodes
 from .quick_imports import import_transformers_quickly
 
 if TYPE_CHECKING:
     from ..predicting.answer_output import AnswerFile
-    from ..predicting.asked_rows import AskedRows
-    from ..tasks.task import Task
     from .predict_command import PredictOptions
-
-#: Formats by the ending of a file; JSON lines are the usual one.
-_BY_ENDING = {".csv": "csv", ".tsv": "csv", ".arrow": "arrow"}
 
 
 def predict_data(options: PredictOptions) -> None:
@@ -32,49 +29,17 @@ def predict_data(options: PredictOptions) -> None:
     """
     output = _checked(options)
     import_transformers_quickly()
-    from ..exporting.open_pipeline import pipeline
     from ..predicting.answer_output import AnswerOutput
-    from ..predicting.asking import Asking, Preparing
     from ..predicting.predict_file import predict_file
-    from ..tasks.generation.task import Generation
 
     target = AnswerOutput(output, options.most_bad, options.force)
-    pipe = pipeline(options.model, backend=options.backend, base=options.base)
-    writes = isinstance(pipe.task, Generation)
-    if writes:
-        pipe = pipe.with_decoding(**options.decoding)
-    elif given := options.for_writing():
-        raise InputError(f"{', '.join(given)}: for models that write; this is a model for {pipe.task.name}")
-    asked = asked_rows(options, pipe.task)
-    asking = Asking.usual(options.top or 1, options.batch_size, writes)
-    _tell(predict_file(pipe.model, pipe.task, asked, target, asking, Preparing(options.workers)), options.as_json)
-
-
-@busy("reading")
-def asked_rows(options: PredictOptions, task: Task) -> AskedRows:
-    """The rows to answer.
-
-    Args:
-        options: of the command, with ``data``.
-        task: of the model.
-
-    Raises:
-        InputError: they cannot be read, or none is a record of the task.
-    """
-    from ..data.parts import read_for_evaluation
-    from ..predicting.asked_rows import AskedRows
-    from ..predicting.pictures_alone import pictures_alone
-
-    data = str(options.data)
-    if options.data_format is None and Path(data).is_dir():
-        return AskedRows(pictures_alone(Path(data), options.asked or "", task), Path(data))
-    if options.asked is not None:
-        raise InputError(f"--question: for a folder of pictures; {data} has texts of its own")
-    name = "easy-vqa" if data == "easy-vqa" else options.data_format or _BY_ENDING.get(Path(data).suffix, "jsonl")
-    require_images(options, name)
-    fields = {**data_fields(options), "most_bad": 1.0 if options.most_bad is None else options.most_bad}
-    found = read_for_evaluation(name, data, fields, task.asked_row_checks(), asked=True)
-    return AskedRows(found, Path(options.images or data))
+    with on_cluster(options.ray) as cluster:
+        given = opened(options)
+        if cluster is None:
+            found = predict_file(given.pipe.model, given.pipe.task, given.asked, target, given.asking, given.preparing)
+        else:
+            found = predict_on_nodes(cluster, options, given.job(), target)
+    _tell(found, options.as_json)
 
 
 def _checked(options: PredictOptions) -> Path:
