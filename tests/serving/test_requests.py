@@ -119,7 +119,7 @@ def test_a_picture_of_many_pixels_is_refused_undecoded(client: TestClient, tmp_p
 
     Image.new("RGB", (200, 100)).save(tmp_path / "large.png")
     response = client.post(ASK, json={"image": in_base64(tmp_path / "large.png"), "text": "colour?"})
-    assert "200 × 100 pixels, at most 10,000 are taken" in sentence(response, 400)
+    assert "200 × 100 pixels; at most 0.01 megapixels are taken" in sentence(response, 400)
 
 
 @pytest.mark.parametrize(

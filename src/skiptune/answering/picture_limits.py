@@ -36,7 +36,16 @@ class PictureLimits:
         if len(content) > self.most_bytes:
             size = len(content) / MEGABYTE
             raise InputError(f"image: the file has {size:.1f} MB; at most {self.megabytes:g} MB are taken")
-        width, height = size_of(content)
-        if width * height > self.megapixels * MEGAPIXEL:
-            told = f"{width:,} × {height:,} pixels"
-            raise InputError(f"image: {told}; at most {self.megapixels:g} megapixels are taken; make it smaller")
+        refuse_pixels(content, self.megapixels)
+
+
+def refuse_pixels(content: bytes, megapixels: float) -> None:
+    """Refuse what is no picture, or has too many pixels, by its header.
+
+    Raises:
+        InputError: says what it is.
+    """
+    width, height = size_of(content)
+    if width * height > megapixels * MEGAPIXEL:
+        told = f"{width:,} × {height:,} pixels"
+        raise InputError(f"image: {told}; at most {megapixels:g} megapixels are taken; make it smaller")

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from ..core.validated import Count, Number, Validated
 
-_MEBIBYTE, _MEGAPIXEL = 2**20, 10**6
+_MEBIBYTE = 2**20
 
 
 class Limits(Validated):
@@ -42,8 +42,3 @@ class Limits(Validated):
     def body_bytes(self) -> int:
         """Of the body of a request."""
         return int(self.mebibytes * _MEBIBYTE)
-
-    @property
-    def pixels(self) -> int:
-        """Of a picture."""
-        return int(self.megapixels * _MEGAPIXEL)

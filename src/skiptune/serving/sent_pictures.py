@@ -7,8 +7,6 @@ import binascii
 
 from ..core.errors import InputError
 from ..core.validation import shortened
-from ..data.pictures import size_of
-from .limits import Limits
 
 
 def from_base64(text: str) -> bytes:
@@ -26,14 +24,3 @@ def from_base64(text: str) -> bytes:
             f"image: {shortened(text)!r} is no picture in base64; send the bytes of the file, not its name or address"
         )
     return found
-
-
-def check_picture(content: bytes, limits: Limits) -> None:
-    """Refuse what is no picture, or has too many pixels, by its header.
-
-    Raises:
-        InputError: says what it is.
-    """
-    width, height = size_of(content)
-    if width * height > limits.pixels:
-        raise InputError(f"image: {width:,} × {height:,} pixels, at most {limits.pixels:,} are taken; make it smaller")

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from ..answering.opened import Opened, open_models
+from ..answering.picture_limits import refuse_pixels
 from ..core.errors import InputError
 from ..core.validation import nearest
 from ..predicting.results import Prediction
@@ -18,7 +19,6 @@ from .limits import Limits
 from .metrics import Metrics
 from .questions import Question, questions_of
 from .refusal import BUSY, RefusedError, sentence_of
-from .sent_pictures import check_picture
 from .served import Served
 from .told import Told, ToldAnswer, ToldModel, ToldPrediction
 
@@ -116,7 +116,7 @@ class Service:
         ask, pictures = body.read()
         ask.refuse_beyond(self.limits)
         for content in pictures:
-            check_picture(content, self.limits)
+            refuse_pixels(content, self.limits.megapixels)
         return questions_of(self._models[name].task, ask, pictures)
 
 
