@@ -27,7 +27,7 @@ _STORE = 128 * 2**20
 
 
 #: Seconds to wait for the port to be given up, so that the next service can have it.
-_ENDING = 10.0
+_ENDING = 2.0
 
 
 @dataclass(frozen=True)

@@ -28,11 +28,11 @@ class RefusedError(Exception):
 
 
 def refused(status: int, sentence: str) -> JSONResponse:
-    """The response: JSON with ``error``. One that comes before the body was read ends the connection."""
+    """The response: JSON with ``error``. Of a body that is too large no more is read: the connection ends."""
     from starlette.responses import JSONResponse
 
     headers = {"retry-after": _AGAIN} if status == BUSY else {}
-    if status in (408, 413, BUSY):
+    if status == 413:
         headers["connection"] = "close"
     return JSONResponse({"error": sentence}, status, headers)
 
