@@ -55,18 +55,21 @@ def test_distances_count_within_a_stack() -> None:
 
 def test_the_kernel_is_that_of_the_effects_it_names() -> None:
     """Covariance of sums of independent effects, drawn and summed."""
-    kernel, generator = Kernel(stacks(NAMES)), np.random.default_rng(0)
+    prior = np.array([0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.0, 1.0])
+    kernel, generator = Kernel(stacks(NAMES), prior), np.random.default_rng(0)
     sets = [(0, 1, 2), (0, 1, 5), (3, 5, 7), (0, 2, 4)]
     draws = 200_000
     single = generator.standard_normal((draws, 8))
     distance = 1.5 * generator.standard_normal((draws, 8)) * np.exp(-(np.arange(8) - 1) / 1.5)
     pair = 0.4 * generator.standard_normal((draws, 8, 8))
     own = 0.1 * generator.standard_normal((draws, len(sets)))
+    share = generator.standard_normal(draws)  # standardized, the prior is −1 and 1
     values = np.stack(
         [
             sum(single[:, a] for a in one)
             + sum(distance[:, b - a] + pair[:, a, b] for a, b in combinations(one, 2))
             + own[:, row]
+            + share * sum(2 * prior[a] - 1 for a in one)
             for row, one in enumerate(sets)
         ]
     )
@@ -88,6 +91,29 @@ def test_it_learns_neighbours_from_a_third_of_the_sets() -> None:
     assert np.corrcoef(posterior.mean, truth)[0, 1] > 0.9
 
 
+def test_blocks_that_cannot_be_spared_do_not_hide_the_others() -> None:
+    world = World(noise=0.02)
+    world.effects[[0, 6]] = 30, 60
+    best = min(SETS, key=world.truth)
+    kernel = Kernel(stacks(NAMES))
+    rounds = [(SETS[k::9], world.losses(SETS[k::9], k)) for k in range(9)]
+    posterior = posterior_of(kernel, SETS, rounds)
+    assert SETS[posterior.best()] == best
+
+
+def test_a_prior_belief_is_used_and_dropped_where_it_is_wrong() -> None:
+    world = World(neighbours=0.0)
+    seen = SETS[::8]
+    truth = np.array([world.truth(one) for one in SETS])
+    fits = []
+    for prior in (None, world.effects, -world.effects):
+        kernel = Kernel(stacks(NAMES), prior)
+        found = posterior_of(kernel, SETS, [(seen, world.losses(seen, 0))])
+        fits.append(np.corrcoef(found.mean, truth)[0, 1])
+    assert fits[1] > fits[0] + 0.02
+    assert fits[2] == pytest.approx(fits[0], abs=1e-6)
+
+
 def test_the_bandit_finds_the_best_set_and_stops_when_it_is_sure() -> None:
     world, searcher = World(), bandit()
     best = min(SETS, key=world.truth)
@@ -98,7 +124,7 @@ def test_the_bandit_finds_the_best_set_and_stops_when_it_is_sure() -> None:
     assert searcher.best() == best
     found = searcher.certainty()
     assert found.confidence >= 0.95
-    assert found.likely == 1
+    assert found.likely <= 2  # counted on other samples than the confidence
     assert found.sets == 56
     assert 0 <= found.expected_regret < 0.1 * found.spread
 
@@ -113,11 +139,14 @@ def test_equal_blocks_are_reported_as_such() -> None:
 
 
 def test_where_losses_say_nothing_influence_does() -> None:
-    world, searcher = World(noise=0.1, neighbours=0.0), bandit()
-    world.effects[:] = 0
-    world.influence = [0.5, 0.1, 0.5, 0.5, 0.1, 0.5, 0.5, 0.1]
-    searcher.decide(world, 10)
-    assert searcher.best() == (1, 4, 7)
+    chosen = []
+    for seed in range(6):
+        world, searcher = World(noise=0.1, neighbours=0.0), bandit(seed=seed)
+        world.effects[:] = 0
+        world.influence = [0.5, 0.1, 0.5, 0.5, 0.1, 0.5, 0.5, 0.1]
+        searcher.decide(world, 10)
+        chosen.append(sum(world.influence[block] for block in searcher.best()))
+    assert np.mean(chosen) < 0.85  # 1.05 over all sets
 
 
 def test_where_losses_differ_much_influence_says_little() -> None:

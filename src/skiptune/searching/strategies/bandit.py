@@ -8,7 +8,8 @@ removed exactly; a whole set is chosen, not blocks that did well in different se
 The loss right after the search does not fully predict the final accuracy. Of the plans trained to the end on easy-VQA,
 those of the influence heuristic (ShortGPT), which uses no loss, end best (``benchmarks/results/search_quality.json``).
 So the influence of the skipped blocks is added to a set's expected loss, with a weight that did not raise the loss of
-the chosen plans in replays on both recorded landscapes.
+the chosen plans in replays on both recorded landscapes. Influence is also the prior belief about losses, so that
+comparisons begin where it is small.
 """
 
 from __future__ import annotations
@@ -64,6 +65,7 @@ class Bandit(Strategy):
     def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         found: list[Round] = []
         self.influence = np.array(influences(evaluator, self.config.batches))
+        self.kernel = Kernel(stacks(self.names), np.log(self.influence.clip(TINY)))
         rounds -= 1  # about the cost of that
         batches = max(1, rounds // _ROUNDS)
         for number in track(range(max(1, rounds // batches)), "comparing"):

@@ -3,13 +3,18 @@
 Skipping two blocks hurts more, or less, than the sum of both: of the differences between subnetworks of the embedded
 model, single blocks explain 38 % on easy-VQA and 62 % on DAQUAR, with pairs it is 85 % and 84 % (least squares on
 ``benchmarks/results/search_landscape.json``). Skipping neighbouring blocks hurts most. So a set's loss is modelled as a
-sum of effects: of every block in it, of every distance between two of them, of every pair, and of the set itself. A
-priori they are independent normal variables. Losses of one round share a batch: their mean is free, only their
-differences count.
+sum of effects: of every block in it, of every distance between two of them, of every pair, of a prior belief about its
+blocks, and of the set itself. A priori they are independent normal variables. Losses of one round share a batch: their
+mean is free, only their differences count.
+
+Some blocks cannot be spared: without the first layer of a language model a loss is hundreds of times as far from the
+best one as most are, and such losses follow no sum of effects. So the noise of a loss grows with its distance from the
+best of its round; else a few of them would hide the differences among good sets.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,8 +29,12 @@ Array = NDArray[np.float64]
 Observed = tuple[list[Candidate], list[float]]
 #: Prior standard deviations of the effects, relative to that of a block; that of a distance decreases with it.
 _DISTANCE, _REACH, _PAIR, _SET = 1.5, 1.5, 0.4, 0.1
+#: That of one standard deviation of the prior belief.
+_PRIOR = 1.0
 #: Noise variances of a loss measured on one batch, relative to that of a block's effect; the most likely one is used.
 _NOISES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+#: How the noise's standard deviation grows with the distance from the best loss, in median distances.
+_GROWTH = 0.3
 TINY = 1e-9
 
 
@@ -46,15 +55,24 @@ class Kernel:
 
     Args:
         places: stack of every block and its place in it, in model order; distances count within a stack.
+        prior: a number for every block that is believed to go with the loss of skipping it; it is standardized.
+            ``None``: nothing is believed.
     """
 
-    def __init__(self, places: Sequence[tuple[str, int]]) -> None:
+    def __init__(self, places: Sequence[tuple[str, int]], prior: Array | None = None) -> None:
         self.blocks = len(places)
+        self.prior = np.zeros(self.blocks) if prior is None else _standardized(prior)
         self.pairs: dict[int, list[tuple[int, int]]] = {}
         for one, (stack, place) in enumerate(places):
             for other, (same, further) in enumerate(places):
                 if stack == same and further > place:
                     self.pairs.setdefault(further - place, []).append((one, other))
+
+    def without_prior(self) -> Kernel:
+        """The same without the prior belief."""
+        found = copy.copy(self)
+        found.prior = np.zeros(self.blocks)
+        return found
 
     def features(self, sets: Sequence[Candidate]) -> tuple[Array, Array]:
         """Which blocks are in each set ``(sets, blocks)``, and how many of its pairs lie at each distance
@@ -78,6 +96,7 @@ class Kernel:
             common
             + _DISTANCE**2 * (near @ their_near.T)
             + _PAIR**2 * common * (common - 1) / 2
+            + _PRIOR**2 * np.outer(chosen @ self.prior, their_chosen @ self.prior)
             + _SET**2 * (differ == 0)
         )
         return found
@@ -110,19 +129,37 @@ class Posterior:
 def posterior_of(kernel: Kernel, pool: list[Candidate], rounds: Sequence[Observed]) -> Posterior:
     """The posterior over ``pool`` after the losses of some rounds.
 
-    The scale of all effects and that of the noise are those of the highest marginal likelihood.
+    The scale of all effects and that of the noise are those of the highest marginal likelihood. The prior belief
+    is dropped where the losses speak against it.
     """
     sets = [candidate for candidates, _ in rounds for candidate in candidates]
+    distances = np.concatenate([np.array(losses) - min(losses) for _, losses in rounds])
     contrasts = _contrasts([len(candidates) for candidates, _ in rounds])
-    values, basis = np.linalg.eigh(contrasts.T @ kernel(sets, sets) @ contrasts)
-    basis = contrasts @ basis
-    observed = basis.T @ np.array([loss for _, losses in rounds for loss in losses])
-    fits = (_best_scale(values.clip(0) + noise, observed) for noise in _NOISES)
-    _, variances, scale = max(fits, key=lambda fit: fit[0])
-    cross = kernel(pool, sets) @ basis
-    covariance = scale * (kernel(pool, pool) - (cross / variances) @ cross.T)
-    root = np.linalg.cholesky(covariance + 1e-6 * max(scale, TINY) * np.eye(len(pool))).astype(np.float64)
-    return Posterior(pool, cross @ (observed / variances), root)
+    effects = contrasts.T @ kernel(sets, sets) @ contrasts
+    noise = contrasts.T @ (_relative_noise(distances)[:, None] * contrasts)
+    fit = max((_fit(effects + level * noise, contrasts.T @ distances) for level in _NOISES), key=lambda fit: fit.likely)
+    weights = contrasts @ np.linalg.solve(fit.root.T, fit.white)
+    if weights @ kernel.features(sets)[0] @ kernel.prior < 0:
+        return posterior_of(kernel.without_prior(), pool, rounds)
+    cross = kernel(pool, sets)
+    known = np.linalg.solve(fit.root, (cross @ contrasts).T)
+    covariance = fit.scale * (kernel(pool, pool) - known.T @ known)
+    root = np.linalg.cholesky(covariance + 1e-6 * max(fit.scale, TINY) * np.eye(len(pool))).astype(np.float64)
+    return Posterior(pool, cross @ weights, root)
+
+
+def _relative_noise(distances: Array) -> Array:
+    """Noise variances of losses, relative to that of a good one, by their distances from the best of their round."""
+    apart = distances[distances > 0]
+    median = float(np.median(apart)) if len(apart) else 1.0
+    found: Array = 1 + (_GROWTH * distances / median) ** 2
+    return found
+
+
+def _standardized(values: Array) -> Array:
+    """With mean 0 and standard deviation 1."""
+    found: Array = (values - values.mean()) / max(float(values.std()), TINY)
+    return found
 
 
 def _contrasts(sizes: Sequence[int]) -> Array:
@@ -136,9 +173,27 @@ def _contrasts(sizes: Sequence[int]) -> Array:
     return found
 
 
-def _best_scale(variances: Array, observed: Array) -> tuple[float, Array, float]:
-    """Log likelihood of independent ``observed`` at the best scale of their ``variances``, these, and that scale."""
+@dataclass(frozen=True)
+class _Fit:
+    """Observations under a covariance that is known up to its scale.
+
+    Attributes:
+        likely: their log likelihood at the best scale.
+        scale: that scale.
+        root: lower Cholesky factor of the covariance at scale 1.
+        white: the observations, made independent: ``root⁻¹ · observed``.
+    """
+
+    likely: float
+    scale: float
+    root: Array
+    white: Array
+
+
+def _fit(covariance: Array, observed: Array) -> _Fit:
+    root = np.linalg.cholesky(covariance + TINY * np.eye(len(observed))).astype(np.float64)
+    white = np.linalg.solve(root, observed).astype(np.float64)
     if not len(observed):  # a single candidate: nothing to compare
-        return 0.0, variances, 0.0
-    scale = max(float((observed**2 / variances).mean()), TINY**2)
-    return -0.5 * len(observed) * np.log(scale) - 0.5 * float(np.log(variances).sum()), variances, scale
+        return _Fit(0.0, 0.0, root, white)
+    scale = max(float((white**2).mean()), TINY**2)
+    return _Fit(-0.5 * len(observed) * np.log(scale) - float(np.log(np.diag(root)).sum()), scale, root, white)
