@@ -67,8 +67,10 @@ class TwoNodes:
         return str(self.cluster.address)
 
     def add(self) -> None:
-        with patient():
-            self.other = self.cluster.add_node(**_NODE, **free_ports())
+        """The other node, if it was killed."""
+        if self.other is None:
+            with patient():
+                self.other = self.cluster.add_node(**_NODE, **free_ports())
 
     def kill(self) -> None:
         """Kill the other node with all that runs there."""
