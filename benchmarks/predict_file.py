@@ -36,15 +36,15 @@ from skiptune.core.files import file_sha256, write_json
 from skiptune.core.process import keep_freed_memory, resident_bytes, versions
 from skiptune.core.progress import without_bars
 from skiptune.data.records import Records
-from skiptune.predicting.answer_job import AnswerJob
-from skiptune.predicting.answer_output import AnswerOutput
-from skiptune.predicting.answer_part import answer_parts
-from skiptune.predicting.answered_row import text_of_rows
-from skiptune.predicting.asked_rows import AskedRows
-from skiptune.predicting.asking import Asking, Preparing
-from skiptune.predicting.part import all_parts
-from skiptune.predicting.predict_file import predict_file, write_answers
-from skiptune.predicting.prepared_batch import PartPlan, PreparedBatch
+from skiptune.predicting.files.answer_job import AnswerJob
+from skiptune.predicting.files.answer_output import AnswerOutput
+from skiptune.predicting.files.answer_part import answer_parts
+from skiptune.predicting.files.answered_row import text_of_rows
+from skiptune.predicting.files.asked_rows import AskedRows
+from skiptune.predicting.files.asking import Asking, Preparing
+from skiptune.predicting.files.part import all_parts
+from skiptune.predicting.files.predict_file import predict_file, write_answers
+from skiptune.predicting.files.prepared_batch import PartPlan, PreparedBatch
 
 BATCH = 32
 

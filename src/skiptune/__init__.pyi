@@ -70,7 +70,7 @@ from .inserting.selection import blocks_of, choose, skipped_blocks
 from .layers.blocks import SkippableBlock
 from .models.loading import load_model, load_processor
 from .plan import Plan, SearchReport
-from .predicting.answer_output import AnswerFile
+from .predicting.files.answer_output import AnswerFile
 from .predicting.pipeline import Pipeline
 from .predicting.predict import predict
 from .predicting.rank import rank

@@ -11,9 +11,9 @@ from ..core.progress import busy
 from .data_options import data_fields, require_images
 
 if TYPE_CHECKING:
-    from ..predicting.answer_job import AnswerJob
-    from ..predicting.asked_rows import AskedRows
-    from ..predicting.asking import Asking, Preparing
+    from ..predicting.files.answer_job import AnswerJob
+    from ..predicting.files.asked_rows import AskedRows
+    from ..predicting.files.asking import Asking, Preparing
     from ..predicting.pipeline import Pipeline
     from ..tasks.task import Task
     from .predict_command import PredictOptions
@@ -40,7 +40,7 @@ class OpenedData:
 
     def job(self) -> AnswerJob:
         """What is asked, by digests."""
-        from ..predicting.answer_job import AnswerJob
+        from ..predicting.files.answer_job import AnswerJob
 
         with busy("looking at the rows"):
             return AnswerJob.of(self.pipe.model, self.pipe.task, self.asked, self.asking)
@@ -53,7 +53,7 @@ def opened(options: PredictOptions) -> OpenedData:
         InputError: the model or the rows cannot be read, or options that do not go together.
     """
     from ..exporting.open_pipeline import pipeline
-    from ..predicting.asking import Asking, Preparing
+    from ..predicting.files.asking import Asking, Preparing
     from ..tasks.generation.task import Generation
 
     pipe = pipeline(options.model, backend=options.backend, base=options.base)
@@ -78,8 +78,8 @@ def asked_rows(options: PredictOptions, task: Task) -> AskedRows:
         InputError: they cannot be read, or none is a record of the task.
     """
     from ..data.parts import read_for_evaluation
-    from ..predicting.asked_rows import AskedRows
-    from ..predicting.pictures_alone import pictures_alone
+    from ..predicting.files.asked_rows import AskedRows
+    from ..predicting.files.pictures_alone import pictures_alone
 
     data = str(options.data)
     if options.data_format is None and Path(data).is_dir():

@@ -17,7 +17,7 @@ from .predict_on_nodes import predict_on_nodes
 from .quick_imports import import_transformers_quickly
 
 if TYPE_CHECKING:
-    from ..predicting.answer_output import AnswerFile
+    from ..predicting.files.answer_output import AnswerFile
     from .predict_command import PredictOptions
 
 
@@ -29,8 +29,8 @@ def predict_data(options: PredictOptions) -> None:
     """
     output = _checked(options)
     import_transformers_quickly()
-    from ..predicting.answer_output import AnswerOutput
-    from ..predicting.predict_file import predict_file
+    from ..predicting.files.answer_output import AnswerOutput
+    from ..predicting.files.predict_file import predict_file
 
     target = AnswerOutput(output, options.most_bad, options.force)
     with on_cluster(options.ray) as cluster:

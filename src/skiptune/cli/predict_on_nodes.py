@@ -16,9 +16,9 @@ from ..spreading.cluster import Cluster
 from ..spreading.spread import Ended, Spread
 
 if TYPE_CHECKING:
-    from ..predicting.answer_job import AnswerJob
-    from ..predicting.answer_output import AnswerFile, AnswerOutput
-    from ..predicting.part import Part
+    from ..predicting.files.answer_job import AnswerJob
+    from ..predicting.files.answer_output import AnswerFile, AnswerOutput
+    from ..predicting.files.part import Part
     from .opened_data import OpenedData
     from .predict_command import PredictOptions
 
@@ -57,8 +57,8 @@ _opened: dict[str, OpenedData] = {}
 
 def answer_there(questions: NodeQuestions) -> NodeAnswers:
     """Answer a part on this node."""
-    from ..predicting.answer_part import answer_part
-    from ..predicting.answered_row import text_of_rows
+    from ..predicting.files.answer_part import answer_part
+    from ..predicting.files.answered_row import text_of_rows
 
     try:
         with without_bars():
@@ -115,8 +115,8 @@ def predict_on_nodes(cluster: Cluster, options: PredictOptions, job: AnswerJob, 
         InputError: the model or the rows are others on a node, or as :func:`write_answers`.
         RunError: a part failed on a node.
     """
-    from ..predicting.part import Part
-    from ..predicting.predict_file import Advance, write_answers
+    from ..predicting.files.part import Part
+    from ..predicting.files.predict_file import Advance, write_answers
 
     needs = cluster.share(1)
     questions = NodeQuestions(_found_anywhere(options), job, int(needs.cpus), Part(-1, 0, 0))

@@ -13,7 +13,7 @@ from ..core.arguments import expect
 from ..core.errors import InputError
 from ..core.process import usable_device
 from ..tasks.task import Task
-from .answer_output import AnswerFile, AnswerOutput
+from .files.answer_output import AnswerFile, AnswerOutput
 from .predict import BATCH, predict
 from .questions import Asked, Pictures, Texts, check_number
 from .rank import rank
@@ -155,7 +155,7 @@ class Pipeline:
                 another model, other records or other options, another process writes it, or too many errors.
             RunError: the disk is full or not writable.
         """
-        from .predict_records import predict_records  # imports Arrow, which a single question does without
+        from .files.predict_records import predict_records  # imports Arrow, which a single question does without
 
         expect("predict_file", output=(output, (str, Path)), images=(images, (str, Path, type(None))))
         return predict_records(

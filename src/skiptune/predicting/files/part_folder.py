@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ..core.errors import InputError
-from ..core.files import write_json, write_text
-from ..core.folder_lock import drop, hold
-from ..core.output_folders import behind_links, make_output_folder
-from ..core.temporaries import is_temporary
+from ...core.errors import InputError
+from ...core.files import write_json, write_text
+from ...core.folder_lock import drop, hold
+from ...core.output_folders import behind_links, make_output_folder
+from ...core.temporaries import is_temporary
 from .answer_job import AnswerJob, AnswersEnded
 from .answer_output import AnswerFile
 from .answered_row import is_error

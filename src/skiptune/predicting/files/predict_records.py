@@ -5,19 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..core.errors import InputError
-from ..core.shown import shown
-from ..data.given_records import Examples, as_records
-from ..data.records import Records
-from ..tasks.generation.task import Generation
+from ...core.errors import InputError
+from ...core.shown import shown
+from ...data.given_records import Examples, as_records
+from ...data.records import Records
+from ...tasks.generation.task import Generation
+from ..questions import check_number
 from .answer_output import AnswerFile, AnswerOutput
 from .asked_rows import AskedRows
 from .asking import Asking, Preparing
 from .predict_file import predict_file
-from .questions import check_number
 
 if TYPE_CHECKING:
-    from .pipeline import Pipeline
+    from ..pipeline import Pipeline
 
 
 def predict_records(

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..data.record import Record
-from ..tasks.answer import Answer
-from ..tasks.predictions import as_given
+from ...data.record import Record
+from ...tasks.answer import Answer
+from ...tasks.predictions import as_given
 
 #: How the line of a row ends that has an answer.
 _NO_ERROR = '"error": null}'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..core.validated import Count, Validated
+from ...core.validated import Count, Validated
 
 #: Batches of a part. More of them are sorted by size with less padding; fewer are lost with a killed process.
 _BATCHES, _BATCHES_WRITTEN = 16, 4
@@ -16,7 +16,7 @@ class Asking(Validated):
     Attributes:
         top: answers to each row.
         batch_size: rows that the model gets at a time.
-        part_rows: rows of a part, see :class:`~skiptune.predicting.part.Part`.
+        part_rows: rows of a part, see :class:`~skiptune.predicting.files.part.Part`.
     """
 
     top: Count = 1

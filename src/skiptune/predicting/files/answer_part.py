@@ -8,16 +8,16 @@ from typing import Any
 
 import torch
 
-from ..core.errors import InputError, RunError
-from ..data.record import Record
-from ..tasks.task import Task
+from ...core.errors import InputError, RunError
+from ...data.record import Record
+from ...tasks.task import Task
+from ..predict import answer_batch, ready
+from ..results import Prediction
 from .answered_row import AnsweredRow
 from .asked_rows import AskedRows, BadRow
 from .asking import Asking, Preparing
 from .part import Part
-from .predict import answer_batch, ready
 from .prepared_batch import PartPlan, PreparedBatch, prepares
-from .results import Prediction
 from .side_work import in_advance
 
 

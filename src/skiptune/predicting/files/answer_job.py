@@ -10,16 +10,16 @@ from typing import Any
 
 from torch import nn
 
-from ..core.errors import InputError
-from ..core.process import versions
-from ..core.text_files import read_json
-from ..core.validated import Several, Validated
-from ..core.validation import Problems
-from ..data.record_digests import asked_digest
-from ..layers.blocks import SkippableBlock
-from ..models.fingerprint import fingerprint
-from ..tasks.task import Task
-from ..version import __version__
+from ...core.errors import InputError
+from ...core.process import versions
+from ...core.text_files import read_json
+from ...core.validated import Several, Validated
+from ...core.validation import Problems
+from ...data.record_digests import asked_digest
+from ...layers.blocks import SkippableBlock
+from ...models.fingerprint import fingerprint
+from ...tasks.task import Task
+from ...version import __version__
 from .asked_rows import AskedRows
 from .asking import Asking
 
@@ -108,7 +108,7 @@ class AnswersEnded(Validated):
 
     Attributes:
         job: what the file is made of.
-        errors, problems: of the file, see :class:`~skiptune.predicting.answer_output.AnswerFile`.
+        errors, problems: of the file, see :class:`~skiptune.predicting.files.answer_output.AnswerFile`.
     """
 
     job: AnswerJob

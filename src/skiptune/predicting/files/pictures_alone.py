@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ..core.errors import InputError
-from ..data.readers.image_folder import images_in
-from ..data.record import Record
-from ..data.records import Records
-from ..tasks.task import Task
+from ...core.errors import InputError
+from ...data.readers.image_folder import images_in
+from ...data.record import Record
+from ...data.records import Records
+from ...tasks.task import Task
 
 
 def pictures_alone(folder: Path, text: str, task: Task) -> Records:

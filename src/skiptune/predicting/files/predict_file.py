@@ -8,10 +8,10 @@ from typing import TypeAlias
 
 from torch import nn
 
-from ..core.errors import InputError
-from ..core.formatting import counted
-from ..core.progress import bars_are_shown, busy, make_bar
-from ..tasks.task import Task
+from ...core.errors import InputError
+from ...core.formatting import counted
+from ...core.progress import bars_are_shown, busy, make_bar
+from ...tasks.task import Task
 from .answer_job import AnswerJob
 from .answer_output import AnswerFile, AnswerOutput
 from .answer_part import answer_parts

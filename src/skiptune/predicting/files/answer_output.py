@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..core.errors import InputError
+from ...core.errors import InputError
 
 #: The formats, by the ending of a file's name.
 ENDINGS = (".jsonl", ".csv", ".parquet")

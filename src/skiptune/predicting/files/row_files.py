@@ -10,7 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ..core.files import write_atomically
+from ...core.files import write_atomically
 from .answer_output import AnswerFile, ending_of
 from .answered_row import AnsweredRow, is_error
 

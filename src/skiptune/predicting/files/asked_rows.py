@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ..data.record import Record
-from ..data.records import Records
+from ...data.record import Record
+from ...data.records import Records
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,14 @@ from every_task import OPTIONS, records_of, write_images
 from skiptune.data.record_digests import asked_digest
 from skiptune.data.records import Records
 from skiptune.families.chat_processor import ChatProcessor
-from skiptune.predicting.answer_job import AnswerJob
-from skiptune.predicting.answer_output import AnswerOutput
-from skiptune.predicting.answer_part import answer_part, answer_parts
-from skiptune.predicting.answered_row import AnsweredRow, text_of_rows
-from skiptune.predicting.asked_rows import AskedRows
-from skiptune.predicting.asking import Asking, Preparing
-from skiptune.predicting.part import Part, all_parts
-from skiptune.predicting.predict_file import Advance, predict_file, write_answers
+from skiptune.predicting.files.answer_job import AnswerJob
+from skiptune.predicting.files.answer_output import AnswerOutput
+from skiptune.predicting.files.answer_part import answer_part, answer_parts
+from skiptune.predicting.files.answered_row import AnsweredRow, text_of_rows
+from skiptune.predicting.files.asked_rows import AskedRows
+from skiptune.predicting.files.asking import Asking, Preparing
+from skiptune.predicting.files.part import Part, all_parts
+from skiptune.predicting.files.predict_file import Advance, predict_file, write_answers
 from skiptune.tasks.answer import Answer
 from skiptune.tasks.generation.task import Generation
 from skiptune.tasks.registry import TASKS
@@ -158,10 +158,10 @@ def test_killed_while_it_ends(
 
     for place in ("write_rows", "PartFolder._clear"):  # the second begins with a job, and clears at its end
         with monkeypatch.context() as context:
-            context.setattr(f"skiptune.predicting.part_folder.{place}", killed)
+            context.setattr(f"skiptune.predicting.files.part_folder.{place}", killed)
             with pytest.raises(KeyboardInterrupt):
                 predict_file(model, task, asked, output, ASKING)
-    monkeypatch.setattr("skiptune.predicting.part_folder.write_rows", killed)
+    monkeypatch.setattr("skiptune.predicting.files.part_folder.write_rows", killed)
     found = predict_file(model, task, asked, output, ASKING)
     assert (found.rows, found.errors) == (expected.rows, expected.errors)
     assert output.path.read_bytes() == whole.path.read_bytes()

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
-from ..core.errors import InputError, RunError
-from ..data.record import Record
-from ..tasks.generation.task import Generation
-from ..tasks.task import Task
+from ...core.errors import InputError, RunError
+from ...data.record import Record
+from ...tasks.generation.task import Generation
+from ...tasks.task import Task
 from .asked_rows import AskedRows, BadRow
 from .asking import Asking, Preparing
 from .part import Part
