@@ -35,9 +35,10 @@ def test_names(kitchen_and_garden: list[Path]) -> None:
     assert list(named_folders([kitchen, garden])) == ["kitchen", "garden"]
     assert list(named_folders([f"one={kitchen}", f"two={kitchen}"])) == ["one", "two"]
     with pytest.raises(st.InputError) as refused:
-        named_folders([kitchen, f"kitchen={garden}", "nowhere"])
+        named_folders([kitchen, f"kitchen={garden}", "nowhere", f"a/b={kitchen}"])
     assert "another model is called 'kitchen'" in str(refused.value)
     assert "nowhere: not a slim model" in str(refused.value)
+    assert "'a/b' is no name: it has a slash" in str(refused.value)
     with pytest.raises(st.InputError, match="give at least one"):
         named_folders([])
 

@@ -75,6 +75,11 @@ def sentence(response: Any, status: int) -> str:
         ({"top": True}, "top: True is not"),
         ({"temperature": 0.7}, "writes no text"),
         ({"max_new_tokens": 10**6}, "max_new_tokens: 1,000,000, at most 512 are written"),
+        # of these not every entry is looked at
+        ({"text": [0] * 20_000}, "text: 20,000 given, at most 3 are taken"),
+        ({"image": [[]] * 20_000}, "image: 20,000 given, at most 8 are taken"),
+        ({str(number): 0 for number in range(9_000)}, "9,002 fields; there are 10"),
+        ({"x" * 90_000: 0}, "a field's name has 90,000 letters"),
     ],
 )
 def test_a_request_that_is_not_valid(client: TestClient, picture: Path, change: dict[str, Any], said: str) -> None:
@@ -112,6 +117,8 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(client: TestClien
     headers = {"content-type": "application/json"}
     assert "more than 0.1 MiB" in sentence(client.post(ASK, content=b" " * 200_000, headers=headers), 413)
     assert "more than 0.1 MiB" in sentence(client.post(ASK, content=parts(), headers=headers), 413)
+    headers["content-length"] = "9" * 5_000  # more digits than Python makes a number of
+    assert "more than 0.1 MiB" in sentence(client.post(ASK, content=b"{}", headers=headers), 413)
 
 
 def test_a_picture_of_many_pixels_is_refused_undecoded(client: TestClient, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,10 @@ from conftest import MakeModel
 from skiptune import Record, SkipConfig, Vqa, pipeline
 from skiptune.predicting.results import Prediction
 from skiptune.serving.app import application
+from skiptune.serving.batches import Batches, Turn
+from skiptune.serving.limits import Limits
+from skiptune.serving.metrics import Metrics
+from skiptune.serving.questions import Question
 from skiptune.serving.served import Served
 from skiptune.serving.service import Service
 from tiny_service import in_base64, save_slim, service_of
@@ -137,6 +142,38 @@ def test_a_model_that_fails_says_so_and_goes_on(
     assert failed.status_code == 500
     assert failed.json() == {"error": "the model failed; the log of the service says why"}
     assert fine.status_code == 200
+
+
+def test_a_question_at_which_the_model_fails_spoils_no_other(
+    slim: Path, records: list[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = Served.answer
+
+    def fails(self: Served, questions: Sequence[Question]) -> list[Prediction]:
+        if any(each.record.text == "fail" for each in questions):
+            raise ArithmeticError
+        return answer(self, questions)
+
+    monkeypatch.setattr(Served, "answer", fails)
+    requests = requests_of(records[:6])
+    requests[3][1]["text"] = "fail"
+    found = asked(service_of(slim), requests)
+    assert [response.status_code for response in found] == [200, 200, 200, 500, 200, 200]
+
+
+def test_who_is_left_for_the_next_batch_does_not_wait_for_a_further_question() -> None:
+    def answer(questions: Sequence[Question]) -> list[Prediction]:
+        return [Prediction(()) for _ in questions]
+
+    async def ask() -> None:
+        turn = Turn(ThreadPoolExecutor(1), asyncio.Lock())
+        batches = Batches("kitchen", answer, Limits(batch_wait=20, seconds=1), turn, Metrics())
+        alike = [Question(Record(None, "?"), {}, 1) for _ in range(3)]
+        await asyncio.gather(*map(batches.ask, alike))
+        other = Question(Record(None, "?"), {}, 1, (("seed", 1),))
+        await asyncio.wait_for(asyncio.gather(batches.ask(alike[0]), batches.ask(other)), 5)
+
+    asyncio.run(ask())
 
 
 def test_without_a_place_it_is_not_ready(slim: Path) -> None:

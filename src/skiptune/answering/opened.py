@@ -46,6 +46,9 @@ def named_folders(models: Sequence[str]) -> dict[str, Path]:
     for given in models:
         # A directory may have = in its name.
         name, _, path = given.partition("=") if "=" in given and not Path(given).exists() else ("", "", given)
+        if set(name) & set("/\\"):
+            problems.add(f"{given}: there is no such directory, and {name!r} is no name: it has a slash")
+            continue
         try:
             folder = slim_folder(path)
         except InputError as error:

@@ -11,6 +11,8 @@ from ..core.validation import Problems
 from .limits import Limits
 
 _ANSWERS, _STOPS = 100, 16
+#: Fields of a request, and letters of their names: more are not looked at one by one.
+_FIELDS, _NAME = 32, 64
 
 
 class Ask(Validated):
@@ -57,22 +59,44 @@ class Ask(Validated):
         found = {name: value for name in names if (value := getattr(self, name)) is not None}
         return {**found, "stop": self.stop} if self.stop else found
 
-    def refuse_beyond(self, limits: Limits) -> None:
-        """Refuse what is more than a service takes.
+    @classmethod
+    def of(cls, values: object, limits: Limits) -> Ask:
+        """Make one from JSON, if it is no more than a service takes.
+
+        What has far too many entries is refused before each of them is checked: that would take minutes.
 
         Raises:
-            InputError: all that is too much.
+            InputError: not valid, or too much.
         """
+        if isinstance(values, dict):
+            _refuse_many(values, limits)
+        ask = cls.from_dict(values, "request")
         problems = Problems("request")
-        for name, given, most in (
-            ("image", self.images, limits.pictures),
-            ("text", self.texts, limits.texts),
-            ("options", self.options, limits.texts),
-            ("stop", self.stop, _STOPS),
-        ):
-            problems.check(len(given) <= most, f"{name}: {len(given)} given, at most {most} are taken")
-        letters = max(map(len, (*self.texts, *self.options, *self.stop)), default=0)
+        letters = max(map(len, (*ask.texts, *ask.options, *ask.stop)), default=0)
         problems.check(letters <= limits.letters, f"text: {letters:,} letters, at most {limits.letters:,} are taken")
-        tokens = self.max_new_tokens or 1
+        tokens = ask.max_new_tokens or 1
         problems.check(tokens <= limits.tokens, f"max_new_tokens: {tokens:,}, at most {limits.tokens:,} are written")
         problems.raise_any()
+        return ask
+
+
+def _refuse_many(values: dict[str, object], limits: Limits) -> None:
+    """Refuse more fields than there are, names that are none, and long lists.
+
+    Raises:
+        InputError: all that is too much.
+    """
+    problems = Problems("request")
+    problems.check(len(values) <= _FIELDS, f"{len(values):,} fields; there are {len(Ask.model_fields)}, see /docs")
+    longest = max(map(len, values), default=0)
+    problems.check(longest <= _NAME, f"a field's name has {longest:,} letters; /docs tells those that there are")
+    for name, most in (
+        ("image", limits.pictures),
+        ("text", limits.texts),
+        ("options", limits.texts),
+        ("stop", _STOPS),
+    ):
+        given = values.get(name)
+        count = len(given) if isinstance(given, list) else 1
+        problems.check(count <= most, f"{name}: {count:,} given, at most {most:,} are taken")
+    problems.raise_any()

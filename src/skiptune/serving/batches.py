@@ -101,20 +101,24 @@ class Batches:
             fits = not batch or waiting.question.decoding == batch[0].question.decoding
             (batch if fits and len(batch) < self._limits.batch else others).append(waiting)
         self._queue, self._last = others, len(batch)
-        if not others:
-            self._came.clear()
+        # Who waited for more may have cleared it, though some are left for the next batch.
+        (self._came.set if others else self._came.clear)()
         self._metrics.waiting(self._name, len(others))
         return batch
 
     async def _run(self, batch: Sequence[_Waiting]) -> None:
+        """Answer a batch. Where the model fails, each question is asked alone: one spoils no other's answer."""
         start = time.perf_counter()
         questions = [waiting.question for waiting in batch]
         try:
             found = await asyncio.get_running_loop().run_in_executor(self._turn.executor, self._answer, questions)
         except Exception as error:
-            for waiting in batch:
-                if not waiting.answer.done():
-                    waiting.answer.set_exception(error)
+            if len(batch) > 1:
+                for waiting in batch:
+                    if not waiting.answer.done():
+                        await self._run([waiting])
+            elif not batch[0].answer.done():
+                batch[0].answer.set_exception(error)
             return
         for waiting, prediction in zip(batch, found, strict=True):
             if not waiting.answer.done():

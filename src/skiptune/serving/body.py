@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _JSON, _FORM = "application/json", "multipart/form-data"
+#: Of a size that can be meant; Python makes no numbers of thousands of them.
+_DIGITS = 18
 #: Fields of a form that are numbers, or several texts.
 _WHOLE, _REAL, _SEVERAL = ("top", "top_k", "seed", "max_new_tokens"), ("temperature", "top_p"), ("options", "stop")
 
@@ -36,19 +38,19 @@ class Body:
     fields: dict[str, Any]
     pictures: list[bytes]
 
-    def read(self) -> tuple[Ask, list[bytes]]:
+    def read(self, limits: Limits) -> tuple[Ask, list[bytes]]:
         """The request and its pictures.
 
         Raises:
-            InputError: it is not valid; all problems at once.
+            InputError: it is not valid, or too much; all problems at once.
         """
         if self.json is None:
-            return Ask.from_dict(self.fields, "request"), self.pictures
+            return Ask.of(self.fields, limits), self.pictures
         try:
             values = from_json(self.json, allow_inf_nan=False)
         except ValueError as error:
             raise InputError(f"request: this is no JSON ({first_line(error)})") from None
-        ask = Ask.from_dict(values, "request")
+        ask = Ask.of(values, limits)
         return ask, [from_base64(text) for text in ask.images]
 
 
@@ -64,7 +66,7 @@ async def read_body(request: Request, limits: Limits) -> Body:
     if kind not in (_JSON, _FORM):
         raise RefusedError(415, f"content-type: {kind or 'none'!r}; send {_JSON} or {_FORM}")
     told = request.headers.get("content-length", "0")
-    if told.isascii() and told.isdigit() and int(told) > limits.body_bytes:
+    if told.isascii() and told.isdigit() and (len(told) > _DIGITS or int(told) > limits.body_bytes):
         raise _too_large(limits)
     if kind == _FORM:
         return await _form(request, limits)

@@ -11,7 +11,7 @@ from pathlib import Path
 from ..answering.opened import Opened, open_models
 from ..answering.picture_limits import refuse_pixels
 from ..core.errors import InputError
-from ..core.validation import nearest
+from ..core.validation import nearest, shortened
 from ..predicting.results import Prediction
 from .batches import Batches, Turn
 from .body import Body
@@ -23,6 +23,8 @@ from .served import Served
 from .told import Told, ToldAnswer, ToldModel, ToldPrediction
 
 _DECODERS = 4
+#: Letters of a model's name that are compared.
+_NAME = 200
 
 
 class Service:
@@ -110,11 +112,10 @@ class Service:
             RefusedError: with the nearest one.
         """
         if name not in self._models:
-            raise RefusedError(404, f"model {name!r}: there is none{nearest(name, self._models)}")
+            raise RefusedError(404, f"model {shortened(name)!r}: there is none{nearest(name[:_NAME], self._models)}")
 
     def _questions(self, name: str, body: Body) -> list[Question]:
-        ask, pictures = body.read()
-        ask.refuse_beyond(self.limits)
+        ask, pictures = body.read(self.limits)
         for content in pictures:
             refuse_pixels(content, self.limits.megapixels)
         return questions_of(self._models[name].task, ask, pictures)
