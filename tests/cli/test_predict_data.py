@@ -29,6 +29,9 @@ def test_a_file_and_a_folder(slim: Path, data_folder: Path, tmp_path: Path, call
     assert {row["answer"] for row in rows} <= set(COLOURS)
     code, _, error = call(*arguments, "-o", out)
     assert (code, "is there already" in error) == (2, True)
+    (tmp_path / "ROWS.CSV").write_text("image,question\n16.png,colour?\n", encoding="utf-8")
+    arguments = ("predict", slim, "--data", tmp_path / "ROWS.CSV", "--images", data_folder / "images")
+    assert call(*arguments, "-o", tmp_path / "table.csv")[:2] == (0, f"{tmp_path / 'table.csv'}: 1 row\n")
     pictures = tmp_path / "pictures"
     (pictures / "inner").mkdir(parents=True)
     for number, name in enumerate(("b.png", "inner/a.png")):
@@ -53,6 +56,13 @@ def test_a_file_and_a_folder(slim: Path, data_folder: Path, tmp_path: Path, call
         (("picture.png", "what?", "--force", "--question", "what?"), "--question, --force: only with --data"),
         (("--data", "rows.jsonl", "-o", "a.csv"), "--images: the folder of the images is missing"),
         (("--data", "rows.jsonl", "-o", "a.csv", "--question", "what?"), "--question: for a folder of pictures"),
+        (
+            ("--data", ".", "-o", "a.csv", "--question", "what?", "--format", "dataset"),
+            "folder of pictures without --f",
+        ),
+        (("--data", ".", "-o", "a.csv", "--images", "x", "--split", "y"), "--images, --split: for a file of records"),
+        (("--data", "", "-o", "a.csv", "--question", "what?"), "--data: empty; name a file"),
+        (("picture.png", "what?", "--batch-size", "8", "--workers", "0"), "--batch-size, --workers: only with --data"),
         (("--data", "rows.jsonl", "-o", "a.csv", "--temperature", "1"), "--temperature: for models that write"),
         (("--data", ".", "-o", "a.csv"), "--question: missing; this model is asked"),
         (("--data", ".", "-o", "a.csv", "--question", "what?"), "no images in this folder, and none below it"),

@@ -62,8 +62,9 @@ def opened(options: PredictOptions) -> OpenedData:
         pipe = pipe.with_decoding(**options.decoding)
     elif given := options.for_writing():
         raise InputError(f"{', '.join(given)}: for models that write; this is a model for {pipe.task.name}")
-    asking = Asking.usual(options.top or 1, options.batch_size, writes)
-    return OpenedData(pipe, asked_rows(options, pipe.task), asking, Preparing(options.workers))
+    asking = Asking.usual(options.top or 1, options.batch_size or Asking().batch_size, writes)
+    preparing = Preparing() if options.workers is None else Preparing(options.workers)
+    return OpenedData(pipe, asked_rows(options, pipe.task), asking, preparing)
 
 
 @busy("reading")
@@ -82,11 +83,11 @@ def asked_rows(options: PredictOptions, task: Task) -> AskedRows:
     from ..predicting.files.pictures_alone import pictures_alone
 
     data = str(options.data)
-    if options.data_format is None and Path(data).is_dir():
+    if options.of_pictures:
         return AskedRows(pictures_alone(Path(data), options.asked or "", task), Path(data))
-    if options.asked is not None:
-        raise InputError(f"--question: for a folder of pictures; {data} has texts of its own")
-    name = "easy-vqa" if data == "easy-vqa" else options.data_format or _BY_ENDING.get(Path(data).suffix, "jsonl")
+    name = (
+        "easy-vqa" if data == "easy-vqa" else options.data_format or _BY_ENDING.get(Path(data).suffix.lower(), "jsonl")
+    )
     require_images(options, name)
     fields = {**data_fields(options), "most_bad": 1.0 if options.most_bad is None else options.most_bad}
     found = read_for_evaluation(name, data, fields, task.asked_row_checks(), asked=True)

@@ -72,10 +72,12 @@ class PredictOptions:
     split: SplitOption = None
     column: ColumnOption = None
     most_bad: Annotated[float | None, typer.Option(help="Share of rows with an error above which to stop (1).")] = None
-    batch_size: Annotated[int, typer.Option(min=1, help="With --data: rows that the model gets at a time.")] = 32
+    batch_size: Annotated[
+        int | None, typer.Option(min=1, help="With --data: rows that the model gets at a time (32).")
+    ] = None
     workers: Annotated[
-        int, typer.Option(min=0, help="With --data: threads that read pictures while the model computes.")
-    ] = 1
+        int | None, typer.Option(min=0, help="With --data: threads that read pictures while the model computes (1).")
+    ] = None
     ray: RayOption = None
     force: Annotated[bool, typer.Option("--force", help="With --data: begin anew, whatever is there.")] = False
     base: BaseOption = None
@@ -99,10 +101,27 @@ class PredictOptions:
             "split": self.split,
             "column": self.column,
             "most-bad": self.most_bad,
+            "batch-size": self.batch_size,
+            "workers": self.workers,
             "force": self.force or None,
             "ray": self.ray,
         }
         return [f"--{name}" for name, value in given.items() if value is not None]
+
+    def for_files(self) -> list[str]:
+        """What is given to read a file of records."""
+        given: dict[str, object] = {
+            "--images": self.images,
+            "--annotations": self.annotations,
+            "--split": self.split,
+            "--column": self.column,
+        }
+        return [name for name, value in given.items() if value]
+
+    @property
+    def of_pictures(self) -> bool:
+        """Whether the data are pictures in a folder, which have no format."""
+        return bool(self.data) and self.data_format is None and Path(str(self.data)).is_dir()
 
     def for_one(self) -> list[str]:
         """What is given to ask a single question, or a few."""

@@ -50,6 +50,13 @@ def _checked(options: PredictOptions) -> Path:
         raise InputError(f"{', '.join(given)}: with --data, the questions are those of the file or of --question")
     if options.output is None:
         raise InputError("--output: missing; name a file that ends in .jsonl, .csv or .parquet")
+    if not options.data:
+        raise InputError("--data: empty; name a file of records or a folder of pictures")
+    if options.of_pictures:
+        if given := options.for_files():
+            raise InputError(f"{', '.join(given)}: for a file of records; {options.data} is a folder of pictures")
+    elif options.asked is not None:
+        raise InputError(f"--question: for a folder of pictures without --format; {options.data} has its own texts")
     check_outputs({"--output": options.output}, {"--data": options.data, "--annotations": options.annotations})
     return options.output
 
