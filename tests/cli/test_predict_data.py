@@ -46,6 +46,24 @@ def test_a_file_and_a_folder(slim: Path, data_folder: Path, tmp_path: Path, call
     assert [line.split(",")[0] for line in lines] == ["id", "b.png", "c.png", "inner/a.png"]
 
 
+def test_answers_do_not_depend_on_the_working_directory(
+    slim: Path, data_folder: Path, tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nodes of a cluster, which read the same files by absolute paths, give the same bytes."""
+    images = data_folder / "images"
+    rows: list[dict[str, object]] = [{"image": name, "question": "colour?"} for name in ("16.png", "nowhere.png", ".")]
+    rows.append({"image": str(images / "17.png"), "question": "colour?"})
+    (data_folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    for name, above in (("a.jsonl", data_folder), ("b.jsonl", Path())):
+        monkeypatch.chdir(data_folder)
+        paths = ("--data", above / "rows.jsonl", "--images", above / "images")
+        assert call("predict", slim, *paths, "-o", tmp_path / name)[0] == 0
+    assert (tmp_path / "a.jsonl").read_bytes() == (tmp_path / "b.jsonl").read_bytes()
+    found = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["error"] is None for row in found] == [True, False, False, True]
+    assert found[3]["image"] == "17.png"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def predict_data(options: PredictOptions) -> None:
         InputError: as :meth:`skiptune.Pipeline.predict_file`, or options that do not go together.
     """
     output = _checked(options)
+    options = _found_anywhere(options)
     import_transformers_quickly()
     from ..predicting.files.answer_output import AnswerOutput
     from ..predicting.files.predict_file import predict_file
@@ -59,6 +61,25 @@ def _checked(options: PredictOptions) -> Path:
         raise InputError(f"--question: for a folder of pictures without --format; {options.data} has its own texts")
     check_outputs({"--output": options.output}, {"--data": options.data, "--annotations": options.annotations})
     return options.output
+
+
+def _found_anywhere(options: PredictOptions) -> PredictOptions:
+    """The options with absolute paths; names of models and sets stay.
+
+    Errors of rows name files, and so do not depend on the working directory, nor on the machine of a cluster.
+    """
+
+    def absolute(text: str | None) -> str | None:
+        return str(Path(text).absolute()) if text and Path(text).exists() else text
+
+    return replace(
+        options,
+        model=absolute(options.model) or options.model,
+        data=absolute(options.data),
+        images=absolute(options.images),
+        annotations=absolute(options.annotations),
+        base=absolute(options.base),
+    )
 
 
 def _tell(found: AnswerFile, as_json: bool) -> None:

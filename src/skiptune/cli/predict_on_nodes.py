@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..core.errors import InputError, RunError
@@ -107,7 +106,7 @@ def predict_on_nodes(cluster: Cluster, options: PredictOptions, job: AnswerJob, 
 
     Args:
         cluster: that does it, a part at a time on the smallest node.
-        options: of the command.
+        options: of the command, with absolute paths.
         job: what is asked.
         output: where the answers go.
 
@@ -119,7 +118,7 @@ def predict_on_nodes(cluster: Cluster, options: PredictOptions, job: AnswerJob, 
     from ..predicting.files.predict_file import Advance, write_answers
 
     needs = cluster.share(1)
-    questions = NodeQuestions(_found_anywhere(options), job, int(needs.cpus), Part(-1, 0, 0))
+    questions = NodeQuestions(options, job, int(needs.cpus), Part(-1, 0, 0))
 
     def answer(parts: Sequence[Part], advance: Advance) -> Iterator[tuple[Part, str]]:
         _check(cluster, questions)
@@ -157,19 +156,3 @@ def _part_of(ended: Ended[NodeQuestions, NodeAnswers]) -> tuple[Part, str]:
     if found.error is not None:
         raise found.error
     return part, found.text
-
-
-def _found_anywhere(options: PredictOptions) -> PredictOptions:
-    """The options with paths that do not depend on the working directory; names of models and sets stay."""
-
-    def absolute(text: str | None) -> str | None:
-        return str(Path(text).resolve()) if text is not None and Path(text).exists() else text
-
-    return replace(
-        options,
-        model=absolute(options.model) or options.model,
-        data=absolute(options.data),
-        images=absolute(options.images),
-        annotations=absolute(options.annotations),
-        base=absolute(options.base),
-    )
