@@ -31,7 +31,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -124,7 +124,10 @@ def processes(root: psutil.Process) -> dict[str, list[psutil.Process]]:
     """The processes of a service by what they do."""
     found: dict[str, list[psutil.Process]] = {}
     for process in [root, *root.children(recursive=True)]:
-        title = " ".join(process.cmdline())
+        try:
+            title = " ".join(process.cmdline())
+        except psutil.NoSuchProcess:  # it ended meanwhile
+            continue
         known = ("ServeReplica", "ProxyActor", "ServeController", "raylet", "gcs_server")
         found.setdefault(next((name for name in known if name in title), "other"), []).append(process)
     return found
@@ -132,7 +135,12 @@ def processes(root: psutil.Process) -> dict[str, list[psutil.Process]]:
 
 def spent(root: psutil.Process) -> Counter[str]:
     """Processor seconds by what processes do."""
-    return Counter({name: sum(sum(each.cpu_times()[:2]) for each in group) for name, group in processes(root).items()})
+    found: Counter[str] = Counter()
+    for name, group in processes(root).items():
+        for each in group:
+            with suppress(psutil.NoSuchProcess):
+                found[name] += sum(each.cpu_times()[:2])
+    return found
 
 
 def resident(root: psutil.Process) -> dict[str, float]:

@@ -24,7 +24,9 @@ _NAME = "skiptune"
 _ABOVE = 16
 #: Bytes that objects of Ray may take; requests are none.
 _STORE = 128 * 2**20
-
+#: How often Ray is started here at most. It gives up when one of its processes takes 15 s, as on a busy machine; next
+#: time their files are in memory already.
+_STARTS = 3
 
 #: Seconds to wait for the port to be given up, so that the next service can have it.
 _ENDING = 2.0
@@ -118,17 +120,21 @@ def _start_ray(place: Place) -> None:
     local: dict[str, Any] = {}
     if place.address is None:
         local = {"num_cpus": max(2, place.replicas), "object_store_memory": _STORE, "include_dashboard": False}
-    try:
-        ray.init(
-            address=place.address or "local",  # never one that somebody else has started here
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            configure_logging=False,
-            **local,
-        )
-    except Exception as error:
-        where = f"there is none at {place.address}" if place.address else "on this machine"
-        raise RunError(f"Ray cannot start, {where}: {first_line(error)}") from None
+    for left in reversed(range(1 if place.address else _STARTS)):
+        try:
+            ray.init(
+                address=place.address or "local",  # never one that somebody else has started here
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                configure_logging=False,
+                **local,
+            )
+            return
+        except Exception as error:
+            ray.shutdown()
+            if not left:
+                where = f"there is none at {place.address}" if place.address else "on this machine"
+                raise RunError(f"Ray cannot start, {where}: {first_line(error)}") from None
 
 
 def _deployment(
