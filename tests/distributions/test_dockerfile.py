@@ -71,6 +71,13 @@ def test_no_secret_is_in_it_or_copied() -> None:
     assert not re.search(r"curl|wget|git clone|--trusted-host|chmod 777|sudo", text)
 
 
+def test_it_names_no_address_but_its_own() -> None:
+    lines = "\n".join(f"{name} {rest}" for name, rest in instructions())
+    assert set(re.findall(r"\w+://[^\s/:'\"]+", lines)) == {"http://127.0.0.1"}
+    assert "TORCH_INDEX" in of("ARG")  # without a default: pip's own index
+    assert '${TORCH_INDEX:+--index-url "${TORCH_INDEX}"}' in "\n".join(of("RUN"))
+
+
 def test_what_is_copied_exists_and_is_sent() -> None:
     copied = [rest.split()[:-1] for rest in of("COPY") if not rest.startswith("--from=build ")]
     names = [name for names in copied for name in names]
