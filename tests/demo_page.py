@@ -17,7 +17,7 @@ from every_task import made, records_of, write_images
 from skiptune.answering.opened import named_folders, open_models
 from skiptune.answering.picture_limits import PictureLimits
 from skiptune.families.chat_processor import ChatProcessor
-from skiptune.showing.shown_model import ShownModel, shown_models
+from skiptune.showing.shown_model import Facts, ShownModel, shown_models
 from tiny_chat import tiny_llava_processor
 from tiny_decoders import vlm
 
@@ -54,12 +54,16 @@ def demo_page() -> ServedPage:
 
 def _shown(folder: Path) -> list[ShownModel]:
     """A model of 0.3 beside itself with all blocks, one about two pictures, one for captions, one that writes."""
-    for name, family in {"reasoning": "vilt-tiny", "retrieval": "meter-tiny"}.items():
-        task, model = made(name, family, records_of(name, folder))
-        st.choose(model, list(st.blocks_of(model))[:1])
-        st.export(model, folder / name, task=task)
     whole = tiny_llava_processor()
     writing = st.Generation(ChatProcessor("llava", whole.tokenizer, whole), max_new_tokens=4)
     st.export(st.insert(vlm("llava"), st.SkipConfig(block_adapter="lora")), folder / "chat", task=writing)
-    others = open_models(named_folders([str(folder / name) for name in ("reasoning", "retrieval", "chat")]))
-    return [*shown_models(open_models(named_folders([str(RUN)])), original=True), *shown_models(others)]
+    slim = shown_models(open_models(named_folders([str(RUN)])), original=True)
+    others = [_unexported(name, folder, slim[0].folder) for name in ("reasoning", "retrieval")]
+    return [*slim, *others, *shown_models(open_models(named_folders([str(folder / "chat")])))]
+
+
+def _unexported(name: str, pictures: Path, folder: Path) -> ShownModel:
+    """A model of another task as it is made, which is quicker than to write and read it; ``folder`` stands for its."""
+    task, model = made(name, "vilt-tiny", records_of(name, pictures))
+    facts = Facts(name, "vilt-tiny", tuple(st.blocks_of(model)), (), ())
+    return ShownModel(name, folder, st.Pipeline(model.eval(), task), facts)

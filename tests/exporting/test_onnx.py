@@ -45,6 +45,7 @@ from skiptune import (
 )
 from skiptune.cli.main import main
 from skiptune.costs.latency import compare_latency
+from skiptune.data.pictures import decode
 from skiptune.exporting.backends import load_backend
 from skiptune.exporting.onnx import write as onnx_module
 from skiptune.exporting.onnx.outside_use import OutsideUse
@@ -192,6 +193,12 @@ def test_a_client_of_triton_gets_the_answers(
     names: dict[str, Any] = {}
     for text in page.of_kind("python"):
         exec(compile(text, page.name, "exec"), names)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture = Image.new("RGBA", (6, 4), (200, 30, 30, 255))
+    picture.paste((0, 0, 0, 0), (0, 0, 3, 2))
+    picture.save(tmp_path / "turned.png", exif=turned)
+    assert names["opened"](tmp_path / "turned.png").tobytes() == decode(tmp_path / "turned.png").tobytes()
     for _ in range(2):  # an earlier one is replaced
         code, out, err = call("export", slim, tmp_path / "models" / "squares", "--triton")
         assert (code, "MiB" in out) == (0, True), err

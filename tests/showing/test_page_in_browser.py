@@ -55,7 +55,7 @@ def browser() -> Iterator[Any]:
 
 def visit(browser: Any, served_page: ServedPage, width: int = 1400) -> Any:
     """The page of a new visitor, once it is there; ``asked`` on it are the hosts that it asks."""
-    page = browser.new_context(viewport={"width": width, "height": 900}).new_page()
+    page = browser.new_context(viewport={"width": width, "height": 900}, reduced_motion="reduce").new_page()
     page.asked = set()
     page.on("request", lambda request: page.asked.add(request.url.split("/")[2]))
     page.goto(served_page.address)
@@ -79,8 +79,19 @@ def expected(served_page: ServedPage, name: str, model: str = "run") -> str:
     return str(served_page.models[model].pipeline(served_page.pictures / name, QUESTION).answer)
 
 
-def test_upload_ask_read(browser: Any, served_page: ServedPage) -> None:
+def test_a_wrong_file_then_upload_ask_read(browser: Any, served_page: ServedPage) -> None:
     page = visit(browser, served_page)
+    upload(page, served_page, "wrong.png")
+    page.get_by_role("alert").get_by_text("not JPEG, PNG, GIF, WEBP, BMP or TIFF").first.wait_for()
+    page.get_by_label("Question", exact=True).fill(QUESTION)
+    page.get_by_role("button", name="Ask", exact=True).first.click()
+    alert = page.get_by_role("region", name="Answers of run", exact=True).get_by_role("alert")
+    alert.wait_for()
+    assert "Cannot be read" in alert.inner_text()
+    assert "Traceback" not in page.inner_text("body")
+    page.get_by_role("button", name="Remove Image").first.click()
+    page.locator(".st-pictures").get_by_role("alert").wait_for(state="hidden")
+
     upload(page, served_page, "0.png")
     page.get_by_label("Question", exact=True).fill(QUESTION)
     page.get_by_role("button", name="Ask", exact=True).first.click()
@@ -100,19 +111,6 @@ def test_upload_ask_read(browser: Any, served_page: ServedPage) -> None:
     assert page.evaluate(UNNAMED) == []
     assert page.evaluate("document.documentElement.lang") == "en"
     assert page.asked == {served_page.address.split("/")[2]}
-    page.context.close()
-
-
-def test_wrong_files(browser: Any, served_page: ServedPage) -> None:
-    page = visit(browser, served_page)
-    upload(page, served_page, "wrong.png")
-    page.get_by_role("alert").get_by_text("not JPEG, PNG, GIF, WEBP, BMP or TIFF").first.wait_for()
-    page.get_by_label("Question", exact=True).fill(QUESTION)
-    page.get_by_role("button", name="Ask", exact=True).first.click()
-    alert = page.get_by_role("region", name="Answers of run", exact=True).get_by_role("alert")
-    alert.wait_for()
-    assert "Cannot be read" in alert.inner_text()
-    assert "Traceback" not in page.inner_text("body")
     page.context.close()
 
 

@@ -19,8 +19,11 @@ _App: TypeAlias = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 _PREFIX = "/gradio_api"
 _UPLOAD = f"{_PREFIX}/upload"
+_ASK = f"{_PREFIX}/call/ask"
+#: The arguments of ``/ask``, in their order.
+ASKED = ("model", "picture", "text", "picture2", "options", "top")
 #: Routes to which something may be sent.
-_POSTS = tuple(f"{_PREFIX}/{name}" for name in ("queue/join", "call/", "cancel", "reset"))
+_POSTS = tuple(f"{_PREFIX}/{name}" for name in ("queue/join", "call/ask", "cancel", "reset"))
 #: Routes from which nothing is given: other servers, what developers change, and what was asked before.
 _CLOSED = (
     "/monitoring",
@@ -49,7 +52,7 @@ class Guard:
             await _refuse(send, 404, "there is nothing here")
         elif method in ("GET", "HEAD", "OPTIONS") or path == _UPLOAD:
             await self._app(scope, receive, send)
-        elif not path.startswith(_POSTS):
+        elif path.removesuffix("/") not in _POSTS:
             await _refuse(send, 404, "nothing can be sent here")
         else:
             await self._checked(scope, receive, send)
@@ -60,13 +63,9 @@ class Guard:
         if body is None:
             await _refuse(send, 413, f"the request has more than {_LONGEST:,} bytes; upload pictures first")
             return
-        try:
-            fine = not body.strip() or _names_uploads(json.loads(body))
-        except (ValueError, RecursionError):
-            await _refuse(send, 400, "the request is not JSON")
-            return
-        if not fine:
-            await _refuse(send, 400, "a picture is a file that was uploaded here before, no other file and no address")
+        wrong = _wrong(str(scope["path"]), body)
+        if wrong:
+            await _refuse(send, 400, wrong)
             return
         given = False
 
@@ -77,7 +76,10 @@ class Guard:
             given = True
             return {"type": "http.request", "body": body, "more_body": False}
 
-        await self._app(scope, again, send)
+        try:
+            await self._app(scope, again, send)
+        except KeyError:  # Gradio looks the number of a function up before it answers
+            await _refuse(send, 404, "the page has no such function")
 
 
 async def _body(receive: _Receive) -> bytes | None:
@@ -94,11 +96,37 @@ async def _body(receive: _Receive) -> bytes | None:
             return bytes(parts)
 
 
+def _wrong(path: str, body: bytes) -> str:
+    """What is wrong with the body of a request to ``path``; empty: nothing."""
+    try:
+        given = json.loads(body) if body.strip() else None
+        names_uploads = _names_uploads(given)
+    except (ValueError, RecursionError):
+        return "the request is not JSON"
+    if not names_uploads:
+        return "a picture is a file that was uploaded here before, no other file and no address"
+    if path.removesuffix("/") == _ASK and not _are_arguments(given.get("data") if isinstance(given, dict) else None):
+        return (
+            f"data: expected a list of {', '.join(ASKED)}; a picture is an object with the path of an upload, or null"
+        )
+    return ""
+
+
+def _are_arguments(data: Any) -> bool:
+    """Whether these are values for all arguments of ``/ask``, pictures where pictures are."""
+    if not isinstance(data, list) or len(data) != len(ASKED):
+        return False
+    pictures = [value for name, value in zip(ASKED, data, strict=True) if name.startswith("picture")]
+    return all(value is None or isinstance(value, dict) for value in pictures)
+
+
 def _names_uploads(value: Any) -> bool:
-    """Whether all paths of files, anywhere inside, are those of uploads."""
+    """Whether all files, anywhere inside, are uploads."""
     if isinstance(value, dict):
-        path = value.get("path")
-        return (path is None or uploaded_file(path) is not None) and all(map(_names_uploads, value.values()))
+        is_file = not {"path", "url"}.isdisjoint(value)
+        return (not is_file or uploaded_file(value.get("path")) is not None) and all(
+            map(_names_uploads, value.values())
+        )
     return not isinstance(value, list) or all(map(_names_uploads, value))
 
 

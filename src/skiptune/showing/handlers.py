@@ -63,7 +63,7 @@ class Handlers:
         Raises:
             InputError: no such model, or as :func:`skiptune.answering.asking.ask`.
         """
-        if model not in self.models:
+        if not isinstance(model, str) or model not in self.models:
             raise InputError(f"model: {model!r}{nearest(str(model), self.models)}")
         if isinstance(top, bool) or not isinstance(top, int | float) or not 1 <= top <= _MOST_ANSWERS:
             raise InputError(f"top: {top!r}; expected a number from 1 to {_MOST_ANSWERS}")
