@@ -78,16 +78,19 @@ def write_answers(job: AnswerJob, output: AnswerOutput, answer: AnswerParts) -> 
         bar.disable = not bars_are_shown()
         row_count = bar.add_task("predicting", total=job.count, completed=done, note="")
         writing: Future[None] | None = None
-        for part, text in answer(left, lambda rows: bar.advance(row_count, rows)) if left else ():
+
+        def written() -> None:
             if writing is not None:
                 writing.result()
-                _refuse_bad(folder, job, output)
-            writing = writer.submit(folder.write, part, text)
             if folder.errors:
                 bar.update(row_count, note=counted(folder.errors, "errors"))
-        if writing is not None:
-            writing.result()
             _refuse_bad(folder, job, output)
+
+        written()  # by a call before
+        for part, text in answer(left, lambda rows: bar.advance(row_count, rows)) if left else ():
+            written()
+            writing = writer.submit(folder.write, part, text)
+        written()
     return folder.join(job, parts)
 
 
