@@ -104,7 +104,8 @@ class AskedDigest:
     """What tells rows that are asked from others.
 
     Attributes:
-        rows: of texts, ids, names and bytes of images, and of rows that are no records; alike on every machine.
+        rows: of texts, ids, paths and sizes of images, and of rows that are no records; alike on every machine that has
+            the images at the same paths.
         times: of the last changes of the images' files.
     """
 
@@ -115,7 +116,7 @@ class AskedDigest:
 def asked_digest(records: Records) -> AskedDigest:
     """The digest of rows to be asked. Answers do not count, and images are not read.
 
-    An image counts by its file's name, its number of bytes and the time of its last change, one in memory by its bytes.
+    An image counts by its file's path, its number of bytes and the time of its last change, one in memory by its bytes.
     """
     rows, times = hashlib.sha256(), hashlib.sha256()
     for name in _ASKED:
@@ -137,7 +138,8 @@ def asked_digest(records: Records) -> AskedDigest:
 
 def _counted(picture: Placed) -> str:
     content = digest(picture) if isinstance(picture, Held) and isinstance(picture.source, InMemory) else ""
-    return f"{_place(picture)} {byte_size(picture)} {content}".rstrip()
+    place = str(picture) if isinstance(picture, Path) else _place(picture)
+    return f"{place} {byte_size(picture)} {content}".rstrip()
 
 
 def _changed(picture: Placed) -> int:

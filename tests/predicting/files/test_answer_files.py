@@ -288,6 +288,10 @@ def test_changed_pictures_are_others(folder: Path, tmp_path: Path) -> None:
     os.utime(picture, ns=(1, 1))
     later = asked_digest(Records.of([st.Record(picture, "what?")]))
     assert (later.rows, later.times != first.times) == (first.rows, True)
+    namesake = tmp_path / "other" / "a.png"
+    namesake.parent.mkdir()
+    namesake.write_bytes(picture.read_bytes())
+    assert asked_digest(Records.of([st.Record(namesake, "what?")])).rows != first.rows
     picture.write_bytes(b"123")
     assert asked_digest(Records.of([st.Record(picture, "what?")])).rows != first.rows
     black, white = (Image.fromarray(np.full((4, 4, 3), value, dtype=np.uint8)) for value in (0, 255))
