@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,10 @@ def test_mistakes_on_the_command_line(call: Call, tmp_path: Path) -> None:
     assert "nowhere: not a slim model" in call("demo", "nowhere")[2]
     code, _, said = call("demo", RUN, "--original", "--backend", "onnx")
     assert (code, "--original: with --backend torch alone" in said) == (2, True)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert f"--host 127.0.0.1 --port {port}: cannot listen there" in call("demo", RUN, "--port", str(port))[2]
+    code, _, said = call("demo", RUN, "--host", "300.1.1.1")
+    assert (code, "--host 300.1.1.1 --port any: cannot listen there" in said) == (2, True)

@@ -40,6 +40,7 @@ def demo(options: DemoOptions) -> None:
     from ..answering.picture_limits import PictureLimits
     from ..core.errors import InputError
     from ..core.extras import require_extra
+    from ..core.listening import refuse_taken
     from ..showing.show import Place, served, warm_up
     from ..showing.shown_model import shown_models
 
@@ -47,6 +48,7 @@ def demo(options: DemoOptions) -> None:
     if options.original and options.backend not in (None, "torch"):
         raise InputError("--original: with --backend torch alone, or its times could not be compared")
     require_extra("demo", "gradio")
+    refuse_taken(options.host, options.port)
     models = shown_models(open_models(folders, options.backend, options.base), options.original, options.base)
     warm_up(models)
     limits = PictureLimits(options.max_megabytes, options.max_megapixels)

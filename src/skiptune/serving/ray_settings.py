@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import socket
-import sys
 from typing import TYPE_CHECKING
 
-from ..core.errors import InputError
+from ..core import listening
 
 if TYPE_CHECKING:
     from .deployment import Place
@@ -50,14 +49,7 @@ def refuse_taken(place: Place) -> None:
     """
     if place.address is not None:
         return
-    with socket.socket() as tried:
-        if sys.platform != "win32":  # one that was just given up may be taken
-            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            tried.bind((place.host, place.port))
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"--host {place.host} --port {place.port}: cannot listen there ({reason})") from None
+    listening.refuse_taken(place.host, place.port)
 
 
 def free_port() -> int:
