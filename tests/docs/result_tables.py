@@ -274,6 +274,24 @@ def skip_adapters() -> list[str]:
     ]  # fmt: skip
 
 
+def easy_vqa_chat() -> list[str]:
+    found = read("easy_vqa_chat")["summary"]
+
+    def score(name: str) -> str:
+        sd = found.get(f"{name}_sd")
+        return f"{100 * found[f'{name}_mean']:.2f}" + (" %" if sd is None else f" ± {100 * sd:.2f} %")
+
+    def seconds(name: str) -> str:
+        return f"{found[f'{name}_seconds']:.0f} s"
+
+    return [
+        row("4 of 12 layers skipped, LoRA and folded skip adapters", score("skipped"), seconds("skipped")),
+        row("LoRA, nothing skipped", score("unskipped"), seconds("unskipped")),
+        row("before training, nothing skipped", f"{100 * found['untrained_unskipped_mean']:.2f} %", ""),
+        row("before training, the same layers skipped", f"{100 * found['untrained_skipped_mean']:.2f} %", ""),
+    ]  # fmt: skip
+
+
 def decoders() -> list[str]:
     found: dict[tuple[str, str, str, int], dict[str, float]] = {
         (one["model"], one["pass"], one["form"], one["threads"]): one for one in read("decoder_latency")["rows"]
@@ -292,7 +310,7 @@ def decoders() -> list[str]:
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
-    decoders,
+    easy_vqa_chat, decoders,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -14,11 +14,19 @@ def refuse_taken(host: str, port: int | None) -> None:
     Raises:
         InputError: says why.
     """
-    with socket.socket() as tried:
+    try:
+        kind, *_, address = socket.getaddrinfo(host, port or 0, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        raise _refused(host, port, error) from None
+    with socket.socket(kind) as tried:
         if sys.platform != "win32":  # one that was just given up may be taken
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            tried.bind((host, port or 0))
+            tried.bind(address)
         except OSError as error:
-            reason = error.strerror or str(error)
-            raise InputError(f"--host {host} --port {port or 'any'}: cannot listen there ({reason})") from None
+            raise _refused(host, port, error) from None
+
+
+def _refused(host: str, port: int | None, error: OSError) -> InputError:
+    reason = error.strerror or str(error)
+    return InputError(f"--host {host} --port {port or 'any'}: cannot listen there ({reason})")
