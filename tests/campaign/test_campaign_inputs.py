@@ -38,15 +38,15 @@ class Surface:
 
 
 SURFACES = {
-    "recipe": Surface(surfaces.recipes, surfaces.check_refused, 20, 500),
-    "rows": Surface(surfaces.rows, surfaces.check_rows, 10, 300),
-    "format": Surface(surfaces.formats, surfaces.check_nothing, 10, 300),
-    "image": Surface(surfaces.images, surfaces.check_nothing, 10, 300),
-    "weights": Surface(surfaces.weights, surfaces.check_nothing, 5, 200),
-    "checkpoint": Surface(surfaces.checkpoints, surfaces.check_nothing, 4, 150),
-    "slim": Surface(surfaces.slim_models, surfaces.check_as_before, 10, 300),
-    "run": Surface(surfaces.runs, surfaces.check_run, 5, 150),
-    "command": Surface(surfaces.command_lines, surfaces.check_nothing, 20, 500),
+    "recipe": Surface(surfaces.recipes, surfaces.check_refused, 8, 500),
+    "rows": Surface(surfaces.rows, surfaces.check_rows, 4, 300),
+    "format": Surface(surfaces.formats, surfaces.check_nothing, 4, 300),
+    "image": Surface(surfaces.images, surfaces.check_nothing, 4, 300),
+    "weights": Surface(surfaces.weights, surfaces.check_nothing, 3, 200),
+    "checkpoint": Surface(surfaces.checkpoints, surfaces.check_nothing, 2, 150),
+    "slim": Surface(surfaces.slim_models, surfaces.check_as_before, 4, 300),
+    "run": Surface(surfaces.runs, surfaces.check_run, 2, 150),
+    "command": Surface(surfaces.command_lines, surfaces.check_nothing, 8, 500),
 }
 
 

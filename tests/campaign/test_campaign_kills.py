@@ -89,7 +89,7 @@ def test_a_killed_run_ends_as_an_uninterrupted_one(name: str, data_folder: Path,
     def make(folder: Path) -> Work:
         return recipe_work(folder, data_folder, RECIPES[name])
 
-    kill_until(by_form(2, 25), ended.changes, make, check, tmp_path)
+    kill_until(by_form(1, 25), ended.changes, make, check, tmp_path)
 
 
 def digests(folder: Path) -> dict[str, str]:

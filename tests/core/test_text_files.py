@@ -20,6 +20,8 @@ MERGES = "m0: &m0 {a: 1, b: 2}\n" + "".join(
     f"m{level}: &m{level} {{<<: [{', '.join([f'*m{level - 1}'] * 40)}]}}\n" for level in range(1, 9)
 )
 DEEP = 10_000
+#: Seconds of the processor. What grows with the square of the text, or by itself, takes minutes.
+_SOON = 5
 BAD_YAML = {
     "budget:\n  num_skip: 1\n  num_skip: 2\n": "'num_skip' is there twice; keep one of them",
     "{a: 1, b: 2, a: 3}": "'a' is there twice",
@@ -64,13 +66,13 @@ BAD_JSON = {
 
 
 @pytest.mark.parametrize(("text", "said"), [*BAD_YAML.items(), *BAD_JSON.items()], ids=lambda text: text[:20])
-def test_odd_recipes_are_a_sentence_in_under_a_second(text: str, said: str, tmp_path: Path) -> None:
+def test_odd_recipes_are_a_sentence_soon(text: str, said: str, tmp_path: Path) -> None:
     path = tmp_path / ("recipe.json" if text in BAD_JSON else "recipe.yaml")
     path.write_text(text, encoding="utf-8")
     before = time.process_time()
     with pytest.raises(InputError) as refused:
         read_recipe(path)
-    assert time.process_time() - before < 1
+    assert time.process_time() - before < _SOON
     assert said in str(refused.value)
     assert str(refused.value).startswith(f"{path}: ")
     assert len(str(refused.value)) < 600
@@ -83,14 +85,14 @@ def test_every_json_file_is_read_alike(text: str, tmp_path: Path) -> None:
         read_json(tmp_path / "plan.json")
 
 
-def test_the_largest_recipes_are_read_in_under_a_second(tmp_path: Path) -> None:
+def test_the_largest_recipes_are_read_soon(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     for text in ("1_" * 32_000, "1" * 60_000 + ":", "a: " + "'" * 60_000, "x: 1\n? " * 8_000, "[a, " * 16_000):
         path.write_text(text)
         before = time.process_time()
         with pytest.raises(InputError):
             read_recipe(path)
-        assert time.process_time() - before < 1, text[:20]
+        assert time.process_time() - before < _SOON, text[:20]
     path.write_text(MERGES)
     with pytest.raises(InputError):  # some versions of PyYAML drop merged keys that are there twice
         read_recipe(path)

@@ -145,7 +145,7 @@ def test_presets_fill_in_what_the_recipe_leaves_open() -> None:
     ):
         released = Recipe.from_dict({**RECIPE, "preset": name})
         assert (released.start, released.adapters, released.search) == ("pretrained", adapters, search)
-    own = Recipe.from_dict({**RECIPE, "adapters": {"lora_rank": 2}, "budget": {}, "baselines": None})
+    own = Recipe.from_dict({**RECIPE, "adapters": {"lora_rank": 2}, "budget": {}})
     assert own.adapters == SkipConfig(block_adapter="lora", lora_rank=2)
     assert (own.start, own.budget, own.baselines) == ("search", Budget(num_skip=4), ("unskipped",))
     assert Recipe.from_dict({**RECIPE, "baselines": []}).baselines == ()

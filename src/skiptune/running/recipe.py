@@ -126,7 +126,7 @@ class Recipe(Validated):
         if name == "paper" and isinstance(data := found.get("data") or {}, dict):
             found["data"] = {"exif_orientation": False, **data}  # the released code did not look at it
         for section in _SECTIONS:
-            if found.get(section) is None and section not in _NOT_EMPTY:
+            if found.get(section) is None:
                 found.pop(section, None)
             if section in preset and isinstance(given := found.get(section, {}), dict):
                 found[section] = {**preset[section].model_dump(mode="json", exclude_unset=True), **given}
@@ -166,7 +166,8 @@ class Recipe(Validated):
         return {} if own is None else own.to_dict()
 
 
-_SECTIONS = ("baselines", "data", "adapters", "search", "train", "bench", "compare", "export")
+#: Those whose null means the default.
+_SECTIONS = ("data", "adapters", "search", "train", "compare", "export")
 
 
 def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:
