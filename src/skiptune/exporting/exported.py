@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Protocol
 
 from ..config import SkipConfig
 from .base_license import BaseLicense
-from .manifest import SavedTask, SkippedBlocks
+from .manifest import SavedTask, SkippedBlocks, read_manifest
+from .plain.record import is_plain, read_record
 
 
 class Exported(Protocol):
@@ -36,3 +38,12 @@ class Exported(Protocol):
     def parameters(self) -> int | None: ...
     @property
     def extra(self) -> dict[str, Any]: ...
+
+
+def read_exported(folder: Path) -> Exported:
+    """What a slim directory or plain checkpoint says of its model.
+
+    Raises:
+        InputError: it is neither, or it was edited.
+    """
+    return read_record(folder) if is_plain(folder) else read_manifest(folder)

@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ..core.files import file_sha256
-from .manifest import read_manifest
+from .exported import read_exported
 from .measures import Measures
-from .plain.record import is_plain, read_record
 
 _SENTENCES = {
     "train": "the model was trained on records of this file, so what is measured on it is too good",
@@ -22,7 +21,7 @@ def exported_extra(folder: Path) -> dict[str, Any]:
     Raises:
         InputError: it is neither, or edited.
     """
-    return read_record(folder).extra if is_plain(folder) else read_manifest(folder).extra
+    return read_exported(folder).extra
 
 
 def told_of(path: Path, measures: Measures) -> str | None:

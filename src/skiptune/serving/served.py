@@ -10,8 +10,8 @@ from PIL import Image
 
 from ..answering.opened import Opened
 from ..data.record import Record
-from ..exporting.manifest import SkippedBlocks, is_slim, read_manifest
-from ..exporting.plain.record import read_record
+from ..exporting.exported import read_exported
+from ..exporting.manifest import SkippedBlocks
 from ..predicting.predict import predict
 from ..predicting.results import Prediction
 from ..tasks.generation.task import Generation
@@ -67,5 +67,4 @@ class Served:
         predict(self.opened.pipeline.model, task, [asked])
 
     def _plan(self) -> SkippedBlocks:
-        folder = self.opened.folder
-        return read_manifest(folder).plan if is_slim(folder) else read_record(folder).plan
+        return read_exported(self.opened.folder).plan

@@ -12,8 +12,7 @@ from ..core.errors import InputError
 from ..data.pictures import decode
 from ..data.readers.easy_vqa import read_easy_vqa
 from ..data.temporary_folder import temporary_folder
-from ..exporting.manifest import is_slim, read_manifest
-from ..exporting.plain.record import read_record
+from ..exporting.exported import read_exported
 from ..reporting.results import Results
 from .form import Form
 
@@ -54,7 +53,7 @@ def _pairs(folder: Path) -> Iterator[tuple[Path, str]]:
     if results.is_file():
         for sample in Results.load(results).samples:
             yield Path(sample.image), sample.question
-    exported = read_manifest(folder) if is_slim(folder) else read_record(folder)
+    exported = read_exported(folder)
     if exported.extra.get("data") == _EASY_VQA:
         records = read_easy_vqa("test").items
         yield from ((Path(str(record.image)), record.question) for record in records[::_STEP])

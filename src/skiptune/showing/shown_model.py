@@ -12,10 +12,8 @@ from ..core.measured_text import latency_times, quality
 from ..core.process import best_device
 from ..exporting.all_blocks import load_with_all_blocks
 from ..exporting.card_parts import TASKS_IN_WORDS
-from ..exporting.exported import Exported
-from ..exporting.manifest import is_slim, read_manifest
+from ..exporting.exported import Exported, read_exported
 from ..exporting.measures import Measures
-from ..exporting.plain.record import read_record
 from ..predicting.pipeline import Pipeline
 
 
@@ -80,7 +78,7 @@ def facts_of(folder: Path) -> Facts:
     Raises:
         InputError: it was edited.
     """
-    exported: Exported = read_manifest(folder) if is_slim(folder) else read_record(folder)
+    exported = read_exported(folder)
     task = exported.task.name if exported.task else ""
     measures = Measures.from_dict(exported.extra, f"{folder}: what was measured cannot be shown; edited?")
     return Facts(
