@@ -69,7 +69,7 @@ from .inserting.pruning import prune
 from .inserting.selection import blocks_of, choose, skipped_blocks
 from .layers.blocks import SkippableBlock
 from .models.loading import load_model, load_processor
-from .plan import Plan, SearchReport
+from .plan import Plan, SearchReport, TokenSchedule
 from .predicting.files.answer_output import AnswerFile
 from .predicting.pipeline import Pipeline
 from .predicting.predict import predict
@@ -162,6 +162,7 @@ __all__ = [
     "SkipSearch",
     "SkippableBlock",
     "Task",
+    "TokenSchedule",
     "TrainConfig",
     "TrainingLog",
     "Turn",

@@ -18,6 +18,7 @@ from ..inserting.folding import drop_folded
 from ..inserting.lora import unwrap_lora
 from ..inserting.selection import blocks_of, choose
 from ..models.shared_copy import shared_copy
+from ..plan import TokenSchedule
 from .example_inputs import Inputs
 from .generation import DecodeStep, Prefill, generates
 
@@ -73,19 +74,24 @@ def passes_of(model: nn.Module, decodes: bool) -> list[nn.Module]:
 
 
 def read_blocks(
-    bench: nn.Module, inputs: Inputs, meter: Callable[[], float], decodes: bool = False
+    bench: nn.Module,
+    inputs: Inputs,
+    meter: Callable[[], float],
+    decodes: bool = False,
+    tokens: TokenSchedule | None = None,
 ) -> list[BlockCosts]:
     """The costs of each of :func:`passes_of` a :func:`bench_copy`.
 
     They run without block adapters, with them if the model has any, and with every block skipped. ``meter`` returns
-    the cost so far.
+    the cost so far. With a schedule of ``tokens``, all but ``original`` is of a model whose image tokens become fewer.
     """
     blocks, passes = blocks_of(bench), passes_of(bench, decodes)
     adapters = {name: block.block_adapters for name, block in blocks.items()}
     for block in blocks.values():
         block.block_adapters = None
     original = adapted = _read(bench, passes, inputs, meter)
-    if any(parts is not None for parts in adapters.values()):
+    if tokens is not None or any(parts is not None for parts in adapters.values()):
+        choose(bench, (), tokens)
         for name, block in blocks.items():
             block.block_adapters = adapters[name]
         adapted = _read(bench, passes, inputs, meter)

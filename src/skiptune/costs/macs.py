@@ -11,6 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from ..models.evaluation_mode import evaluation_mode
+from ..plan import TokenSchedule
 from .block_costs import BlockCosts, bench_copy, read_blocks
 from .example_inputs import Inputs
 from .shapes_only import ShapesOnly
@@ -31,26 +32,31 @@ def count_macs(model: nn.Module, inputs: Inputs) -> float:
     return float(counter.get_total_flops()) / FLOPS
 
 
-def count_blocks(model: nn.Module, inputs: Inputs, decode_steps: int = 0) -> BlockCosts:
+def count_blocks(
+    model: nn.Module, inputs: Inputs, decode_steps: int = 0, tokens: TokenSchedule | None = None
+) -> BlockCosts:
     """Multiply-accumulates in G of a model with adapters inserted, and what skipping each block saves.
 
     They are those of a forward pass; of a model that generates text, those of the prefill, whose head gives the logits
-    of the last position, and ``decode_steps`` after it. Goes through the shapes of three passes without computing
-    them. ``model`` is not changed.
+    of the last position, and ``decode_steps`` after it. With a schedule of ``tokens``, costs and savings are those of
+    the model whose image tokens become fewer; ``original`` is not. Goes through the shapes of three passes without
+    computing them. ``model`` is not changed.
 
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
-    first, *steps = count_passes(model, inputs, decodes=decode_steps > 0)
+    first, *steps = count_passes(model, inputs, decode_steps > 0, tokens)
     return first.followed_by(steps[0], decode_steps) if steps else first
 
 
-def count_passes(model: nn.Module, inputs: Inputs, decodes: bool) -> list[BlockCosts]:
+def count_passes(
+    model: nn.Module, inputs: Inputs, decodes: bool, tokens: TokenSchedule | None = None
+) -> list[BlockCosts]:
     """As :func:`count_blocks`, of each pass by itself: the first, and, if a model generates text and ``decodes``, the
     first step after it, when the cache holds the prompt."""
     bench = bench_copy(model)
     with counted() as flops:
-        return [costs.in_unit(FLOPS) for costs in read_blocks(bench, inputs, flops, decodes)]
+        return [costs.in_unit(FLOPS) for costs in read_blocks(bench, inputs, flops, decodes, tokens)]
 
 
 @contextmanager

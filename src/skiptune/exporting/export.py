@@ -31,7 +31,7 @@ from ..inserting.adapted_class import plain_class
 from ..inserting.folding import folded_layers
 from ..inserting.frozen_names import frozen_names
 from ..inserting.pruning import prune, remove_dead_blocks
-from ..inserting.selection import blocks_of, skipped_blocks
+from ..inserting.selection import blocks_of, chosen_tokens, skipped_blocks
 from ..models.architectures import ARCHITECTURES
 from ..models.fingerprint import fingerprint
 from ..models.generation_files import generation_of, write_generation
@@ -198,4 +198,4 @@ def annotate(directory: str | Path, extra: dict[str, Any]) -> None:
 
 
 def _present_plan(model: PreTrainedModel) -> Plan:
-    return Plan(family_of(model).name, tuple(blocks_of(model)), skipped_blocks(model))
+    return Plan(family_of(model).name, tuple(blocks_of(model)), skipped_blocks(model), tokens=chosen_tokens(model))

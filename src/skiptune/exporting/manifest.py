@@ -6,7 +6,15 @@ from fnmatch import fnmatch
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from pydantic import ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator
+from pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+)
 from transformers.utils import GENERATION_CONFIG_NAME
 
 from ..config.skip_config import KeptSkipConfig
@@ -21,7 +29,7 @@ from ..families.registry import family_of_type, model_class_named
 from ..families.task_names import TaskName
 from ..models.config_check import config_from_fields
 from ..models.processor_files import PROCESSOR_FILES, matching
-from ..plan import Plan, check_skipped
+from ..plan import Plan, TokenSchedule, check_skipped
 from .base_license import BaseLicense
 from .own_classes import given_class
 
@@ -48,16 +56,22 @@ class SkippedBlocks(Validated):
         family: of the model, e.g. ``vilt``.
         blocks: names of all skippable blocks, in model order.
         skipped: names of the skipped ones.
+        tokens: where image tokens become fewer; ``None``: nowhere.
     """
 
     family: str
     blocks: Several[str]
     skipped: Several[str]
+    tokens: TokenSchedule | None = None
 
     @classmethod
     def of(cls, plan: Plan) -> SkippedBlocks:
         """Those of a plan."""
-        return cls(family=plan.family, blocks=plan.blocks, skipped=plan.skipped)
+        return cls(family=plan.family, blocks=plan.blocks, skipped=plan.skipped, tokens=plan.tokens)
+
+    @model_serializer(mode="wrap")
+    def _without_missing(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {name: value for name, value in serialize(self).items() if value is not None}
 
     @field_validator("skipped")
     @classmethod
@@ -213,7 +227,8 @@ class Manifest(Validated):
     @property
     def skipping(self) -> Plan:
         """The plan that the model was pruned by."""
-        return Plan(self.plan.family, self.plan.blocks, self.plan.skipped, self.strategy)
+        plan = self.plan
+        return Plan(plan.family, plan.blocks, plan.skipped, self.strategy, tokens=plan.tokens)
 
     def to_dict(self) -> dict[str, Any]:
         """As in ``config.json``; values that are not known have no key."""

@@ -66,6 +66,11 @@ def _nothing(model: nn.Module) -> list[nn.Module]:
     return []
 
 
+def no_places(model: nn.Module) -> tuple[str, ...]:
+    """Image tokens cannot become fewer."""
+    return ()
+
+
 def all_read(config: Any) -> tuple[str, ...]:
     """No block is without effect."""
     return ()
@@ -112,6 +117,8 @@ class Family:
         below: modules whose input depends on no skippable block; they run once for all subnetworks on a batch.
         protected: blocks that a search never skips, from the model's configuration: name → why, as a part of a sentence
             after "kept because". A layer's name stands for both of its halves. A plan that is given may skip them.
+        reducible: names of the blocks before which image tokens can become fewer, in the order in which they run on the
+            image's stream, from a model whose blocks are skippable; none by default.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
@@ -154,6 +161,7 @@ class Family:
     adopt_halves: Callable[[nn.Module, Sequence[str]], None] | None = None
     below: Callable[[nn.Module], list[nn.Module]] = _nothing
     protected: Callable[[Any], Mapping[str, str]] = none_protected
+    reducible: Callable[[nn.Module], tuple[str, ...]] = no_places
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
     small_parts: tuple[str, ...] = ()

@@ -74,7 +74,7 @@ def _structure(saved: SavedModel, model_class: type[PreTrainedModel], family: Fa
         raise InputError(f"no model can be built from base_config: {first_line(error)}; edited?") from None
     if saved.pruned or saved.removed:
         remove_dead_blocks(model, Plan(family.name, tuple(blocks_of(model)), saved.removed))
-    choose(model, saved.skipped)
+    choose(model, saved.skipped, saved.tokens)
     adapt_class(model)
     return model
 

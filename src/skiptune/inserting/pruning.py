@@ -18,7 +18,7 @@ def remove_dead_blocks(model: nn.Module, plan: Plan) -> nn.Module:
         InputError: the plan is of another family or of a model with other blocks.
     """
     check_plan(model, plan)
-    choose(model, plan.skipped)
+    choose(model, plan)
     for name, block in blocks_of(model).items():
         if name in plan.skipped:
             block.remove_weights()

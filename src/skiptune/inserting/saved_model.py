@@ -21,8 +21,10 @@ from ..core.process import versions
 from ..core.text_files import says
 from ..core.validated import Several, Validated
 from ..families.registry import family_of
+from ..plan import TokenSchedule
 from ..version import __version__
 from .lora import is_of_peft
+from .selection import chosen_tokens
 
 CONFIG: Final = "config.json"
 MODEL_TYPE: Final = ADAPTED
@@ -43,6 +45,7 @@ class SavedModel(Validated):
         skip_config: which adapters were inserted.
         skipped: names of the blocks that are skipped.
         removed: names of those of them whose weights are gone.
+        tokens: where image tokens become fewer; ``None``: nowhere.
         pruned: whether the skip adapters of the other blocks are gone, too.
         merged: whether LoRA is merged into the weights.
         folded: whether skip adapters are folded into the weights.
@@ -63,6 +66,7 @@ class SavedModel(Validated):
     pruned: bool
     merged: bool
     folded: bool = False
+    tokens: TokenSchedule | None = None
 
     @property
     def config_fields(self) -> dict[str, Any]:
@@ -88,6 +92,7 @@ def write_saved(model: Any, folder: Path) -> None:
         merged=model.skip_config.block_adapter == "lora" and not lora,
         folded=model.skip_config.skip_adapter == "folded"
         and all(block.skip_adapter is None for block in blocks.values()),
+        tokens=chosen_tokens(model),
     )
     write_json(folder / CONFIG, content.to_dict())
 

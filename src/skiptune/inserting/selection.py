@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
 
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
-from ..plan import Plan, check_skipped
+from ..layers.token_reduction import Reader, TokenReduction
+from ..plan import Plan, TokenSchedule, check_skipped
+from ..plan.block_names import stack_of
 from .folding import hand_out_folded
 
 
@@ -26,12 +28,20 @@ def blocks_of(model: nn.Module) -> dict[str, SkippableBlock]:
     return found
 
 
-def choose(model: nn.Module, skipped: Iterable[str]) -> None:
+def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedule | None = None) -> None:
     """Skip exactly the blocks named ``skipped`` from now on; nothing is removed.
 
+    Args:
+        model: with skippable blocks.
+        skipped: names of blocks, or a plan, whose token schedule is taken too.
+        tokens: where image tokens become fewer; ``None``: nowhere.
+
     Raises:
-        InputError: not a list of names, an unknown block, all blocks at once, or a removed block that should run again.
+        InputError: not a list of names, an unknown block, all blocks at once, a removed block that should run again, or
+            a token schedule that is not for this model.
     """
+    if isinstance(skipped, Plan):
+        return choose(model, skipped.skipped, skipped.tokens)
     if isinstance(skipped, str) or not isinstance(skipped, Iterable):
         raise InputError(f"skipped: {skipped!r} is not a list of block names, e.g. a plan's skipped")
     blocks = blocks_of(model)
@@ -40,14 +50,43 @@ def choose(model: nn.Module, skipped: Iterable[str]) -> None:
     gone = [name for name, block in blocks.items() if block.removed and name not in wanted]
     if gone:
         raise InputError(f"blocks {', '.join(gone)} were removed from this model and cannot run again")
+    if tokens is not None:
+        tokens.check_places(token_places(model))
     for name, block in blocks.items():
-        block.skipped = name in wanted
+        block.skipped, block.reduction = name in wanted, None
     hand_out_folded(model)
+    if tokens is not None:
+        for name, share in tokens.keep.items():
+            blocks[name].reduction = TokenReduction(share, tokens.way, _reader(model, blocks, name))
+
+
+def _reader(model: nn.Module, blocks: Mapping[str, SkippableBlock], place: str) -> Callable[[], Reader | None] | None:
+    """How the next block that runs reads the image's stream, or else the last one before; of the same stack."""
+    stack = [name for name in token_places(model) if stack_of(name) == stack_of(place)]
+    number = stack.index(place)
+    running = [name for name in (*stack[number:], *reversed(stack[:number])) if not blocks[name].skipped]
+    return blocks[running[0]].reader if running else None
+
+
+def token_places(model: nn.Module) -> tuple[str, ...]:
+    """Names of the blocks before which image tokens can become fewer, in running order; none in many families."""
+    return family_of(model).reducible(model)
 
 
 def skipped_blocks(model: nn.Module) -> tuple[str, ...]:
     """Names of the blocks that are skipped at present."""
     return tuple(name for name, block in blocks_of(model).items() if block.skipped)
+
+
+def chosen_tokens(model: nn.Module) -> TokenSchedule | None:
+    """The token schedule at present."""
+    blocks = blocks_of(model)
+    reductions = {name: blocks[name].reduction for name in token_places(model)}
+    found = {name: reduction for name, reduction in reductions.items() if reduction is not None}
+    if not found:
+        return None
+    way = next(iter(found.values())).way
+    return TokenSchedule(keep={name: reduction.keep for name, reduction in found.items()}, way=way)
 
 
 def check_plan(model: nn.Module, plan: Plan) -> None:

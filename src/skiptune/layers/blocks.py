@@ -18,6 +18,7 @@ from ..core.errors import InputError
 from .adapters import BottleneckAdapter, ParallelAdapter, Prompts
 from .folded import FoldedAdapter
 from .input_adapters import InputAdapter
+from .token_reduction import Reader, TokenReduction
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class SkippableBlock(nn.Module):
         attention_config: the configuration that the block's attention was made of; ``None``: it keeps none.
         skipped: whether the forward pass skips this block.
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
+        reduction: what happens to image tokens before the block, skipped or not; who runs the blocks of a stack applies
+            it. ``None``: nothing.
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
             ``None``: there is none.
         returns_tuple: whether the model's block gives a tuple that begins with the stream, and so does a skipped one.
@@ -68,6 +71,7 @@ class SkippableBlock(nn.Module):
     attention_config: Any = None
     skipped: bool = False
     removed: bool = False
+    reduction: TokenReduction | None = None
     mask_position: ClassVar[int | None] = None
     returns_tuple: ClassVar[bool] = False
     causal: ClassVar[bool] = False
@@ -144,16 +148,19 @@ class SkippableBlock(nn.Module):
         """The feed-forward network's output for ``x``, plus that of its parallel adapter."""
         return forwarded if self.parallel_adapter is None else forwarded + self.parallel_adapter(x)
 
+    def reader(self) -> Reader | None:
+        """How the block's self-attention reads its stream, which tells which image tokens are alike and which matter;
+        ``None``: it does not say."""
+        return None
+
     def own_mask(self, given: tuple[Any, ...], named: Mapping[str, Any]) -> Tensor | None:
         """True where the stream is no padding, ``(batch, tokens)``, from the arguments of ``forward``; ``None``: all.
 
-        The models' masks are for attention, ``(batch, 1, 1 or tokens, tokens)``: booleans, or 0 where there is no
-        padding and a very negative number elsewhere.
+        The models' masks are for attention, see :func:`real_tokens`.
         """
         if self.mask_position is None or len(given) <= self.mask_position or given[self.mask_position] is None:
             return None
-        mask: Tensor = given[self.mask_position][:, 0, 0]
-        return mask if mask.dtype == torch.bool else mask == 0
+        return real_tokens(given[self.mask_position])
 
     @property
     def kept_when_removed(self) -> tuple[str, ...]:
@@ -165,3 +172,16 @@ class SkippableBlock(nn.Module):
         for name in [name for name, _ in self.named_children() if name not in self.kept_when_removed]:
             self.register_module(name, None)
         self.skipped = self.removed = True
+
+
+def real_tokens(mask: Tensor | None) -> Tensor | None:
+    """True where tokens are no padding, ``(batch, tokens)``, from a mask for attention.
+
+    Args:
+        mask: ``(batch, 1, 1 or tokens, tokens)``: booleans, or a very negative number where there is padding; ``None``:
+            nothing is padding.
+    """
+    if mask is None:
+        return None
+    row: Tensor = mask[:, 0, 0]
+    return row if row.dtype == torch.bool else row > torch.finfo(row.dtype).min / 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .plan import Plan, check_skipped
 from .search_report import Certainty, Comparisons, LoggedLoss, Nested, Round, Savings, SearchReport
+from .token_schedule import TokenSchedule
 
 __all__ = [
     "Certainty",
@@ -14,5 +15,6 @@ __all__ = [
     "Round",
     "Savings",
     "SearchReport",
+    "TokenSchedule",
     "check_skipped",
 ]

@@ -16,6 +16,7 @@ from ..core.text_files import read_json
 from ..core.validated import Number, Several, Validated
 from ..core.validation import Problems, is_number, nearest
 from .search_report import Nested, SearchReport
+from .token_schedule import TokenSchedule
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class Plan:
         preferences: the strategy's number for every block; higher means more skippable.
         report: how the search found it; ``None`` for a plan without a search.
         source: where a plan comes from that was read from another program's checkpoint.
+        tokens: where image tokens become fewer; ``None``: nowhere.
     """
 
     family: str
@@ -39,6 +41,7 @@ class Plan:
     preferences: dict[str, float] | None = None
     report: SearchReport | None = field(default=None, repr=False)
     source: str | None = None
+    tokens: TokenSchedule | None = None
 
     def __post_init__(self) -> None:
         for name in ("blocks", "skipped"):
@@ -83,6 +86,8 @@ class Plan:
             f"skipped:   {', '.join(self.skipped) or 'none'}",
             f"kept:      {', '.join(self.kept)}",
         ]
+        if self.tokens is not None:
+            lines.append(f"tokens:    {self.tokens}")
         return "\n".join(lines if self.report is None else [*lines, str(self.report)])
 
     def random(self, seed: int) -> tuple[str, ...]:
@@ -107,6 +112,7 @@ class Plan:
             "skipped": list(self.skipped),
             "strategy": self.strategy,
             "preferences": self.preferences,
+            **({} if self.tokens is None else {"tokens": self.tokens.to_dict()}),
             "details": details,
         }
 
@@ -131,7 +137,9 @@ class Plan:
         origin = details.pop("source", None)
         report = SearchReport.from_dict(details, f"{source} is not a plan: details") if details else None
         program = None if origin is None else str(origin)
-        return cls(file.family, file.blocks, file.skipped, file.strategy, file.preferences, report, program)
+        return cls(
+            file.family, file.blocks, file.skipped, file.strategy, file.preferences, report, program, file.tokens
+        )
 
 
 class _PlanFile(Validated):
@@ -142,6 +150,7 @@ class _PlanFile(Validated):
     skipped: Several[str]
     strategy: str
     preferences: dict[str, Number] | None = None
+    tokens: TokenSchedule | None = None
     details: dict[str, object]
 
     @field_validator("preferences", mode="before")

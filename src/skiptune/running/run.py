@@ -203,7 +203,7 @@ class Run:
         if self._changes.longer:
             self._training.train_longer(model, self._changes.steps_before)
             self._changes = RunChanges()
-        choose(model, self.search().skipped)
+        choose(model, self.search())
         return model.to(best_device())
 
     def _finish_longer(self) -> None:
@@ -222,7 +222,7 @@ class Run:
         model, plan = models.untrained(), load_plan(self.folder / "plan.json")
         check_plan(model, plan)
         read_tensors(self.folder / "trained.safetensors", model)
-        choose(model, plan.skipped)
+        choose(model, plan)
         return model.to(best_device()), plan, task
 
     def baseline(self, name: str) -> MeasuredBaseline:

@@ -17,7 +17,7 @@ from ..core.errors import InputError, RunError
 from ..core.seeding import preserved_random_state
 from ..inserting.selection import blocks_of, choose
 from ..models.evaluation_mode import evaluation_mode
-from ..plan import Comparisons
+from ..plan import Comparisons, TokenSchedule
 from .feasible_sets import Candidate
 from .held_out import Batch, HeldOut
 from .loss_weights import weighted_mean
@@ -41,6 +41,7 @@ class Evaluator:
         comparisons: the cost so far.
         block_runs: how often each block was computed in this process, see
             :mod:`skiptune.searching.prefix_sharing`.
+        schedules: the token schedules that a candidate can have, counted on from the blocks.
     """
 
     def __init__(self, held_out: HeldOut, batch_size: int) -> None:
@@ -48,6 +49,7 @@ class Evaluator:
         self.batch_size = min(batch_size, len(held_out))
         self.comparisons = Comparisons()
         self.block_runs: Counter[str] = Counter()
+        self.schedules: tuple[TokenSchedule, ...] = ()
 
     @property
     def model(self) -> nn.Module:
@@ -55,12 +57,17 @@ class Evaluator:
         return self.held_out.model
 
     def choose(self, candidate: Candidate) -> None:
-        """Skip the blocks of ``candidate`` from now on."""
-        choose(self.model, self.named(candidate))
+        """Skip the blocks of ``candidate`` from now on, and let as many image tokens go on as it says."""
+        choose(self.model, self.named(candidate), self.tokens(candidate))
 
     def named(self, candidate: Candidate) -> list[str]:
         """The names of its blocks."""
-        return [self.names[block] for block in candidate]
+        return [self.names[block] for block in candidate if block < len(self.names)]
+
+    def tokens(self, candidate: Candidate) -> TokenSchedule | None:
+        """Its token schedule; ``None``: it has none."""
+        found = [self.schedules[number - len(self.names)] for number in candidate if number >= len(self.names)]
+        return found[0] if found else None
 
     def losses(self, candidates: Sequence[Candidate], number: int) -> list[float]:
         """The loss of every candidate on held-out batch ``number``. In one process these are bit for bit the losses of
@@ -132,10 +139,12 @@ class Evaluator:
     ) -> tuple[float, list[float]]:
         """The weight of the pieces, and the loss of every candidate over them."""
         sets, weights = [self.named(candidate) for candidate in candidates], list[float]()
+        tokens = [self.tokens(candidate) for candidate in candidates]
         found: list[list[float]] = [[] for _ in candidates]
         for weight, piece in pieces:
             weights.append(weight)
-            for row, loss in evaluate_each(self.model, sets, partial(self.held_out.loss, piece), self.block_runs):
+            run = partial(self.held_out.loss, piece)
+            for row, loss in evaluate_each(self.model, sets, run, self.block_runs, tokens):
                 found[row].append(loss)
         return sum(weights), [weighted_mean(losses, weights) for losses in found]
 

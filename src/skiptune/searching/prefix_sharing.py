@@ -1,10 +1,11 @@
 """Evaluate several subnetworks on one batch, and run only once what they have in common.
 
-A block's output depends only on the batch, on the blocks before it, and on the folded skip adapters that it applies for
-its neighbours. So subnetworks with the same choices for the first blocks share their outputs. Written in running order,
-the choices of all subnetworks form a tree, and every edge of it is run once. Everything below the first block (ViLT's
-embeddings, the encoders of METER and BridgeTower, 58 % of METER's work) is run once for all of them. Outputs are the
-same tensors as a plain evaluation computes, so losses are equal bit for bit.
+A block's output depends only on the batch, on the blocks before it, on the folded skip adapters that it applies for its
+neighbours, and on how image tokens become fewer before it. So subnetworks with the same choices for the first blocks
+share their outputs. Written in running order, the choices of all subnetworks form a tree, and every edge of it is run
+once. Everything below the first block (ViLT's embeddings, the encoders of METER and BridgeTower, 58 % of METER's work)
+is run once for all of them. Outputs are the same tensors as a plain evaluation computes, so losses are equal bit for
+bit.
 
 Models change some outputs in place (Qwen2.5-VL that of its image tower), so an output that is used again is a copy.
 A decoder's cache would have no entries of blocks that are not run again, so none is made.
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeAlias, TypeVar
@@ -23,13 +24,15 @@ import torch
 from torch import nn
 
 from ..families.registry import family_of
-from ..inserting.selection import blocks_of, choose, skipped_blocks
+from ..inserting.selection import blocks_of, choose, chosen_tokens, skipped_blocks
 from ..layers.blocks import SkippableBlock
 from ..layers.folded import FoldedAdapter
+from ..layers.token_reduction import TokenReduction
+from ..plan import TokenSchedule
 from .without_cache import without_cache
 
 T = TypeVar("T")
-_Choice: TypeAlias = tuple[bool, tuple[FoldedAdapter, ...]]
+_Choice: TypeAlias = tuple[bool, tuple[FoldedAdapter, ...], TokenReduction | None]
 
 
 class PrefixCache:
@@ -40,8 +43,8 @@ class PrefixCache:
     an order in which no dropped output is needed again.
 
     Attributes:
-        path: for every block run by the last forward pass, in order: its name, whether it was skipped and which folded
-            skip adapters it applied, its output.
+        path: for every block run by the last forward pass, in order: its name, whether it was skipped, which folded
+            skip adapters it applied and how image tokens became fewer before it, its output.
         block_runs: how often each block was computed, not skipped and not taken from the path.
     """
 
@@ -61,12 +64,13 @@ class PrefixCache:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._place = self._place, self._place + 1
-            if place < len(self.path) and self.path[place][:2] == (name, (block.skipped, block.folded)):
+            choice = (block.skipped, block.folded, block.reduction)
+            if place < len(self.path) and self.path[place][:2] == (name, choice):
                 return copy.deepcopy(self.path[place][2])
             del self.path[place:]
             output = forward(*args, **kwargs)
             self.block_runs[name] += not block.skipped
-            self.path.append((name, (block.skipped, block.folded), copy.deepcopy(output)))
+            self.path.append((name, choice, copy.deepcopy(output)))
             return output
 
         return run
@@ -120,6 +124,7 @@ def evaluate_each(
     skipped: Sequence[Sequence[str]],
     run: Callable[[], T],
     block_runs: Counter[str] | None = None,
+    tokens: Sequence[TokenSchedule | None] | None = None,
 ) -> Iterator[tuple[int, T]]:
     """What ``run`` gives with each of the sets of blocks ``skipped``, in the model's present mode.
 
@@ -130,25 +135,34 @@ def evaluate_each(
         skipped: sets of names of blocks.
         run: runs ``model`` on one batch, always the same one.
         block_runs: counts how often each block was computed.
+        tokens: where image tokens become fewer with each set; ``None``: nowhere.
     """
-    before = skipped_blocks(model)
+    before, schedules = (skipped_blocks(model), chosen_tokens(model)), tokens or [None] * len(skipped)
+    choices = [_choices(names, schedule) for names, schedule in zip(skipped, schedules, strict=True)]
     waiting = list(range(len(skipped)))
     with prefix_cache(model) as cache:
         while waiting:
             number = waiting.pop(0)
-            choose(model, skipped[number])
+            choose(model, skipped[number], schedules[number])
             cache.begin()
             yield number, run()
             # depth first through the tree of choices, starting at this one
-            waiting.sort(key=partial(_differences, skipped, number, cache.order()))
+            waiting.sort(key=partial(_differences, choices, number, cache.order()))
             if block_runs is not None:
                 block_runs.update(cache.block_runs)
             cache.block_runs.clear()
-    choose(model, before)
+    choose(model, *before)
 
 
-def _differences(skipped: Sequence[Sequence[str]], one: int, order: Sequence[str], other: int) -> list[bool]:
-    return [(name in skipped[one]) != (name in skipped[other]) for name in order]
+def _choices(skipped: Sequence[str], tokens: TokenSchedule | None) -> Mapping[str, object]:
+    """What a subnetwork chooses at the blocks where it chooses anything: to skip it, and how many tokens go on."""
+    kept = {} if tokens is None else tokens.keep
+    return {name: (name in skipped, kept.get(name)) for name in (*skipped, *kept)}
+
+
+def _differences(choices: Sequence[Mapping[str, object]], one: int, order: Sequence[str], other: int) -> list[bool]:
+    neither = (False, None)
+    return [choices[one].get(name, neither) != choices[other].get(name, neither) for name in order]
 
 
 def block_runs(skipped: Sequence[Sequence[str]], order: Sequence[str]) -> int:

@@ -68,7 +68,7 @@ def replace_me(model: nn.Module, batches: Sequence[Mapping[str, Any]], num_skip:
     fold_linear(model, place, _fitted(model, place, names[chosen[-1]], batches))
     preferences = dict(zip(names, strategy.preferences, strict=True))
     plan = Plan(family_of(model).name, names, strategy.chosen(), strategy.name, preferences)
-    choose(model, plan.skipped)
+    choose(model, plan)
     return plan
 
 

@@ -148,7 +148,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         elif not self.strategy.trains or self.strategy.feasible.number == 0:
             self._fix(state)
         if self.plan is not None:
-            choose(self.evaluator.model, self.plan.skipped)
+            choose(self.evaluator.model, self.plan)
             control.should_training_stop = self.stop
 
     def _begin(self, trainer: Trainer, state: TrainerState, train_dataloader: Any, saved: SavedSearch | None) -> None:
@@ -283,7 +283,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         if self.search.nested:
             report = report.replace(nested=nested_order(self.evaluator, strategy.best(), self.search.batches))
         self.plan = found_plan(family_of(model).name, strategy, report)
-        choose(model, self.plan.skipped)
+        choose(model, self.plan)
         # what was best before was another subnetwork
         state.best_metric = state.best_global_step = state.best_model_checkpoint = None
 

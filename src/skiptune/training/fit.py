@@ -149,7 +149,7 @@ def fit(
     config = experiment.training
     if plan is not None:
         check_plan(model, plan)
-    choose(model, plan.skipped if plan else ())
+    choose(model, plan or ())
     if plan is not None and plan.nested is not None:
         callbacks = [*callbacks, NestedTraining(model, plan, config.seed)]
     whole = optimizer_steps(config, len(experiment.train), config.epochs, config.max_steps)

@@ -31,7 +31,7 @@ class NestedTraining(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any
     ) -> None:
         count = np.random.default_rng((self.seed, state.global_step, 4)).integers(len(self.plan.skipped))
-        choose(self.model, self.plan.first(int(count) + 1).skipped)
+        choose(self.model, self.plan.first(int(count) + 1))
 
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **kwargs: Any) -> None:
-        choose(self.model, self.plan.skipped)
+        choose(self.model, self.plan)

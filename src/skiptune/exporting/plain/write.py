@@ -56,7 +56,7 @@ def write_plain(
     frozen, device = frozen_names(model), model.device
     whole = copy.deepcopy(model).eval()
     stacks = stacks_of(whole, blocks_of(whole), plan.skipped)
-    choose(whole, plan.skipped)
+    choose(whole, plan)
     expected = Expected.of(whole, stacks)
     prune(whole, plan)
     left = fingerprint((name, value) for name, value in whole.state_dict().items() if name in frozen)

@@ -34,6 +34,7 @@ FAMILY = Family(
     adopt_encoders=None,
     blocks=skipping.blocks,
     below=skipping.below,
+    reducible=skipping.reducible,
     encoders=None,
     add_prompts=skipping.add_prompts,
     small_parts=("vilt.pooler.", "vilt.embeddings.token_type_embeddings."),

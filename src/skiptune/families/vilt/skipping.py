@@ -1,9 +1,10 @@
 """ViLT: one stack of pre-LayerNorm blocks over text tokens followed by image patches (Kim et al., 2021).
 
-Two classes replace transformers' own on an existing model. :class:`SkippableViltLayer` computes the same function with
-``scaled_dot_product_attention`` and can be skipped. :class:`RasterViltEmbeddings` keeps patches in raster order, where
-transformers permutes them at random, also in evaluation, and advances the global generator. Attention does not depend
-on the order, so outputs are the same up to rounding.
+Classes of this file replace transformers' own on an existing model. :class:`SkippableViltLayer` computes the same
+function with ``scaled_dot_product_attention`` and can be skipped. :class:`RasterViltEmbeddings` keeps patches in raster
+order, where transformers permutes them at random, also in evaluation, and advances the global generator. Attention does
+not depend on the order, so outputs are the same up to rounding. :class:`ReducingViltEncoder` lets fewer image tokens go
+on where a block says so.
 """
 
 from __future__ import annotations
@@ -12,11 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from transformers.modeling_outputs import BaseModelOutput
 from transformers.models.vilt.modeling_vilt import ViltEmbeddings, ViltEncoder, ViltLayer, ViltModel
 
 from ...core.errors import InputError
 from ...layers.adapters import Prompts
-from ...layers.blocks import SkippableBlock
+from ...layers.blocks import SkippableBlock, real_tokens
+from ...layers.token_reduction import Reader, Tokens
 from ..attention import Projections, attend
 
 
@@ -60,6 +63,10 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
         forwarded = self.beside(self.output.dropout(self.output.dense(self.intermediate(normed))), normed)
         return (self.adapt(hidden_states, forwarded, 1), *weights)
 
+    def reader(self) -> Reader:
+        attention = self.attention.attention
+        return Reader(self.layernorm_before, attention.query, attention.key, attention.attention_head_size)
+
     def _attend(self, x: Tensor, stream: Tensor, mask: Tensor | None) -> Tensor:
         """Self-attention of ``x``, the normed ``stream``, and attention to prompts, which are normed in the same
         way."""
@@ -73,6 +80,51 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
         context = attend(projections, x, other, mask, dropout)
         result: Tensor = output.dropout(output.dense(context))
         return result
+
+
+class ReducingViltEncoder(ViltEncoder):
+    """ViLT's blocks, with fewer image tokens from block to block.
+
+    Attributes:
+        embedded_by: the embeddings, which know how many tokens of text there are.
+    """
+
+    embedded_by: tuple[RasterViltEmbeddings] | tuple[()] = ()  # a tuple, so that it is no child of this module
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        attention_mask: Tensor | None = None,
+        output_attentions: bool = False,
+        output_hidden_states: bool = False,
+        return_dict: bool = True,
+        **unused: Any,
+    ) -> Any:
+        """As transformers' class, ``(batch, tokens, width)`` to the same shape or fewer tokens."""
+        blocks: list[Any] = list(self.layer)
+        if not self.embedded_by or all(block.reduction is None for block in blocks):
+            return super().forward(
+                hidden_states,
+                attention_mask=attention_mask,
+                output_attentions=output_attentions,
+                output_hidden_states=output_hidden_states,
+                return_dict=return_dict,
+            )
+        class_token = 1
+        tokens = Tokens.of(hidden_states, real_tokens(attention_mask), self.embedded_by[0].text_tokens + class_token)
+        states, attentions = [], []
+        for block in blocks:
+            if block.reduction is not None:
+                tokens = block.reduction(tokens)
+            states.append(tokens.stream)
+            stream, *weights = block(tokens.stream, tokens.mask, output_attentions)
+            tokens = tokens._replace(stream=stream)
+            attentions += weights
+        return BaseModelOutput(
+            last_hidden_state=tokens.stream,
+            hidden_states=(*states, tokens.stream) if output_hidden_states else None,
+            attentions=tuple(attentions) if output_attentions else None,
+        )
 
 
 class PromptedViltEncoder(ViltEncoder):
@@ -89,7 +141,18 @@ class PromptedViltEncoder(ViltEncoder):
 
 
 class RasterViltEmbeddings(ViltEmbeddings):
-    """ViLT's embeddings with patches in raster order, without a loop over the images and without randomness."""
+    """ViLT's embeddings with patches in raster order, without a loop over the images and without randomness.
+
+    Attributes:
+        text_tokens: number of tokens of text that were embedded last.
+    """
+
+    text_tokens: int = 0
+
+    def forward(self, input_ids: Tensor | None, attention_mask: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """As transformers' class."""
+        self.text_tokens = attention_mask.shape[1]
+        return super().forward(input_ids, attention_mask, *args, **kwargs)
 
     def visual_embed(
         self, pixel_values: Tensor, pixel_mask: Tensor, max_image_length: int = -1
@@ -183,6 +246,9 @@ def adopt(model: nn.Module) -> None:
     text.LayerNorm.eps = getattr(vilt.config, "text_layer_norm_eps", text.LayerNorm.eps)
     if type(vilt.embeddings) is ViltEmbeddings:
         vilt.embeddings.__class__ = RasterViltEmbeddings
+    if type(vilt.encoder) is ViltEncoder:
+        vilt.encoder.__class__ = ReducingViltEncoder
+        vilt.encoder.embedded_by = (vilt.embeddings,)
     for block in vilt.encoder.layer:
         SkippableViltLayer.adopt(block)
 
@@ -192,6 +258,11 @@ def add_prompts(model: nn.Module, length: int) -> None:
     vilt = vilt_of(model)
     vilt.encoder.__class__ = PromptedViltEncoder
     vilt.encoder.prompts = Prompts(vilt.config.hidden_size, length)
+
+
+def reducible(model: nn.Module) -> tuple[str, ...]:
+    """All blocks."""
+    return tuple(blocks(model))
 
 
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:

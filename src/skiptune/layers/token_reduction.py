@@ -1,0 +1,202 @@
+"""Fewer image tokens: merge those that are alike, leave out those that little attention goes to, or both.
+
+A stream ``(batch, tokens, width)`` has its image tokens at the end. How many go on is fixed by the shape of the input,
+so that batches, exports and compiled models keep static shapes. Every token has a *size*, the number of image tokens it
+stands for: 1 at first, 0 for padding. Attention to a token grows with its size (Bolya et al., ToMe, equation 1), so a
+token that is a mean of three counts three times, and padding not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypeAlias
+
+import torch
+from torch import Tensor, nn
+
+#: ``merge``: bipartite soft matching (ToMe). ``prune``: what gets least attention from the text, or from the class
+#: token where the stream has no text, goes. ``both``: half of what goes is left out first, the rest is merged (PuMer).
+Way: TypeAlias = Literal["merge", "prune", "both"]
+
+
+class Tokens(NamedTuple):
+    """A stream of tokens on its way through blocks.
+
+    Attributes:
+        stream: ``(batch, tokens, width)``; image tokens are the last ones.
+        sizes: image tokens that each stands for, ``(batch, tokens)``, 0 for padding; text tokens have 1.
+        first: number of tokens before the image tokens, which stay: text and class tokens.
+        whole: image tokens at the model's input, of which shares are taken.
+    """
+
+    stream: Tensor
+    sizes: Tensor
+    first: int
+    whole: int
+
+    @classmethod
+    def of(cls, stream: Tensor, real: Tensor | None, first: int) -> Tokens:
+        """Tokens that have not become fewer yet. ``real``: true where they are no padding, ``(batch, tokens)``."""
+        ones = stream.new_ones(stream.shape[:2], dtype=torch.float32)
+        return cls(stream, ones if real is None else real.float().expand_as(ones), first, stream.shape[1] - first)
+
+    @property
+    def mask(self) -> Tensor:
+        """What attention to the tokens gets added to its scores, ``(batch, 1, 1, tokens)``: the logarithm of sizes."""
+        lowest = torch.finfo(self.stream.dtype).min
+        return self.sizes.log().clamp(min=lowest).to(self.stream.dtype)[:, None, None]
+
+
+class Reader(NamedTuple):
+    """The layers by which a block's self-attention reads its stream.
+
+    Attributes:
+        norm: the LayerNorm before it; ``None``: there is none.
+        query, key: linear maps of ``(batch, tokens, width)``.
+        head_width: width of one head of both.
+    """
+
+    norm: nn.Module | None
+    query: Callable[[Tensor], Tensor]
+    key: Callable[[Tensor], Tensor]
+    head_width: int
+
+    def keys(self, stream: Tensor) -> Tensor:
+        """``(batch, heads, tokens, head width)``."""
+        return self._heads(self.key, stream)
+
+    def queries(self, stream: Tensor) -> Tensor:
+        """As :meth:`keys`."""
+        return self._heads(self.query, stream)
+
+    def _heads(self, project: Callable[[Tensor], Tensor], stream: Tensor) -> Tensor:
+        normed = stream if self.norm is None else self.norm(stream)
+        batch, tokens, _ = stream.shape
+        return project(normed).view(batch, tokens, -1, self.head_width).transpose(1, 2)
+
+
+@dataclass(frozen=True)
+class TokenReduction:
+    """What happens to the image tokens before a block.
+
+    Attributes:
+        keep: share of the model's image tokens that go on.
+        way: how they become so few.
+        reader: gives that of the next block that runs, by whose keys tokens are compared and whose attention tells
+            which matter; where there is none, the stream itself is compared.
+    """
+
+    keep: float
+    way: Way
+    reader: Callable[[], Reader | None] | None
+
+    def __call__(self, tokens: Tokens) -> Tokens:
+        """The stream with ``keep`` of its image tokens; as it is, if there are no more."""
+        wanted, present = tokens_kept(self.keep, tokens.whole), tokens.stream.shape[1] - tokens.first
+        if wanted >= present:
+            return tokens
+        if self.way == "both":
+            tokens = self._pruned(tokens, (wanted + present) // 2)
+        return self._pruned(tokens, wanted) if self.way == "prune" else self._merged(tokens, wanted)
+
+    def _pruned(self, tokens: Tokens, wanted: int) -> Tokens:
+        scores = self._attention(tokens).masked_fill(tokens.sizes[:, tokens.first :] == 0, -1.0)
+        kept = scores.topk(wanted, dim=1).indices.sort(dim=1).values
+        return _replaced(tokens, *_taken(tokens, kept))
+
+    def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
+        while (present := tokens.stream.shape[1] - tokens.first) > wanted:  # a matching merges half of them at most
+            image, sizes = merged(*_image(tokens), self._metric(tokens), min(present - wanted, present // 2))
+            tokens = _replaced(tokens, image, sizes)
+        return tokens
+
+    def _metric(self, tokens: Tokens) -> Tensor:
+        image, reader = tokens.stream[:, tokens.first :], self._read()
+        return image if reader is None else reader.keys(image).mean(1)
+
+    def _read(self) -> Reader | None:
+        return None if self.reader is None else self.reader()
+
+    def _attention(self, tokens: Tokens) -> Tensor:
+        """The mean attention that image tokens get from those before them, over heads, ``(batch, image tokens)``."""
+        before, image = tokens.stream[:, : tokens.first], tokens.stream[:, tokens.first :]
+        sizes, reader = tokens.sizes[:, tokens.first :], self._read()
+        if reader is None:
+            queries, keys = before[:, None], image[:, None]
+        else:
+            queries, keys = reader.queries(before), reader.keys(image)
+        scores = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5
+        lowest = torch.finfo(scores.dtype).min
+        weights = (scores + sizes.log().clamp(min=lowest)[:, None, None].to(scores)).softmax(-1).mean(1)
+        asking = tokens.sizes[:, : tokens.first, None].clamp(max=1).to(weights)
+        found: Tensor = (weights * asking).sum(1) / asking.sum(1)
+        return found
+
+
+def tokens_kept(share: float, whole: int) -> int:
+    """The number of image tokens that are a share of ``whole``; one at least."""
+    return max(1, round(share * whole))
+
+
+def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """Merge ``number`` image tokens into others that are most like them (Bolya et al., ToMe, section 3.2).
+
+    Half of the tokens, every second one and padding before all, may be merged into the others: those whose nearest is
+    nearest go. A token and those merged into it become their mean, weighted by size; padding has size 0 and changes
+    nothing.
+
+    Args:
+        image: ``(batch, tokens, width)``.
+        sizes: theirs, ``(batch, tokens)``.
+        metric: what they are compared by, ``(batch, tokens, any width)``, by the angle between them.
+        number: at most half of the tokens.
+
+    Returns:
+        The tokens in their order, ``(batch, tokens − number, width)``, and their sizes.
+    """
+    metric = nn.functional.normalize(metric.detach().float(), dim=-1)
+    padding, places = sizes == 0, torch.arange(image.shape[1], device=image.device)
+    order = (2 * padding + places % 2).argsort(dim=1, descending=True, stable=True)
+    half = len(places) // 2
+    movable, fixed = order[:, :half].sort(dim=1).values, order[:, half:].sort(dim=1).values
+    alike = _rows(metric, movable) @ _rows(metric, fixed).transpose(1, 2)
+    alike = alike.masked_fill(padding.gather(1, fixed)[:, None], -2.0)
+    alike = alike.masked_fill(padding.gather(1, movable)[..., None], 2.0)
+    nearness, nearest = alike.max(-1)
+    order = nearness.argsort(dim=1, descending=True, stable=True)
+    into = nearest.gather(1, order[:, :number])
+    going, staying = (movable.gather(1, part) for part in (order[:, :number], order[:, number:]))
+    before = sizes.gather(1, fixed)
+    larger = before.scatter_add(1, into, sizes.gather(1, going))
+    weighed = image * sizes[..., None].to(image)
+    joined = _rows(weighed, fixed).scatter_add(1, _wide(into, image), _rows(weighed, going))
+    # a token that nothing was merged into stays as it is, to the last bit
+    same = (larger == before)[..., None]
+    joined = torch.where(same, _rows(image, fixed), joined / larger.clamp(min=1)[..., None].to(image))
+    back = torch.cat((fixed, staying), dim=1).argsort(dim=1)
+    together = torch.cat((joined, _rows(image, staying)), dim=1)
+    return _rows(together, back), torch.cat((larger, sizes.gather(1, staying)), dim=1).gather(1, back)
+
+
+def _wide(places: Tensor, image: Tensor) -> Tensor:
+    return places[..., None].expand(-1, -1, image.shape[-1])
+
+
+def _rows(image: Tensor, places: Tensor) -> Tensor:
+    """The tokens at these places, ``(batch, places, width)``."""
+    return image.gather(1, _wide(places, image))
+
+
+def _image(tokens: Tokens) -> tuple[Tensor, Tensor]:
+    return tokens.stream[:, tokens.first :], tokens.sizes[:, tokens.first :]
+
+
+def _taken(tokens: Tokens, kept: Tensor) -> tuple[Tensor, Tensor]:
+    image, sizes = _image(tokens)
+    return _rows(image, kept), sizes.gather(1, kept)
+
+
+def _replaced(tokens: Tokens, image: Tensor, sizes: Tensor) -> Tokens:
+    stream = torch.cat((tokens.stream[:, : tokens.first], image), dim=1)
+    return tokens._replace(stream=stream, sizes=torch.cat((tokens.sizes[:, : tokens.first], sizes), dim=1))

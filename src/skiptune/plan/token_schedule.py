@@ -1,0 +1,64 @@
+"""A token schedule: at which blocks how many image tokens go on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ..core.errors import InputError
+from ..core.validated import Several, Validated
+from ..core.validation import Problems, nearest
+
+#: How image tokens become fewer, see :mod:`skiptune.layers.token_reduction`.
+Way = Literal["merge", "prune", "both"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+
+
+class TokenSchedule(Validated):
+    """Where image tokens become fewer.
+
+    Attributes:
+        keep: names of blocks, in running order → the share of the model's image tokens that goes on from before that
+            block; smaller from block to block.
+        way: ``merge``: tokens that are alike become one; ``prune``: those that get least attention from the text (from
+            the class token, in a stream without text) are left out; ``both``: half of what goes is left out first, the
+            rest is merged.
+        frozen: names of layers of a decoder that image tokens pass unchanged, while text goes through them.
+    """
+
+    keep: dict[str, Share] = Field(default={})
+    way: Way = "merge"
+    frozen: Several[str] = ()
+
+    def check(self, problems: Problems) -> None:
+        problems.check(bool(self.keep or self.frozen), "keep: no block is named; a model without a schedule has None")
+        shares = list(self.keep.values())
+        falling = all(later < before for before, later in pairwise(shares))
+        problems.check(falling, f"keep: {self.keep}: shares must become smaller from block to block")
+
+    def __str__(self) -> str:
+        kept = [f"{share:.0%} from {name} on" for name, share in self.keep.items()]
+        frozen = [f"unchanged through {', '.join(self.frozen)}"] if self.frozen else []
+        return f"{self.way}: {', '.join([*kept, *frozen])}" if kept else ", ".join(frozen)
+
+    def check_places(self, places: Sequence[str], freezable: Sequence[str] = ()) -> None:
+        """Refuse blocks before which image tokens cannot become fewer, and an order that is not theirs.
+
+        Args:
+            places: names of the blocks before which they can, in running order.
+            freezable: names of the layers that they can pass unchanged.
+
+        Raises:
+            InputError: all problems in one message.
+        """
+        problems = Problems("the token schedule is not valid")
+        for name in self.keep:
+            problems.check(name in places, f"keep: {name!r}: no such place for image tokens{nearest(name, places)}")
+        for name in self.frozen:
+            problems.check(name in freezable, f"frozen: {name!r}: no such layer{nearest(name, freezable)}")
+        problems.raise_any()
+        if list(self.keep) != [name for name in places if name in self.keep]:
+            raise InputError(f"keep: {', '.join(self.keep)}: name the blocks in running order")
