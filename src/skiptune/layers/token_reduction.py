@@ -15,8 +15,9 @@ from typing import Literal, NamedTuple, TypeAlias
 import torch
 from torch import Tensor, nn
 
-#: ``merge``: bipartite soft matching (ToMe). ``prune``: what gets least attention from the text, or from the class
-#: token where the stream has no text, goes. ``both``: half of what goes is left out first, the rest is merged (PuMer).
+#: ``merge``: bipartite soft matching (ToMe). ``prune``: what gets least attention goes: from the text; where the stream
+#: has none, from the class token; where it has no class token either, from the other image tokens. ``both``: half of
+#: what goes is left out first, the rest is merged (PuMer).
 Way: TypeAlias = Literal["merge", "prune", "both"]
 
 
@@ -28,18 +29,24 @@ class Tokens(NamedTuple):
         sizes: image tokens that each stands for, ``(batch, tokens)``, 0 for padding; text tokens have 1.
         first: number of tokens before the image tokens, which stay: text and class tokens.
         whole: image tokens at the model's input, of which shares are taken.
+        places: of each image token, its number among those at the model's input, ``(batch, image tokens)``; of merged
+            ones, that of the token which the others were merged into.
     """
 
     stream: Tensor
     sizes: Tensor
     first: int
     whole: int
+    places: Tensor
 
     @classmethod
     def of(cls, stream: Tensor, real: Tensor | None, first: int) -> Tokens:
         """Tokens that have not become fewer yet. ``real``: true where they are no padding, ``(batch, tokens)``."""
         ones = stream.new_ones(stream.shape[:2], dtype=torch.float32)
-        return cls(stream, ones if real is None else real.float().expand_as(ones), first, stream.shape[1] - first)
+        sizes = ones if real is None else real.float().expand_as(ones)
+        whole = stream.shape[1] - first
+        places = torch.arange(whole, device=stream.device).expand(len(stream), -1)
+        return cls(stream, sizes, first, whole, places)
 
     @property
     def mask(self) -> Tensor:
@@ -103,12 +110,12 @@ class TokenReduction:
     def _pruned(self, tokens: Tokens, wanted: int) -> Tokens:
         scores = self._attention(tokens).masked_fill(tokens.sizes[:, tokens.first :] == 0, -1.0)
         kept = scores.topk(wanted, dim=1).indices.sort(dim=1).values
-        return _replaced(tokens, *_taken(tokens, kept))
+        return _replaced(tokens, *_taken(tokens, kept), kept)
 
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
         while (present := tokens.stream.shape[1] - tokens.first) > wanted:  # a matching merges half of them at most
-            image, sizes = merged(*_image(tokens), self._metric(tokens), min(present - wanted, present // 2))
-            tokens = _replaced(tokens, image, sizes)
+            number = min(present - wanted, present // 2)
+            tokens = _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))
         return tokens
 
     def _metric(self, tokens: Tokens) -> Tensor:
@@ -119,18 +126,21 @@ class TokenReduction:
         return None if self.reader is None else self.reader()
 
     def _attention(self, tokens: Tokens) -> Tensor:
-        """The mean attention that image tokens get from those before them, over heads, ``(batch, image tokens)``."""
-        before, image = tokens.stream[:, : tokens.first], tokens.stream[:, tokens.first :]
-        sizes, reader = tokens.sizes[:, tokens.first :], self._read()
+        """The mean attention that image tokens get from those before them, over heads, ``(batch, image tokens)``; from
+        each other, if there are none before them."""
+        image, sizes = _image(tokens)
+        askers = slice(tokens.first) if tokens.first else slice(None)
+        asking, reader = tokens.stream[:, askers], self._read()
         if reader is None:
-            queries, keys = before[:, None], image[:, None]
+            queries, keys = asking[:, None], image[:, None]
         else:
-            queries, keys = reader.queries(before), reader.keys(image)
+            queries, keys = reader.queries(asking), reader.keys(image)
+            keys = keys.repeat_interleave(queries.shape[1] // keys.shape[1], dim=1)  # heads that share keys
         scores = queries @ keys.transpose(-1, -2) * keys.shape[-1] ** -0.5
         lowest = torch.finfo(scores.dtype).min
         weights = (scores + sizes.log().clamp(min=lowest)[:, None, None].to(scores)).softmax(-1).mean(1)
-        asking = tokens.sizes[:, : tokens.first, None].clamp(max=1).to(weights)
-        found: Tensor = (weights * asking).sum(1) / asking.sum(1)
+        voices = tokens.sizes[:, askers, None].clamp(max=1).to(weights)
+        found: Tensor = (weights * voices).sum(1) / voices.sum(1)
         return found
 
 
@@ -139,7 +149,7 @@ def tokens_kept(share: float, whole: int) -> int:
     return max(1, round(share * whole))
 
 
-def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[Tensor, Tensor]:
+def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
     """Merge ``number`` image tokens into others that are most like them (Bolya et al., ToMe, section 3.2).
 
     Half of the tokens, every second one and padding before all, may be merged into the others: those whose nearest is
@@ -153,7 +163,7 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
         number: at most half of the tokens.
 
     Returns:
-        The tokens in their order, ``(batch, tokens − number, width)``, and their sizes.
+        The tokens in their order, ``(batch, tokens − number, width)``, their sizes, and which of ``image`` they are.
     """
     metric = nn.functional.normalize(metric.detach().float(), dim=-1)
     padding, places = sizes == 0, torch.arange(image.shape[1], device=image.device)
@@ -174,9 +184,9 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
     # a token that nothing was merged into stays as it is, to the last bit
     same = (larger == before)[..., None]
     joined = torch.where(same, _rows(image, fixed), joined / larger.clamp(min=1)[..., None].to(image))
-    back = torch.cat((fixed, staying), dim=1).argsort(dim=1)
+    left, back = torch.cat((fixed, staying), dim=1).sort(dim=1)
     together = torch.cat((joined, _rows(image, staying)), dim=1)
-    return _rows(together, back), torch.cat((larger, sizes.gather(1, staying)), dim=1).gather(1, back)
+    return _rows(together, back), torch.cat((larger, sizes.gather(1, staying)), dim=1).gather(1, back), left
 
 
 def _wide(places: Tensor, image: Tensor) -> Tensor:
@@ -197,6 +207,10 @@ def _taken(tokens: Tokens, kept: Tensor) -> tuple[Tensor, Tensor]:
     return _rows(image, kept), sizes.gather(1, kept)
 
 
-def _replaced(tokens: Tokens, image: Tensor, sizes: Tensor) -> Tokens:
-    stream = torch.cat((tokens.stream[:, : tokens.first], image), dim=1)
-    return tokens._replace(stream=stream, sizes=torch.cat((tokens.sizes[:, : tokens.first], sizes), dim=1))
+def _replaced(tokens: Tokens, image: Tensor, sizes: Tensor, left: Tensor) -> Tokens:
+    """With other image tokens; ``left``: which of those so far they are, ``(batch, other image tokens)``."""
+    return tokens._replace(
+        stream=torch.cat((tokens.stream[:, : tokens.first], image), dim=1),
+        sizes=torch.cat((tokens.sizes[:, : tokens.first], sizes), dim=1),
+        places=tokens.places.gather(1, left),
+    )
