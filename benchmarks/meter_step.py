@@ -137,7 +137,7 @@ def bound(model: Any, inputs: dict[str, Tensor]) -> dict[str, float]:
         text = meter.encode_text(inputs["input_ids"], mask)
         image = meter.encode_image(inputs["pixel_values"])
     with timed(parts, "fusion_forward"):
-        fused = model.fused(meter.fuse(text, image, mask), mask)
+        fused = model.fused(meter.fuse(text, (image,), mask), mask)
         loss = model.loss_of(model.classifier(fused.pooled), labels, fused)
     with timed(parts, "fusion_backward"):
         loss.backward()

@@ -31,6 +31,7 @@ class Tokens(NamedTuple):
         whole: image tokens at the model's input, of which shares are taken.
         places: of each image token, its number among those at the model's input, ``(batch, image tokens)``; of merged
             ones, that of the token which the others were merged into.
+        alone: whether it is known that every token stands for itself, without padding: attention needs no mask.
     """
 
     stream: Tensor
@@ -38,6 +39,7 @@ class Tokens(NamedTuple):
     first: int
     whole: int
     places: Tensor
+    alone: bool = False
 
     @classmethod
     def of(cls, stream: Tensor, real: Tensor | None, first: int) -> Tokens:
@@ -46,11 +48,14 @@ class Tokens(NamedTuple):
         sizes = ones if real is None else real.float().expand_as(ones)
         whole = stream.shape[1] - first
         places = torch.arange(whole, device=stream.device).expand(len(stream), -1)
-        return cls(stream, sizes, first, whole, places)
+        return cls(stream, sizes, first, whole, places, alone=real is None)
 
     @property
-    def mask(self) -> Tensor:
-        """What attention to the tokens gets added to its scores, ``(batch, 1, 1, tokens)``: the logarithm of sizes."""
+    def mask(self) -> Tensor | None:
+        """What attention to the tokens gets added to its scores, ``(batch, 1, 1, tokens)``: the logarithm of sizes;
+        ``None``: nothing."""
+        if self.alone:
+            return None
         lowest = torch.finfo(self.stream.dtype).min
         return self.sizes.log().clamp(min=lowest).to(self.stream.dtype)[:, None, None]
 
@@ -115,7 +120,7 @@ class TokenReduction:
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
         while (present := tokens.stream.shape[1] - tokens.first) > wanted:  # a matching merges half of them at most
             number = min(present - wanted, present // 2)
-            tokens = _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))
+            tokens = _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))._replace(alone=False)
         return tokens
 
     def _metric(self, tokens: Tokens) -> Tensor:

@@ -112,7 +112,10 @@ class _Lookup:
 
     def __call__(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         """As the method: ``(batch, …)`` and the mask of tokens ``(batch, tokens)`` to ``(batch, rows, width)``; zeros
-        where there is padding."""
+        where there is padding. Where fewer image tokens go on within the encoder, nothing is kept: their sizes are not
+        in the file."""
+        if any(block.reduction is not None for block in self.blocks):
+            return self.encode(inputs) if mask is None else self.encode(inputs, mask)
         rows = list(inputs) if mask is None else [row[own.bool()] for row, own in zip(inputs, mask, strict=True)]
         about = f"{self.about} {[block.skipped for block in self.blocks]} {_arithmetic(inputs.device.type)}"
         keys = [_key(about, row) for row in rows]

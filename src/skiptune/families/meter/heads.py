@@ -79,14 +79,15 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         return self.meter.encode_text(input_ids, attention_mask), attention_mask
 
     def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor | None = None) -> Encoded:
-        """CLIP's output ``(images, 1 + patches, width)``; arguments as in :meth:`forward`."""
+        """CLIP's output ``(images, 1 + patches, width)``, with sizes where fewer patches go on, see
+        :meth:`MeterModel.encode_patches`; arguments as in :meth:`forward`."""
         refuse_padding(pixel_mask)
-        return (self.meter.encode_image(pixel_values),)
+        return self.meter.encode_patches(pixel_values)
 
     def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
         """As :meth:`fuse`, from encoder outputs."""
         encoded, mask = texts
-        return self.fused(self.meter.fuse(encoded, images[0], mask), mask)
+        return self.fused(self.meter.fuse(encoded, images, mask), mask)
 
     @property
     def comparable(self) -> bool:  # type: ignore[override]
@@ -106,7 +107,7 @@ class MeterForImageAndTextRetrieval(RankHead, MeterTask):
         fused = super().fused(body, attention_mask)
         if self.comparable:
             texts = self.meter.text_vector(body.text_encoder_output, attention_mask)
-            images = self.meter.image_vector(body.image_encoder_output)
+            images = self.meter.image_vector(body.image_encoder_output, body.image_sizes)
             share = texts.shape[0] // images.shape[0]
             fused.closeness = self.config.contrast_scale * (texts * for_each_text(images, share)).sum(-1)
         return fused

@@ -19,10 +19,12 @@ from transformers.utils import ModelOutput
 
 from ...layers.adapters import Prompts
 from ...layers.blocks import SkippableBlock
+from ...layers.token_reduction import Reader, Tokens
 from ..attention import Projections, attend
 from ..frozen_encoders import FrozenEncoders, no_graph_if_frozen
-from ..head_inputs import for_each_text, pair_up
+from ..head_inputs import Encoded, for_each_text, pair_up
 from .configuration import MeterConfig
+from .patches import fewer_patches, of_patches, reduces
 from .stem import ConvolutionalStem
 
 
@@ -44,7 +46,7 @@ class MeterAttention(nn.Module):
         Args:
             x: the stream of the queries, ``(batch, tokens, width)``.
             other: the stream of keys and values, ``(batch, other tokens, width)``.
-            other_mask: true where ``other`` is no padding, ``(batch, 1, 1, other tokens)``.
+            other_mask: true where ``other`` is no padding, or added to the scores, ``(batch, 1, 1, other tokens)``.
         """
         dropout = self.dropout.p if self.training else 0.0
         projections = Projections(self.query, self.key, self.value, self.head_width)
@@ -78,7 +80,7 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
     def forward(self, x: Tensor, other: Tensor, mask: Tensor | None, other_mask: Tensor | None) -> Tensor:
         """The stream ``x`` ``(batch, tokens, width)`` after this layer; ``other`` is the other modality's stream.
 
-        Masks are true where there is no padding, ``(batch, 1, 1, tokens of that stream)``.
+        Masks are true where there is no padding, or added to the scores, ``(batch, 1, 1, tokens of that stream)``.
         """
         if self.skipped:
             return self.step_over(x)
@@ -87,6 +89,10 @@ class MeterFusionLayer(SkippableBlock, GradientCheckpointingLayer):
         x = self.cross_attention.layer_norm(self.adapt(x, self.cross_attention(x, other, other_mask), 1))
         forwarded = self.beside(self.dropout(self.output(self.activation(self.intermediate(x)))), x)
         return self.add_adapter(self.layer_norm(forwarded + x), x, 2)
+
+    def reader(self) -> Reader:
+        attention = self.self_attention
+        return Reader(None, attention.query, attention.key, attention.head_width)
 
 
 class MeterPooler(nn.Module):
@@ -109,6 +115,7 @@ class MeterOutput(ModelOutput):
         pooler_output: text then image, pooled, ``(batch, 2 · width)``.
         text_features, image_features: the streams after the last layer, ``(batch, tokens, width)``.
         text_encoder_output, image_encoder_output: outputs of RoBERTa and CLIP, ``(batch, tokens, their width)``.
+        image_sizes: of CLIP's, where fewer patches go on, see :meth:`MeterModel.encode_patches`.
         text_hidden_states, image_hidden_states: if asked for, the streams before the first and after every fusion
             layer.
     """
@@ -118,6 +125,7 @@ class MeterOutput(ModelOutput):
     image_features: Tensor | None = None
     text_encoder_output: Tensor | None = None
     image_encoder_output: Tensor | None = None
+    image_sizes: Tensor | None = None
     text_hidden_states: tuple[Tensor, ...] | None = None
     image_hidden_states: tuple[Tensor, ...] | None = None
 
@@ -188,13 +196,13 @@ class MeterModel(MeterPreTrainedModel):
             InputError: no images, or the number of texts is not a multiple of that of the images.
         """
         pixels, _ = pair_up(input_ids, pixel_values)
-        encoded = self.encode_text(input_ids, attention_mask), self.encode_image(pixels)
-        return self.fuse(*encoded, attention_mask, image_token_type, output_hidden_states)
+        text, patches = self.encode_text(input_ids, attention_mask), self.encode_patches(pixels)
+        return self.fuse(text, patches, attention_mask, image_token_type, output_hidden_states)
 
     def fuse(
         self,
         encoded_text: Tensor,
-        encoded_image: Tensor,
+        patches: Encoded,
         attention_mask: Tensor | None = None,
         image_token_type: int = 1,
         output_hidden_states: bool | None = None,
@@ -203,17 +211,18 @@ class MeterModel(MeterPreTrainedModel):
 
         Args:
             encoded_text: of :meth:`encode_text`.
-            encoded_image: of :meth:`encode_image`; as many as texts, or an integer fraction of them.
+            patches: of :meth:`encode_patches`; as many images as texts, or an integer fraction of them.
         """
-        encoded_image, share = pair_up(encoded_text, encoded_image)
+        encoded_image, share = pair_up(encoded_text, patches[0])
         text = self._text_stream(encoded_text)
         image = self.image_projection(encoded_image) + self.token_type_embeddings.weight[image_token_type]
+        tokens: Encoded = image, *patches[1:]
         if share > 1:
-            image = for_each_text(image, share)
+            tokens = tuple(for_each_text(part, share) for part in tokens)
         keep = self.config.output_hidden_states if output_hidden_states is None else output_hidden_states
-        streams = text, image
+        streams = text, tokens[0]
         states = [streams] if keep else []
-        for streams in self._layers(text, image, attention_mask):
+        for streams in self._layers(text, of_patches(*tokens), attention_mask):
             states += [streams] if keep else []
         text, image = streams
         text_states, image_states = zip(*states, strict=True) if keep else (None, None)
@@ -223,6 +232,7 @@ class MeterModel(MeterPreTrainedModel):
             image_features=image,
             text_encoder_output=encoded_text,
             image_encoder_output=encoded_image,
+            image_sizes=patches[1] if len(patches) > 1 else None,
             text_hidden_states=text_states,
             image_hidden_states=image_states,
         )
@@ -236,12 +246,22 @@ class MeterModel(MeterPreTrainedModel):
     def encode_image(self, pixel_values: Tensor) -> Tensor:
         """CLIP's patches after its last kept block, then its final LayerNorm over all of them, not just the first.
 
-        ``(images, channels, height, width)`` to ``(images, 1 + patches, its width)``.
+        ``(images, channels, height, width)`` to ``(images, 1 + patches, its width)``; fewer patches, where its blocks
+        say so.
         """
+        if reduces(self.clip):
+            return self.encode_patches(pixel_values)[0]
         with no_graph_if_frozen(self.clip):
             hidden = self.clip(pixel_values=pixel_values, interpolate_pos_encoding=True).last_hidden_state
             output: Tensor = self.clip.post_layernorm(hidden)
         return output
+
+    def encode_patches(self, pixel_values: Tensor) -> Encoded:
+        """The same, alone, or with the sizes of its tokens where fewer patches go on; see :mod:`.patches`."""
+        if not reduces(self.clip):
+            return (self.encode_image(pixel_values),)  # may come from a cache
+        with no_graph_if_frozen(self.clip):
+            return fewer_patches(self.clip, pixel_values)
 
     def text_vector(self, encoded: Tensor, attention_mask: Tensor | None) -> Tensor:
         """The projected mean of the tokens, of length 1, ``(texts, hidden_size)``; arguments as in :meth:`fuse`.
@@ -252,9 +272,15 @@ class MeterModel(MeterPreTrainedModel):
         share = torch.ones_like(encoded[..., :1]) if attention_mask is None else attention_mask[..., None].to(encoded)
         return normalize(self.text_projection((encoded * share).sum(1) / share.sum(1)).float(), dim=-1)
 
-    def image_vector(self, encoded: Tensor) -> Tensor:
-        """The projected mean of the patches, of length 1, ``(images, hidden_size)``; see :meth:`text_vector`."""
-        return normalize(self.image_projection(encoded.mean(1)).float(), dim=-1)
+    def image_vector(self, encoded: Tensor, sizes: Tensor | None = None) -> Tensor:
+        """The projected mean of the patches, of length 1, ``(images, hidden_size)``; see :meth:`text_vector`. A token
+        counts as often as it stands for a patch."""
+        if sizes is None:
+            mean = encoded.mean(1)
+        else:
+            share = of_patches(encoded, sizes).sizes[..., None].to(encoded)
+            mean = (encoded * share).sum(1) / share.sum(1)
+        return normalize(self.image_projection(mean).float(), dim=-1)
 
     def _text_stream(self, encoded: Tensor) -> Tensor:
         """``(texts, tokens, width)`` with the start token in place and token types added."""
@@ -263,13 +289,21 @@ class MeterModel(MeterPreTrainedModel):
             text = torch.cat((self.token4classifier.expand(text.shape[0], -1, -1), text[:, 1:]), dim=1)
         return text + self.token_type_embeddings.weight[0]
 
-    def _layers(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+    def _layers(self, text: Tensor, image: Tokens, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
         """Both streams after every fusion layer."""
         mask = None if attention_mask is None else attention_mask[:, None, None, :].bool()
-        for text_layer, image_layer in zip(self.text_layers, self.image_layers, strict=True):
+        layers: Iterator[tuple[Any, Any]] = zip(self.text_layers, self.image_layers, strict=True)
+        for text_layer, image_layer in layers:
             # both read the streams of the layer below
-            text, image = text_layer(text, image, mask, None), image_layer(image, text, None, mask)
-            yield text, image
+            if image_layer.reduction is None:
+                read = text, image.stream
+                text, stream = text_layer(*read, mask, image.mask), image_layer(*read[::-1], image.mask, mask)
+            else:  # the image's layer first: runs that share what they have in common are told apart by it
+                image = image_layer.reduction(image)
+                read = text, image.stream
+                stream, text = image_layer(*read[::-1], image.mask, mask), text_layer(*read, mask, image.mask)
+            image = image._replace(stream=stream)
+            yield text, stream
 
 
 class PromptedMeterModel(MeterModel):
@@ -278,13 +312,13 @@ class PromptedMeterModel(MeterModel):
     text_prompts: Prompts
     image_prompts: Prompts
 
-    def _layers(self, text: Tensor, image: Tensor, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
-        tokens, patches = text.shape[1], image.shape[1]
+    def _layers(self, text: Tensor, image: Tokens, attention_mask: Tensor | None) -> Iterator[tuple[Tensor, Tensor]]:
+        tokens, patches = text.shape[1], image.stream.shape[1]
         text, _ = self.text_prompts.behind(text, None)
-        image, _ = self.image_prompts.behind(image, None)
+        longer, _ = self.image_prompts.behind(image.stream, None)
         if attention_mask is not None:
             attention_mask = nn.functional.pad(attention_mask, (0, text.shape[1] - tokens), value=1)
-        for longer_text, longer_image in super()._layers(text, image, attention_mask):
+        for longer_text, longer_image in super()._layers(text, of_patches(longer), attention_mask):
             yield longer_text[:, :tokens], longer_image[:, :patches]
 
 

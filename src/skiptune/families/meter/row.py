@@ -29,6 +29,7 @@ FAMILY = Family(
     adopt_encoders=skipping.adopt_encoders,
     blocks=skipping.blocks,
     below=skipping.below,
+    reducible=skipping.reducible,
     encoders=skipping.encoders,
     add_prompts=skipping.add_prompts,
     small_parts=(

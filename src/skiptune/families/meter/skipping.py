@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from torch import nn
 from transformers.models.clip.modeling_clip import CLIPEncoderLayer
 from transformers.models.roberta.modeling_roberta import RobertaLayer
 
 from ...layers.adapters import Prompts
 from ...layers.blocks import SkippableBlock
+from ...layers.token_reduction import Reader
 from ..family import Encoder
 from .modeling import PromptedMeterModel, meter_of
 
@@ -20,6 +23,14 @@ class SkippableRobertaLayer(SkippableBlock, RobertaLayer):
 
 class SkippableClipLayer(SkippableBlock, CLIPEncoderLayer):
     """CLIP's own block, or skipped: ``x + A_skip(x)``. It has no block adapters."""
+
+    # transformers' own children, which it does not annotate
+    self_attn: Any
+    layer_norm1: nn.LayerNorm
+
+    def reader(self) -> Reader:
+        attention = self.self_attn
+        return Reader(self.layer_norm1, attention.q_proj, attention.k_proj, attention.head_dim)
 
 
 def adopt(model: nn.Module) -> None:
@@ -58,6 +69,14 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
         for number, layer in enumerate(layers)
         if isinstance(layer, SkippableBlock)
     }
+
+
+def reducible(model: nn.Module) -> tuple[str, ...]:
+    """CLIP's blocks where adopted, then the fusion layers of the image; none with prompts, which come last there."""
+    if isinstance(meter_of(model), PromptedMeterModel):
+        return ()
+    found = tuple(blocks(model))
+    return tuple(name for stack in ("clip", "image") for name in found if name.startswith(f"{stack}."))
 
 
 def encoders(model: nn.Module) -> list[Encoder]:

@@ -64,12 +64,12 @@ class MeterForPretraining(MeterPreTrainedModel):
 
     def match(self, text: Tensor, mask: Tensor, image: Tensor) -> Tensor:
         """Logits ``(pairs, 2)`` of "no match" and "match" for encoded texts and images."""
-        logits: Tensor = self.matching(self.meter.fuse(text, image, mask).pooler_output)
+        logits: Tensor = self.matching(self.meter.fuse(text, (image,), mask).pooler_output)
         return logits.float()
 
     def name_words(self, input_ids: Tensor, mask: Tensor, image: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits ``(masked, pieces)`` and labels ``(masked,)`` at the masked tokens of texts."""
-        features = self.meter.fuse(self.meter.encode_text(input_ids, mask), image, mask).text_features
+        features = self.meter.fuse(self.meter.encode_text(input_ids, mask), (image,), mask).text_features
         assert features is not None
         hidden = labels != IGNORED
         guess = self.words_norm(gelu(self.words(features[hidden])))
