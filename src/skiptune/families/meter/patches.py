@@ -33,15 +33,14 @@ def fewer_patches(clip: Any, pixel_values: Tensor) -> Encoded:
         The tokens that are left, ``(images, 1 + fewer patches, width)``, and how many patches the one at each place
         stands for, 0 where it is gone, ``(images, 1 + patches)``.
     """
-    tokens = Tokens.of(
-        clip.pre_layrnorm(clip.embeddings(pixel_values, interpolate_pos_encoding=True)), None, _CLASS_TOKEN
-    )
+    embedded = clip.pre_layrnorm(clip.embeddings(pixel_values, interpolate_pos_encoding=True))
+    tokens = Tokens.of(embedded, None, _CLASS_TOKEN)
     for block, reduction in _steps(clip):
         if reduction is not None:
             tokens = reduction(tokens)
         tokens = tokens._replace(stream=block(tokens.stream, tokens.mask))
     left = pad(tokens.places + _CLASS_TOKEN, (_CLASS_TOKEN, 0))
-    sizes = tokens.sizes.new_zeros(len(left), _CLASS_TOKEN + tokens.whole).scatter(1, left, tokens.sizes)
+    sizes = tokens.sizes.new_zeros(left.shape[0], _CLASS_TOKEN + tokens.whole).scatter(1, left, tokens.sizes)
     return clip.post_layernorm(tokens.stream), sizes
 
 
