@@ -24,6 +24,7 @@ WAYS = ("merge", "prune", "both")
 #: A schedule through encoder and fusion, and the number of image tokens (with the class token) in each fusion layer.
 SCHEDULES = {
     "meter": ({"clip.1": 0.8, "image.0": 0.5, "image.2": 0.2}, (0.5, 0.5, 0.2)),
+    "bridgetower": ({"clip.0": 0.8, "clip.1": 0.3}, (0.3, 0.3, 0.3)),
 }
 
 
@@ -54,12 +55,14 @@ def whole(model: Any, batch: Batch) -> int:
 def test_places(family: str) -> None:
     places = {
         "meter": ("clip.0", "clip.1", "image.0", "image.1", "image.2"),
+        "bridgetower": ("clip.0", "clip.1"),  # what clip.1 gives is fused
     }
     model = everywhere(family)
     assert token_places(model) == places[family]
     fusion = tuple(name for name in places[family] if name.startswith("image"))
     assert token_places(make(family, BOTTLENECK)) == fusion
-    with pytest.raises(InputError, match=r"'text.1': no such place"):
+    said = {"meter": "in clip and image only", "bridgetower": "token by token"}
+    with pytest.raises(InputError, match=rf"'text.1': no such place.*{said[family]}"):
         choose(model, (), st.TokenSchedule(keep={"text.1": 0.5}))
 
 
@@ -106,8 +109,9 @@ def test_gradients_with_checkpointing_are_those_without(family: str, batch: Batc
 
 def test_prefixes_are_shared_without_a_change(family: str, batch: Batch) -> None:
     model = everywhere(family)
-    names = [name for name in token_places(model) if name.startswith("image")]
-    keeps = [None, {names[0]: 0.5}, {names[-1]: 0.5}, {names[0]: 0.5}, {"clip.1": 0.5}, {"clip.1": 0.5, names[-1]: 0.3}]
+    first, *_, last = token_places(model)
+    names = {"meter": ("image.0", last), "bridgetower": (first, last)}[family]
+    keeps = [None, {names[0]: 0.5}, {names[1]: 0.5}, {names[0]: 0.5}, {first: 0.5}, {first: 0.5, last: 0.3}]
     tokens = [None if keep is None else st.TokenSchedule(keep=keep, way="prune") for keep in keeps]
     sets = [("text.2",), (), (), ("image.1",), ("clip.0",), ("image.2",)]
     found = dict(evaluate_each(model, sets, lambda: model(**batch).logits, tokens=tokens))

@@ -119,6 +119,7 @@ class Family:
             after "kept because". A layer's name stands for both of its halves. A plan that is given may skip them.
         reducible: names of the blocks before which image tokens can become fewer, in the order in which they run on the
             image's stream, from a model whose blocks are skippable; none by default.
+        why_not_before: why they cannot before other blocks, as a part of a sentence; empty: there is nothing to say.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
@@ -162,6 +163,7 @@ class Family:
     below: Callable[[nn.Module], list[nn.Module]] = _nothing
     protected: Callable[[Any], Mapping[str, str]] = none_protected
     reducible: Callable[[nn.Module], tuple[str, ...]] = no_places
+    why_not_before: str = ""
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
     small_parts: tuple[str, ...] = ()

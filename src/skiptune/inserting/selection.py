@@ -51,18 +51,18 @@ def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedul
     if gone:
         raise InputError(f"blocks {', '.join(gone)} were removed from this model and cannot run again")
     if tokens is not None:
-        tokens.check_places(token_places(model))
+        tokens.check_places(token_places(model), why=family_of(model).why_not_before)
     for name, block in blocks.items():
         block.skipped, block.reduction = name in wanted, None
     hand_out_folded(model)
     if tokens is not None:
         for name, share in tokens.keep.items():
-            blocks[name].reduction = TokenReduction(share, tokens.way, _reader(model, blocks, name))
+            blocks[name].reduction = TokenReduction(share, tokens.way, _reader(blocks, name))
 
 
-def _reader(model: nn.Module, blocks: Mapping[str, SkippableBlock], place: str) -> Callable[[], Reader | None] | None:
+def _reader(blocks: Mapping[str, SkippableBlock], place: str) -> Callable[[], Reader | None] | None:
     """How the next block that runs reads the image's stream, or else the last one before; of the same stack."""
-    stack = [name for name in token_places(model) if stack_of(name) == stack_of(place)]
+    stack = [name for name in blocks if stack_of(name) == stack_of(place)]
     number = stack.index(place)
     running = [name for name in (*stack[number:], *reversed(stack[:number])) if not blocks[name].skipped]
     return blocks[running[0]].reader if running else None

@@ -44,19 +44,23 @@ class TokenSchedule(Validated):
         frozen = [f"unchanged through {', '.join(self.frozen)}"] if self.frozen else []
         return f"{self.way}: {', '.join([*kept, *frozen])}" if kept else ", ".join(frozen)
 
-    def check_places(self, places: Sequence[str], freezable: Sequence[str] = ()) -> None:
+    def check_places(self, places: Sequence[str], freezable: Sequence[str] = (), why: str = "") -> None:
         """Refuse blocks before which image tokens cannot become fewer, and an order that is not theirs.
 
         Args:
             places: names of the blocks before which they can, in running order.
             freezable: names of the layers that they can pass unchanged.
+            why: why they cannot before other blocks; empty: there is nothing to say.
 
         Raises:
             InputError: all problems in one message.
         """
         problems = Problems("the token schedule is not valid")
+        told = f" ({why})" if why else ""
         for name in self.keep:
-            problems.check(name in places, f"keep: {name!r}: no such place for image tokens{nearest(name, places)}")
+            problems.check(
+                name in places, f"keep: {name!r}: no such place for image tokens{told}{nearest(name, places)}"
+            )
         for name in self.frozen:
             problems.check(name in freezable, f"frozen: {name!r}: no such layer{nearest(name, freezable)}")
         problems.raise_any()

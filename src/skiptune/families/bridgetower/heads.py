@@ -105,14 +105,14 @@ class BridgeTowerForImageAndTextRanking(RankHead, BridgeTowerTask):
         return attention_mask, *self.bridgetower.encode_text(input_ids, attention_mask)
 
     def encode_images(self, pixel_values: Tensor, pixel_mask: Tensor | None = None) -> Encoded:
-        """The image streams that fusion reads, ``(images, patches, width)``; arguments as in :meth:`forward`."""
+        """Of :meth:`LeanBridgeTowerModel.encode_image`; arguments as in :meth:`forward`."""
         refuse_padding(pixel_mask)
         return self.bridgetower.encode_image(pixel_values)
 
     def fuse_encoded(self, texts: Encoded, images: Encoded) -> Fused:
         """Pooled text and image from encoder outputs; no hidden states."""
         mask, *states = texts
-        return Fused(self.bridgetower.fuse(states, mask, images), None, None)
+        return Fused(self.bridgetower.fuse(tuple(states), mask, images), None, None)
 
 
 class _MatchingTask(BridgeTowerTask):

@@ -3,6 +3,10 @@
 Weights, configuration and layers are transformers' own. :class:`LeanBridgeTowerModel` runs them: an image is encoded
 once for all of its texts, frozen encoders build no autograd graph, images may be of any size, and hidden states and
 attention weights are returned only if asked for.
+
+Fewer patches go on where blocks of the vision tower say so. A fusion layer adds the stream of its layer of the tower to
+that of the fusion layer before, token by token, so all fusion layers must read the same patches: those that are left
+before the first stream that is read.
 """
 
 from __future__ import annotations
@@ -17,13 +21,15 @@ from transformers import BridgeTowerModel
 from transformers.models.bridgetower.modeling_bridgetower import BridgeTowerModelOutput
 from transformers.utils import can_return_tuple
 
+from ...layers.token_reduction import Tokens
 from ..frozen_encoders import no_graph_if_frozen
-from ..head_inputs import for_each_text, pair_up
+from ..head_inputs import Encoded, for_each_text, pair_up
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
 Streams = tuple[Tensor, Tensor]
+_CLASS_TOKEN = 1
 
 
 class Options(TypedDict, total=False):
@@ -93,7 +99,9 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         image_type = options.get("image_type")
         if image_type is None:
             image_type = self.token_type_embeddings.weight[options.get("image_token_type_idx") or 1]
-        encoded: Iterable[Streams] = zip(self._text_states(input_ids, mask), self._image_states(images), strict=True)
+        encoded: Iterable[tuple[Tensor, Tokens]] = zip(
+            self._text_states(input_ids, mask), self._image_states(images), strict=True
+        )
         if keep:
             encoded = list(encoded)
         fused: list[Streams] = []
@@ -105,7 +113,7 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             text_features=streams[0],
             image_features=streams[1],
             pooler_output=self.get_cls_features(*streams),
-            hidden_states=(*zip(*encoded, strict=True), tuple(fused)) if keep else None,
+            hidden_states=(*_states(encoded), tuple(fused)) if keep else None,
             attentions=tuple(attentions) if weigh else None,
         )
 
@@ -115,11 +123,14 @@ class LeanBridgeTowerModel(BridgeTowerModel):
         return tuple(islice(states, self._not_fused(), None))
 
     def encode_image(self, pixel_values: Tensor) -> tuple[Tensor, ...]:
-        """The image streams that the fusion layers read, ``(images, patches, width)`` each."""
+        """The image streams that the fusion layers read, ``(images, patches, width)`` each; where fewer patches go on,
+        also how many each token stands for, ``(images, patches)``."""
         states = self._image_states(self._embed(pixel_values, interpolate=True))
-        return tuple(state.transpose(0, 1) for state in islice(states, self._not_fused(), None))
+        read = list(islice(states, self._not_fused(), None))
+        sizes = [] if read[0].alone else [read[0].sizes]
+        return (*(tokens.stream for tokens in read), *sizes)
 
-    def fuse(self, texts: Iterable[Tensor], attention_mask: Tensor, images: Iterable[Tensor]) -> Tensor:
+    def fuse(self, texts: Encoded, attention_mask: Tensor, images: Encoded) -> Tensor:
         """Pooled text and image, ``(texts, 2 · width)``.
 
         Args:
@@ -127,8 +138,12 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             attention_mask: theirs.
             images: of :meth:`encode_image`; as many as texts, or an integer fraction of them.
         """
-        encoded = [(text, image.transpose(0, 1)) for text, image in zip(texts, images, strict=True)]
-        share = len(attention_mask) // encoded[0][1].shape[1]
+        states, sizes = images[: len(texts)], images[len(texts) :]
+        tokens = [Tokens.of(state, None, _CLASS_TOKEN) for state in states]
+        if sizes:
+            tokens = [each._replace(sizes=sizes[0], alone=False) for each in tokens]
+        encoded = list(zip(texts, tokens, strict=True))
+        share = len(attention_mask) // len(states[0])
         mask, image_type = _additive(attention_mask, self.dtype), self.token_type_embeddings.weight[1]
         for streams, _ in self._fuse(encoded, image_type, share, mask, weigh=False):  # noqa: B007
             pass
@@ -160,31 +175,38 @@ class LeanBridgeTowerModel(BridgeTowerModel):
                 text = layer(text, mask)
             yield text
 
-    def _image_states(self, images: Tensor) -> Iterator[Tensor]:
-        """The same of the image, with patches first as the vision tower computes, ``(patches, images, width)``."""
-        image = images.transpose(0, 1)
-        yield image
+    def _image_states(self, images: Tensor) -> Iterator[Tokens]:
+        """The same of the image, ``(images, patches, width)``."""
+        tokens = Tokens.of(images, None, _CLASS_TOKEN)
+        yield tokens
         blocks = self.vision_model.visual.transformer.resblocks
         for number in range(len(self.text_model.encoder.layer)):  # as many as fusion reads
             with no_graph_if_frozen(self.vision_model):
-                image = blocks[number](image)
-            yield image
+                reduction = getattr(blocks[number], "reduction", None)
+                if reduction is not None:
+                    tokens = reduction(tokens)
+                mask = tokens.mask
+                # patches first, as the vision tower computes
+                stream = blocks[number](tokens.stream.transpose(0, 1), None if mask is None else mask[:, 0, 0])
+            tokens = tokens._replace(stream=stream.transpose(0, 1))
+            yield tokens
 
     def _fuse(
-        self, encoded: Iterable[Streams], image_type: Tensor, share: int, mask: Tensor | None, weigh: bool
+        self, encoded: Iterable[tuple[Tensor, Tokens]], image_type: Tensor, share: int, mask: Tensor | None, weigh: bool
     ) -> Iterator[tuple[Streams, Any]]:
         """Both streams ``(texts, tokens, width)`` after every fusion layer, and its attention weights."""
         streams: Streams | None = None
-        for number, (text, image) in enumerate(encoded):
-            image = self.vision_model.visual.forward_post(image)
+        for number, (text, tokens) in enumerate(encoded):
+            image, image_mask = self.vision_model.visual.ln_post(tokens.stream), tokens.mask
             image = self._transform(self.cross_modal_image_transform, number)(image) + image_type
             if share > 1:
                 image = for_each_text(image, share)
+                image_mask = None if image_mask is None else for_each_text(image_mask, share)
             text = self._transform(self.cross_modal_text_transform, number)(text) + self.token_type_embeddings.weight[0]
             text, image = self._bridge(number, text, image, streams)
             # both read the streams of the bridge
-            text_output = self.cross_modal_text_layers[number](text, image, mask, None, output_attentions=weigh)
-            image_output = self.cross_modal_image_layers[number](image, text, None, mask, output_attentions=weigh)
+            text_output = self.cross_modal_text_layers[number](text, image, mask, image_mask, output_attentions=weigh)
+            image_output = self.cross_modal_image_layers[number](image, text, image_mask, mask, output_attentions=weigh)
             streams = text_output[0], image_output[0]
             yield streams, (text_output[1], image_output[1])
 
@@ -201,6 +223,12 @@ class LeanBridgeTowerModel(BridgeTowerModel):
             self.cross_modal_text_link_tower[number - 1](text, below[0], None),
             self.cross_modal_image_link_tower[number - 1](image, below[1], None),
         )
+
+
+def _states(encoded: Iterable[tuple[Tensor, Tokens]]) -> Iterator[tuple[Tensor, ...]]:
+    """The encoders' streams as transformers gives them: of the image with patches first."""
+    for pair in zip(*encoded, strict=True):
+        yield tuple(state.stream.transpose(0, 1) if isinstance(state, Tokens) else state for state in pair)
 
 
 def _additive(attention_mask: Tensor, dtype: torch.dtype) -> Tensor:

@@ -6,6 +6,7 @@ text and between the streams runs on ``scaled_dot_product_attention``, the visio
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -21,8 +22,14 @@ from transformers.models.bridgetower.modeling_bridgetower import (
 
 from ...core.errors import InputError
 from ...layers.blocks import SkippableBlock
+from ...layers.token_reduction import Reader
 from ..attention import Projections, attend
 from .modeling import LeanBridgeTowerModel, bridgetower_of
+
+WHY_NOT_BEFORE = (
+    "fusion layers add the streams of encoder and fusion token by token, so that all of them read the same image "
+    "tokens; these become fewer in the blocks of clip before the first that is fused (scope: global)"
+)
 
 
 class FusedSelfAttention(BridgeTowerSelfAttention):
@@ -152,12 +159,32 @@ class SkippableTextLayer(SkippableBlock, BridgeTowerTextLayer):
 class SkippableVisionLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTowerResidualAttention):
     """The vision tower's own block, or skipped: ``x + A_skip(x)``. It has no block adapters."""
 
+    # transformers' own children, which it does not annotate
+    attn: nn.MultiheadAttention
+    ln_1: nn.LayerNorm
+
     def forward(self, hidden_state: Tensor, attention_mask: Tensor | None = None) -> Tensor:
-        """Map ``(patches, batch, width)`` to the same shape."""
+        """Map ``(patches, batch, width)`` to the same shape. The mask is added to the scores, ``(batch, patches)``."""
         if self.skipped:
             return self.step_over(hidden_state)
         output: Tensor = super().forward(hidden_state, attention_mask)
         return output
+
+    def attention(self, hidden_state: Tensor, attention_mask: Tensor | None) -> Tensor:
+        """As transformers' class, which takes no mask but of booleans."""
+        if attention_mask is None:
+            plain: Tensor = super().attention(hidden_state, attention_mask)
+            return plain
+        mask = attention_mask.to(hidden_state.dtype)
+        return self.attn(hidden_state, hidden_state, hidden_state, need_weights=False, key_padding_mask=mask)[0]
+
+    def reader(self) -> Reader:
+        return Reader(self.ln_1, partial(self._projected, 0), partial(self._projected, 1), int(self.attn.head_dim))
+
+    def _projected(self, part: int, x: Tensor) -> Tensor:
+        """Queries (part 0) or keys (1), ``(batch, patches, width)``."""
+        weight, bias = self.attn.in_proj_weight.chunk(3)[part], self.attn.in_proj_bias.chunk(3)[part]
+        return nn.functional.linear(x, weight, bias)
 
 
 def _refuse_weights(output_attentions: bool | None) -> None:
@@ -205,6 +232,14 @@ def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
         for number, layer in enumerate(layers)
         if stack in fusion or isinstance(layer, SkippableBlock)
     }
+
+
+def reducible(model: nn.Module) -> tuple[str, ...]:
+    """Blocks of the vision tower where adopted: those up to the first whose output is fused."""
+    bridgetower = bridgetower_of(model)
+    fused = range(bridgetower.config.num_hidden_layers)
+    up_to = len(bridgetower.text_model.encoder.layer) - len(fused)
+    return tuple(name for number in range(up_to + 1) if (name := f"clip.{number}") in blocks(model))
 
 
 def below(model: nn.Module) -> list[nn.Module]:

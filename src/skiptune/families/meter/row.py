@@ -30,6 +30,7 @@ FAMILY = Family(
     blocks=skipping.blocks,
     below=skipping.below,
     reducible=skipping.reducible,
+    why_not_before="in clip and image only; clip's blocks can be named with scope: global",
     encoders=skipping.encoders,
     add_prompts=skipping.add_prompts,
     small_parts=(
