@@ -176,7 +176,9 @@ class SkippableVisionLayer(SkippableBlock, GradientCheckpointingLayer, BridgeTow
             plain: Tensor = super().attention(hidden_state, attention_mask)
             return plain
         mask = attention_mask.to(hidden_state.dtype)
-        return self.attn(hidden_state, hidden_state, hidden_state, need_weights=False, key_padding_mask=mask)[0]
+        read: Tensor
+        read, _ = self.attn(hidden_state, hidden_state, hidden_state, need_weights=False, key_padding_mask=mask)
+        return read
 
     def reader(self) -> Reader:
         return Reader(self.ln_1, partial(self._projected, 0), partial(self._projected, 1), int(self.attn.head_dim))
