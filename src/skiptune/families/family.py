@@ -67,7 +67,7 @@ def _nothing(model: nn.Module) -> list[nn.Module]:
 
 
 def no_places(model: nn.Module) -> tuple[str, ...]:
-    """Image tokens cannot become fewer."""
+    """Image tokens cannot become fewer, or pass no block unchanged."""
     return ()
 
 
@@ -120,6 +120,7 @@ class Family:
         reducible: names of the blocks before which image tokens can become fewer, in the order in which they run on the
             image's stream, from a model whose blocks are skippable; none by default.
         why_not_before: why they cannot before other blocks, as a part of a sentence; empty: there is nothing to say.
+        freezable: likewise those that image tokens can pass unchanged while text goes through them.
         encoders: those below the blocks whose outputs can be cached (:mod:`skiptune.training.encoder_cache`);
             ``None``: there are none, or they would be too large.
         add_prompts: inserts a number of learnt tokens before the first block, which go through all blocks, in place;
@@ -164,6 +165,7 @@ class Family:
     protected: Callable[[Any], Mapping[str, str]] = none_protected
     reducible: Callable[[nn.Module], tuple[str, ...]] = no_places
     why_not_before: str = ""
+    freezable: Callable[[nn.Module], tuple[str, ...]] = no_places
     encoders: Callable[[nn.Module], list[Encoder]] | None = None
     add_prompts: Callable[[nn.Module, int], None] | None = None
     small_parts: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from torch import nn
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
-from ..layers.token_reduction import Reader, TokenReduction
+from ..layers.token_reduction import Reader, TokenReduction, Way
 from ..plan import Plan, TokenSchedule, check_skipped
 from ..plan.block_names import stack_of
 from .folding import hand_out_folded
@@ -34,7 +34,7 @@ def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedul
     Args:
         model: with skippable blocks.
         skipped: names of blocks, or a plan, whose token schedule is taken too.
-        tokens: where image tokens become fewer; ``None``: nowhere.
+        tokens: where image tokens become fewer, and which layers they pass unchanged; ``None``: nowhere, and none.
 
     Raises:
         InputError: not a list of names, an unknown block, all blocks at once, a removed block that should run again, or
@@ -51,9 +51,10 @@ def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedul
     if gone:
         raise InputError(f"blocks {', '.join(gone)} were removed from this model and cannot run again")
     if tokens is not None:
-        tokens.check_places(token_places(model), why=family_of(model).why_not_before)
+        tokens.check_places(token_places(model), frozen_places(model), family_of(model).why_not_before)
     for name, block in blocks.items():
         block.skipped, block.reduction = name in wanted, None
+        block.frozen = tokens is not None and name in tokens.frozen
     hand_out_folded(model)
     if tokens is not None:
         for name, share in tokens.keep.items():
@@ -73,6 +74,11 @@ def token_places(model: nn.Module) -> tuple[str, ...]:
     return family_of(model).reducible(model)
 
 
+def frozen_places(model: nn.Module) -> tuple[str, ...]:
+    """Names of the layers that image tokens can pass unchanged; none in many families."""
+    return family_of(model).freezable(model)
+
+
 def skipped_blocks(model: nn.Module) -> tuple[str, ...]:
     """Names of the blocks that are skipped at present."""
     return tuple(name for name, block in blocks_of(model).items() if block.skipped)
@@ -83,10 +89,11 @@ def chosen_tokens(model: nn.Module) -> TokenSchedule | None:
     blocks = blocks_of(model)
     reductions = {name: blocks[name].reduction for name in token_places(model)}
     found = {name: reduction for name, reduction in reductions.items() if reduction is not None}
-    if not found:
+    frozen = tuple(name for name in frozen_places(model) if blocks[name].frozen)
+    if not found and not frozen:
         return None
-    way = next(iter(found.values())).way
-    return TokenSchedule(keep={name: reduction.keep for name, reduction in found.items()}, way=way)
+    way: Way = next((reduction.way for reduction in found.values()), "merge")
+    return TokenSchedule(keep={name: reduction.keep for name, reduction in found.items()}, way=way, frozen=frozen)
 
 
 def check_plan(model: nn.Module, plan: Plan) -> None:

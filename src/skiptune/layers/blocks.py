@@ -54,6 +54,7 @@ class SkippableBlock(nn.Module):
         removed: whether the block's own weights are gone for good, so that it can only be skipped.
         reduction: what happens to image tokens before the block, skipped or not; who runs the blocks of a stack applies
             it. ``None``: nothing.
+        frozen: whether image tokens pass the block unchanged while text, which attends to them, goes through it.
         mask_position: position of the ``forward`` argument that masks padding in the block's own stream (argument 0);
             ``None``: there is none.
         returns_tuple: whether the model's block gives a tuple that begins with the stream, and so does a skipped one.
@@ -72,6 +73,7 @@ class SkippableBlock(nn.Module):
     skipped: bool = False
     removed: bool = False
     reduction: TokenReduction | None = None
+    frozen: bool = False
     mask_position: ClassVar[int | None] = None
     returns_tuple: ClassVar[bool] = False
     causal: ClassVar[bool] = False

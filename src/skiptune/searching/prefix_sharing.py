@@ -32,7 +32,7 @@ from ..plan import TokenSchedule
 from .without_cache import without_cache
 
 T = TypeVar("T")
-_Choice: TypeAlias = tuple[bool, tuple[FoldedAdapter, ...], TokenReduction | None]
+_Choice: TypeAlias = tuple[bool, tuple[FoldedAdapter, ...], TokenReduction | None, bool]
 
 
 class PrefixCache:
@@ -44,7 +44,8 @@ class PrefixCache:
 
     Attributes:
         path: for every block run by the last forward pass, in order: its name, whether it was skipped, which folded
-            skip adapters it applied and how image tokens became fewer before it, its output.
+            skip adapters it applied, how image tokens became fewer before it and whether they passed it unchanged, its
+            output.
         block_runs: how often each block was computed, not skipped and not taken from the path.
     """
 
@@ -64,7 +65,7 @@ class PrefixCache:
 
         def run(*args: Any, **kwargs: Any) -> Any:
             place, self._place = self._place, self._place + 1
-            choice = (block.skipped, block.folded, block.reduction)
+            choice = (block.skipped, block.folded, block.reduction, block.frozen)
             if place < len(self.path) and self.path[place][:2] == (name, choice):
                 return copy.deepcopy(self.path[place][2])
             del self.path[place:]
@@ -155,13 +156,14 @@ def evaluate_each(
 
 
 def _choices(skipped: Sequence[str], tokens: TokenSchedule | None) -> Mapping[str, object]:
-    """What a subnetwork chooses at the blocks where it chooses anything: to skip it, and how many tokens go on."""
-    kept = {} if tokens is None else tokens.keep
-    return {name: (name in skipped, kept.get(name)) for name in (*skipped, *kept)}
+    """What a subnetwork chooses at the blocks where it chooses anything: to skip it, how many tokens go on, whether
+    those of images pass it unchanged."""
+    kept, frozen = ({}, ()) if tokens is None else (tokens.keep, tokens.frozen)
+    return {name: (name in skipped, kept.get(name), name in frozen) for name in (*skipped, *kept, *frozen)}
 
 
 def _differences(choices: Sequence[Mapping[str, object]], one: int, order: Sequence[str], other: int) -> list[bool]:
-    neither = (False, None)
+    neither = (False, None, False)
     return [choices[one].get(name, neither) != choices[other].get(name, neither) for name in order]
 
 
