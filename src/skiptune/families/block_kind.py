@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..core.errors import InputError
+
 if TYPE_CHECKING:
+    from torch import nn
+
     from ..layers.blocks import SkippableBlock
 
 
@@ -53,6 +57,24 @@ class BlockKind:
     scaled_targets: tuple[str, ...] = ()
     narrowing: str = ""
     folding: Folding | None = None
+
+
+def adopt_blocks(family: str, kinds: Sequence[BlockKind], blocks: Mapping[str, nn.Module]) -> None:
+    """Switch each block over to the kind that inherits from its class, in place.
+
+    Args:
+        family: its name.
+        kinds: those that the blocks may be of.
+        blocks: by name.
+
+    Raises:
+        InputError: a block is of a class that no kind inherits from.
+    """
+    for name, block in blocks.items():
+        kind = next((kind.block_class for kind in kinds if issubclass(kind.block_class, type(block))), None)
+        if kind is None:
+            raise InputError(f"{family}: block {name} is a {type(block).__name__}, which no kind inherits from")
+        kind.adopt(block)
 
 
 def fusion_kind(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..core.errors import InputError
 from ..core.validation import nearest
-from .block_kind import BlockKind
+from .block_kind import BlockKind, adopt_blocks
 from .released_settings import Released
 
 if TYPE_CHECKING:
@@ -224,11 +224,7 @@ class Family:
         if self.adopt is not None:
             self.adopt(model)
             return
-        for name, block in self.blocks(model).items():
-            kind = next((kind.block_class for kind in self.kinds if issubclass(kind.block_class, type(block))), None)
-            if kind is None:
-                raise InputError(f"{self.name}: block {name} is a {type(block).__name__}, which no kind inherits from")
-            kind.adopt(block)
+        adopt_blocks(self.name, self.kinds, self.blocks(model))
 
     @property
     def processors(self) -> tuple[type[Any], type[Any]]:

@@ -12,6 +12,7 @@ from ...families.registry import family_of
 from ...inserting.parameter_groups import parameter_groups
 from ...inserting.selection import blocks_of
 from ...layers.folded import FoldedAdapter
+from ...plan import TokenSchedule
 from .config_fields import without_layers
 from .own_class import class_of_transformers
 from .stacks import stacks_of
@@ -41,6 +42,20 @@ def check_plain(model: PreTrainedModel, skipped: Sequence[str] | None = None) ->
         raise InputError(f"form: 'plain': {reason}")
     without_layers(model.config, stacks_of(model, blocks_of(model), skipped or ()))
     return found
+
+
+def check_tokens(tokens: TokenSchedule | None) -> None:
+    """Refuse fewer image tokens, of which transformers' own classes know nothing.
+
+    Raises:
+        InputError: says what can be plain instead.
+    """
+    if tokens is not None:
+        raise InputError(
+            f"form: 'plain': {tokens}: in transformers' own class all image tokens go through all layers; 'standalone' "
+            "and 'adapters' can do with fewer. What is plain and has fewer: smaller pictures or fewer tiles in the "
+            "processor's settings, with which the model is trained"
+        )
 
 
 def _unmerged(model: nn.Module, skipped: Sequence[str] | None) -> Iterator[str]:

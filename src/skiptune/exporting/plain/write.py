@@ -30,7 +30,7 @@ from .card import write_card
 from .expected import Expected
 from .processor import write_processor
 from .record import PlainRecord
-from .refusals import check_plain
+from .refusals import check_plain, check_tokens
 from .stacks import stacks_of
 
 _LARGEST_FILE = "5GB"
@@ -50,6 +50,7 @@ def write_plain(
         RunError: the disk is full.
     """
     check_plan(model, plan)
+    check_tokens(plan.tokens)
     model_class = check_plain(model, plan.skipped)
     begun = _begun(model, plan, task, base, extra).replace(architecture=model_class.__name__)
     check_output(directory)

@@ -95,6 +95,8 @@ def first_tokens(z: Tensor, given: Mapping[str, Any]) -> Tensor:
     if not isinstance(mask, Tensor):
         return z[:, 0]
     seen = mask.diagonal(dim1=-2, dim2=-1)[:, 0] if mask.ndim == 4 else mask
-    real = (seen if seen.dtype == torch.bool else seen == (0 if mask.ndim == 4 else 1))[:, : z.shape[1]]
+    if mask.ndim == 4:
+        seen = seen if seen.dtype == torch.bool else seen > torch.finfo(seen.dtype).min / 2
+    real = seen.bool()[:, : z.shape[1]]
     first = real.int().argmax(1).expand(len(z))
     return z[torch.arange(len(z), device=z.device), first]

@@ -13,10 +13,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...core.errors import InputError
 from ...layers.adapters import BottleneckAdapter
 from ...layers.blocks import SkippableBlock, StreamPoint
 from ...layers.input_adapters import InputAdapter
+from ...layers.token_reduction import Reader
 from .cache import book_tokens, mixture_in_cache
+from .frozen_layer import Frozen
+from .passage import present_passage
 
 
 class SkippableDecoderLayer(SkippableBlock):
@@ -40,16 +44,43 @@ class SkippableDecoderLayer(SkippableBlock):
         super().start_without_adapters()
         self.layer_idx = self.self_attn.layer_idx  # which goes when the weights are removed
 
-    def forward(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, hidden_states: Tensor, *args: Any, **kwargs: Any) -> Any:
+        """As :meth:`forward`; with fewer tokens, or in the last layer all again, where image tokens become fewer.
+
+        Outside of what gradient checkpointing computes a second time.
+
+        Raises:
+            InputError: they become fewer, and the decoder runs without the model around it.
+        """
+        run, passage = super().__call__, present_passage()
+        if passage is not None:
+            return passage.through(self, run, hidden_states, args, kwargs)
+        if self.frozen or self.reduction is not None:
+            raise InputError(
+                "the decoder runs by itself, and does not know which tokens are an image's, of which fewer go on: call "
+                "the model around it"
+            )
+        return run(hidden_states, *args, **kwargs)
+
+    def forward(self, hidden_states: Tensor, *args: Any, frozen: Frozen | None = None, **kwargs: Any) -> Any:
         """Map ``(batch, tokens, width)`` to the same shape; further arguments as transformers' class has them.
+
+        ``frozen``: which tokens pass it unchanged.
 
         Raises:
             InputError: ``output_attentions`` with a skipped layer, which attends to nothing.
         """
+        if frozen is not None:
+            return frozen.run(self, super().forward, hidden_states, kwargs)
         output = super().forward(hidden_states, *args, **kwargs)
         if self.skipped:
             book_tokens(hidden_states, self.layer_idx, kwargs)
         return output
+
+    def reader(self) -> Reader:
+        """Without positions."""
+        query, key = (partial(_projected, self.self_attn, name) for name in "qk")
+        return Reader(self.input_layernorm, query, key, self.self_attn.head_dim)
 
     def step_over(self, x: Tensor, named: Mapping[str, Any] | None = None) -> Tensor:
         adapter = self.skip_adapter
@@ -85,6 +116,13 @@ class SkippableDecoderLayer(SkippableBlock):
         """As the base class has it, from the last row of the causal mask, which hides padding (and what lies before a
         sliding window)."""
         return causal_padding(named)
+
+
+def _projected(attention: Any, name: str, z: Tensor) -> Tensor:
+    """Queries (``q``) or keys (``k``) of the normed stream, with heads side by side, ``(batch, tokens, any width)``."""
+    found: Tensor = getattr(attention, f"{name}_proj")(z)
+    norm = getattr(attention, f"{name}_norm", None)
+    return found if norm is None else norm(found.view(*found.shape[:2], -1, attention.head_dim)).flatten(2)
 
 
 class SkippableHalf(SkippableBlock):
@@ -157,4 +195,4 @@ def causal_padding(given: Mapping[str, Any]) -> Tensor | None:
     if not isinstance(mask, Tensor) or mask.ndim != 4:
         return None
     row: Tensor = mask[:, 0, -1]
-    return row if row.dtype == torch.bool else row == 0
+    return row if row.dtype == torch.bool else row > torch.finfo(row.dtype).min / 2

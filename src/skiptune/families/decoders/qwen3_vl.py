@@ -15,6 +15,7 @@ from transformers.models.qwen3_vl.modeling_qwen3_vl import (
 )
 
 from ...layers.blocks import SkippableBlock
+from .image_passage import reducible
 from .kinds import DecoderClasses
 from .layer import SkippableAttention, SkippableDecoderLayer, SkippableMlp
 from .pictures import in_patches
@@ -51,6 +52,12 @@ def _not_plain(model: Any, skipped: Collection[str]) -> str:
     return f"{', '.join(names)}: {fed[names[0].partition('.')[0]]}; keep layers 0 to {len(fed) - 1}" if names else ""
 
 
+def _reducible(model: Any) -> tuple[str, ...]:
+    """Layers behind those after which features are added to all image tokens."""
+    fed = _fed_by_place(model.config)
+    return tuple(name for name in reducible(model) if name not in fed)
+
+
 CLASSES = DecoderClasses(SkippableQwen3VlLayer, SkippableQwen3VlAttention, SkippableQwen3VlMlp)
 _ROW = vlm_family(
     (Qwen3VLForConditionalGeneration, Qwen3VLModel),
@@ -60,4 +67,4 @@ _ROW = vlm_family(
     projector=("visual.merger.", "visual.deepstack_merger_list."),
     protected=_fed_by_place,
 )
-FAMILY = replace(_ROW, not_plain=_not_plain)
+FAMILY = replace(_ROW, not_plain=_not_plain, reducible=_reducible)

@@ -98,9 +98,19 @@ def below_decoder(model: nn.Module) -> list[nn.Module]:
     return _parts(tower, _EMBEDDINGS) if tower_blocks(model) else [tower, *_parts(model, _PROJECTORS)]
 
 
-def _parts(model: nn.Module, names: Sequence[str]) -> list[Any]:
-    """Those of a model, or of the innermost model in it: of a head, or of what PEFT has wrapped around one."""
+def body_of(model: nn.Module) -> Any:
+    """The module with the tower and the decoder, inside a head or what PEFT has wrapped around one."""
+    return _with_any(model, _TOWERS)
+
+
+def _with_any(model: nn.Module, names: Sequence[str]) -> Any:
+    """The model, or the first one inside of it that has one of these."""
     found: Any = model
     while not any(hasattr(found, name) for name in names) and hasattr(found, "model"):
         found = found.model
+    return found
+
+
+def _parts(model: nn.Module, names: Sequence[str]) -> list[Any]:
+    found = _with_any(model, names)
     return [getattr(found, name) for name in names if hasattr(found, name)]

@@ -9,10 +9,11 @@ from typing import Any
 from torch import nn
 from transformers import PreTrainedModel
 
-from ..block_kind import BlockKind
+from ..block_kind import BlockKind, adopt_blocks
 from ..family import Family, all_read, none_protected
 from . import structure
 from .image_inputs import Pictures, vlm_inputs, vlm_sizes
+from .image_passage import freezable, reducible, watch_images
 from .kinds import DecoderClasses
 from .towers import adopt_tower, below_decoder, tower_blocks
 
@@ -47,6 +48,9 @@ def vlm_family(
         base_prefix="",  # the head that generates is part of the pre-trained model
         model_classes={"generation": classes[0]},
         bare_classes=classes[1:],
+        adopt=partial(_adopt, kinds=tuple(kind for one in decoders for kind in one.kinds)),
+        reducible=reducible,
+        freezable=freezable,
         adopt_encoders=partial(adopt_tower, kinds=tuple(towers)),
         adopt_halves=partial(structure.adopt_halves, classes=tuple(decoders)),
         below=lambda model: [structure.decoder_of(model).embed_tokens, *below_decoder(model)],
@@ -55,6 +59,12 @@ def vlm_family(
         unread=unread,
         protected=protected,
     )
+
+
+def _adopt(model: nn.Module, kinds: Sequence[BlockKind]) -> None:
+    config: Any = model.config
+    adopt_blocks(config.model_type, kinds, structure.blocks(model))
+    watch_images(model)
 
 
 def blocks(model: nn.Module) -> dict[str, nn.Module]:
