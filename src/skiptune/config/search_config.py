@@ -7,13 +7,20 @@ from typing import Literal
 from pydantic import Field, ValidationInfo, field_validator
 
 from ..core.validated import Count, Number, Several, Validated
+from ..core.validation import Problems
+from .way import Way
 
 Reward = Literal["standardized", "exp_loss"]
 Draw = Literal["step", "micro_batch"]
+Mixture = Literal["both", "tokens", "uniform"]
 StrategyName = Literal[
     "bandit", "policy", "random", "first", "last", "even", "influence", "first_order", "gate_probe", "angular",
     "replaceme", "leave_one_out", "greedy",
 ]  # fmt: skip
+
+
+#: Strategies that choose a token schedule too.
+KNOWING_TOKENS: tuple[StrategyName, ...] = ("bandit", "random")
 
 
 class SearchConfig(Validated):
@@ -48,6 +55,11 @@ class SearchConfig(Validated):
         nested: one training for every number of skipped blocks up to the plan's: the plan's blocks get an order, every
             training step after the search skips the first ``k`` of them, with ``k`` drawn from 1 to all, and the
             held-out loss of every ``k`` is measured in the end; see :meth:`skiptune.Plan.first`.
+        tokens: how image tokens become fewer, see :class:`skiptune.TokenSchedule`: the best mixture of skipped blocks
+            and a token schedule meets the budget, of ``macs`` or ``latency``. ``None``: skipped blocks alone. The
+            strategies ``bandit`` and ``random`` know schedules.
+        mixture: what is mixed, with ``tokens``: ``both``, blocks and schedules; ``tokens``: schedules alone, no block
+            is skipped; ``uniform``: the one schedule with the same factor at every place that meets the budget.
     """
 
     strategy: StrategyName = "bandit"
@@ -65,6 +77,20 @@ class SearchConfig(Validated):
     keep: Several[str] = ()
     growing: bool = False
     nested: bool = False
+    tokens: Way | None = None
+    mixture: Mixture = "both"
+
+    def check(self, problems: Problems) -> None:
+        if self.tokens is None:
+            problems.check(self.mixture == "both", f"mixture: {self.mixture}: of no use without tokens; set tokens too")
+            return
+        known = " or ".join(KNOWING_TOKENS)
+        problems.check(
+            self.strategy in KNOWING_TOKENS,
+            f"strategy: {self.strategy}: it chooses blocks alone; with tokens take {known}",
+        )
+        problems.check(not self.nested, "nested: true: blocks alone are nested; leave it off, or leave out tokens")
+        problems.check(not self.growing, "growing: true: blocks alone can grow; leave it off, or leave out tokens")
 
     @classmethod
     def paper(cls) -> SearchConfig:

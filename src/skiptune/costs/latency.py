@@ -13,6 +13,7 @@ from ..core.intervals import median_interval
 from ..core.measurements import Timing
 from ..core.process import best_device
 from ..core.progress import track
+from ..plan import TokenSchedule
 from .block_costs import BlockCosts, bench_copy, read_blocks
 from .example_inputs import Inputs
 from .macs import by_saving, count_blocks
@@ -75,6 +76,7 @@ def time_blocks(
     warmup: int = 2,
     seconds: float = 60.0,
     decode_steps: int = 0,
+    tokens: TokenSchedule | None = None,
 ) -> BlockCosts:
     """Seconds of one forward pass of a model with adapters inserted, and those that skipping each block saves here.
 
@@ -84,7 +86,8 @@ def time_blocks(
     Medians of ``repeats`` turns, each one pass without block adapters, one with them and one with every block skipped.
     Blocks of one kind do the same work, so they share one saving, the median over all of them. The model with adapters
     is never taken for faster than without, which other work on the machine can make it look like. After ``seconds``,
-    no further turn begins once one is timed. ``model`` is not changed.
+    no further turn begins once one is timed. With a schedule of ``tokens``, all but ``original`` is of the model whose
+    image tokens become fewer. ``model`` is not changed.
 
     Raises:
         InputError: no adapters are inserted, or a block was removed.
@@ -94,13 +97,13 @@ def time_blocks(
     ends, turns = time.perf_counter() + seconds, list[BlockCosts]()
     with torch.inference_mode():
         for turn in track(range(warmup + repeats), "timing blocks"):
-            first, *steps = read_blocks(bench, given, _clock, decode_steps > 0)
+            first, *steps = read_blocks(bench, given, _clock, decode_steps > 0, tokens)
             found = first.followed_by(steps[0], decode_steps) if steps else first
             if turn >= warmup or time.perf_counter() > ends:
                 turns.append(found)
             if turns and time.perf_counter() > ends:
                 break
-    kinds = by_saving(count_blocks(model, inputs, decode_steps).savings).values()
+    kinds = by_saving(count_blocks(model, inputs, decode_steps, tokens).savings).values()
     saved = {
         name: statistics.median(turn.savings[other] for turn in turns for other in kind)
         for kind in kinds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -10,9 +10,10 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from ..inserting.selection import choose
 from ..models.evaluation_mode import evaluation_mode
 from ..plan import TokenSchedule
-from .block_costs import BlockCosts, bench_copy, read_blocks
+from .block_costs import BlockCosts, bench_copy, passes_of, read_blocks
 from .example_inputs import Inputs
 from .shapes_only import ShapesOnly
 
@@ -57,6 +58,32 @@ def count_passes(
     bench = bench_copy(model)
     with counted() as flops:
         return [costs.in_unit(FLOPS) for costs in read_blocks(bench, inputs, flops, decodes, tokens)]
+
+
+def plan_counter(
+    model: nn.Module, inputs: Inputs, decode_steps: int = 0
+) -> Callable[[Iterable[str], TokenSchedule | None], float]:
+    """What counts a plan's multiply-accumulates in G, from the names of its skipped blocks and its token schedule.
+
+    As :func:`count_blocks`, of one plan at a time and in a third of its time.
+
+    Raises:
+        InputError: no adapters are inserted, or a block was removed.
+    """
+    bench = bench_copy(model)
+    passes = passes_of(bench, decode_steps > 0)
+
+    def count(skipped: Iterable[str], tokens: TokenSchedule | None) -> float:
+        choose(bench, skipped, tokens)
+        found = []
+        with counted() as flops:
+            for each in passes:
+                before = flops()
+                each(**inputs)
+                found.append((flops() - before) / FLOPS)
+        return found[0] + decode_steps * sum(found[1:])
+
+    return count
 
 
 @contextmanager

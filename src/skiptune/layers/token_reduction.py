@@ -10,15 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-#: ``merge``: bipartite soft matching (ToMe). ``prune``: what gets least attention goes: from the text; where the stream
-#: has none, from the class token; where it has no class token either, from the other image tokens. ``both``: half of
-#: what goes is left out first, the rest is merged (PuMer).
-Way: TypeAlias = Literal["merge", "prune", "both"]
+from ..config.way import Way
 
 
 class Tokens(NamedTuple):

@@ -16,6 +16,7 @@ from pydantic import (
 from ..config import Budget, SearchConfig
 from ..core.formatting import duration
 from ..core.validated import Number, Several, Validated
+from .token_schedule import TokenSchedule
 
 
 class _Section(Validated):
@@ -66,7 +67,8 @@ class Round(_Section):
     """A round of comparisons.
 
     Attributes:
-        candidates: the subnetworks that were compared, by the numbers of the blocks they skip.
+        candidates: the subnetworks that were compared, by the numbers of the blocks they skip; numbers from that of the
+            blocks on are token schedules, those of ``schedules`` of the report.
         losses: of the candidates, on held-out records.
         preferences: of every block after the round; higher means more skippable.
         rewards: of the candidates, for strategies that learn from rewards.
@@ -121,7 +123,9 @@ class SearchReport(_Section):
     Attributes:
         seed: of the search.
         budget: how much was to be skipped.
-        allowance: the budget in savings of blocks.
+        allowance: the budget in savings of blocks; with token schedules, with that of the plan as it was compared.
+        schedules: the token schedules that the search chose among. That of the plan has, at the end, as many tokens as
+            the budget leaves.
         search: its settings.
         seconds: wall time.
         steps: optimizer steps of the search.
@@ -137,6 +141,7 @@ class SearchReport(_Section):
     seed: int | None = None
     budget: Budget | None = None
     allowance: Savings | None = None
+    schedules: Several[TokenSchedule] | None = None
     search: SearchConfig | None = None
     seconds: Number | None = None
     steps: int = 0
@@ -171,7 +176,8 @@ class SearchReport(_Section):
         took = self.comparisons
         if took is not None:
             rounds = f" in {len(self.rounds)} rounds" if len(self.rounds) > 1 else ""
-            yield f"compared:  {took.subnetworks} subnetworks{rounds}, {duration(took.seconds)}"
+            schedules = f", with {len(self.schedules)} token schedules" if self.schedules else ""
+            yield f"compared:  {took.subnetworks} subnetworks{rounds}{schedules}, {duration(took.seconds)}"
         if self.certainty is not None:
             sure = self.certainty
             sets = (

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from ..config.way import Way
 from ..core.errors import InputError
 from ..core.validated import Several, Validated
 from ..core.validation import Problems, nearest
 
-#: How image tokens become fewer, see :mod:`skiptune.layers.token_reduction`.
-Way = Literal["merge", "prune", "both"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 
 

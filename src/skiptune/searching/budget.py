@@ -8,7 +8,8 @@ from typing import Any
 
 from torch import nn
 
-from ..config import Budget
+from ..config import Budget, SearchConfig
+from ..config.way import Way
 from ..core.digests import check_recorded, write_recorded_json
 from ..core.errors import InputError
 from ..core.text_files import read_json
@@ -17,13 +18,15 @@ from ..costs.example_inputs import Inputs
 from ..costs.generation import check_decode_steps
 from ..costs.latency import time_blocks
 from ..costs.macs import count_blocks
+from ..costs.token_costs import TokenCosts, count_tokens, time_tokens
 from ..inserting.selection import blocks_of
 from ..plan import Savings
 from .feasible_sets import FeasibleSets, most_saved
+from .mixtures import Subnetworks
 from .protected import refuse_unmet
+from .token_pool import check_tokens, goal, mixtures_of, places_of
 
 _INF = float("inf")
-_ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
 #: No protected blocks.
 NONE: Mapping[str, str] = {}
 
@@ -56,25 +59,33 @@ def feasible_sets_of(
         name, change = "latency", budget.latency or 0.0
         costs = time_blocks(model, inputs(), decode_steps=budget.steps)
     savings = _without(costs.savings, protected)
-    target = costs.adapted - (1 + change + _ROUNDING) * costs.original
+    target = costs.adapted - goal(costs.original, change)
     if most_saved(savings) < target:
         reached = (costs.adapted - most_saved(savings)) / costs.original - 1
         raise refuse_unmet(f"{name}: {change}", len(names), f"{reached:+.3f}", protected)
     return FeasibleSets(savings, target)
 
 
-def timed_once(
-    path: Path | None,
+def subnetworks_of(
     model: nn.Module,
     budget: Budget,
     inputs: Callable[[], Inputs],
+    config: SearchConfig,
     protected: Mapping[str, str] = NONE,
-) -> FeasibleSets:
-    """:func:`feasible_sets_of`, with blocks timed once: a resumed search reads the timings from ``path``.
+    path: Path | None = None,
+) -> Subnetworks:
+    """What a search chooses among: :func:`feasible_sets_of`, or mixtures with token schedules (``config.tokens``).
+
+    Blocks are timed once: a resumed search reads the timings from ``path``.
 
     Raises:
-        InputError: the budget cannot be met, or ``path`` was edited or is of another search.
+        InputError: the budget cannot be met, says nothing about tokens, or the model's cannot become fewer; or ``path``
+            was edited or is of another search.
     """
+    if config.tokens is not None:
+        check_tokens(model, budget)
+        check_decode_steps(model, budget.decode_steps)
+        return mixtures_of(_token_costs(path, model, budget, inputs, config.tokens), budget, config, protected)
     if budget.latency is None or path is None:
         return feasible_sets_of(model, budget, inputs, protected)
     names = list(blocks_of(model))
@@ -83,9 +94,34 @@ def timed_once(
         write_recorded_json(path, {"budget": _recorded(budget), **found.to_dict()})
     content = read_json(path)
     if not _is_timing(content, budget, names):
-        raise InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
+        raise _not_timed(path)
     check_recorded(path, "Remove it to time the blocks again.")
     return FeasibleSets(_without(content["savings"], protected), content["target"])
+
+
+def _token_costs(
+    path: Path | None, model: nn.Module, budget: Budget, inputs: Callable[[], Inputs], way: Way
+) -> TokenCosts:
+    """Costs under schedules: counted, or timed once and kept in ``path``."""
+    measure = time_tokens if budget.macs is None else count_tokens
+    places = places_of(model)
+    if budget.latency is None or path is None:
+        return measure(model, inputs(), places, way, budget.steps)
+    if not path.is_file():
+        costs = measure(model, inputs(), places, way, budget.steps)
+        write_recorded_json(path, {"budget": _recorded(budget), "tokens": costs.to_dict()})
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("budget") != _recorded(budget):
+        raise _not_timed(path)
+    found = TokenCosts.from_dict(content.get("tokens"), f"{path}: not what was timed for this search")
+    if (list(found.savings), found.places, found.way) != (list(blocks_of(model)), places, way):
+        raise _not_timed(path)
+    check_recorded(path, "Remove it to time the blocks again.")
+    return found
+
+
+def _not_timed(path: Path) -> InputError:
+    return InputError(f"{path}: not what was timed for this search; edited? Remove it to time the blocks again")
 
 
 def _without(savings: Mapping[str, float], protected: Mapping[str, str]) -> tuple[float, ...]:

@@ -36,20 +36,20 @@ class Evaluator:
     Args:
         held_out: whose model's subnetworks are compared; a candidate counts its skippable blocks from 0.
         batch_size: of a held-out batch.
+        schedules: the token schedules that a candidate can have, counted on from the blocks.
 
     Attributes:
         comparisons: the cost so far.
         block_runs: how often each block was computed in this process, see
             :mod:`skiptune.searching.prefix_sharing`.
-        schedules: the token schedules that a candidate can have, counted on from the blocks.
     """
 
-    def __init__(self, held_out: HeldOut, batch_size: int) -> None:
+    def __init__(self, held_out: HeldOut, batch_size: int, schedules: tuple[TokenSchedule, ...] = ()) -> None:
         self.held_out, self.names = held_out, tuple(blocks_of(held_out.model))
         self.batch_size = min(batch_size, len(held_out))
         self.comparisons = Comparisons()
         self.block_runs: Counter[str] = Counter()
-        self.schedules: tuple[TokenSchedule, ...] = ()
+        self.schedules = schedules
 
     @property
     def model(self) -> nn.Module:

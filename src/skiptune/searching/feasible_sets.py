@@ -6,6 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import combinations
+
+import numpy as np
 
 from ..core.errors import InputError
 
@@ -76,6 +79,36 @@ class FeasibleSets:
             return self
         return replace(self, target=min(self.target, math.nextafter(self.target * step / steps, math.inf)))
 
+    def drawn(self, generator: np.random.Generator) -> Candidate:
+        """Blocks in random order, until there are enough of them."""
+        return self.fill(generator.permutation(len(self.savings)).tolist())
+
+    def evenly(self, generator: np.random.Generator) -> Iterator[Candidate]:
+        """Sets that use all blocks equally often: a random order is cut into sets until it is used up."""
+        while True:
+            order = [int(block) for block in generator.permutation(len(self.savings))]
+            while self.met(order):
+                candidate = self.fill(order)
+                yield candidate
+                order = [block for block in order if block not in candidate]
+
+    def neighbours(self, candidate: Candidate, liked: Sequence[float]) -> Iterator[Candidate]:
+        """The sets that differ from this one in a single exchange."""
+        for out in candidate:
+            for into in set(self.useful) - set(candidate):
+                yield self.fill([into, *(block for block in candidate if block != out), out])
+
+    def every(self, most: int) -> list[Candidate] | None:
+        """All sets, if their blocks save the same and there are no more than ``most``."""
+        if self.number is None or self.count() > most:
+            return None
+        return list(combinations(self.useful, self.number))
+
+    @property
+    def only(self) -> Candidate | None:
+        """The set that nothing is to be chosen about: the empty one, where nothing is to be skipped."""
+        return () if self.number == 0 else None
+
     def fill(self, order: Sequence[int]) -> Candidate:
         """Take blocks in this order until the target is met, then drop superfluous ones; returns them in increasing
         order.
@@ -117,8 +150,19 @@ class FeasibleSets:
 
     def count(self) -> int:
         """The number of distinct sets."""
-        sizes = [len(group) for group in self._groups]
-        return sum(math.prod(map(math.comb, sizes, filling)) for filling in self._fillings)
+        found, sums, ways = 0.0, np.zeros(1), np.ones(1)
+        if self.target <= 0:
+            return 1
+        for group in self._groups:  # from large savings down, a set is met by its last block
+            open_sums, open_ways = [sums], [ways]
+            for count in range(1, len(group) + 1):
+                before, now = (sums + taken * self.savings[group[0]] >= self.target for taken in (count - 1, count))
+                more = ways * math.comb(len(group), count)
+                found += float(more[now & ~before].sum())
+                open_sums.append((sums + count * self.savings[group[0]])[~now])
+                open_ways.append(more[~now])
+            sums, ways = np.concatenate(open_sums), np.concatenate(open_ways)
+        return round(found)
 
     @cached_property
     def _groups(self) -> list[list[int]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from transformers import TrainerState
@@ -10,8 +11,11 @@ from ..config import Budget, SearchConfig
 from ..core.distributed import alike
 from ..core.errors import InputError
 from ..core.validated import Count, Number, Several, Validated
+from ..costs.token_costs import TokenCosts
 from ..plan import Comparisons, Plan, Round
 from .feasible_sets import FeasibleSets
+from .mixtures import Subnetworks
+from .token_pool import mixtures_of
 
 
 class SavedSearch(Validated):
@@ -19,7 +23,9 @@ class SavedSearch(Validated):
 
     Attributes:
         budget, search: of the search; they cannot change.
-        savings, target: of the sets of blocks that meet the budget, as counted or timed when the search began.
+        savings, target: of the sets of blocks that meet the budget, as counted or timed when the search began; none of
+            mixtures with token schedules.
+        tokens: costs under schedules, for those.
         strategy: the strategy's own state.
         comparisons: the cost so far.
         rounds: of comparisons so far.
@@ -42,6 +48,7 @@ class SavedSearch(Validated):
     micro_batches: Count
     seconds: Number
     plan: dict[str, Any] | None = None
+    tokens: TokenCosts | None = None
 
     @classmethod
     def of(cls, state: TrainerState, name: str, budget: Budget, search: SearchConfig) -> SavedSearch | None:
@@ -84,9 +91,10 @@ class SavedSearch(Validated):
                 )
             )
 
-    @property
-    def feasible(self) -> FeasibleSets:
-        """The sets of blocks that meet the budget."""
+    def subnetworks(self, protected: Mapping[str, str]) -> Subnetworks:
+        """What meets the budget; blocks of ``protected`` are kept."""
+        if self.tokens is not None:
+            return mixtures_of(self.tokens, self.budget, self.search, protected)
         return FeasibleSets(tuple(self.savings), self.target)
 
     @property

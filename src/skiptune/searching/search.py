@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -17,7 +18,6 @@ from ..core.errors import InputError
 from ..costs.example_inputs import Inputs, example_inputs
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
-from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan
 from ..tasks.input_size import input_size
@@ -29,7 +29,7 @@ from ..training.machine import check_machine
 from ..training.progress_bar import TrainingBar
 from ..training.schedule import Stretch
 from ..training.trained_state import load_trained, trained_state
-from .budget import timed_once
+from .budget import subnetworks_of
 from .evaluator import Evaluator
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
@@ -94,13 +94,16 @@ class ExperimentSearch(SkipSearch):
     def __init__(self, strategy: Strategy, length: TrainingLength, experiment: Experiment) -> None:
         held_out = RecordDataset(experiment.valid)
         super().__init__(experiment.needed_budget, held_out, experiment.search, stop=True)
-        self.prepared, self.whole = strategy, length
+        self.prepared, self.whole, self.experiment = strategy, length, experiment
 
     def _make_strategy(self, held_out: HeldOut, seed: int, saved: SavedSearch | None) -> Strategy:
         return self.prepared
 
     def _length(self, args: TrainingArguments, state: TrainerState, train_dataloader: Any) -> TrainingLength:
         return self.whole
+
+    def _inputs(self, held_out: HeldOut) -> Inputs:
+        return inputs_of(held_out.model, self.experiment)
 
 
 def _search(
@@ -119,13 +122,13 @@ def _search(
         raise InputError(f"the search needs training and validation records; got {len(train)} and {len(valid)}")
     check_disjoint({"train": train, "validation": valid})
     length = TrainingLength.of(training, len(train))
-    if strategy.feasible.number == 0 or not strategy.trains:
+    if not strategy.searches:
         report = begun_report(strategy, experiment.needed_budget, config, protected_blocks(model, config))
-        if config.nested and strategy.feasible.number != 0:
+        if config.nested and strategy.subnetworks.only is None:
             evaluator = Evaluator(HeldOut.of(model, experiment, where), held_out_batch(config, length))
             report = report.replace(nested=nested_order(evaluator, strategy.best(), config.batches))
             choose(model, ())
-        return found_plan(family_of(model).name, strategy, report)
+        return found_plan(model, strategy, report, partial(inputs_of, model, experiment))
     callback = ExperimentSearch(strategy, length, experiment)
     times = schedule(config, length, held_out_batch(config, length))
     whole = max(times.whole, times.steps) if keep_adapters else times.steps
@@ -149,11 +152,13 @@ def prepare_search(model: nn.Module, experiment: Experiment, folder: Path | None
         InputError: there is no budget, it cannot be met, or there are fewer distinct subnetworks than candidates.
     """
     budget, config = experiment.needed_budget, experiment.search
-
-    def inputs() -> Inputs:
-        return example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))
-
     protected = protected_blocks(model, config)
     path = folder and folder / "allowance.json"
-    feasible = on_main(lambda: timed_once(path, model, budget, inputs, protected))
-    return make_strategy(feasible, config, experiment.training.seed, tuple(blocks_of(model)))
+    inputs = partial(inputs_of, model, experiment)
+    found = on_main(lambda: subnetworks_of(model, budget, inputs, config, protected, path))
+    return make_strategy(found, config, experiment.training.seed, tuple(blocks_of(model)))
+
+
+def inputs_of(model: nn.Module, experiment: Experiment) -> Inputs:
+    """What the costs of a search are stated for: inputs as large as those of the held-out records."""
+    return example_inputs(model, *input_size(experiment.task, experiment.valid or experiment.train))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -16,17 +17,17 @@ from ..config import Budget, SearchConfig
 from ..core.arguments import expect
 from ..core.distributed import on_main
 from ..core.errors import InputError
-from ..families.registry import family_of
+from ..costs.example_inputs import Inputs
 from ..inserting.selection import blocks_of, choose
 from ..plan import Plan, Round
 from ..training.nested_training import NestedTraining
 from ..training.training_log import logged_losses
-from .budget import feasible_sets_of
+from .budget import subnetworks_of
 from .calling_trainer import calling_trainer
 from .evaluator import Evaluator
-from .feasible_sets import FeasibleSets
 from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
+from .mixtures import Mixtures, Subnetworks
 from .nested import nested_order, with_losses
 from .protected import protected_blocks
 from .saved_search import SavedSearch
@@ -113,12 +114,13 @@ class SkipSearch(TrainerCallback, ExportableState):
         return {"args": {}, "attributes": saved}
 
     def _saved(self) -> SavedSearch:
-        feasible = self.strategy.feasible
+        found = self.strategy.subnetworks
         return SavedSearch(
             budget=self.budget,
             search=self.search,
-            savings=feasible.savings,
-            target=feasible.target,
+            savings=() if isinstance(found, Mixtures) else found.savings,
+            target=0.0 if isinstance(found, Mixtures) else found.target,
+            tokens=found.costs if isinstance(found, Mixtures) else None,
             strategy=self.strategy.state(),
             comparisons=self.evaluator.comparisons,
             rounds=tuple(self.rounds),
@@ -145,7 +147,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         self._begin(trainer, state, kwargs.get("train_dataloader"), saved)
         if saved is not None:
             self._restore(saved)
-        elif not self.strategy.trains or self.strategy.feasible.number == 0:
+        elif not self.strategy.searches:
             self._fix(state)
         if self.plan is not None:
             choose(self.evaluator.model, self.plan)
@@ -161,7 +163,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         self.strategy = self._make_strategy(held_out, seed, saved)
         length = self._length(trainer.args, state, train_dataloader)
         batch_size = held_out_batch(self.search, length) if saved is None else saved.batch_size
-        self.evaluator = Evaluator(held_out, batch_size)
+        self.evaluator = Evaluator(held_out, batch_size, self.strategy.schedules)
         self.times = schedule(self.search, length, self.evaluator.batch_size)
         self._begun = True
         if self.strategy.trains:
@@ -178,11 +180,15 @@ class SkipSearch(TrainerCallback, ExportableState):
         model = held_out.model
         protected = protected_blocks(model, self.search)
 
-        def counted() -> FeasibleSets:
-            return feasible_sets_of(model, self.budget, lambda: self.inputs or held_out.typical(), protected)
+        def counted() -> Subnetworks:
+            return subnetworks_of(model, self.budget, partial(self._inputs, held_out), self.search, protected)
 
-        feasible = on_main(counted) if saved is None else saved.feasible
-        return make_strategy(feasible, self.search, seed, tuple(blocks_of(model)))
+        found = on_main(counted) if saved is None else saved.subnetworks(protected)
+        return make_strategy(found, self.search, seed, tuple(blocks_of(model)))
+
+    def _inputs(self, held_out: HeldOut) -> Inputs:
+        """Those that costs are stated for."""
+        return self.inputs or held_out.typical()
 
     def _restore(self, saved: SavedSearch) -> None:
         self.strategy.restore(saved.strategy)
@@ -247,9 +253,9 @@ class SkipSearch(TrainerCallback, ExportableState):
     def _draw(self) -> None:
         if self.plan is not None:
             return
-        sets = self.strategy.feasible
+        sets = None
         if self.search.growing:  # the whole budget from the middle of the warm-up on
-            sets = sets.growing(2 * (self.draws + 1), self.times.warmup)
+            sets = self.strategy.feasible.growing(2 * (self.draws + 1), self.times.warmup)
         self.evaluator.choose(self.strategy.draw(self.draws, sets))
 
     def _after_draw(self, state: TrainerState) -> None:
@@ -269,7 +275,7 @@ class SkipSearch(TrainerCallback, ExportableState):
         """Decide, and skip the plan's blocks from now on."""
         strategy, model = self.strategy, self.evaluator.model
         report = begun_report(strategy, self.budget, self.search, protected_blocks(model, self.search))
-        if strategy.trains and strategy.feasible.number != 0:
+        if strategy.searches:
             self.rounds += strategy.decide(self.evaluator, self.times.rounds)
             report = report.replace(
                 seconds=self._spent(),
@@ -282,7 +288,8 @@ class SkipSearch(TrainerCallback, ExportableState):
             )
         if self.search.nested:
             report = report.replace(nested=nested_order(self.evaluator, strategy.best(), self.search.batches))
-        self.plan = found_plan(family_of(model).name, strategy, report)
+        inputs = partial(self._inputs, self.evaluator.held_out)
+        self.plan = found_plan(model, strategy, report, inputs)
         choose(model, self.plan)
         # what was best before was another subnetwork
         state.best_metric = state.best_global_step = state.best_model_checkpoint = None

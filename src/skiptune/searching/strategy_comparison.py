@@ -16,16 +16,16 @@ from ..core.distributed import on_main
 from ..core.progress import track
 from ..core.text_files import read_json
 from ..experiment import Experiment
-from ..families.registry import family_of
 from ..plan import Comparisons, Plan, SearchReport
 from ..training.trained_state import load_trained, read_trained, save_trained, trained_state
 from .evaluator import Evaluator
+from .found_plan import begun_report, found_plan
 from .held_out import HeldOut
 from .loss_weights import weighted_mean
 from .plan_file import load_plan, save_plan
 from .prefix_sharing import evaluate_each
 from .protected import protected_blocks
-from .search import prepare_search, search
+from .search import inputs_of, prepare_search, search
 from .search_schedule import held_out_batch, schedule
 from .strategies import STRATEGIES
 from .training_length import TrainingLength
@@ -43,6 +43,7 @@ class StrategyRow:
     Attributes:
         strategy: its name.
         skipped: blocks of its plan.
+        tokens: its token schedule, as text; ``None``: it has none.
         loss: of the plan on held-out records.
         subnetworks: that were compared for the choice.
         seconds: that the comparisons took.
@@ -57,6 +58,7 @@ class StrategyRow:
     seconds: float
     cost: float
     regret: float = 0.0
+    tokens: str | None = None
 
 
 def needs_warm_up(name: str) -> bool:
@@ -96,7 +98,7 @@ class StrategyComparison:
         self.check(names)
         warm = self.warmed_up()
         plans = {name: self.plan(name, warm) for name in names}
-        losses = self._judge(warm, [plan.skipped for plan in plans.values()])
+        losses = self._judge(warm, list(plans.values()))
         least = min(losses)
         rows = [self._row(plan, loss, loss - least) for plan, loss in zip(plans.values(), losses, strict=True)]
         rows.sort(key=lambda row: row.loss)
@@ -162,10 +164,11 @@ class StrategyComparison:
         length = TrainingLength.of(training, len(experiment.train))
         batch = held_out_batch(experiment.search, length)
         with self.inside(model):
-            evaluator = Evaluator(HeldOut.of(model, self.experiment, self.folder), batch)
+            evaluator = Evaluator(HeldOut.of(model, self.experiment, self.folder), batch, strategy.schedules)
             rounds = strategy.decide(evaluator, schedule(experiment.search, length, batch).rounds)
         warm = self.warm_up
-        report = SearchReport(
+        begun = begun_report(strategy, experiment.needed_budget, experiment.search)
+        report = begun.replace(
             seconds=warm.seconds,
             steps=warm.steps,
             comparisons=evaluator.comparisons,
@@ -173,10 +176,9 @@ class StrategyComparison:
             certainty=strategy.certainty(),
             protected=protected_blocks(model, experiment.search) or None,
         )
-        preferences = dict(zip(strategy.names, strategy.preferences, strict=True))
-        return Plan(family_of(model).name, strategy.names, strategy.chosen(), name, preferences, report)
+        return found_plan(model, strategy, report, partial(inputs_of, model, experiment))
 
-    def _judge(self, model: nn.Module, plans: Sequence[Sequence[str]]) -> list[float]:
+    def _judge(self, model: nn.Module, plans: Sequence[Plan]) -> list[float]:
         model.eval()
         count, weights = min(_JUDGED, len(self.experiment.valid)), list[float]()
         found: list[list[float]] = [[] for _ in plans]
@@ -184,7 +186,9 @@ class StrategyComparison:
             held_out = HeldOut.of(model, self.experiment, self.folder)
             for weight, piece in track(list(held_out.first(count)), "judging"):
                 weights.append(weight)
-                for number, loss in evaluate_each(model, plans, partial(held_out.loss, piece)):
+                run = partial(held_out.loss, piece)
+                skipped, tokens = [plan.skipped for plan in plans], [plan.tokens for plan in plans]
+                for number, loss in evaluate_each(model, skipped, run, tokens=tokens):
                     found[number].append(loss)
         return [weighted_mean(losses, weights) for losses in found]
 
@@ -193,4 +197,5 @@ class StrategyComparison:
         took = (report and report.comparisons) or Comparisons()
         whole = (warm.seconds or 0.0) / warm.steps * (warm.training_steps or warm.steps)
         cost = took.seconds / whole if whole else 0.0
-        return StrategyRow(plan.strategy, plan.skipped, loss, took.subnetworks, took.seconds, cost, regret)
+        tokens = None if plan.tokens is None else str(plan.tokens)
+        return StrategyRow(plan.strategy, plan.skipped, loss, took.subnetworks, took.seconds, cost, regret, tokens)

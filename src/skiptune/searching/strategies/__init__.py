@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ...config import SearchConfig
-from ..feasible_sets import FeasibleSets
+from ..mixtures import Subnetworks
 from .angular import Angular
 from .bandit import Bandit
 from .first_order import FirstOrder
@@ -36,14 +36,14 @@ STRATEGIES: dict[str, type[Strategy]] = {
 }
 
 
-def make_strategy(feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> Strategy:
+def make_strategy(subnetworks: Subnetworks, config: SearchConfig, seed: int, names: tuple[str, ...]) -> Strategy:
     """The strategy of a configuration; see :class:`Strategy` for the arguments.
 
     Raises:
         InputError: settings that cannot work with these sets of blocks.
     """
-    strategy = STRATEGIES[config.strategy](feasible, config, seed, names)
-    if feasible.number != 0:
+    strategy = STRATEGIES[config.strategy](subnetworks, config, seed, names)
+    if subnetworks.only is None:
         strategy.check()
     return strategy
 

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from itertools import combinations
 
 import numpy as np
 
@@ -24,9 +23,11 @@ from ...config import SearchConfig
 from ...core.progress import track
 from ...plan import Certainty, Round
 from ..evaluator import Evaluator
-from ..feasible_sets import Candidate, FeasibleSets
+from ..feasible_sets import Candidate
+from ..mixtures import Mixtures, Subnetworks
 from .gaussian_process import TINY, Array, Kernel, Observed, Posterior, posterior_of, stacks
 from .influence import influences
+from .mixture_kernel import MixtureKernel
 from .removal import mean_losses
 from .strategy import Strategy
 
@@ -54,9 +55,9 @@ class Bandit(Strategy):
     name = "bandit"
     batch_share = 0.5  # many small comparisons tell more than few large ones
 
-    def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
-        super().__init__(feasible, config, seed, names)
-        self.kernel = Kernel(stacks(names))
+    def __init__(self, subnetworks: Subnetworks, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(subnetworks, config, seed, names)
+        self.kernel = self._kernel()
         self.rounds: list[Observed] = []
         self.confidence = 0.0
         self.influence: Array = np.zeros(self.blocks)
@@ -65,13 +66,18 @@ class Bandit(Strategy):
     def decide(self, evaluator: Evaluator, rounds: int) -> list[Round]:
         found: list[Round] = []
         self.influence = np.array(influences(evaluator, self.config.batches))
-        self.kernel = Kernel(stacks(self.names), np.log(self.influence.clip(TINY)))
+        self.kernel = self._kernel(np.log(self.influence.clip(TINY)))
         rounds -= 1  # about the cost of that
         batches = max(1, rounds // _ROUNDS)
         for number in track(range(max(1, rounds // batches)), "comparing"):
             if self.confidence < _SURE:
                 found.append(self.compare(evaluator, number, batches))
         return found
+
+    def _kernel(self, prior: Array | None = None) -> Kernel:
+        if isinstance(self.subnetworks, Mixtures):
+            return MixtureKernel(stacks(self.names), self.subnetworks.coordinates, prior)
+        return Kernel(stacks(self.names), prior)
 
     def compare(self, evaluator: Evaluator, step: int, batches: int = 1) -> Round:
         """One round; each of its losses is a mean over ``batches`` held-out batches."""
@@ -98,7 +104,7 @@ class Bandit(Strategy):
             expected_regret=float(regret.mean()),
             spread=float(posterior.mean.std()),
             likely=int(np.searchsorted(np.cumsum(wins), _SURE)) + 1,
-            sets=self.feasible.count(),
+            sets=self.subnetworks.count(),
         )
 
     def _update_posterior(self, step: int) -> None:
@@ -119,30 +125,25 @@ class Bandit(Strategy):
 
     def _influence_term(self, posterior: Posterior) -> Array:
         """The term that the influence of its blocks adds to every set's expected loss."""
-        total = self.kernel.features(posterior.sets)[0] @ self.influence
+        # with schedules, sets differ much in size, and this says nothing about how many blocks to skip
+        level = self.influence.mean() if isinstance(self.subnetworks, Mixtures) else 0.0
+        total = self.kernel.features(posterior.sets)[0] @ (self.influence - level)
         found: Array = _INFLUENCE * posterior.mean.std() * (total - total.mean()) / max(float(total.std()), TINY)
         return found
 
     def _candidates(self, step: int) -> list[Candidate]:
         """The candidates of one round: different sets, each drawn with the probability that it is the best."""
         generator = self.generator(step, 2)
-        wanted = min(self.config.candidates, self.feasible.count())
+        wanted = min(self.config.candidates, self.subnetworks.count())
         found: dict[Candidate, None] = {}
-        source = self._evenly_drawn(generator) if self.posterior is None else self._thompson(generator, self.posterior)
+        source = (
+            self.subnetworks.evenly(generator) if self.posterior is None else self._thompson(generator, self.posterior)
+        )
         for candidate in source:
             found.setdefault(candidate)
             if len(found) == wanted:
                 break
         return list(found)
-
-    def _evenly_drawn(self, generator: np.random.Generator) -> Iterator[Candidate]:
-        """Sets that use all blocks equally often: a random order is cut into sets until it is used up."""
-        while True:
-            order = [int(block) for block in generator.permutation(self.blocks)]
-            while self.feasible.met(order):
-                candidate = self.feasible.fill(order)
-                yield candidate
-                order = [block for block in order if block not in candidate]
 
     def _thompson(self, generator: np.random.Generator, posterior: Posterior) -> Iterator[Candidate]:
         """Thompson samples: the best sets of losses drawn from the posterior; if they all agree, random sets."""
@@ -155,20 +156,18 @@ class Bandit(Strategy):
         """All sets if there are few; else random ones, those compared already, and those that differ from the best one
         in a single exchange.
         """
-        number = self.feasible.number
-        if number is not None and self.feasible.count() <= _POOL:
-            return list(combinations(self.feasible.useful, number))
+        every = self.subnetworks.every(_POOL)
+        if every is not None:
+            return every
         generator = self.generator(step, 3)
         found = {candidate: None for candidates, _ in self.rounds for candidate in candidates}
         compared = list(found)
         best = compared[posterior_of(self.kernel, compared, self.rounds).best()]
-        for out in best:
-            for into in set(self.feasible.useful) - set(best):
-                found.setdefault(self.feasible.fill([into, *(block for block in best if block != out), out]))
-        while len(found) < min(_POOL, self.feasible.count()):
+        found.update(dict.fromkeys(self.subnetworks.neighbours(best, self.preferences)))
+        while len(found) < min(_POOL, self.subnetworks.count()):
             before = len(found)
             for _ in range(_POOL):
-                found.setdefault(self.feasible.fill(generator.permutation(self.blocks).tolist()))
+                found.setdefault(self.subnetworks.drawn(generator))
             if len(found) == before:
                 break
         return list(found)

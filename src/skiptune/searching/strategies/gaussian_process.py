@@ -74,13 +74,17 @@ class Kernel:
         found.prior = np.zeros(self.blocks)
         return found
 
+    def variants(self) -> list[Kernel]:
+        """This one, and others that losses choose among."""
+        return [self]
+
     def features(self, sets: Sequence[Candidate]) -> tuple[Array, Array]:
         """Which blocks are in each set ``(sets, blocks)``, and how many of its pairs lie at each distance
         ``(sets, distances)``, weighted.
         """
         chosen = np.zeros((len(sets), self.blocks))
         for row, candidate in enumerate(sets):
-            chosen[row, list(candidate)] = 1
+            chosen[row, [block for block in candidate if block < self.blocks]] = 1
         columns = [
             np.exp(-(distance - 1) / _REACH) * sum(chosen[:, one] * chosen[:, other] for one, other in pairs)
             for distance, pairs in self.pairs.items()
@@ -135,9 +139,13 @@ def posterior_of(kernel: Kernel, pool: list[Candidate], rounds: Sequence[Observe
     sets = [candidate for candidates, _ in rounds for candidate in candidates]
     distances = np.concatenate([np.array(losses) - min(losses) for _, losses in rounds])
     contrasts = _contrasts([len(candidates) for candidates, _ in rounds])
-    effects = contrasts.T @ kernel(sets, sets) @ contrasts
     noise = contrasts.T @ (_relative_noise(distances)[:, None] * contrasts)
-    fit = max((_fit(effects + level * noise, contrasts.T @ distances) for level in _NOISES), key=lambda fit: fit.likely)
+    fits = [
+        (variant, _fit(effects + level * noise, contrasts.T @ distances))
+        for variant, effects in ((one, contrasts.T @ one(sets, sets) @ contrasts) for one in kernel.variants())
+        for level in _NOISES
+    ]
+    kernel, fit = max(fits, key=lambda found: found[1].likely)
     weights = contrasts @ np.linalg.solve(fit.root.T, fit.white)
     if weights @ kernel.features(sets)[0] @ kernel.prior < 0:
         return posterior_of(kernel.without_prior(), pool, rounds)

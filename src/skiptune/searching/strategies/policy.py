@@ -10,6 +10,7 @@ from ...core.errors import InputError
 from ...plan import Round
 from ..evaluator import Evaluator
 from ..feasible_sets import Candidate, FeasibleSets
+from ..mixtures import Subnetworks
 from .rewards import Standardized, exp_loss
 from .strategy import State, Strategy
 
@@ -27,8 +28,8 @@ class Policy(Strategy):
     name = "policy"
     compares_while_training = True
 
-    def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
-        super().__init__(feasible, config, seed, names)
+    def __init__(self, subnetworks: Subnetworks, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        super().__init__(subnetworks, config, seed, names)
         self.g = torch.zeros(self.blocks, dtype=torch.float32)
         self.reward = Standardized()
         self.rounds = 0

@@ -21,13 +21,14 @@ class Position(Strategy):
         return self.feasible.fill(self.order())
 
 
-class Random(Position):
-    """Random blocks."""
+class Random(Strategy):
+    """Random blocks, or a random mixture with a token schedule. It needs no trained adapters."""
 
     name = "random"
+    trains = False
 
-    def order(self) -> list[int]:
-        return [int(block) for block in self.generator(0).permutation(self.blocks)]
+    def best(self) -> Candidate:
+        return self.subnetworks.drawn(self.generator(0))
 
 
 class First(Position):

@@ -7,9 +7,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from ...config import SearchConfig
-from ...plan import Certainty, Round
+from ...core.errors import InputError
+from ...plan import Certainty, Round, TokenSchedule
 from ..evaluator import Evaluator
 from ..feasible_sets import Candidate, FeasibleSets
+from ..mixtures import Mixtures, Subnetworks
 
 #: The state of a strategy for a resume: JSON values, as ``trainer_state.json`` has them.
 State: TypeAlias = dict[str, Any]
@@ -24,7 +26,7 @@ class Strategy:
     step, …)``: independent of other random numbers, and the same after a resume.
 
     Args:
-        feasible: the sets of blocks that meet the budget.
+        subnetworks: those that meet the budget: sets of blocks, or mixtures with token schedules.
         config: search settings.
         seed: seed of all random numbers.
         names: names of the blocks.
@@ -41,11 +43,32 @@ class Strategy:
     #: Size of a held-out batch where none is set, as a share of the training batch of all processes.
     batch_share: ClassVar[float] = 1.0
 
-    def __init__(self, feasible: FeasibleSets, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
-        self.feasible, self.config, self.seed, self.names = feasible, config, seed, names
+    def __init__(self, subnetworks: Subnetworks, config: SearchConfig, seed: int, names: tuple[str, ...]) -> None:
+        self.subnetworks, self.config, self.seed, self.names = subnetworks, config, seed, names
         self.blocks = len(names)
         self.preferences = [0.0] * self.blocks
-        self.choice: Candidate = ()
+        self.choice: Candidate = subnetworks.only or ()
+
+    @property
+    def feasible(self) -> FeasibleSets:
+        """The sets of blocks that meet the budget, for a strategy that chooses blocks alone.
+
+        Raises:
+            InputError: there are token schedules to choose too.
+        """
+        if isinstance(self.subnetworks, Mixtures):
+            raise InputError(f"strategy: {self.name}: it chooses blocks alone; leave search.tokens out")
+        return self.subnetworks
+
+    @property
+    def schedules(self) -> tuple[TokenSchedule, ...]:
+        """The token schedules that a candidate can have, counted on from the blocks."""
+        return self.subnetworks.schedules if isinstance(self.subnetworks, Mixtures) else ()
+
+    @property
+    def searches(self) -> bool:
+        """Whether it needs trained adapters to choose, and there is anything to choose."""
+        return self.trains and self.subnetworks.only is None
 
     def check(self) -> None:
         """Refuse settings that cannot work, before any training.
@@ -59,7 +82,7 @@ class Strategy:
 
         ``sets``: those to draw from; ``None``: those that meet the budget.
         """
-        return (sets or self.feasible).fill(self.generator(step).permutation(self.blocks).tolist())
+        return (sets or self.subnetworks).drawn(self.generator(step))
 
     def compare(self, evaluator: Evaluator, step: int) -> Round:
         """A round of comparisons between some subnetworks."""
@@ -70,12 +93,17 @@ class Strategy:
         return []
 
     def best(self) -> Candidate:
-        """The blocks to skip, in increasing order."""
+        """The blocks to skip, in increasing order, and the number of the token schedule, if there is one."""
         return self.choice
 
     def chosen(self) -> tuple[str, ...]:
-        """Their names."""
-        return tuple(self.names[block] for block in self.best())
+        """The names of the blocks."""
+        return tuple(self.names[block] for block in self.best() if block < self.blocks)
+
+    def chosen_tokens(self) -> TokenSchedule | None:
+        """The token schedule."""
+        found = [self.schedules[number - self.blocks] for number in self.best() if number >= self.blocks]
+        return found[0] if found else None
 
     def state(self) -> State:
         """The state that a resume needs, as JSON values."""

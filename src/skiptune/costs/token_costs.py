@@ -1,0 +1,145 @@
+"""Costs of a model for any schedule of its image tokens, from a few schedules that were counted or timed.
+
+What a block costs is a quadratic function of its tokens: linear layers take what is proportional to them, attention
+what is proportional to their square. So three schedules tell what any costs; a fourth with another share at every
+place tells which of the places a block comes after. What is outside of blocks, and what the reductions themselves take,
+is about the same function of the mean share, and something for every reduction after the first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import nn
+
+from ..config.way import Way
+from ..core.validated import Number, Several, Validated
+from ..plan import TokenSchedule
+from .block_costs import BlockCosts
+from .example_inputs import Inputs
+from .latency import time_blocks
+from .macs import count_blocks
+
+#: Shares of the image tokens, from the first place on, that costs are read at.
+_SHARES = (1.0, 0.5, 0.1)
+#: Share at the last place of the schedule that becomes smaller at every place.
+_LAST = 0.2
+#: Seconds that timing one of the schedules takes.
+_SECONDS = 15.0
+
+_Array = NDArray[np.float64]
+
+
+class TokenCosts(Validated):
+    """Costs of a model's blocks under any schedule over some places, G multiply-accumulates or seconds.
+
+    Attributes:
+        places: names of the blocks before which image tokens can become fewer, in running order.
+        way: how they do.
+        original: cost of the model without adapters.
+        savings: of each block by name: what skipping it saves where all of the image tokens, half and a tenth of them
+            go on from the first place on.
+        rest: cost with every block skipped, likewise.
+        after: of each block by name, how many of the places it comes after.
+        again: cost of each reduction after the first.
+    """
+
+    places: Several[str]
+    way: Way
+    original: Number
+    savings: dict[str, Several[Number]]
+    rest: Several[Number]
+    after: dict[str, int]
+    again: Number
+
+    def at(self, tokens: TokenSchedule | None) -> BlockCosts:
+        """The costs with a schedule over these places."""
+        shares = self.shares(tokens)
+        read = np.array([(1.0, *shares)[place] for place in self.after.values()])
+        savings = (_weights(read) * np.array(list(self.savings.values()))).sum(1)
+        later = max(0, sum(share < 1 for share in {*shares}) - 1)
+        rest = float(_weights(np.array([self._mean(read)]))[0] @ np.array(self.rest)) + later * self.again
+        by_name = dict(zip(self.savings, savings.tolist(), strict=True))
+        return BlockCosts(self.original, rest + float(savings.sum()), by_name)
+
+    def shares(self, tokens: TokenSchedule | None) -> tuple[float, ...]:
+        """The share of the image tokens that goes on from each place on."""
+        found, share = [], 1.0
+        for place in self.places:
+            share = share if tokens is None else tokens.keep.get(place, share)
+            found.append(share)
+        return tuple(found)
+
+    def _mean(self, read: _Array) -> float:
+        """The mean share of the blocks that come after a place."""
+        reached = [share for share, place in zip(read, self.after.values(), strict=True) if place]
+        return float(np.mean(reached)) if reached else 1.0
+
+
+def count_tokens(
+    model: nn.Module, inputs: Inputs, places: Sequence[str], way: Way, decode_steps: int = 0
+) -> TokenCosts:
+    """Multiply-accumulates in G; see :func:`.macs.count_blocks` for what is counted, and the arguments.
+
+    Raises:
+        InputError: no adapters are inserted, or a block was removed.
+    """
+    found = [count_blocks(model, inputs, decode_steps, tokens) for tokens in _probes(places, way)]
+    return _token_costs(places, way, found, found)
+
+
+def time_tokens(model: nn.Module, inputs: Inputs, places: Sequence[str], way: Way, decode_steps: int = 0) -> TokenCosts:
+    """Seconds; see :func:`.latency.time_blocks`. Those of each schedule are put in relation to the model without
+    adapters as timed beside it, because the speed of machines drifts.
+
+    Raises:
+        InputError: no adapters are inserted, or a block was removed.
+    """
+    probes = _probes(places, way)
+    counted = [count_blocks(model, inputs, decode_steps, tokens) for tokens in probes]
+    timed = [
+        time_blocks(model, inputs, seconds=_SECONDS, decode_steps=decode_steps, tokens=tokens) for tokens in probes
+    ]
+    return _token_costs(places, way, counted, [one.in_unit(one.original / timed[0].original) for one in timed])
+
+
+def _probes(places: Sequence[str], way: Way) -> list[TokenSchedule | None]:
+    """What costs are read for: the shares from the first place on, and one schedule that uses every place."""
+    several = [None if share == 1 else TokenSchedule(keep={places[0]: share}, way=way) for share in _SHARES]
+    return [*several, TokenSchedule(keep=dict(zip(places, _falling(len(places)), strict=True)), way=way)]
+
+
+def _falling(places: int) -> tuple[float, ...]:
+    """Another share at every place."""
+    return tuple(1 - (1 - _LAST) * (number + 1) / places for number in range(places))
+
+
+def _token_costs(
+    places: Sequence[str], way: Way, counted: Sequence[BlockCosts], costs: Sequence[BlockCosts]
+) -> TokenCosts:
+    """From the costs of :func:`_probes`; operations tell which places a block comes after."""
+    shares = np.array([1.0, *_falling(len(places))])
+    whole, *fewer, every = costs
+    after = {}
+    for name, saved in counted[-1].savings.items():
+        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[:-1]])
+        after[name] = int(np.abs(expected - saved).argmin())
+    savings = {name: tuple(one.savings[name] for one in (whole, *fewer)) for name in whole.savings}
+    rest = tuple(one.with_skipped(one.savings) for one in (whole, *fewer))
+    found = TokenCosts(
+        places=tuple(places), way=way, original=whole.original, savings=savings, rest=rest, after=after, again=0.0
+    )
+    probe = _probes(places, way)[-1]
+    missing = every.with_skipped(every.savings) - found.at(probe).with_skipped(savings)
+    return found.replace(again=max(0.0, missing / max(1, len(places) - 1)))
+
+
+def _weights(shares: _Array) -> _Array:
+    """``(shares, 3)``: how a quadratic function's values at :data:`_SHARES` add up to that at other shares."""
+    found = np.ones((len(shares), len(_SHARES)))
+    for number, own in enumerate(_SHARES):
+        for other in (*_SHARES[:number], *_SHARES[number + 1 :]):
+            found[:, number] *= (shares - other) / (own - other)
+    return found

@@ -1,0 +1,71 @@
+"""A token schedule that meets a budget, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeAlias
+
+from ..core.errors import InputError
+from ..plan import TokenSchedule
+
+Cost: TypeAlias = Callable[[TokenSchedule | None], float]
+#: Halvings of the interval that an exponent is looked for in.
+_HALVINGS = 12
+#: The largest exponent that is tried.
+_STRONGEST = 8.0
+#: How often an estimate is mended by a count; more often only as long as the budget is not met.
+_COUNTS, _MOST_COUNTS = 2, 8
+
+
+def just_met(tokens: TokenSchedule, cost: Cost, most: float) -> TokenSchedule | None:
+    """The schedule with all of its shares raised, or lowered, by one exponent, so that ``cost`` just meets ``most``.
+
+    ``None``: no schedule is needed.
+
+    Raises:
+        InputError: no exponent is large enough.
+    """
+    mild, strong = 0.0, 1.0
+    while cost(raised(tokens, strong)) > most:
+        mild, strong = strong, strong * 1.5
+        if strong > _STRONGEST:
+            raise InputError(
+                f"{tokens}: fewer image tokens at these places cannot meet the budget; ask for less, or let blocks be "
+                "skipped too"
+            )
+    for _ in range(_HALVINGS):
+        middle = (mild + strong) / 2
+        if cost(raised(tokens, middle)) > most:
+            mild = middle
+        else:
+            strong = middle
+    return raised(tokens, strong)
+
+
+def counted_just_met(tokens: TokenSchedule, estimate: Cost, count: Cost, most: float) -> TokenSchedule | None:
+    """:func:`just_met` for a cost that takes long to count: where it is estimated to be met it is counted, and what the
+    estimate missed there is added to the next one.
+
+    Raises:
+        InputError: no exponent is large enough.
+    """
+    found, missed = dict[float, TokenSchedule | None](), 0.0
+    for number in range(_MOST_COUNTS):
+        now = just_met(tokens, estimate, most - missed)
+        cost = count(now)
+        if cost <= most:
+            found[cost] = now
+        if found and number + 1 >= _COUNTS:
+            break
+        missed = cost - estimate(now) + (number + 1 >= _COUNTS) * (cost - most)
+    return found[max(found)] if found else just_met(tokens, count, most)
+
+
+def raised(tokens: TokenSchedule, exponent: float) -> TokenSchedule | None:
+    """The schedule with its shares to the power of ``exponent``; ``None``: all of them become 1."""
+    keep, before = dict[str, float](), 1.0
+    for place, share in tokens.keep.items():
+        now = round(share**exponent, 4)
+        if 0 < now < before:
+            keep[place] = before = now
+    return tokens.replace(keep=keep) if keep else None

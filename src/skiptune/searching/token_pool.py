@@ -1,0 +1,161 @@
+"""The token schedules that a search chooses among."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import combinations_with_replacement
+
+from torch import nn
+
+from ..config import Budget, SearchConfig
+from ..config.way import Way
+from ..core.validation import Problems
+from ..costs.token_costs import TokenCosts
+from ..inserting.selection import token_places
+from ..plan import TokenSchedule
+from .feasible_sets import FeasibleSets, most_saved
+from .just_met import just_met
+from .mixtures import Mixtures
+from .protected import refuse_unmet
+
+#: Places at which image tokens become fewer, at equal distances over the image's way.
+_PLACES = 4
+#: Shares of the image tokens that go on.
+_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25)
+#: The same factor at every place; how large it is follows from the budget.
+_FACTOR = 0.5
+ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
+
+
+def check_tokens(model: nn.Module, budget: Budget) -> None:
+    """Refuse a budget or a model that knows no tokens.
+
+    Raises:
+        InputError: all problems in one message.
+    """
+    problems = Problems("search.tokens")
+    problems.check(
+        budget.num_skip is None,
+        f"num_skip: {budget.num_skip}: a number of blocks says nothing about tokens; give a budget of macs or latency",
+    )
+    problems.check(
+        bool(token_places(model)),
+        f"{type(model).__name__}: its image tokens cannot become fewer; leave search.tokens out",
+    )
+    problems.raise_any()
+
+
+def places_of(model: nn.Module) -> tuple[str, ...]:
+    """Names of the blocks before which the schedules of a search let image tokens become fewer."""
+    places = token_places(model)
+    return tuple(dict.fromkeys(places[len(places) * number // _PLACES] for number in range(_PLACES)))
+
+
+def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protected: Mapping[str, str]) -> Mixtures:
+    """The mixtures that meet a budget.
+
+    Args:
+        costs: of the model's blocks under schedules.
+        budget: of operations or time.
+        config: says how tokens become fewer, and what is mixed.
+        protected: blocks that must be kept: name → why.
+
+    Raises:
+        InputError: no mixture meets it.
+    """
+    name, change = ("latency", budget.latency or 0.0) if budget.macs is None else ("macs", budget.macs)
+    alone = config.mixture != "both"
+    kept = dict.fromkeys(costs.savings, "tokens alone") if alone else protected
+    pool = [_uniform(costs, change)] if config.mixture == "uniform" else [None, *_staircases(costs.places, costs.way)]
+    found = [(tokens, _sets(costs, tokens, change, kept)) for tokens in pool]
+    met = [(tokens, sets) for tokens, sets in found if sets is not None]
+    if not met:
+        raise refuse_unmet(f"{name}: {change}", len(costs.savings), _reached(costs, pool, kept), protected)
+    useful = _useful(costs, met)
+    plain = next((sets for tokens, sets in useful if tokens is None), None)
+    reduced = [(tokens, sets) for tokens, sets in useful if tokens is not None]
+    return Mixtures(
+        blocks=len(costs.savings),
+        plain=plain,
+        schedules=tuple(_raised(costs, tokens, sets, change) for tokens, sets in reduced),
+        sets=tuple(sets for _, sets in reduced),
+        costs=costs,
+    )
+
+
+def _staircases(places: Sequence[str], way: Way) -> list[TokenSchedule]:
+    """All schedules of falling shares, from mild to strong."""
+    every = combinations_with_replacement(_SHARES, len(places))
+    return [schedule_of(places, shares, way) for shares in every if shares[-1] < 1]
+
+
+def schedule_of(places: Sequence[str], shares: Sequence[float], way: Way) -> TokenSchedule:
+    """From the share that goes on from each place on."""
+    before = (1.0, *shares[:-1])
+    keep = {place: share for place, share, last in zip(places, shares, before, strict=True) if share < last}
+    return TokenSchedule(keep=keep, way=way)
+
+
+def _raised(costs: TokenCosts, tokens: TokenSchedule, sets: FeasibleSets, change: float) -> TokenSchedule:
+    """A schedule that meets the budget by itself lets as many tokens go on as it can."""
+    if sets.target > 0:
+        return tokens
+    return just_met(tokens, lambda other: costs.at(other).adapted, goal(costs.original, change)) or tokens
+
+
+def _uniform(costs: TokenCosts, change: float) -> TokenSchedule | None:
+    """The same factor at every place, as large as the budget allows."""
+    shares = [_FACTOR ** (number + 1) for number in range(len(costs.places))]
+    tokens = schedule_of(costs.places, shares, costs.way)
+    return just_met(tokens, lambda other: costs.at(other).adapted, goal(costs.original, change))
+
+
+def goal(original: float, change: float) -> float:
+    """The largest cost that a budget allows."""
+    return (1 + change + ROUNDING) * original
+
+
+def _sets(
+    costs: TokenCosts, tokens: TokenSchedule | None, change: float, kept: Mapping[str, str]
+) -> FeasibleSets | None:
+    """The sets of blocks that meet the budget with a schedule; ``None``: no set does."""
+    found = costs.at(tokens)
+    savings = tuple(0.0 if name in kept else saved for name, saved in found.savings.items())
+    target = found.adapted - goal(costs.original, change)
+    return FeasibleSets(savings, target) if most_saved(savings) >= target else None
+
+
+def _reached(costs: TokenCosts, pool: Sequence[TokenSchedule | None], kept: Mapping[str, str]) -> str:
+    """The largest reduction of all, as text."""
+    strongest = costs.at(pool[-1])
+    saved = most_saved([0.0 if name in kept else saved for name, saved in strongest.savings.items()])
+    return (
+        f"{(strongest.adapted - saved) / costs.original - 1:+.3f}, with {costs.shares(pool[-1])[-1]:.0%} of the tokens"
+    )
+
+
+def _useful(
+    costs: TokenCosts, met: Sequence[tuple[TokenSchedule | None, FeasibleSets]]
+) -> list[tuple[TokenSchedule | None, FeasibleSets]]:
+    """Those without which fewer blocks would not do: no milder schedule needs as few."""
+    shares = [costs.shares(tokens) for tokens, _ in met]
+    needed = [_needed(sets) for _, sets in met]
+    return [
+        one
+        for number, one in enumerate(met)
+        if not any(
+            other != number
+            and needed[other] <= needed[number]
+            and all(mild >= own for mild, own in zip(shares[other], shares[number], strict=True))
+            for other in range(len(met))
+        )
+    ]
+
+
+def _needed(sets: FeasibleSets) -> int:
+    """How many blocks a set has where they save what blocks save in the mean."""
+    if sets.target <= 0:
+        return 0
+    useful = [sets.savings[block] for block in sets.useful]
+    return math.ceil(sets.target * len(useful) / math.fsum(useful))
