@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from torch import nn
 
+from ..config.way import Way
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
-from ..layers.token_reduction import Reader, TokenReduction, Way
+from ..layers.token_reduction import Reader, TokenReduction
 from ..plan import Plan, TokenSchedule, check_skipped
 from ..plan.block_names import stack_of
 from .folding import hand_out_folded
