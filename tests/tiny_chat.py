@@ -16,7 +16,10 @@ import transformers
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
+import skiptune as st
+from skiptune.families.chat_processor import ChatProcessor
 from skiptune.models.without_torchvision import WITHOUT_TORCHVISION
+from skiptune.tasks.generation.task import Generation
 from tiny_decoders import IMAGE, VIDEO, vlm
 
 TEMPLATES = Path(__file__).parent / "fixtures" / "chat_templates"
@@ -218,4 +221,12 @@ def save_tiny_llava(folder: Path) -> Path:
     model.generation_config.eos_token_id, model.generation_config.pad_token_id = 2, 0
     model.save_pretrained(folder)
     tiny_llava_processor().save_pretrained(folder)
+    return folder
+
+
+def save_slim_llava(folder: Path) -> Path:
+    """A slim model that writes four tokens; returns the folder."""
+    whole = tiny_llava_processor()
+    task = Generation(ChatProcessor("llava", whole.tokenizer, whole), max_new_tokens=4)
+    st.export(st.insert(vlm("llava"), st.SkipConfig(block_adapter="lora")), folder, task=task)
     return folder

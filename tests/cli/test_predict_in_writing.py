@@ -11,19 +11,14 @@ from PIL import Image
 
 import skiptune as st
 from conftest import Call
-from skiptune.families.chat_processor import ChatProcessor
-from skiptune.tasks.generation.task import Generation
-from tiny_chat import tiny_llava_processor
-from tiny_decoders import vlm
+from tiny_chat import save_slim_llava
 
 
 @pytest.fixture(scope="module")
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A slim model, beside pictures and a conversation."""
     folder = tmp_path_factory.mktemp("written")
-    whole = tiny_llava_processor()
-    task = Generation(ChatProcessor("llava", whole.tokenizer, whole), max_new_tokens=4)
-    st.export(st.insert(vlm("llava"), st.SkipConfig(block_adapter="lora")), folder / "slim", task=task)
+    save_slim_llava(folder / "slim")
     for name in ("a", "b"):
         pixels = np.random.default_rng(ord(name)).integers(0, 255, (20, 20, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(folder / f"{name}.png")

@@ -15,7 +15,9 @@ import pytest
 from PIL import Image
 
 from arrow_tables import encoded, vqa_columns, write_table
+from conftest import draw_square
 from skiptune import InputError
+from skiptune.cli.data_options import format_of
 from skiptune.data import record_table as table
 from skiptune.data.pictures import Stored, decode
 from skiptune.data.readers.arrow import read_arrow, released_vocabulary
@@ -158,6 +160,17 @@ def test_saved_datasets(saved: Path) -> None:
         read_dataset(saved, "test")
     with pytest.raises(InputError, match="no such dataset folder"):
         read_dataset(saved / "none")
+
+
+def test_a_parquet_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    datasets = pytest.importorskip("datasets")
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", tmp_path / "cache")
+    draw_square(tmp_path / "a.png", 1)
+    rows = {"image": ["a.png"], "question": ["what colour?"], "answer": ["red"]}
+    datasets.Dataset.from_dict(rows).to_parquet(tmp_path / "rows.parquet")
+    (record,) = read_dataset(tmp_path / "rows.parquet")
+    assert (record.image, record.answers) == (tmp_path / "a.png", {"red": 1.0})
+    assert [format_of(name, None) for name in ("rows.parquet", "a.CSV", "rows.json")] == ["dataset", "csv", "jsonl"]
 
 
 def test_dataset_folders_with_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

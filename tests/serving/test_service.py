@@ -24,7 +24,7 @@ from skiptune.serving.app import application
 from skiptune.serving.batches import Batches, Turn
 from skiptune.serving.limits import Limits
 from skiptune.serving.metrics import Metrics
-from skiptune.serving.questions import Question
+from skiptune.serving.prepared import Prepared
 from skiptune.serving.served import Served
 from skiptune.serving.service import Service
 from tiny_service import in_base64, save_slim, service_of
@@ -150,7 +150,7 @@ def test_a_question_at_which_the_model_fails_spoils_no_other(
 ) -> None:
     answer = Served.answer
 
-    def fails(self: Served, questions: Sequence[Question]) -> list[Prediction]:
+    def fails(self: Served, questions: Sequence[Prepared]) -> list[Prediction]:
         if any(each.record.text == "fail" for each in questions):
             raise ArithmeticError
         return answer(self, questions)
@@ -163,15 +163,15 @@ def test_a_question_at_which_the_model_fails_spoils_no_other(
 
 
 def test_who_is_left_for_the_next_batch_does_not_wait_for_a_further_question() -> None:
-    def answer(questions: Sequence[Question]) -> list[Prediction]:
+    def answer(questions: Sequence[Prepared]) -> list[Prediction]:
         return [Prediction(()) for _ in questions]
 
     async def ask() -> None:
         turn = Turn(ThreadPoolExecutor(1), asyncio.Lock())
         batches = Batches("kitchen", answer, Limits(batch_wait=20, seconds=1), turn, Metrics())
-        alike = [Question(Record(None, "?"), {}, 1) for _ in range(3)]
+        alike = [Prepared(Record(None, "?"), {}, 1) for _ in range(3)]
         await asyncio.gather(*map(batches.ask, alike))
-        other = Question(Record(None, "?"), {}, 1, (("seed", 1),))
+        other = Prepared(Record(None, "?"), {}, 1, (("seed", 1),))
         await asyncio.wait_for(asyncio.gather(batches.ask(alike[0]), batches.ask(other)), 5)
 
     asyncio.run(ask())
@@ -183,6 +183,7 @@ def test_without_a_place_it_is_not_ready(slim: Path) -> None:
     service = service_of(slim, queue=1)
     with TestClient(application(service)) as client:
         assert (client.get("/healthz").text, client.get("/readyz").text) == ("ok", "ok")
+        assert (client.head("/healthz").status_code, client.head("/readyz").status_code) == (200, 200)
         service.inside = 1
         assert (client.get("/healthz").text, client.get("/readyz").status_code) == ("ok", 503)
         assert "busy" in client.post("/v1/models/kitchen/ask").json()["error"]

@@ -15,11 +15,8 @@ import httpx
 
 import skiptune as st
 from conftest import draw_square
-from skiptune.families.chat_processor import ChatProcessor
 from skiptune.serving.app import application
-from skiptune.tasks.generation.task import Generation
-from tiny_chat import tiny_llava_processor
-from tiny_decoders import vlm
+from tiny_chat import save_slim_llava
 from tiny_service import in_base64, service_of
 
 
@@ -27,9 +24,7 @@ from tiny_service import in_base64, service_of
 def slim(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A slim model, beside two pictures."""
     folder = tmp_path_factory.mktemp("writing")
-    whole = tiny_llava_processor()
-    task = Generation(ChatProcessor("llava", whole.tokenizer, whole), max_new_tokens=4)
-    st.export(st.insert(vlm("llava"), st.SkipConfig(block_adapter="lora")), folder / "chat", task=task)
+    save_slim_llava(folder / "chat")
     for number in (0, 1):
         draw_square(folder / f"{number}.png", number)
     return folder / "chat"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -11,6 +12,10 @@ from .options import read_columns
 
 DataImagesOption = Annotated[str | None, typer.Option("--images", help="Folder of the images.")]
 AnnotationsOption = Annotated[str | None, typer.Option(help="VQAv2's file of answers, if they are known.")]
+FormatOption = Annotated[
+    str | None,
+    typer.Option("--format", help="Format of the records: a data.name of recipes. By default the ending tells."),
+]
 SplitOption = Annotated[str | None, typer.Option(help="Which part, if the file has several.")]
 
 
@@ -27,6 +32,17 @@ class DataOptions(Protocol):
     def column(self) -> list[str] | None: ...
     @property
     def most_bad(self) -> float | None: ...
+
+
+#: Formats by the ending of a file; JSON lines are the usual one.
+_BY_ENDING = {".csv": "csv", ".tsv": "csv", ".arrow": "arrow", ".parquet": "dataset"}
+
+
+def format_of(data: str, given: str | None) -> str:
+    """The format of ``--data``: what ``--format`` says, or its ending."""
+    if data == "easy-vqa":
+        return data
+    return given or _BY_ENDING.get(Path(data).suffix.lower(), "jsonl")
 
 
 def data_fields(options: DataOptions) -> dict[str, Any]:

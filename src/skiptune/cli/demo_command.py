@@ -34,13 +34,14 @@ class DemoOptions:
 def demo(options: DemoOptions) -> None:
     """Show models on a page in the browser: a picture and a question in, answers, probabilities and times out.
 
-    Several models answer side by side; those on one base share its weights. Needs the extra demo.
+    Several models answer side by side; those on one base share its weights. Ctrl-C stops it. Needs the extra demo.
     """
     from ..answering.opened import named_folders, open_models
     from ..answering.picture_limits import PictureLimits
     from ..core.errors import InputError
     from ..core.extras import require_extra
     from ..core.listening import refuse_taken
+    from ..core.stop_signals import wait_for_stop
     from ..showing.show import Place, served, warm_up
     from ..showing.shown_model import shown_models
 
@@ -54,15 +55,4 @@ def demo(options: DemoOptions) -> None:
     limits = PictureLimits(options.max_megabytes, options.max_megapixels)
     with served(models, limits, Place(options.host, options.port, options.queue_size)) as address:
         typer.echo(f"asking {', '.join(model.name for model in models)} at {address} (Ctrl-C stops)")
-        _wait()
-
-
-def _wait() -> None:
-    """Until Ctrl-C, or a signal to end."""
-    import signal
-    import threading
-
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    while not ended.wait(0.5):  # Windows hears of Ctrl-C between two waits only
-        continue
+        wait_for_stop()

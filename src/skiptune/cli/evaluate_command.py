@@ -11,8 +11,17 @@ import typer
 
 from ..core.errors import InputError
 from ..core.process import best_device
+from ..core.validation import LARGEST_BATCH
 from ..exporting.slim_folder import slim_folder
-from .data_options import AnnotationsOption, DataImagesOption, SplitOption, data_fields, require_images
+from .data_options import (
+    AnnotationsOption,
+    DataImagesOption,
+    FormatOption,
+    SplitOption,
+    data_fields,
+    format_of,
+    require_images,
+)
 from .options import BackendOption, BaseOption, ColumnOption, JsonOption, SlimArgument, takes
 
 if TYPE_CHECKING:
@@ -28,7 +37,7 @@ class EvaluateOptions:
     model: SlimArgument
     data: Annotated[str, typer.Option(help="A file or folder of records, or easy-vqa for its test part.")]
     images: DataImagesOption = None
-    data_format: Annotated[str, typer.Option("--format", help="Format of the file: a data.name of recipes.")] = "jsonl"
+    data_format: FormatOption = None
     annotations: AnnotationsOption = None
     split: SplitOption = None
     column: ColumnOption = None
@@ -42,7 +51,7 @@ class EvaluateOptions:
     ] = None
     max_new_tokens: Annotated[int | None, typer.Option(help="Models that write: tokens of an answer at most.")] = None
     all_pairs: Annotated[bool, typer.Option("--all-pairs", help="Retrieval: no shortlist by the encoders.")] = False
-    batch_size: Annotated[int, typer.Option(min=1)] = 64
+    batch_size: Annotated[int, typer.Option(min=1, max=LARGEST_BATCH)] = 64
     base: BaseOption = None
     backend: BackendOption = None
     as_json: JsonOption = False
@@ -50,7 +59,7 @@ class EvaluateOptions:
     @property
     def name(self) -> str:
         """The format, or the embedded set."""
-        return "easy-vqa" if self.data == "easy-vqa" else self.data_format
+        return format_of(self.data, self.data_format)
 
 
 @takes(EvaluateOptions)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..core.errors import InputError
 from ..core.progress import busy
-from .data_options import data_fields, require_images
+from .data_options import data_fields, format_of, require_images
 
 if TYPE_CHECKING:
     from ..predicting.files.answer_job import AnswerJob
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from ..predicting.pipeline import Pipeline
     from ..tasks.task import Task
     from .predict_command import PredictOptions
-
-#: Formats by the ending of a file; JSON lines are the usual one.
-_BY_ENDING = {".csv": "csv", ".tsv": "csv", ".arrow": "arrow"}
 
 
 @dataclass(frozen=True)
@@ -85,9 +82,7 @@ def asked_rows(options: PredictOptions, task: Task) -> AskedRows:
     data = str(options.data)
     if options.of_pictures:
         return AskedRows(pictures_alone(Path(data), options.asked or "", task), Path(data))
-    name = (
-        "easy-vqa" if data == "easy-vqa" else options.data_format or _BY_ENDING.get(Path(data).suffix.lower(), "jsonl")
-    )
+    name = format_of(data, options.data_format)
     require_images(options, name)
     fields = {**data_fields(options), "most_bad": 1.0 if options.most_bad is None else options.most_bad}
     found = read_for_evaluation(name, data, fields, task.asked_row_checks(), asked=True)

@@ -12,8 +12,9 @@ import typer
 
 from ..core.errors import InputError
 from ..core.process import best_device
+from ..core.validation import LARGEST_BATCH
 from ..exporting.slim_folder import slim_folder
-from .data_options import AnnotationsOption, DataImagesOption, SplitOption
+from .data_options import AnnotationsOption, DataImagesOption, FormatOption, SplitOption
 from .options import BackendOption, BaseOption, ColumnOption, JsonOption, RayOption, SlimArgument, takes
 from .predict_data import predict_data
 from .predict_in_writing import answer_in_writing
@@ -63,17 +64,14 @@ class PredictOptions:
     asked: Annotated[
         str | None, typer.Option("--question", help="With --data: the text for each picture of a folder.")
     ] = None
-    data_format: Annotated[
-        str | None,
-        typer.Option("--format", help="Format of the records: a data.name of recipes. By default the ending tells."),
-    ] = None
+    data_format: FormatOption = None
     images: DataImagesOption = None
     annotations: AnnotationsOption = None
     split: SplitOption = None
     column: ColumnOption = None
     most_bad: Annotated[float | None, typer.Option(help="Share of rows with an error above which to stop (1).")] = None
     batch_size: Annotated[
-        int | None, typer.Option(min=1, help="With --data: rows that the model gets at a time (32).")
+        int | None, typer.Option(min=1, max=LARGEST_BATCH, help="With --data: rows that the model gets at a time (32).")
     ] = None
     workers: Annotated[
         int | None, typer.Option(min=0, help="With --data: threads that read pictures while the model computes (1).")

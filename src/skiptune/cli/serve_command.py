@@ -51,7 +51,8 @@ def serve(options: ServeOptions) -> None:
     before it that asks for one, before others than you can reach it.
     """
     from ..answering.opened import named_folders
-    from ..serving.deployment import Place, running, wait_for_stop
+    from ..core.stop_signals import wait_for_stop
+    from ..serving.deployment import Place, running
     from ..serving.limits import Limits
 
     limits = Limits(

@@ -65,6 +65,8 @@ def is_text(value: object) -> bool:
 
 #: The largest count or size that libraries accept.
 LARGEST = 2**31 - 1
+#: Records in a batch at most: more fit into no memory.
+LARGEST_BATCH = 2**16
 
 
 def is_number(value: object, low: float, high: float = float("inf"), whole: bool = False) -> bool:

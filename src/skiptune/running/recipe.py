@@ -68,6 +68,13 @@ _PRESETS: Mapping[str, Mapping[str, Validated]] = {
 _NOT_EMPTY: Mapping[str, str] = {
     "bench": "a run always times its models; leave bench out for a minute of it, or give seconds or repeats",
     "baselines": "write [] to train none, or leave it out to train the usual one",
+    "data": "name the data, or leave it out for the embedded questions of easy-VQA",
+    "adapters": "for none, write block_adapter: none and skip_adapter: none; or leave it out for the usual ones",
+    "budget": "leave it out to skip 4 blocks",
+    "search": "a run always searches; leave it out to search as usual",
+    "train": "a run always trains; leave it out to train as usual",
+    "compare": "leave it out to compare the usual methods",
+    "export": "a run always exports its slim model; leave it out to do no more",
 }
 
 
@@ -115,21 +122,19 @@ class Recipe(Validated):
     @model_validator(mode="before")
     @classmethod
     def _with_defaults_of_the_preset(cls, values: object) -> object:
-        """Fill in empty sections, and defaults of the preset."""
+        """Fill in defaults of the preset, and the usual budget for one without a number."""
         if not isinstance(values, dict):
             return values
         name = values.get("preset", "default")
         preset = _PRESETS.get(name, {}) if isinstance(name, str) else {}
         found = dict(values) if name == "default" else {"start": "pretrained", **values}
-        if found.get("budget") in (None, {}):
+        if found.get("budget") == {}:
             found["budget"] = BUDGET
-        if name == "paper" and isinstance(data := found.get("data") or {}, dict):
+        if name == "paper" and isinstance(data := found.get("data", {}), dict):
             found["data"] = {"exif_orientation": False, **data}  # the released code did not look at it
-        for section in _SECTIONS:
-            if found.get(section) is None:
-                found.pop(section, None)
-            if section in preset and isinstance(given := found.get(section, {}), dict):
-                found[section] = {**preset[section].model_dump(mode="json", exclude_unset=True), **given}
+        for section, values_of in preset.items():
+            if isinstance(given := found.get(section, {}), dict):
+                found[section] = {**values_of.model_dump(mode="json", exclude_unset=True), **given}
         return found
 
     @field_validator("retrieval", "generation", mode="before")
@@ -164,10 +169,6 @@ class Recipe(Validated):
         """Arguments of the task."""
         own = self.retrieval or self.generation
         return {} if own is None else own.to_dict()
-
-
-#: Those whose null means the default.
-_SECTIONS = ("data", "adapters", "search", "train", "compare", "export")
 
 
 def with_preset(recipe: Recipe, family: Family | None = None) -> Recipe:

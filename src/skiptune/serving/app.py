@@ -93,6 +93,8 @@ def _add_states(app: FastAPI, service: Service) -> None:
 
     for path, function in (("/readyz", readyz), ("/metrics", metrics), ("/docs", docs)):
         app.add_api_route(path, function, response_model=None, include_in_schema=path != "/docs")
+    for path, check in (("/healthz", healthz), ("/readyz", readyz)):  # some who look ask for no body
+        app.add_api_route(path, check, methods=["HEAD"], response_model=None, include_in_schema=False)
 
 
 def _add_errors(app: FastAPI) -> None:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from ..predicting.results import Prediction
 from .limits import Limits
 from .metrics import Metrics
-from .questions import Question
+from .prepared import Prepared
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class _Waiting:
-    question: Question
+    question: Prepared
     answer: asyncio.Future[Prediction]
 
 
@@ -52,7 +52,7 @@ class Batches:
     def __init__(
         self,
         name: str,
-        answer: Callable[[Sequence[Question]], Sequence[Prediction]],
+        answer: Callable[[Sequence[Prepared]], Sequence[Prediction]],
         limits: Limits,
         turn: Turn,
         metrics: Metrics,
@@ -63,7 +63,7 @@ class Batches:
         self._task: asyncio.Task[None] | None = None
         self._last = 1
 
-    async def ask(self, question: Question) -> Prediction:
+    async def ask(self, question: Prepared) -> Prediction:
         """The answer to a question. Who does not wait any longer cancels it, and it is not asked."""
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._work())

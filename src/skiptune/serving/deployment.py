@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -15,6 +13,8 @@ from typing import Any
 
 from ..core.errors import InputError, RunError, first_line
 from ..core.extras import require_extra
+from ..spreading.address import LOCAL
+from ..spreading.ray_start import set_environment, start
 from .limits import Limits
 from .ray_settings import free_port, is_direct, refuse_taken, settings_of
 
@@ -22,12 +22,6 @@ _NAME = "skiptune"
 #: Requests that Ray lets to a replica for each place in its queue: the replica tells the others that it is busy, in
 #: JSON. Beyond these, Ray says it in words of its own.
 _ABOVE = 16
-#: Bytes that objects of Ray may take; requests are none.
-_STORE = 128 * 2**20
-#: How often Ray is started here at most. It gives up when one of its processes takes 15 s, as on a busy machine; next
-#: time their files are in memory already.
-_STARTS = 3
-
 #: Seconds to wait for the port to be given up, so that the next service can have it.
 _ENDING = 2.0
 
@@ -70,7 +64,7 @@ def running(
         RunError: it cannot start, or a model cannot be opened.
     """
     refuse_taken(place)
-    os.environ.update({name: value for name, value in settings_of(place).items() if name not in os.environ})
+    set_environment(settings_of(place))
     require_extra("ray", "ray.serve", "prometheus_client", "multipart")
     import ray
     from ray import serve
@@ -86,15 +80,6 @@ def running(
         raise RunError(f"the service cannot start: {_reason(error)}") from None
     finally:
         _stop(place)
-
-
-def wait_for_stop() -> None:
-    """Wait for SIGINT (Ctrl-C) or SIGTERM."""
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    while not stopped.wait(1):  # on Windows a signal does not end a longer wait
-        pass
 
 
 def _stop(place: Place) -> None:
@@ -115,26 +100,12 @@ def _stop(place: Place) -> None:
 
 
 def _start_ray(place: Place) -> None:
-    import ray
-
-    local: dict[str, Any] = {}
-    if place.address is None:
-        local = {"num_cpus": max(2, place.replicas), "object_store_memory": _STORE, "include_dashboard": False}
-    for left in reversed(range(1 if place.address else _STARTS)):
-        try:
-            ray.init(
-                address=place.address or "local",  # never one that somebody else has started here
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                configure_logging=False,
-                **local,
-            )
-            return
-        except Exception as error:
-            ray.shutdown()
-            if not left:
-                where = f"there is none at {place.address}" if place.address else "on this machine"
-                raise RunError(f"Ray cannot start, {where}: {first_line(error)}") from None
+    cores = {} if place.address else {"num_cpus": max(2, place.replicas)}
+    try:
+        start(place.address or LOCAL, configure_logging=False, **cores)  # never one that somebody else has started here
+    except Exception as error:
+        where = f"there is none at {place.address}" if place.address else "on this machine"
+        raise RunError(f"Ray cannot start, {where}: {first_line(error)}") from None
 
 
 def _deployment(

@@ -6,15 +6,12 @@ import socket
 from typing import TYPE_CHECKING
 
 from ..core import listening
+from ..spreading.address import LOCAL
+from ..spreading.ray_start import environment
 
 if TYPE_CHECKING:
     from .deployment import Place
 
-#: Nothing is reported to Ray's makers.
-_EVERYWHERE = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-#: Of the Ray that is started here. Who would use it needs the token that Ray keeps for its user. Replicas come before
-#: other work of the machine; Ray would let them come after it.
-_HERE = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 #: The one replica listens itself. Otherwise a process of Ray does, which hands every request on: that takes as much
 #: time as a small model. Requests are answered in the loop that reads them, and it ends as soon as all is answered.
 _DIRECT = {
@@ -32,13 +29,12 @@ def is_direct(place: Place) -> bool:
 
 def settings_of(place: Place) -> dict[str, str]:
     """Names and values for the environment."""
-    if place.address is not None:
-        return _EVERYWHERE
+    usual = environment(place.address or LOCAL)
     if not is_direct(place):
-        return {**_EVERYWHERE, **_HERE}
+        return usual
     ports = {"MIN": place.port, "MAX": place.port + 1}
     found = {f"RAY_SERVE_DIRECT_INGRESS_{end}_HTTP_PORT": str(port) for end, port in ports.items()}
-    return {**_EVERYWHERE, **_HERE, **_DIRECT, **found}
+    return {**usual, **_DIRECT, **found}
 
 
 def refuse_taken(place: Place) -> None:

@@ -16,7 +16,7 @@ from ..predicting.predict import predict
 from ..predicting.results import Prediction
 from ..tasks.generation.task import Generation
 from ..tasks.task import Task
-from .questions import Question
+from .prepared import Prepared
 from .told import ToldModel
 
 _WARM = 48  # pixels a side
@@ -49,7 +49,7 @@ class Served:
             skipped=plan.skipped,
         )
 
-    def answer(self, questions: Sequence[Question]) -> list[Prediction]:
+    def answer(self, questions: Sequence[Prepared]) -> list[Prediction]:
         """The answers to a batch of questions of one decoding, in their order."""
         task = copy.copy(self.task)
         task.images = task.images.holding({held: pixels for each in questions for held, pixels in each.pixels.items()})

@@ -17,7 +17,7 @@ from .batches import Batches, Turn
 from .body import Body
 from .limits import Limits
 from .metrics import Metrics
-from .questions import Question, questions_of
+from .prepared import Prepared, prepared
 from .refusal import BUSY, RefusedError, sentence_of
 from .served import Served
 from .told import Told, ToldAnswer, ToldModel, ToldPrediction
@@ -114,14 +114,14 @@ class Service:
         if name not in self._models:
             raise RefusedError(404, f"model {shortened(name)!r}: there is none{nearest(name[:_NAME], self._models)}")
 
-    def _questions(self, name: str, body: Body) -> list[Question]:
+    def _questions(self, name: str, body: Body) -> list[Prepared]:
         ask, pictures = body.read(self.limits)
         for content in pictures:
             refuse_pixels(content, self.limits.megapixels)
-        return questions_of(self._models[name].task, ask, pictures)
+        return prepared(self._models[name].task, ask, pictures)
 
 
-def _told(name: str, questions: Sequence[Question], found: Sequence[Prediction]) -> Told:
+def _told(name: str, questions: Sequence[Prepared], found: Sequence[Prediction]) -> Told:
     """The response.
 
     Raises:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -13,19 +12,12 @@ from typing import Any, TypeVar
 from ..core.errors import InputError, RunError, first_line
 from ..core.extras import require_extra
 from ..core.progress import busy, console
-from .address import AUTO, LOCAL, check_answers
+from .address import AUTO, check_answers
 from .failures import raised, reason
 from .node import Node, NodeFacts, check_versions, facts_here, make_probe
+from .ray_start import environment, set_environment, start
 
 R = TypeVar("R")
-#: Of the object store of a cluster that a command starts for itself, bytes: what tasks give back is small.
-_STORE = 200 * 2**20
-#: In the environment, before Ray is imported: nothing is reported to its makers, and tasks without a GPU see those of
-#: their node as they are.
-_SETTINGS = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}
-#: Of a Ray that is started here: who would use it needs the token that Ray keeps for its user, and tasks do not come
-#: after other work of the machine.
-_HERE = {"RAY_AUTH_MODE": "token", "RAY_worker_niceness": "0"}
 
 
 @dataclass(frozen=True)
@@ -106,8 +98,7 @@ def connected(address: str) -> Iterator[Cluster]:
         InputError: the extra ``ray`` is not installed, nothing answers at the address, the nodes have another version
             of this package, or none of them takes tasks.
     """
-    for name, value in {**_SETTINGS, **(_HERE if address == LOCAL else {})}.items():
-        os.environ.setdefault(name, value)
+    set_environment(environment(address))
     require_extra("ray", "ray")
     import ray
 
@@ -123,13 +114,10 @@ def connected(address: str) -> Iterator[Cluster]:
 
 
 def _connect(address: str) -> None:
-    import ray
-
     check_answers(address)
-    own: dict[str, Any] = {"object_store_memory": _STORE, "include_dashboard": False} if address == LOCAL else {}
     try:
         with busy("Ray"):
-            ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **own)
+            start(address)
     except Exception as error:  # of many kinds, by what does not fit
         advice = "; start one with: ray start --head" if address == AUTO else ""
         raise InputError(f"--ray {address}: cannot connect ({first_line(error)}){advice}") from None

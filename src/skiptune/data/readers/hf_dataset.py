@@ -1,4 +1,5 @@
-"""Hugging Face datasets on disk: written by ``save_to_disk``, or a folder of Parquet, CSV, JSON or image files.
+"""Hugging Face datasets on disk: written by ``save_to_disk``, a Parquet file, or a folder of such files, CSV, JSON or
+images.
 
 Needs the extra ``datasets``: ``pip install "skiptune[datasets]"``.
 """
@@ -42,7 +43,7 @@ def read_dataset(
     """The rows of a dataset; images are a column of datasets' ``Image``, or of paths.
 
     Args:
-        path: the folder.
+        path: the folder, or a Parquet file.
         split: which part, when there are several.
         columns: our field to the dataset's column, only for fields whose column has another name, e.g.
             ``{"question": "text"}``; fields as in a JSON-lines file. Class labels are read by their names.
@@ -56,7 +57,7 @@ def read_dataset(
     dataset = _load(Path(path), split)
     labels, task = checks.get("labels", ()), checks.get("task", "")
     names = columns_of(columns or {}, str(path), dataset.column_names, task)
-    folder = Path(images) if images is not None else Path(path)
+    folder = Path(images) if images is not None else Path(path) if Path(path).is_dir() else Path(path).parent
 
     def picture(row: Row, name: str) -> Picture:
         value = row.get(name)
@@ -81,13 +82,17 @@ def load_splits(path: Path) -> dict[str, Any]:
     require_extra("datasets", "datasets")
     import datasets
 
-    if not path.is_dir():
+    alone = path.suffix.lower() == ".parquet" and path.is_file()
+    if not (alone or path.is_dir()):
         raise InputError(f"{path}: no such dataset folder")
     saved = (path / "state.json").exists() or (path / "dataset_dict.json").exists()
     shown = datasets.is_progress_bar_enabled()
     datasets.disable_progress_bars()
     try:
-        found = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
+        if alone:
+            found = datasets.load_dataset("parquet", data_files=str(path))
+        else:
+            found = datasets.load_from_disk(str(path)) if saved else datasets.load_dataset(str(path))
     except Exception as error:  # readers raise many kinds of exceptions
         reason = str(error.__cause__ or error)  # of a damaged file datasets itself says only that it failed
         raise InputError(f"{path}: datasets cannot read it ({' '.join(reason.split())})") from None

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from ...core.validated import Count, Validated
+from ...core.validation import LARGEST_BATCH
 
 #: Batches of a part. More of them are sorted by size with less padding; fewer are lost with a killed process.
 _BATCHES, _BATCHES_WRITTEN = 16, 4
@@ -20,7 +24,7 @@ class Asking(Validated):
     """
 
     top: Count = 1
-    batch_size: Count = 32
+    batch_size: Annotated[int, Field(ge=1, le=LARGEST_BATCH)] = 32
     part_rows: Count = 512
 
     @classmethod

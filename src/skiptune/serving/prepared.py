@@ -21,8 +21,8 @@ _ANSWERS = 5
 
 
 @dataclass(frozen=True)
-class Question:
-    """One question.
+class Prepared:
+    """A question to a model of one task, ready to be one of a batch.
 
     Attributes:
         record: of the task; its pictures are held in memory.
@@ -37,7 +37,7 @@ class Question:
     decoding: tuple[tuple[str, Any], ...] = ()
 
 
-def questions_of(task: Task, ask: Ask, pictures: Sequence[bytes]) -> list[Question]:
+def prepared(task: Task, ask: Ask, pictures: Sequence[bytes]) -> list[Prepared]:
     """One for each text of a request. Pictures are decoded, and resized as the task does it.
 
     Args:
@@ -54,7 +54,7 @@ def questions_of(task: Task, ask: Ask, pictures: Sequence[bytes]) -> list[Questi
     store = task.images.reporting(None)
     pixels = {place: store.pixels(content) for place, content in zip(held, pictures, strict=True)}
     top = ask.top or len(ask.options) or (1 if isinstance(task, Generation) else _ANSWERS)
-    return [Question(record, pixels, top, tuple(ask.decoding.items())) for record in records]
+    return [Prepared(record, pixels, top, tuple(ask.decoding.items())) for record in records]
 
 
 def _chosen(task: Task, ask: Ask, held: Sequence[Held]) -> list[Record]:
