@@ -27,10 +27,11 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
 
 campaign: install
-	SKIPTUNE_CAMPAIGN=long $(BIN)/python -m pytest tests/campaign --numprocesses auto
+	SKIPTUNE_CAMPAIGN=long $(BIN)/python -m pytest tests/campaign tests/training/test_divided_batches.py \
+		--numprocesses auto
 
 docs: install
 	$(BIN)/mkdocs build --strict

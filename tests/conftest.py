@@ -61,6 +61,14 @@ def write_questions(path: Path, images: Path, numbers: Sequence[int]) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
 
+#: Files that take longest, with few tests: they begin first, so that no process is left alone with one at the end.
+_FIRST = ("test_notebooks", "test_campaign_kills", "test_pages", "test_divided_batches", "test_distributed")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.stem not in _FIRST)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def less_garbage() -> None:
     """Every Trainer collects garbage: half a second, if it looks at all that is imported, and longer than most

@@ -1,13 +1,9 @@
-"""Every task with every family, searched on thirteen records: with which batches decides the caller.
-
-As a program, it does so for each of several processes: ``python every_task.py FOLDER``.
-"""
+"""Every task and every family, searched on thirteen records: with which batches decides the caller."""
 
 from __future__ import annotations
 
 import gc
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +12,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from campaign_form import LONG
 from skiptune import (
     Budget,
     Experiment,
@@ -40,6 +37,9 @@ FAMILIES = ("vilt-tiny", "meter-tiny", "bridgetower-tiny")
 #: Tasks of the families above; language models have another one.
 WITH_HEADS = tuple(task for task in TASKS if task != "generation")
 PAIRS = [(task, family) for task in WITH_HEADS for family in FAMILIES]
+_ONE_EACH = [(task, FAMILIES[(place + 1) % 3]) for place, task in enumerate(WITH_HEADS[1:], 1)]
+#: Those that are searched: one task with every family, each other one with one; in the campaign's long form, all.
+SEARCHED = PAIRS if LONG else [*PAIRS[: len(FAMILIES)], *_ONE_EACH]
 OPTIONS: dict[str, dict[str, Any]] = {"retrieval": {"false_texts": 2}}
 
 
@@ -90,9 +90,9 @@ def searched(task: str, family: str, folder: Path, **batches: Any) -> tuple[Plan
 
 
 def every_pair(folder: Path, saving: bool = False, **batches: int) -> Iterator[tuple[str, Plan, dict[str, Tensor]]]:
-    """A name, the plan and the moves of the weights, of every task with every family; ``saving``: with checkpointed
+    """A name, the plan and the moves of the weights, of each pair that is searched; ``saving``: with checkpointed
     gradients for one of the tasks."""
-    for task, family in PAIRS:
+    for task, family in SEARCHED:
         checkpointing = saving and task == "vqa"
         yield f"{task}-{family}", *searched(task, family, folder, gradient_checkpointing=checkpointing, **batches)
 
@@ -106,10 +106,10 @@ def measured(folder: Path, **batches: int) -> TrainingLog:
     return fit(model, experiment)
 
 
-if __name__ == "__main__":
+def by_several(where: Path) -> None:
+    """What one of several processes does; the first one writes plans and moves to ``where``."""
     torch.set_num_threads(1)
     gc.freeze()  # every Trainer collects garbage, which takes longer than these trainings do
-    where = Path(sys.argv[1])
     log = measured(where, batch_size=2, gradient_accumulation=2)
     if rank() == 0:
         log.save(where / "measured.json")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 
@@ -12,7 +11,7 @@ def free_port() -> str:
         return str(found.getsockname()[1])
 
 
-def environments(count: int) -> list[dict[str, str]]:
+def told_ranks(count: int) -> list[dict[str, str]]:
     """What a launcher would tell each of ``count`` processes."""
     shared = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
-    return [{**os.environ, **shared, "RANK": str(number), "LOCAL_RANK": str(number)} for number in range(count)]
+    return [{**shared, "RANK": str(number), "LOCAL_RANK": str(number)} for number in range(count)]

@@ -8,9 +8,7 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -19,22 +17,16 @@ from nbformat import NotebookNode
 TUTORIALS = Path(__file__).parents[1] / "tutorials"
 
 
-def run(notebook: NotebookNode, folder: Path, parameters: Mapping[str, Any] | None = None) -> NotebookNode:
-    """Execute ``notebook`` in ``folder``, with other values of the cell tagged ``parameters``.
+def run(notebook: NotebookNode, folder: Path) -> NotebookNode:
+    """Execute ``notebook`` in ``folder``.
 
     Raises:
         CellExecutionError: a cell raised.
     """
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # where !skiptune is found
-    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", ())]
-    original = [cell.source for cell in cells]
-    for cell in cells:
-        cell.source += "\n" + "\n".join(f"{name} = {value!r}" for name, value in (parameters or {}).items())
     resources = {"metadata": {"path": str(folder)}}
     client = NotebookClient(notebook, kernel_name="python3", timeout=900, resources=resources)
     client.execute(env={**os.environ, "PATH": path})
-    for cell, source in zip(cells, original, strict=True):
-        cell.source = source
     return notebook
 
 

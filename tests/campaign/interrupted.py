@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import re
 import signal
-import socket
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from killed_at import killed_at
 from safetensors.torch import load_file
 from torch import Tensor
 
-_SCRIPT = str(Path(__file__).with_name("killed_at.py"))
-#: Longest time of one command.
-_LIMIT = 240
+from own_process import OwnProcess
+from several_processes import told_ranks
 
 
 @dataclass(frozen=True)
@@ -30,30 +27,19 @@ class Work:
     arguments: tuple[str, ...]
     folder: Path
 
-    def start(self, when: str, ranks: int = 1, victim: int = 0) -> list[subprocess.Popen[str]]:
+    def start(self, when: str, ranks: int = 1, victim: int = 0) -> list[OwnProcess]:
         """The processes of the command; the process ``victim`` of them is killed where ``when`` says."""
-        shared = {"WORLD_SIZE": str(ranks), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": _free_port()}
-        found = []
-        for rank in range(ranks):
-            job = {**shared, "RANK": str(rank), "LOCAL_RANK": str(rank)} if ranks > 1 else {}
-            command = (
-                sys.executable,
-                _SCRIPT,
-                when if rank == victim else "0",
-                str(self.folder.parent),
-                *self.arguments,
-            )
-            found.append(
-                subprocess.Popen(command, env={**os.environ, **job}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                 text=True, encoding="utf-8")
-            )  # fmt: skip
-        return found
+        jobs = told_ranks(ranks) if ranks > 1 else [{}]
+        return [
+            OwnProcess(killed_at, when if rank == victim else "0", str(self.folder.parent), self.arguments,
+                       environment=job)
+            for rank, job in enumerate(jobs)
+        ]  # fmt: skip
 
     def run(self, when: str = "0", ranks: int = 1, victim: int = 0) -> Ended:
         """Run the command until all its processes have ended."""
-        processes = self.start(when, ranks, victim)
-        said = [process.communicate(timeout=_LIMIT)[1] for process in processes]
-        return Ended([process.returncode for process in processes], said, victim)
+        ended = [process.ended() for process in self.start(when, ranks, victim)]
+        return Ended([each.returncode for each in ended], [each.stderr for each in ended], victim)
 
 
 @dataclass(frozen=True)
@@ -136,12 +122,15 @@ def _bits(value: Tensor) -> bytes:
     return value.contiguous().flatten().view(torch.uint8).numpy().tobytes() if value.numel() else b""
 
 
+def digests(folder: Path) -> dict[str, str]:
+    """Of every file."""
+    return {
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
 def litter(folder: Path) -> list[Path]:
     """Temporary files and directories that a finished command should have removed."""
     return [path for path in folder.parent.rglob("*") if path.suffix in (".tmp", ".old", ".partial")]
-
-
-def _free_port() -> str:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return str(found.getsockname()[1])

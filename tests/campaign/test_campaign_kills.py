@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from campaign_form import LONG, SEED, by_form
-from interrupted import Work, left_behind, litter, run_through_kills
+from interrupted import Work, digests, left_behind, litter, run_through_kills
 from safetensors.torch import load_file
 
+from campaign_form import LONG, SEED, by_form
 from conftest import write_recipe
 
 pytestmark = [
     pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="kills processes"),
-    pytest.mark.timeout(by_form(300, 7200)),
+    pytest.mark.timeout(by_form(900, 7200)),
 ]
 #: Kills in a row before a command is let to its end.
 _IN_A_ROW = 4
@@ -46,58 +45,47 @@ def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 
 def kill_until(
-    wanted: int, changes: int, make: Callable[[Path], Work], check: Callable[[Path], None], where: Path
+    wanted: int, make: Callable[[Path], Work], left: Callable[[Path], Mapping[str, Any]], where: Path
 ) -> None:
     """Kill commands until ``wanted`` kills fell, a few in a row, half of them at a change of a file and half at a time.
+    Each must leave what one leaves that is not killed.
 
     Args:
         wanted: number of kills.
-        changes: of files, by an uninterrupted command.
         make: the command in a folder of its own.
-        check: of what it leaves.
+        left: what it leaves in its folder, by parts.
         where: the folders are in.
     """
-    draw, fell, seconds = random.Random(SEED), 0, by_form(4.0, 6.0)
+    reference = make(where / "reference")
+    ended = reference.run()
+    ended.check()
+    changes, expected = ended.changes, left(reference.folder)
+    draw, fell, seconds = random.Random(SEED), 0, by_form(3.0, 4.0)
     for number in range(10 * wanted):
         if fell >= wanted:
             return
         step = max(1, 2 * changes // _IN_A_ROW)
         if number % 2:
-            kills = [f"{draw.uniform(1, seconds):.2f}s" for _ in range(_IN_A_ROW)]
+            kills = [f"{draw.uniform(0.3, seconds):.2f}s" for _ in range(_IN_A_ROW)]
         else:
             kills = [str(draw.randint(1, step)) for _ in range(_IN_A_ROW)]
         work = make(where / str(number))
         print(f"seed {SEED}, commands {number}: killed at {', '.join(kills)}")
         fell += run_through_kills(work, kills)
-        check(work.folder)
+        found = left(work.folder)
+        assert found.keys() == expected.keys()
+        for part, value in expected.items():
+            assert found[part] == value, part
         assert not litter(work.folder)
     raise AssertionError(f"{fell} of {wanted} kills fell before the command ended")
 
 
 @pytest.mark.parametrize("name", RECIPES if LONG else ["vilt"])
 def test_a_killed_run_ends_as_an_uninterrupted_one(name: str, data_folder: Path, tmp_path: Path) -> None:
-    reference = recipe_work(tmp_path / "reference", data_folder, RECIPES[name])
-    ended = reference.run()
-    ended.check()
-    expected = left_behind(reference.folder)
-
-    def check(folder: Path) -> None:
-        found = left_behind(folder)
-        for part, value in expected.items():
-            assert found[part] == value, part
-
     def make(folder: Path) -> Work:
         return recipe_work(folder, data_folder, RECIPES[name])
 
-    kill_until(by_form(1, 25), ended.changes, make, check, tmp_path)
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in folder.rglob("*")
-        if path.is_file()
-    }
+    kill_until(by_form(1, 25), make, left_behind, tmp_path)
 
 
 @pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
@@ -107,15 +95,7 @@ def test_a_killed_export_ends_as_an_uninterrupted_one(options: tuple[str, ...], 
         folder.mkdir()
         return Work(("export", str(finished), str(folder / "out"), *options), folder / "out")
 
-    reference = make(tmp_path / "reference")
-    ended = reference.run()
-    ended.check()
-    expected = digests(reference.folder)
-
-    def check(folder: Path) -> None:
-        assert digests(folder) == expected
-
-    kill_until(6, ended.changes, make, check, tmp_path)
+    kill_until(6, make, digests, tmp_path)
 
 
 @pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
@@ -130,7 +110,7 @@ def test_any_process_of_several_may_be_killed(seed: int, finished: Path, data_fo
     for ranks in (2, 1, 2):
         victim = draw.randrange(ranks)
         # only the first process changes files
-        when = f"{draw.uniform(3, 9):.2f}s" if victim else str(draw.randint(1, 30))
+        when = f"{draw.uniform(0.5, 5):.2f}s" if victim else str(draw.randint(1, 30))
         ended = replace(work, arguments=two if ranks == 2 else one).run(when, ranks, victim)
         ended.check()
         killed += ended.killed
@@ -152,7 +132,7 @@ def test_two_runs_at_once_in_one_directory(seed: int, finished: Path, data_folde
     first = work.start("0")
     time.sleep(random.Random(seed).uniform(0, 6))
     second = work.start("0")
-    said = [process.communicate(timeout=240)[1] for process in (*first, *second)]
+    said = [process.ended().stderr for process in (*first, *second)]
     assert not any("Traceback" in text for text in said), said
     work.run().check()
     assert left_behind(work.folder) == left_behind(finished)
@@ -173,12 +153,4 @@ def test_a_killed_file_of_answers_ends_as_an_uninterrupted_one(
         (folder / "out").mkdir(parents=True)
         return Work((*rows, "--output", str(folder / "out" / f"answers.{ending}")), folder / "out")
 
-    reference = make(tmp_path / "reference")
-    ended = reference.run()
-    ended.check()
-    expected = digests(reference.folder)
-
-    def check(folder: Path) -> None:
-        assert digests(folder) == expected
-
-    kill_until(20, ended.changes, make, check, tmp_path)
+    kill_until(20, make, digests, tmp_path)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from campaign_form import LONG
 
-from several_processes import environments
+from campaign_form import LONG
+from several_processes import told_ranks
 
 pytestmark = pytest.mark.skipif(not LONG, reason="part of the long form of the campaign")
 
@@ -53,7 +54,7 @@ Path(f"{folder}-{arguments.process_index}.json").write_text(json.dumps(found))
 def train(folder: Path, data: Path, processes: int, stop: int = -1) -> list[dict[str, object]]:
     script = folder.with_suffix(".py")
     script.write_text(SCRIPT, encoding="utf-8")
-    batch, owns = 8 // processes, environments(processes)
+    batch, owns = 8 // processes, [{**os.environ, **told} for told in told_ranks(processes)]
     if processes == 1:
         for name in ("WORLD_SIZE", "RANK", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"):
             owns[0].pop(name, None)

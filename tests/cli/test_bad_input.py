@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import re
 import resource
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +19,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import BertConfig
 
+from command_line import skiptune
 from conftest import Call, draw_square, write_recipe
+from own_process import OwnProcess
 from skiptune import InputError, SkipConfig, export, insert, load_model, read_recipe
 from skiptune.cli.main import main
 from skiptune.core.validated import Validated
@@ -34,7 +34,7 @@ def finished(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     """The directory of a finished run; copied before it is damaged."""
     folder = tmp_path_factory.mktemp("finished")
     recipe = write_recipe(folder / "tiny.yaml", data_folder, output=str(folder / "out"), search={"max_steps": 6})
-    subprocess.run([sys.executable, "-m", "skiptune.cli", "run", str(recipe)], check=True, capture_output=True)
+    assert skiptune("run", str(recipe)).returncode == 0
     return folder
 
 
@@ -447,21 +447,23 @@ def test_a_loss_that_is_not_finite_ends_the_run(
     assert not list(recipe.with_name("recipe-run").glob("*.safetensors"))
 
 
+def _on_a_full_disk(limit: int, arguments: list[str]) -> None:
+    sys.dont_write_bytecode = True
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    done = skiptune(*arguments)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    sys.stderr.write(done.stderr)
+    sys.exit(done.returncode)
+
+
 @pytest.mark.parametrize("limit", [200, 4_000, 40_000])
 def test_a_full_disk_ends_with_a_sentence_and_the_earlier_files(limit: int, run_copy: Path, tmp_path: Path) -> None:
     folder = run_copy / "out"
     forget(folder, "evaluation.json", "latency.json")
     kept = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.name != "SHA256SUMS"}
 
-    def full() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-
-    code = "import sys; from skiptune.cli.main import main; main()"
-    done = subprocess.run(
-        [sys.executable, "-c", code, "export" if limit == 40_000 else "run",
-         *([folder, tmp_path / "slim"] if limit == 40_000 else [run_copy / "tiny.yaml"])],
-        preexec_fn=full, capture_output=True, text=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
-    )  # fmt: skip
+    arguments = ("export", folder, tmp_path / "slim") if limit == 40_000 else ("run", run_copy / "tiny.yaml")
+    done = OwnProcess(_on_a_full_disk, limit, [str(each) for each in arguments]).ended()
     assert done.returncode == 1, done.stderr
     assert "failed: " in done.stderr
     assert "could not be written" in done.stderr
@@ -495,6 +497,7 @@ def test_too_large_for_memory_is_a_sentence(call: Call) -> None:
         (("export", "nowhere", "slim", "--form", "onnx"), "valid: standalone, adapters"),
         (("export", "nowhere", "slim", "--private"), "--private: only with --push"),
         (("report", "nowhere"), "no such file"),
+        (("evaluate", "nowhere", "--data", "q.jsonl", "--batch-size", "1000000000"), "is not in the range 1<=x<=65536"),
         (("report", __file__), "test_bad_input.py: not the directory of a run"),
         (("search", "nowhere.yaml"), "no such file or packaged recipe"),
         (("train",), "Missing argument"),

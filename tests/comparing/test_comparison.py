@@ -13,10 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from own_process import OwnProcess
 from skiptune import InputError, Run, RunError
+from skiptune.comparing import job_pool
 from skiptune.comparing.compare_results import CompareResults
 from skiptune.comparing.comparison import MethodComparison
-from skiptune.comparing.job_files import JobResult
+from skiptune.comparing.job_files import JOB, RECIPE, JobFile, JobResult
+from skiptune.comparing.job_process import main as do_job
 from skiptune.comparing.job_process import work
 from skiptune.comparing.jobs import Job, budgets_of, job_recipe, jobs_of
 from skiptune.comparing.label_placement import Box, Point, place
@@ -315,7 +318,22 @@ def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]
         MethodComparison(recipe_of(tiny_recipe, **given, learning_rate_factors={"ia3": 1}))
 
 
-def test_a_model_that_is_not_trained_is_measured_once(tiny_recipe: Callable[..., Path]) -> None:
+def _start_job(folder: Path, recipe: Recipe, job: JobFile) -> OwnProcess:
+    """As :func:`~skiptune.comparing.job_start.start_job`, without importing everything again."""
+    write_json(folder / RECIPE, recipe.to_dict())
+    write_json(folder / JOB, job.to_dict())
+    return OwnProcess(_do_job, folder)
+
+
+def _do_job(folder: Path) -> None:
+    sys.argv = ["job_process", str(folder)]
+    do_job()
+
+
+def test_a_model_that_is_not_trained_is_measured_once(
+    tiny_recipe: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_pool, "start_job", _start_job)
     recipe = recipe_of(tiny_recipe, methods=["zero-shot", "head"], seeds=[0, 1], levels=[])
     comparison = MethodComparison(recipe, jobs=2)
     rows = comparison.all()

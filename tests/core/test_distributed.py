@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -15,7 +14,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from several_processes import environments, free_port
+from command_line import skiptune
+from own_process import OwnProcess, command
+from several_processes import free_port, told_ranks
 from skiptune import InputError, TrainConfig
 from skiptune.core.distributed import alike, is_peer_failure, on_main, processes, rank
 from skiptune.core.errors import PeerError
@@ -23,35 +24,14 @@ from skiptune.training.checkpoints import newest_checkpoint, save_checkpoint
 from skiptune.training.dataset import SharedBatches
 
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "--master-port")
-ACCELERATE = ("-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
-              "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port")  # fmt: skip
 
 
-SKIPTUNE = (sys.executable, "-m", "skiptune.cli")
-
-
-def skiptune(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*SKIPTUNE, *arguments], capture_output=True, text=True, timeout=200)
-
-
-def launch(launcher: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
-    for _ in range(3):  # another test may take a free port before the launcher does
-        command = [sys.executable, *launcher, free_port(), "-m", "skiptune.cli", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-        if "EADDRINUSE" not in done.stderr:
-            break
-    return done
-
-
-def start_both(*arguments: str) -> list[subprocess.Popen[bytes]]:
+def start_both(*arguments: str) -> list[OwnProcess]:
     """The two processes of a job, without a launcher that would survive them."""
-    return [
-        subprocess.Popen([*SKIPTUNE, *arguments], env=own, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for own in environments(2)
-    ]
+    return [command(*arguments, environment=own) for own in told_ranks(2)]
 
 
-def kill_once_searching(processes: list[subprocess.Popen[bytes]], folder: Path, victims: slice) -> None:
+def kill_once_searching(processes: list[OwnProcess], folder: Path, victims: slice) -> None:
     """``kill -9`` after the first checkpoint of a search; all end."""
     deadline = time.monotonic() + 120
     while not list((folder / "checkpoints" / "train").glob("checkpoint-*/trainer_state.json")):
@@ -59,7 +39,7 @@ def kill_once_searching(processes: list[subprocess.Popen[bytes]], folder: Path, 
         assert all(process.poll() is None for process in processes)
         time.sleep(0.005)
     for process in processes[victims]:
-        process.send_signal(signal.SIGKILL)
+        process.kill()
     for process in processes:
         assert process.wait(timeout=60) != 0
     assert not (folder / "plan.json").exists()
@@ -84,9 +64,10 @@ def by_two(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("two")
     changes = {"train": {"batch_size": 4}, "baselines": ["random"], "output": str(folder / "out")}
-    done = launch(TORCHRUN, "run", str(write_recipe(folder / "two.yaml", data_folder, **changes)))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("report card") == 1
+    both = start_both("run", str(write_recipe(folder / "two.yaml", data_folder, **changes)))
+    ended = [process.ended() for process in both]
+    assert [each.returncode for each in ended] == [0, 0], ended
+    assert "".join(each.stdout for each in ended).count("report card") == 1
     return folder / "out"
 
 
@@ -116,12 +97,12 @@ def test_a_run_by_two_is_whole(by_two: Path) -> None:
     assert not list(by_two.rglob("checkpoint-*"))
 
 
-def test_both_killed_and_run_again_by_accelerate_end_the_same(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
+def test_both_killed_and_run_again_end_the_same(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"], train={"batch_size": 4})
     folder = recipe.with_name("recipe-run")
     kill_once_searching(start_both("train", str(recipe)), folder, slice(2))
-    done = launch(ACCELERATE, "train", str(recipe))
-    assert done.returncode == 0, done.stderr
+    ended = [process.ended() for process in start_both("train", str(recipe))]
+    assert [each.returncode for each in ended] == [0, 0], ended
     plans = [json.loads((where / "plan.json").read_text()) for where in (folder, by_two)]
     assert plans[0]["preferences"] == plans[1]["preferences"]
     assert (folder / "trained.safetensors").read_bytes() == (by_two / "trained.safetensors").read_bytes()
@@ -141,18 +122,29 @@ def test_one_goes_on_where_the_second_of_two_was_killed(
 
 def test_two_go_on_where_one_was_killed(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"])
-    alone = subprocess.Popen([*SKIPTUNE, "search", str(recipe)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    kill_once_searching([alone], recipe.with_name("recipe-run"), slice(1))
-    done = launch(TORCHRUN, "train", str(tiny_recipe(baselines=["random"], train={"batch_size": 4})))
-    assert done.returncode == 0, done.stderr
+    kill_once_searching([command("search", recipe)], recipe.with_name("recipe-run"), slice(1))
+    both = start_both("train", str(tiny_recipe(baselines=["random"], train={"batch_size": 4})))
+    ended = [process.ended() for process in both]
+    assert [each.returncode for each in ended] == [0, 0], ended
     ends_as(by_two, recipe.with_name("recipe-run"))
 
 
 def test_a_mistake_is_said_once(tiny_recipe: Callable[..., Path]) -> None:
-    done = launch(TORCHRUN, "run", str(tiny_recipe(budget={"num_skip": 4})))
+    ended = [process.ended() for process in start_both("run", str(tiny_recipe(budget={"num_skip": 4})))]
+    assert all(each.returncode for each in ended)
+    said = "".join(each.stderr for each in ended)
+    assert re.findall("^(error|failed): .*", said, re.MULTILINE) == ["error"]
+    assert "at least one must be kept" in said
+
+
+def test_processes_of_a_launcher_know_each_other(tmp_path: Path) -> None:
+    """Whole runs by launchers are in ``tests/campaign``: each of their processes takes long to start."""
+    nowhere = str(tmp_path / "nowhere.yaml")
+    started = [sys.executable, *TORCHRUN, free_port(), "-m", "skiptune.cli", "run", nowhere]
+    done = subprocess.run(started, capture_output=True, text=True, timeout=200)
     assert done.returncode != 0
     assert re.findall("^(error|failed): .*", done.stderr, re.MULTILINE) == ["error"]
-    assert "at least one must be kept" in done.stderr
+    assert "nowhere.yaml: no such file" in done.stderr
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from itertools import product
 from pathlib import Path
 
@@ -24,6 +25,7 @@ LISTS = ("problems", "bad")
 PRODUCERS = {"_refusal", "refusal", "unusable", "_lines", "argument_problems"}
 
 
+@cache
 def messages() -> dict[str, str]:
     """Template -> the file it stands in."""
     found: dict[str, str] = {}
@@ -46,11 +48,13 @@ def _of_module(tree: ast.Module) -> Iterator[str]:
                 yield from _templates(node.value, _words(function))
 
 
+@cache
 def _checks_a_field(function: ast.FunctionDef) -> bool:
     """Whether the field's path is put before its messages."""
     return any("field_validator(" in ast.unparse(decorator) for decorator in function.decorator_list)
 
 
+@cache
 def _words(function: ast.FunctionDef) -> dict[str, ast.expr]:
     """Variables of a function that hold a fixed text, or one of two."""
     found = {}

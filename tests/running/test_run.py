@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from command_line import skiptune
+from own_process import command
 from skiptune.core.formatting import change, milliseconds
 from skiptune.core.measured_text import difference, latency_change, quality, verdict
 from skiptune.reporting.results import Results
@@ -104,11 +101,7 @@ def test_the_batch_may_be_split_up_another_way_but_not_change(finished: Path) ->
 def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"])
     folder = recipe.with_name("recipe-run")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "skiptune.cli", "run", str(recipe)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = command("run", recipe)
     deadline = time.monotonic() + 120
     plan, checkpoints = folder / "plan.json", folder / "checkpoints" / "train"
     while process.poll() is None and not (
@@ -116,7 +109,7 @@ def test_killed_and_resumed_equals_uninterrupted(step: str, finished: Path, tiny
     ):
         assert time.monotonic() < deadline
         time.sleep(0.005)
-    os.kill(process.pid, signal.SIGKILL)
+    process.kill()
     process.wait()
     assert not (folder / "results.json").exists()
     done = skiptune("run", str(recipe))

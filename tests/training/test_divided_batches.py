@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -14,8 +12,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import every_task
-from every_task import PAIRS
-from several_processes import environments
+from every_task import SEARCHED
+from own_process import OwnProcess
+from several_processes import told_ranks
 from skiptune import Record, Retrieval, SearchConfig, TrainConfig, evaluate, load_processor
 from skiptune.data.augment import RandAugment
 from skiptune.searching.search_schedule import reward_batch_size, schedule
@@ -43,11 +42,11 @@ def as_far(moves: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
 def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
     """Thirteen records in steps of eight: the last micro-batch of a pass has a row for one of the processes only.
     Those of one task compute activations again; one training is measured."""
-    program = [sys.executable, every_task.__file__, str(folder)]
-    both = [subprocess.Popen(program, env=own, stdout=subprocess.DEVNULL) for own in environments(2)]
+    both = [OwnProcess(every_task.by_several, folder, environment=own) for own in told_ranks(2)]
     whole = {name: (plan, moves) for name, plan, moves in every_task.every_pair(folder, batch_size=8)}
     alone = every_task.measured(folder, batch_size=8)
-    assert [process.wait(timeout=200) for process in both] == [0, 0]
+    ended = [process.ended() for process in both]
+    assert [each.returncode for each in ended] == [0, 0], ended
     for name, (plan, moves) in whole.items():
         assert (plan.steps, len(plan.report.rounds)) == (4, 2)
         assert json.loads((folder / f"{name}.json").read_text()) == pytest.approx(plan.preferences, abs=5e-3), name
@@ -60,7 +59,7 @@ def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
     plan, moves = every_task.searched("retrieval", "vilt-tiny", folder, batch_size=2, gradient_accumulation=4)
     assert plan.skipped == whole["retrieval-vilt-tiny"][0].skipped
     assert as_far(moves, whole["retrieval-vilt-tiny"][1])
-    assert len(whole) == len(PAIRS) == 18
+    assert len(whole) == len(SEARCHED)
 
 
 def test_rows_that_are_left_count_once_whatever_the_number_of_processes(
