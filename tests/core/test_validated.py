@@ -136,7 +136,7 @@ def test_whole_numbers_are_written_as_they_were_given_and_lists_are_tuples() -> 
 
 
 def test_presets_fill_in_what_the_recipe_leaves_open() -> None:
-    paper = Recipe.from_dict({**RECIPE, "preset": "paper", "adapters": {"block_width": 8}, "search": None})
+    paper = Recipe.from_dict({**RECIPE, "preset": "paper", "adapters": {"block_width": 8}})
     assert (paper.start, paper.search) == ("pretrained", SearchConfig.paper())
     assert paper.adapters == SkipConfig.paper().replace(block_width=8)
     for name, adapters, search in (
