@@ -26,7 +26,8 @@ from skiptune.comparing.label_placement import Box, Point, place
 from skiptune.comparing.page import page
 from skiptune.comparing.paired_tests import paired_test, sign_flip, two_sided
 from skiptune.comparing.pareto_plot import area, pareto_plot
-from skiptune.comparing.rows import paired, rows_of
+from skiptune.comparing.rows import paired, rows_of, structure
+from skiptune.comparing.timing import timed
 from skiptune.config import Budget
 from skiptune.core.files import write_json
 from skiptune.core.formatting import duration
@@ -34,13 +35,15 @@ from skiptune.core.measurements import Latency, Measured, Timing
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_macs
 from skiptune.inserting.insert import insert
-from skiptune.methods.compare_config import USUAL
+from skiptune.methods.compare_config import TOKEN_METHODS, USUAL
 from skiptune.methods.method import NO_ADAPTERS
 from skiptune.methods.registry import METHODS
+from skiptune.plan import TokenSchedule
 from skiptune.running.recipe import Recipe
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.tasks.evaluation import evaluate
 
+FEWER = TokenSchedule(keep={"1": 0.5, "2": 0.25})
 SHORT: dict[str, Any] = {"search": {"max_steps": 2, "candidates": 3, "batches": 1}, "train": {"max_steps": 4}}
 
 
@@ -168,11 +171,12 @@ def made_up() -> tuple[dict[Job, JobResult], Latency]:
     results, budget = {}, Budget(num_skip=2)
     for seed in (0, 1):
         for number, name in enumerate(METHODS):
-            skips = METHODS[name].skips
+            skips, tokens = METHODS[name].skips, name in TOKEN_METHODS
             metric = 0.9 + 0.001 * number + 0.01 * seed - 0.4 * (name == "head")
             found = result(name, metric, 2 * skips, 1.0 - 0.2 * skips)
-            results[Job(name, budget if skips else None, seed)] = found
-    forms = {f"{METHODS[name].form} {macs:.9f}" for name in METHODS for macs in (1.0, 0.8)}
+            found = found.replace(tokens=FEWER if tokens else None)
+            results[Job(name, budget if METHODS[name].budgeted else None, seed)] = found
+    forms = {structure(found) for found in results.values()}
     times = {
         form: Timing(median_s=0.001 * (1 + k), ratio=0.7, ratio_interval=(0.6, 0.8)) for k, form in enumerate(forms)
     }
@@ -192,10 +196,13 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     assert by_name["lora"].latency_s == full.latency_s == latency.batches["1"]["plain 1.000000000"].median_s
     assert by_name["das-lora-2"].skipped == 2
     assert rows_of(results, None)[0].latency_s is None
+    assert by_name["tome-2"].tokens == {"0": FEWER, "1": FEWER}
 
     tests = {(test.searched, test.rival): test for test in paired(rows)}
     assert tests["das-lora-2", "random-lora-2"].mean == pytest.approx(-0.2)
     assert tests["das-bottleneck-2", "parallel"].pairs == 2
+    assert tests["das-lora-2", "pumer-2"].mean < 0
+    assert ("das-bottleneck-2", "pumer-2") not in tests
 
     content = {
         "rows": tuple(rows),
@@ -215,7 +222,10 @@ def test_rows_tests_page_and_plot(tmp_path: Path) -> None:
     }
     found = CompareResults.from_dict(content)
     text = page(found)
-    assert "| full tuning | 0 | 1.00 % |" in text
+    assert "| full tuning | 0 | 100% | 1.00 % |" in text
+    assert "| ToMe, LoRA | 0 | 25% | 1.00 % |" in text
+    fewer = page(found.replace(rows=rows[:3]))
+    assert "| full tuning | 0 | 1.00 % |" in fewer
     for wanted in (
         "90.50 ± 0.71 (2)",
         "−30.0% (−40.0% to −20.0%)",
@@ -288,6 +298,26 @@ def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
     original = insert(Run(recipe).plain_model(), NO_ADAPTERS)
     macs = count_macs(original, example_inputs(original, (48, 48), 40))
     assert (found.macs_g < macs) == METHODS[name].skips
+
+
+def test_fewer_tokens_are_measured_and_timed_without_a_search(tiny_recipe: Callable[..., Path]) -> None:
+    given: dict[str, Any] = {"methods": ["lora", "tome", "pumer"], "seeds": [0, 1]}
+    comparison = MethodComparison(recipe_of(tiny_recipe, **given, levels=[-0.1, -0.9, 2]))
+    assert [job.name for job in comparison.jobs] == ["lora", "lora", "tome-macs-0.1", "pumer-macs-0.1"]
+    assert "all it can reach" in comparison.left_out["pumer, macs-0.9"]
+    assert "needs a budget" in comparison.left_out["tome, 2"]
+    one = comparison.jobs[2]
+    write_json(one.folder(comparison.folder) / "recipe.json", job_recipe(comparison.recipe, one).to_dict())
+    sizes = {"image_size": comparison.size, "text_length": comparison.length, "threads": 1, "encoded": "none"}
+    write_json(one.folder(comparison.folder) / "job.json", {"method": "tome", **sizes})
+    found = work(one.folder(comparison.folder))
+    assert found.tokens is not None
+    assert found.steps == 4
+    latency = timed(comparison.run, {one: found}, comparison.size, comparison.length)
+    assert latency.batches["1"][structure(found)].median_s > 0
+
+    with pytest.raises(InputError, match="none of them can be used with this model and budget"):
+        MethodComparison(recipe_of(tiny_recipe, name="none", methods=["tome"]))
 
 
 def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]) -> None:

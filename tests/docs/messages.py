@@ -22,7 +22,7 @@ ERRORS = {
 #: What a list of problems is called where it is filled: ``problems.check(ok, text)``, ``problems.add(text)``.
 LISTS = ("problems", "bad")
 #: Functions that return a whole message for others to raise.
-PRODUCERS = {"_refusal", "refusal", "unusable", "_lines", "argument_problems"}
+PRODUCERS = {"_refusal", "refusal", "unusable", "unmet", "_lines", "argument_problems"}
 
 
 @cache

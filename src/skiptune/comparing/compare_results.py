@@ -8,6 +8,7 @@ from ..config.skip_config import KeptSkipConfig
 from ..core.measurements import Timing
 from ..core.validated import Number, Pair, Several, Validated
 from ..methods.compare_config import CompareConfig
+from ..plan import TokenSchedule
 from ..spreading.node import NodeFacts
 from .paired_tests import PairedTest
 
@@ -31,8 +32,9 @@ class Row(Validated):
         metric_interval: of a single seed, with 95 %, over the records, in [0, 1].
         metric_by_seed: the metric of each.
         seeds: number of them.
-        budget: of methods that skip blocks.
+        budget: of methods that meet one.
         plans: skipped blocks by seed, likewise; ``strategies``: how they were chosen.
+        tokens: token schedules by seed, of those that have one.
         learning_rates: peak, by parameter group.
     """
 
@@ -56,6 +58,7 @@ class Row(Validated):
     budget: dict[str, Number] | None
     metric_by_seed: dict[str, Number]
     plans: dict[str, Several[str]] | None
+    tokens: dict[str, TokenSchedule] = Field(default={})
     strategies: Several[str] | None
     learning_rates: dict[str, Number]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from ..core.measured_text import timing_warnings
 from ..core.measurements import Latency
 from ..core.process import best_device, versions
 from ..core.progress import console
+from ..methods.compare_config import MethodName
 from ..methods.registry import METHODS
 from ..running.recipe import Recipe
 from ..running.run import Run
@@ -30,7 +32,7 @@ from .compare_results import CompareResults, Row
 from .estimate import Estimate
 from .job_files import JobSettings
 from .job_pool import carry_out
-from .jobs import Job, budgets_of, finished, jobs_of
+from .jobs import Job, budgets_of, finished, jobs_of, label
 from .node_jobs import NodePool
 from .page import page
 from .pareto_plot import pareto_plot
@@ -201,7 +203,26 @@ class MethodComparison:
         if any(METHODS[name].skips for name in usable):
             for budget in budgets:
                 self._check_budget(model, budget)
-        return left_out, jobs_of(recipe, budgets, usable)
+        unmet = self._unmet(model, usable, budgets)
+        for (name, budget), why in unmet.items():
+            left_out[f"{name}, {label(budget)}"] = why
+            console.print(f"left out: {name}, {label(budget)}: {why}")
+        jobs = jobs_of(recipe, budgets, usable, unmet)
+        if not jobs:
+            raise InputError("compare.methods: none of them can be used with this model and budget")
+        return left_out, jobs
+
+    def _unmet(
+        self, model: Any, methods: Sequence[MethodName], budgets: Sequence[Budget]
+    ) -> dict[tuple[MethodName, Budget], str]:
+        """Methods without blocks to skip that cannot meet a budget, with the reasons."""
+        found = {}
+        for name in methods:
+            for budget in budgets if METHODS[name].sweeps else budgets[:1]:
+                why = METHODS[name].unmet(model, replace(self.run.experiment, budget=budget))
+                if why is not None:
+                    found[name, budget] = why
+        return found
 
     def _check_budget(self, model: Any, budget: Budget) -> None:
         if budget.latency is not None:

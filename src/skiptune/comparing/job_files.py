@@ -8,6 +8,7 @@ from pydantic import ConfigDict
 
 from ..core.measurements import Measured
 from ..core.validated import Number, Pair, Several, Validated
+from ..plan import TokenSchedule
 from ..spreading.node import NodeFacts
 
 RECIPE, JOB, LOG = "recipe.json", "job.json", "log.txt"
@@ -41,6 +42,7 @@ class JobResult(Validated):
 
     Attributes:
         skipped: blocks of the plan; ``blocks``: number of the model's blocks; ``strategy``: how the plan was chosen.
+        tokens: its token schedule, if it has one.
         trainable: trained parameters without the task head; ``trainable_head``: those of the head.
         parameters: of the original model.
         macs_g: G multiply-accumulates of one forward pass of the slim form.
@@ -59,6 +61,7 @@ class JobResult(Validated):
     method: str
     seed: int
     skipped: Several[str]
+    tokens: TokenSchedule | None = None
     blocks: int
     strategy: str
     trainable: int

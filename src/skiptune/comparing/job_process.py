@@ -83,6 +83,7 @@ def work(folder: Path) -> JobResult:
         method=method.name,
         seed=recipe.train.seed,
         skipped=plan.skipped,
+        tokens=plan.tokens,
         blocks=len(plan.blocks),
         strategy=plan.strategy,
         trainable=counts["trainable"] - head,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Job:
 
     Attributes:
         method: its name in the table.
-        budget: of methods that skip blocks.
+        budget: of methods that meet one.
         seed: of data order, new weights, validation part and plans.
     """
 
@@ -59,23 +59,30 @@ def budgets_of(recipe: Recipe) -> list[Budget]:
     return sorted(dict.fromkeys(found), key=lambda budget: budget != recipe.budget) or [recipe.budget]
 
 
-def jobs_of(recipe: Recipe, budgets: Sequence[Budget], methods: Sequence[MethodName]) -> list[Job]:
+def jobs_of(
+    recipe: Recipe,
+    budgets: Sequence[Budget],
+    methods: Sequence[MethodName],
+    unmet: Collection[tuple[MethodName, Budget]] = (),
+) -> list[Job]:
     """All jobs, seed by seed, so that there is a complete table early; further budgets come last.
 
     Args:
         recipe: complete.
         budgets: of :func:`budgets_of`; the first is that of all methods and seeds.
         methods: those of the recipe that can be used.
+        unmet: methods with budgets that they cannot meet, which give no job.
     """
     found = [
-        Job(name, budgets[0] if METHODS[name].skips else None, seed)
+        Job(name, budgets[0] if METHODS[name].budgeted else None, seed)
         for seed in recipe.compare.seeds
         for name in methods
         if METHODS[name].trains or seed == recipe.compare.seeds[0]
     ]
     sweeping = [name for name in methods if METHODS[name].sweeps]
     seeds = recipe.compare.sweep_seeds
-    return found + [Job(name, budget, seed) for seed in seeds for budget in budgets[1:] for name in sweeping]
+    found += [Job(name, budget, seed) for seed in seeds for budget in budgets[1:] for name in sweeping]
+    return [job for job in found if (job.method, job.budget) not in unmet]
 
 
 def job_recipe(recipe: Recipe, job: Job) -> Recipe:

@@ -8,9 +8,11 @@ from ..core.formatting import markdown, markdown_code, markdown_table
 from ..core.measured_text import NO_DIFFERENCE, latency_change
 from .compare_results import CompareResults, Row, RowTest
 
+_TOKENS = "image tokens in the end"
 _HEAD = (
     "method",
     "skipped",
+    _TOKENS,
     "trained",
     "G operations",
     "latency, ms",
@@ -24,11 +26,14 @@ def page(results: CompareResults) -> str:
     """The page of a comparison, from the content of ``compare.json``."""
     metric = results.metric
     metric_name = f"{metric.part} {metric.name}, %"
-    head = [*_HEAD, metric_name]
+    head, cells = [*_HEAD, metric_name], [_cells(row) for row in results.rows]
+    if not any(row.tokens for row in results.rows):
+        column = head.index(_TOKENS)
+        head, *cells = ([*line[:column], *line[column + 1 :]] for line in (head, *cells))
     lines = [
         f"# {markdown(results.model)}, {results.task}: {results.jobs.done} of {results.jobs.of} trainings",
         "",
-        markdown_table(head, map(_cells, results.rows), numbers_from=1),
+        markdown_table(head, cells, numbers_from=1),
         "",
         "Metric: mean ± standard deviation over seeds, whose number is in brackets; of a single one, in square "
         "brackets, the 95% interval over the records. Latency: models took turns; against the original model in the "
@@ -54,6 +59,7 @@ def _cells(row: Row) -> list[str]:
     return [
         row.title,
         f"{row.skipped:g}",
+        _tokens_left(row),
         f"{row.trainable_percent:.2f} %",
         f"{row.macs_g:.4g}",
         latency,
@@ -62,6 +68,13 @@ def _cells(row: Row) -> list[str]:
         _number(row.peak_gib, ".2f"),
         f"{row.metric_mean:.2f}{spread} ({row.seeds})",
     ]
+
+
+def _tokens_left(row: Row) -> str:
+    """The share of the image tokens that goes through the last block, the mean over seeds."""
+    ends = [min(schedule.keep.values(), default=1.0) for schedule in row.tokens.values()]
+    kept = (sum(ends) + row.seeds - len(ends)) / row.seeds
+    return f"{kept:.0%}"
 
 
 def _rates(rows: Sequence[Row]) -> list[str]:

@@ -44,6 +44,7 @@ class _Kind:
 
 
 _WHOLE = _Kind("nothing skipped", INK, "o", numbered=False)
+_TOKENS = _Kind("nothing skipped, fewer image tokens", GREY, "*", numbered=False)
 _KINDS = {
     "das-bottleneck": _Kind("DAS, adapters", BLUE, "s"),
     "das-lora": _Kind("DAS, LoRA", VERMILLION, "^"),
@@ -94,7 +95,7 @@ def _short(name: str) -> str:
 
 def kind_of(row: Row) -> _Kind:
     """How a row is drawn."""
-    return _KINDS.get(row.method, _WHOLE)
+    return _KINDS.get(row.method, _TOKENS if row.tokens else _WHOLE)
 
 
 def area(percent: float) -> float:

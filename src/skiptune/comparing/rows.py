@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.intervals import difference_interval
 from ..core.measurements import Latency, Timing
+from ..methods.compare_config import TOKEN_METHODS
 from ..methods.registry import METHODS
 from .compare_results import Row, RowTest
 from .job_files import JobResult
@@ -21,8 +22,10 @@ Scores = Mapping[str, Mapping[str, Sequence[float]]]
 
 
 def structure(result: JobResult) -> str:
-    """Key of models with the same latency: form at inference and number of operations."""
-    return f"{METHODS[result.method].form} {result.macs_g:.9f}"
+    """Key of models with the same latency: form at inference, number of operations, and how image tokens become
+    fewer."""
+    key = f"{METHODS[result.method].form} {result.macs_g:.9f}"
+    return key if result.tokens is None else f"{key} {result.tokens}"
 
 
 def rows_of(results: JobResults, latency: Latency | None) -> list[Row]:
@@ -69,6 +72,7 @@ def _row(found: list[tuple[Job, JobResult]], latency: Latency | None) -> Row:
         metric_interval=None if len(results) > 1 else results[0].measures.interval_of(first.metric_name),
         metric_by_seed={str(own.seed): value for (own, _), value in zip(found, metric, strict=True)},
         plans={str(own.seed): result.skipped for own, result in found} if job.budget else None,
+        tokens={str(own.seed): result.tokens for own, result in found if result.tokens is not None},
         strategies=tuple(sorted({result.strategy for result in results})) if job.budget else None,
         learning_rates=first.learning_rates,
     )
@@ -96,8 +100,11 @@ def _mean_interval(intervals: Sequence[tuple[float, float]]) -> tuple[float, flo
     return low, high
 
 
-#: Searched plans against others with the same parts in kept blocks, and against methods that skip nothing.
-_RIVALS = ("random", "heuristic")
+#: Searched plans against others with the same parts in kept blocks, and, with the same budget, with fewer tokens.
+_RIVALS = {
+    "bottleneck": ("random-bottleneck", "heuristic-bottleneck"),
+    "lora": ("random-lora", "heuristic-lora", *TOKEN_METHODS),
+}
 
 
 def scores_of(results: JobResults) -> Scores:
@@ -116,28 +123,28 @@ def paired(rows: Sequence[Row], scores: Scores | None = None, same_records: bool
         scores: of its results, for intervals over records.
         same_records: whether all seeds were measured on the same records; else one seed alone has such an interval.
 
-    Searched plans against random and heuristic ones with the same budget, over all budgets together too (whose pairs
-    share seeds, so that they are not quite independent), and against the method that skips nothing and has the highest
-    mean over the seeds they share.
+    Searched plans with the same budget against random and heuristic ones and fewer image tokens alone, over all budgets
+    together too (whose pairs share seeds, so that they are not quite independent), and against the method that has all
+    of both and the highest mean over the seeds they share.
     """
     found = []
 
     def tests(one: Row, other: Row) -> list[RowTest]:
         return _tests(one.name, other.name, _common(one, other), _over_records(one, other, scores or {}, same_records))
 
-    for kind in ("bottleneck", "lora"):
+    for kind, rivals in _RIVALS.items():
         searched = [row for row in rows if row.method == f"das-{kind}"]
-        for rival in _RIVALS:
+        for rival in rivals:
             pairs: list[tuple[float, float]] = []
             levels = 0
             for row in searched:
                 for other in rows:
-                    if other.method == f"{rival}-{kind}" and other.budget == row.budget:
+                    if other.method == rival and other.budget == row.budget:
                         pairs += _common(row, other)
                         levels += 1
                         found += tests(row, other)
             if levels > 1:
-                found += _tests(f"das-{kind}", f"{rival}-{kind}", pairs)
+                found += _tests(f"das-{kind}", rival, pairs)
         for row in searched:
             whole = [other for other in rows if other.budget is None and len(_common(row, other)) == row.seeds]
             if whole:

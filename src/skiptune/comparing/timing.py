@@ -99,5 +99,5 @@ def _slim(run: Run, original: nn.Module, job: Job, result: JobResult) -> nn.Modu
     method, recipe = METHODS[job.method], job_recipe(run.recipe, job)
     model = shared_copy(original)
     method.prepare(model, recipe.compare.setup(recipe.adapters, job.seed))
-    plan = Plan(family_of(model).name, tuple(blocks_of(model)), result.skipped)
+    plan = Plan(family_of(model).name, tuple(blocks_of(model)), result.skipped, tokens=result.tokens)
     return method.slim(model, plan).to(best_device()).eval()

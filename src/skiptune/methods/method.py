@@ -73,10 +73,11 @@ class Method:
     Attributes:
         name: in recipes, tables and directories.
         title: name in tables and plots.
-        skips: whether it chooses blocks to skip, within a budget.
+        skips: whether it chooses blocks to skip.
+        budgeted: whether it meets a budget, by blocks or by image tokens.
         whole: whether gradients go through the whole body, encoders included.
         trains: whether it trains anything; a method that does not is run with one seed only.
-        sweeps: for methods that skip: whether they run with every budget, not only with the recipe's own.
+        sweeps: for methods with a budget: whether they run with every budget, not only with the recipe's own.
         form: structure at inference, without the plan: methods of the same form and cost have the same latency.
             ``plain``: that of the original.
         own: parameter groups for which the method has its own learning rate.
@@ -86,7 +87,8 @@ class Method:
     name: str
     title: str
     skips: ClassVar[bool] = False
-    whole: ClassVar[bool] = False
+    budgeted: ClassVar[bool] = False
+    whole: bool = False
     trains: ClassVar[bool] = True
     sweeps: ClassVar[bool] = False
     form: str = "plain"
@@ -113,10 +115,19 @@ class Method:
         insert(model, NO_ADAPTERS, setup.seed)
         return model
 
+    def unmet(self, model: nn.Module, experiment: Experiment) -> str | None:
+        """Why a method without blocks to skip cannot meet the experiment's budget with a ``model`` that has adapters;
+        ``None``: it can, or has none."""
+        return None
+
     def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
-        """The blocks to skip. The prepared ``model`` is trained for ``plan.steps`` steps of the training in the
-        search."""
+        """The blocks to skip, and where image tokens become fewer. The prepared ``model`` is trained for ``plan.steps``
+        steps of the training in the search."""
         return nothing_skipped(model)
+
+    def trained_with(self, plan: Plan) -> Plan:
+        """The plan of the training, if it is not that of inference."""
+        return plan
 
     def slim(self, model: nn.Module, plan: Plan) -> nn.Module:
         """The form for inference, in place: skipped blocks are removed, LoRA is merged. Returns ``model``."""

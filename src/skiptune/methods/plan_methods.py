@@ -29,7 +29,7 @@ class Skipping(Method):
         kind: the adapters in kept blocks.
     """
 
-    skips = True
+    skips = budgeted = True
     own = ("block_adapters", "skip_adapters")
 
     def __init__(self, kind: BlockAdapter) -> None:

@@ -10,6 +10,8 @@ from .method import Method
 from .peft_methods import Ia3, Lora
 from .plan_methods import BestHeuristic, RandomPlan, Searched
 from .prompt_methods import DeepPrompts, ShallowPrompts
+from .token_methods import TokenMethod
+from .token_shapes import FastV, PuMer, ToMe, VisionZip
 
 METHODS: Mapping[str, Method] = {
     method.name: method
@@ -30,5 +32,12 @@ METHODS: Mapping[str, Method] = {
         RandomPlan("lora"),
         BestHeuristic("bottleneck"),
         BestHeuristic("lora"),
+        TokenMethod("tome", "ToMe at inference, LoRA", Lora(), ToMe(), untrained=True),
+        TokenMethod("tome-lora", "ToMe, LoRA", Lora(), ToMe()),
+        TokenMethod("pumer", "PuMer, full tuning", Full(), PuMer()),
+        TokenMethod("fastv", "FastV at inference, LoRA", Lora(), FastV(), untrained=True),
+        TokenMethod("fastv-lora", "FastV, LoRA", Lora(), FastV()),
+        TokenMethod("visionzip", "like VisionZip at inference, LoRA", Lora(), VisionZip(), untrained=True),
+        TokenMethod("visionzip-lora", "like VisionZip, LoRA", Lora(), VisionZip()),
     )
 }

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from ..inserting.selection import choose
 from ..plan import Plan
 from ..training.fit import fit
 from ..training.training_log import TrainingLog
@@ -18,7 +19,7 @@ class TrainedMethod:
 
     Attributes:
         model: trained, with the plan's blocks still in it.
-        plan: its skipped blocks.
+        plan: its skipped blocks and token schedule.
         log: of the training with the plan, without the search.
         steps: optimizer steps in all, those of the search included where they were kept.
     """
@@ -47,5 +48,6 @@ def train_method(method: Method, model: nn.Module, context: TrainingContext) -> 
     log = TrainingLog(0.0, 0, ())
     if method.trains:
         with context.inside(model):
-            log = fit(model, context.experiment, plan, context.checkpoints, done)
+            log = fit(model, context.experiment, method.trained_with(plan), context.checkpoints, done)
+    choose(model, plan)
     return TrainedMethod(model, plan, log, done + log.steps)

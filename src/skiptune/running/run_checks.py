@@ -54,7 +54,7 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
             "adapters: nothing would be trained: no adapters are asked for, and the model has no head of a task; take "
             "block_adapter: lora"
         )
-    check_baselines(models.recipe, model)
+    check_baselines(models.recipe, model, experiment)
     if models.recipe.export.form == "plain":
         check_plain(model)
     if models.recipe.encoder_cache is not None:

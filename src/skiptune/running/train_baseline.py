@@ -29,14 +29,15 @@ from .side_by_side import Terms, as_measured, terms_of, with_differences
 from .step_files import step
 
 
-def check_baselines(recipe: Recipe, model: nn.Module) -> None:
-    """Refuse baselines that ``model`` cannot be tuned by.
+def check_baselines(recipe: Recipe, model: nn.Module, experiment: Experiment) -> None:
+    """Refuse baselines that ``model`` cannot be tuned by, or that cannot meet the budget of the ``experiment``.
 
     Raises:
         InputError: names the first of them and the reason.
     """
     for name in recipe.baselines:
-        reason = baseline_method(name, recipe.adapters.block_adapter).unusable(model)
+        method = baseline_method(name, recipe.adapters.block_adapter)
+        reason = method.unusable(model) or method.unmet(model, experiment)
         if reason is not None:
             raise InputError(f"baselines: {name}: {reason}")
 
