@@ -124,9 +124,8 @@ def test_costs_are_additive(family: str) -> None:
     model, tokens = everywhere(family), schedule(family, "both")
     given = example_inputs(model, (64, 64), 7, 1)
     plan = st.Plan(family, tuple(blocks_of(model)), ("image.2", "clip.0", "text.0"), tokens=tokens)
-    costs, bare = count_blocks(model, given, tokens=tokens), count_blocks(model, given)
-    assert costs.original == bare.original
-    assert costs.adapted < bare.adapted
+    costs = count_blocks(model, given, tokens=tokens)
+    assert costs.adapted < 0.9 * costs.original
     slim = prune(copy.deepcopy(model), plan)
     assert costs.with_skipped(plan.skipped) == pytest.approx(count_macs(slim, given), rel=1e-6)
 
