@@ -31,6 +31,7 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.latency import ratios
 from skiptune.costs.macs import count_blocks, count_macs
 from skiptune.costs.turns import take_turns
+from skiptune.families.registry import family_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, token_places
 
@@ -73,7 +74,7 @@ def plans(model: Any, inputs: Any, saved: float) -> dict[str, st.Plan]:
     """The three, by name."""
 
     def plan(skipped: Sequence[str], tokens: st.TokenSchedule | None) -> st.Plan:
-        return st.Plan(st.family_of(model).name, tuple(blocks_of(model)), tuple(skipped), tokens=tokens)
+        return st.Plan(family_of(model).name, tuple(blocks_of(model)), tuple(skipped), tokens=tokens)
 
     def cost(share: float) -> float:
         return count_blocks(model, inputs, tokens=schedule(model, share)).adapted
