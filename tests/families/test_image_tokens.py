@@ -14,7 +14,9 @@ from transformers import DynamicCache
 
 import skiptune as st
 from skiptune.core.errors import InputError
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks, count_macs
+from skiptune.costs.model_parts import count_parts
 from skiptune.families.decoders.cache import cache_argument
 from skiptune.families.decoders.structure import decoder_of
 from skiptune.inserting.pruning import prune
@@ -240,3 +242,13 @@ def test_what_cannot_be_is_refused() -> None:
     routed = st.insert(vlm("llava"), st.SkipConfig(placement="lavin_router"))
     assert token_places(routed) == frozen_places(routed) == ()
     assert token_places(inserted("qwen3_vl")) == ("2", "3")
+
+
+def test_the_cache_holds_fewer_tokens() -> None:
+    model, (each, text, image) = inserted(), (2 * 16, 6, 16)  # keys and values of two heads of eight
+    inputs = example_inputs(model, (16, 16), text)
+    assert count_parts(model, inputs).held == each * 4 * (text + image)
+    choose(model, (), LATE)
+    assert count_parts(model, inputs).held == each * (4 * text + image + 2 * round(0.6 * image) + round(0.3 * image))
+    choose(model, (), FROZEN)
+    assert count_parts(model, inputs).held == each * 4 * (text + image)

@@ -136,6 +136,8 @@ def _generation(table: CostTable, found: GenerationTable) -> Iterator[str]:
         yield f"prefill and {found.decode_steps} decode steps"
         yield from _macs(table.macs_g)
     yield "cache of all layers"
+    for dtype, held in found.cache_bytes_of_prompt.items():
+        yield f"{dtype:<16}{', '.join(f'{name} {size:,d}' for name, size in held.items())} bytes after the prefill"
     for dtype, sizes in found.cache_bytes_per_token.items():
         said = ", ".join(f"{name} {size:,d}" for name, size in sizes.items() if size is not None)
         yield f"{dtype:<16}{said} bytes a token"

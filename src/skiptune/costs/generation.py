@@ -75,6 +75,11 @@ def _arguments(model: nn.Module) -> Mapping[str, inspect.Parameter]:
     return inspect.signature(model.forward).parameters
 
 
+def numbers_held(cache: Any) -> int:
+    """Keys and values in a filled cache, of all examples."""
+    return sum(layer.keys.numel() + layer.values.numel() for layer in cache.layers)
+
+
 def numbers_per_token(cache: Any) -> tuple[int, ...]:
     """Keys and values that each layer's entry in a filled cache has for one more token of one example."""
     return tuple(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from ..inserting.selection import blocks_of
+from ..inserting.selection import blocks_of, chosen_tokens
 from .block_costs import BlockCosts
 from .example_inputs import Inputs
 from .model_parts import count_parts
@@ -49,8 +49,10 @@ class GenerationTable:
         decode_step: the first pass after it, when the cache holds the prompt.
         cache_bytes_per_token: dtype → bytes by which the cache of all layers grows with a token: of the ``original``
             model; of our own ``slim`` form, where a skipped layer still books its tokens with one number; and of the
-            ``plain`` form, where it is gone (``None`` if halves of layers are blocks: they cannot be plain). Layers
-            with a sliding window stop growing once it is full.
+            ``plain`` form, where it is gone (``None`` if there is none: with halves of layers or fewer image tokens).
+            Layers with a sliding window stop growing once it is full.
+        cache_bytes_of_prompt: dtype → bytes of the cache after the prefill, of the ``original`` and the ``slim`` model,
+            whose cache holds fewer image tokens where these become fewer.
     """
 
     prompt_length: int
@@ -58,6 +60,7 @@ class GenerationTable:
     prefill: PassTable
     decode_step: PassTable
     cache_bytes_per_token: dict[str, dict[str, int | None]]
+    cache_bytes_of_prompt: dict[str, dict[str, int]]
 
 
 def generation_table(
@@ -72,15 +75,19 @@ def generation_table(
         inputs: of the prompt, one example.
         decode_steps: to state.
     """
-    (parts, numbers), (parts_with_plan, left) = count_parts(original, inputs), count_parts(slim, inputs)
+    whole, left = count_parts(original, inputs), count_parts(slim, inputs)
     skipped = [name for name, block in blocks_of(slim).items() if block.removed]
-    prefill, step = (_pass_table(*each, skipped) for each in zip(costs, parts, parts_with_plan, strict=True))
+    prefill, step = costs
+    plain = not slim.skip_config.parts and chosen_tokens(slim) is None  # type: ignore[union-attr]
     return GenerationTable(
         prompt_length=inputs["input_ids"].shape[1],
         decode_steps=decode_steps,
-        prefill=prefill,
-        decode_step=step,
-        cache_bytes_per_token=_cache_bytes(numbers, left, plain=not slim.skip_config.parts),  # type: ignore[union-attr]
+        prefill=_pass_table(prefill, whole.prefill, left.prefill, skipped),
+        decode_step=_pass_table(step, whole.step, left.step, skipped),
+        cache_bytes_per_token=_cache_bytes(whole.grows, left.grows, plain),
+        cache_bytes_of_prompt={
+            dtype: {"original": size * whole.held, "slim": size * left.held} for dtype, size in _BYTES.items()
+        },
     )
 
 

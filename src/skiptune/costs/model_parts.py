@@ -4,33 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
 
 from ..families.registry import family_of
 from .example_inputs import Inputs
-from .generation import DecodeStep, Prefill, numbers_per_token
+from .generation import DecodeStep, Prefill, numbers_held, numbers_per_token
 from .macs import FLOPS, counted
 
 #: Names of the parts, in the order in which an image comes through them. The tower is what the others are not.
 PARTS = ("tower", "projector", "decoder", "head")
 
 
-def count_parts(model: Any, inputs: Inputs) -> tuple[list[dict[str, float]], tuple[int, ...]]:
-    """Multiply-accumulates in G of each part, for the prefill and the first decode step of a model that generates text.
+@dataclass(frozen=True)
+class PartCosts:
+    """Costs of a model that generates text.
+
+    Attributes:
+        prefill, step: multiply-accumulates in G by part, of the prefill and of the first decode step.
+        held: numbers in the cache after the prefill.
+        grows: numbers that each layer's entry in it has for one more token.
+    """
+
+    prefill: dict[str, float]
+    step: dict[str, float]
+    held: int
+    grows: tuple[int, ...]
+
+
+def count_parts(model: Any, inputs: Inputs) -> PartCosts:
+    """The costs of a model.
 
     Args:
         model: in evaluation mode, without LoRA.
         inputs: of the prompt, one example.
-
-    Returns:
-        by part, of both passes; and the numbers that each layer's entry in the cache has for one more token.
     """
     prefill = Prefill(model)
     with counted() as flops:
-        found = [_read(model, each, inputs, flops) for each in (prefill, DecodeStep(prefill))]
-        return found, numbers_per_token(prefill.cache)
+        first = _read(model, prefill, inputs, flops)
+        held = numbers_held(prefill.cache)
+        step = _read(model, DecodeStep(prefill), inputs, flops)
+        return PartCosts(first, step, held, numbers_per_token(prefill.cache))
 
 
 def _read(model: Any, each: nn.Module, inputs: Inputs, flops: Callable[[], float]) -> dict[str, float]:
