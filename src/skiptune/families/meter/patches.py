@@ -1,7 +1,7 @@
 """METER's patches, where fewer of them go on: in CLIP's blocks, and from there into the fusion.
 
-A class token comes first and stays. In both stacks ``prune`` goes by its attention. The attention of the text's layer was
-no better a guide. ``meter-photos``, untrained, told the captions of 120 photographs from 15 others' with a loss of 1.33;
+A class token comes first and stays. In both stacks ``prune`` goes by its attention. That of the text's layer was no
+better a guide. ``meter-photos``, untrained, told the captions of 120 photographs from 15 others' with a loss of 1.33;
 with the quarter of patches that the class token chose before ``image.0`` it had 1.50, by the text's choice 1.57.
 """
 
