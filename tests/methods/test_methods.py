@@ -16,7 +16,7 @@ from skiptune.inserting.insert import insert
 from skiptune.inserting.parameter_groups import parameter_groups
 from skiptune.inserting.selection import blocks_of, choose
 from skiptune.layers.adapters import Prompts
-from skiptune.methods.compare_config import TOKEN_METHODS, USUAL, CompareConfig
+from skiptune.methods.compare_config import ALONE, TOKEN_METHODS, USUAL, CompareConfig
 from skiptune.methods.method import NO_ADAPTERS, Setup, nothing_skipped
 from skiptune.methods.registry import METHODS
 from skiptune.plan import Plan
@@ -29,7 +29,7 @@ PROMPTS = ("shallow-prompts", "deep-prompts")
 
 
 def usable(family: str) -> list[str]:
-    own = [name for name in METHODS if name not in TOKEN_METHODS]  # those tune as LoRA or in full
+    own = [name for name in METHODS if name not in (*ALONE, *TOKEN_METHODS)]  # those tune as others
     return [name for name in own if METHODS[name].refusal(family_of(make(family))) is None]
 
 

@@ -92,3 +92,26 @@ def test_what_cannot_be_met_or_used_is_told(task: Vqa, parts: Parts, make_model:
     assert told is not None
     assert "needs a budget of them (macs)" in told
     assert METHODS["tome"].unusable(make("clip")) == "image tokens of clip cannot become fewer"
+
+
+def test_random_mixtures_and_searches_of_tokens_alone_keep_their_schedule(
+    task: Vqa, parts: Parts, make_model: MakeModel, tmp_path: Path
+) -> None:
+    context = context_of(task, parts, Budget(macs=-0.15))
+    mixed = context.experiment.search.replace(tokens="merge", max_steps=1)
+    context = replace(context, experiment=replace(context.experiment, search=mixed), folder=tmp_path / "choice")
+    model = make_model(SkipConfig(block_adapter="lora"))
+    uniform = METHODS["uniform-lora"]
+    assert uniform.unmet(model, context.experiment) is None
+    plan = uniform.find_plan(model, replace(context, checkpoints=tmp_path / "uniform"))
+    assert plan.tokens is not None
+    assert plan.skipped == ()
+    alone = replace(context.experiment, budget=Budget(macs=-0.9))
+    assert "cannot meet the budget" in (uniform.unmet(model, alone) or "")
+    seen = []
+    for seed in range(4):
+        training = context.experiment.training.replace(seed=seed)
+        drawn = replace(context, experiment=replace(context.experiment, training=training))
+        seen.append(METHODS["random-lora"].find_plan(model, drawn))
+    assert any(plan.tokens is not None for plan in seen)
+    assert all(plan.tokens is not None or plan.skipped for plan in seen)

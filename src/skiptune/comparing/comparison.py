@@ -215,7 +215,7 @@ class MethodComparison:
     def _unmet(
         self, model: Any, methods: Sequence[MethodName], budgets: Sequence[Budget]
     ) -> dict[tuple[MethodName, Budget], str]:
-        """Methods without blocks to skip that cannot meet a budget, with the reasons."""
+        """Methods that cannot meet a budget, with the reasons."""
         found = {}
         for name in methods:
             for budget in budgets if METHODS[name].sweeps else budgets[:1]:

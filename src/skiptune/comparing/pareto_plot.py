@@ -52,6 +52,9 @@ _KINDS = {
     "random-lora": _Kind("random plans, LoRA", _ORANGE, "v"),
     "heuristic-bottleneck": _Kind("best heuristic, adapters", _GREEN, "P"),
     "heuristic-lora": _Kind("best heuristic, LoRA", SKY, "X"),
+    "blocks-lora": _Kind("blocks alone, LoRA", BLUE, "<"),
+    "tokens-lora": _Kind("tokens alone, LoRA", _GREEN, "p", numbered=False),
+    "uniform-lora": _Kind("uniform tokens, LoRA", PURPLE, "h", numbered=False),
 }
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.intervals import difference_interval
 from ..core.measurements import Latency, Timing
-from ..methods.compare_config import TOKEN_METHODS
+from ..methods.compare_config import ALONE, TOKEN_METHODS
 from ..methods.registry import METHODS
 from .compare_results import Row, RowTest
 from .job_files import JobResult
@@ -103,7 +103,7 @@ def _mean_interval(intervals: Sequence[tuple[float, float]]) -> tuple[float, flo
 #: Searched plans against others with the same parts in kept blocks, and, with the same budget, with fewer tokens.
 _RIVALS = {
     "bottleneck": ("random-bottleneck", "heuristic-bottleneck"),
-    "lora": ("random-lora", "heuristic-lora", *TOKEN_METHODS),
+    "lora": ("random-lora", "heuristic-lora", *ALONE, *TOKEN_METHODS),
 }
 
 

@@ -18,13 +18,16 @@ T = TypeVar("T")
 MethodName = Literal[
     "zero-shot", "full", "head", "bitfit", "lora", "ia3", "shallow-prompts", "deep-prompts", "adapters", "parallel",
     "das-bottleneck", "das-lora", "random-bottleneck", "random-lora", "heuristic-bottleneck", "heuristic-lora",
+    "blocks-lora", "tokens-lora", "uniform-lora",
     "tome", "tome-lora", "pumer", "fastv", "fastv-lora", "visionzip", "visionzip-lora",
 ]  # fmt: skip
 METHOD_NAMES: tuple[MethodName, ...] = get_args(MethodName)
 #: Methods that let fewer image tokens go on and skip no block, for few families and a budget of operations.
 TOKEN_METHODS: tuple[MethodName, ...] = METHOD_NAMES[METHOD_NAMES.index("tome") :]
+#: Searches that do not mix blocks and token schedules, of use beside one that does.
+ALONE: tuple[MethodName, ...] = ("blocks-lora", "tokens-lora", "uniform-lora")
 #: All that make sense for every task.
-USUAL = tuple(name for name in METHOD_NAMES if name not in ("zero-shot", *TOKEN_METHODS))
+USUAL = tuple(name for name in METHOD_NAMES if name not in ("zero-shot", *ALONE, *TOKEN_METHODS))
 _Blocks = Annotated[int, Field(ge=1)]
 _Change = Annotated[float, Field(gt=-1, lt=0)]
 Level = Annotated[_Blocks | _Change, Field(description="a number of blocks, nor between -1 and 0")]

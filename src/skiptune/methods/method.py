@@ -116,8 +116,8 @@ class Method:
         return model
 
     def unmet(self, model: nn.Module, experiment: Experiment) -> str | None:
-        """Why a method without blocks to skip cannot meet the experiment's budget with a ``model`` that has adapters;
-        ``None``: it can, or has none."""
+        """Why it cannot meet the experiment's budget with a ``model`` that has adapters; ``None``: it can, or has none,
+        or whoever asks looks at skipped blocks anyway."""
         return None
 
     def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:

@@ -7,8 +7,12 @@ from dataclasses import replace
 
 from torch import nn
 
-from ..config import BlockAdapter, SkipConfig
+from ..config import BlockAdapter, SearchConfig, SkipConfig
+from ..config.search_config import Mixture
 from ..core.distributed import on_main
+from ..core.errors import InputError
+from ..experiment import Experiment
+from ..families.family import Family, no_places
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.selection import blocks_of
@@ -59,7 +63,8 @@ class Searched(Skipping):
 
 
 class RandomPlan(Skipping):
-    """Random blocks, another set for every seed, trained from the first step on."""
+    """Random blocks, or a random mixture with a token schedule, another for every seed, trained from the first step
+    on."""
 
     sweeps = True
 
@@ -68,9 +73,8 @@ class RandomPlan(Skipping):
         self.name, self.title = f"random-{kind}", f"random plans, {_PARTS[kind]}"
 
     def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
-        config = context.experiment.search.replace(strategy="random")
-        strategy = prepare_search(model, replace(context.experiment, search=config), context.folder)
-        return Plan(family_of(model).name, strategy.names, strategy.chosen(), "random")
+        config = context.experiment.search.replace(strategy="random", nested=False, growing=False)
+        return search(model, replace(context.experiment, search=config), context.folder)
 
 
 class BestHeuristic(Skipping):
@@ -86,7 +90,8 @@ class BestHeuristic(Skipping):
 
     def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
         started = time.perf_counter()
-        comparison = StrategyComparison(context.make, context.experiment, context.folder, context.inside)
+        alone = replace(context.experiment, search=_blocks_alone(context.experiment.search))
+        comparison = StrategyComparison(context.make, alone, context.folder, context.inside)
         best = comparison.rows(HEURISTICS)[0]
         steps = 0
         if context.start == "search":
@@ -95,6 +100,48 @@ class BestHeuristic(Skipping):
             steps = comparison.warm_up.steps
         report = SearchReport(steps=steps, seconds=time.perf_counter() - started)
         return Plan(family_of(model).name, tuple(blocks_of(model)), best.skipped, best.strategy, report=report)
+
+
+class SearchedAlone(Searched):
+    """A search that does not mix: blocks alone, or token schedules alone, or no choice at all, see
+    :class:`skiptune.SearchConfig`. Beside ``das-lora``, which searches as the recipe says.
+
+    Args:
+        name: as of all methods.
+        title: in tables and plots.
+        mixture: of token schedules alone; ``None``: of blocks alone.
+    """
+
+    def __init__(self, name: str, title: str, mixture: Mixture | None) -> None:
+        super().__init__("lora")
+        self.name, self.title, self.mixture = name, title, mixture
+
+    def refusal(self, family: Family) -> str | None:
+        stays = self.mixture is not None and family.reducible is no_places
+        return f"image tokens of {family.name} cannot become fewer" if stays else super().refusal(family)
+
+    def unmet(self, model: nn.Module, experiment: Experiment) -> str | None:
+        if experiment.needed_budget.latency is not None:
+            return None  # blocks would be timed
+        try:
+            prepare_search(model, self._alone(experiment), None)
+        except InputError as error:
+            return str(error)
+        return None
+
+    def find_plan(self, model: nn.Module, context: TrainingContext) -> Plan:
+        return super().find_plan(model, replace(context, experiment=self._alone(context.experiment)))
+
+    def _alone(self, experiment: Experiment) -> Experiment:
+        config = _blocks_alone(experiment.search)
+        if self.mixture is not None:
+            way = experiment.search.tokens or "merge"
+            config = config.replace(tokens=way, mixture=self.mixture, nested=False, growing=False)
+        return replace(experiment, search=config)
+
+
+def _blocks_alone(config: SearchConfig) -> SearchConfig:
+    return config.replace(tokens=None, mixture="both")
 
 
 #: The adapters in kept blocks, for titles.

@@ -8,7 +8,7 @@ from .adapter_methods import Adapters, ParallelAdapters
 from .fine_tuning import BitFit, Full, HeadOnly, ZeroShot
 from .method import Method
 from .peft_methods import Ia3, Lora
-from .plan_methods import BestHeuristic, RandomPlan, Searched
+from .plan_methods import BestHeuristic, RandomPlan, Searched, SearchedAlone
 from .prompt_methods import DeepPrompts, ShallowPrompts
 from .token_methods import TokenMethod
 from .token_shapes import FastV, PuMer, ToMe, VisionZip
@@ -32,6 +32,9 @@ METHODS: Mapping[str, Method] = {
         RandomPlan("lora"),
         BestHeuristic("bottleneck"),
         BestHeuristic("lora"),
+        SearchedAlone("blocks-lora", "blocks alone, LoRA", None),
+        SearchedAlone("tokens-lora", "tokens alone, LoRA", "tokens"),
+        SearchedAlone("uniform-lora", "uniform tokens, LoRA", "uniform"),
         TokenMethod("tome", "ToMe at inference, LoRA", Lora(), ToMe(), untrained=True),
         TokenMethod("tome-lora", "ToMe, LoRA", Lora(), ToMe()),
         TokenMethod("pumer", "PuMer, full tuning", Full(), PuMer()),
