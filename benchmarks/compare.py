@@ -2,7 +2,8 @@
 
     python benchmarks/compare.py TASK [--data ../shared/data] [--model NAME] [--jobs 2] [--set train.max_steps=100]
 
-TASK is easy-vqa, daquar, flickr8k or nlvr. Files of the last three lie in ``DATA/TASK``. Every training is kept below
+TASK is easy-vqa, easy-vqa-tokens (half of the operations, by blocks, image tokens or both), daquar, flickr8k or nlvr.
+Files of the last three lie in ``DATA/TASK``. Every training is kept below
 ``runs/compare-TASK``; run it again to go on. Writes ``benchmarks/results/compare_TASK.json`` and its table and plot.
 ``--estimate`` only says how long it takes.
 """
@@ -33,6 +34,22 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "adapters.skip_width=null",
             "adapters.lora_rank=6",
             "compare.levels=[4, 1, 2, 3, 5, 6]",
+        ],
+    ),
+    "easy-vqa-tokens": (
+        "easy-vqa-demo",
+        {},
+        [
+            "train.max_steps=240",
+            "train.batch_size=32",
+            "data.max_test=3000",
+            "adapters.block_width=16",
+            "adapters.skip_width=null",
+            "adapters.lora_rank=6",
+            "budget={macs: -0.5}",
+            "search.tokens=merge",
+            "compare.methods=[lora, das-lora, random-lora, blocks-lora, tokens-lora, uniform-lora, tome, tome-lora, pumer]",
+            "compare.sweep_seeds=[]",
         ],
     ),
     "daquar": (
