@@ -48,7 +48,8 @@ TASKS: dict[str, tuple[str, dict[str, str], list[str]]] = {
             "adapters.lora_rank=6",
             "budget={macs: -0.5}",
             "search.tokens=merge",
-            "compare.methods=[lora, das-lora, random-lora, blocks-lora, tokens-lora, uniform-lora, tome, tome-lora, pumer]",
+            "compare.methods=[lora, das-lora, random-lora, blocks-lora, tokens-lora, uniform-lora, "
+            "tome, tome-lora, pumer]",
             "compare.sweep_seeds=[]",
         ],
     ),
