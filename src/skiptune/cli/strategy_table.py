@@ -8,6 +8,7 @@ from dataclasses import asdict
 import typer
 from rich.table import Table
 
+from ..config.search_config import KNOWING_TOKENS
 from ..core.distributed import alike, processes
 from ..core.errors import InputError
 from ..core.progress import console
@@ -33,6 +34,8 @@ def compare_strategies(
         problems.check(name in STRATEGIES, f"{name!r}{nearest(name, STRATEGIES)}")
     problems.raise_any()
     runner = run_of(recipe, output, changes)
+    if not names and runner.recipe.search.tokens is not None:
+        chosen = list(KNOWING_TOKENS)
     with on_cluster(ray) as cluster:
         runner.check()
         rows = runner.compare(chosen, cluster)
@@ -41,7 +44,7 @@ def compare_strategies(
         return
     table = Table("strategy", "skips", "held-out loss", "above the best", "compared", "cost", box=None)
     for row in rows:
-        skipped = " ".join(row.skipped)
+        skipped = "; ".join(filter(None, (" ".join(row.skipped), row.tokens)))
         numbers = f"{row.loss:.4f}", f"{row.regret:.4f}", str(row.subnetworks), f"+{row.cost:.1%}"
         table.add_row(row.strategy, skipped, *numbers)
     console.print(table)

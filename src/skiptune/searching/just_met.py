@@ -13,6 +13,8 @@ Cost: TypeAlias = Callable[[TokenSchedule | None], float]
 _HALVINGS = 12
 #: The largest exponent that is tried.
 _STRONGEST = 8.0
+#: A place at which a smaller share of the tokens goes is left out: reducing takes time too.
+_LEAST = 0.02
 #: How often an estimate is mended by a count; more often only as long as the budget is not met.
 _COUNTS, _MOST_COUNTS = 2, 8
 
@@ -25,6 +27,8 @@ def just_met(tokens: TokenSchedule, cost: Cost, most: float) -> TokenSchedule | 
     Raises:
         InputError: no exponent is large enough.
     """
+    if cost(None) <= most:
+        return None
     mild, strong = 0.0, 1.0
     while cost(raised(tokens, strong)) > most:
         mild, strong = strong, strong * 1.5
@@ -66,6 +70,6 @@ def raised(tokens: TokenSchedule, exponent: float) -> TokenSchedule | None:
     keep, before = dict[str, float](), 1.0
     for place, share in tokens.keep.items():
         now = round(share**exponent, 4)
-        if 0 < now < before:
+        if 0 < now <= before - _LEAST:
             keep[place] = before = now
     return tokens.replace(keep=keep) if keep else None

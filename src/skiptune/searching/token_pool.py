@@ -10,6 +10,7 @@ from torch import nn
 
 from ..config import Budget, SearchConfig
 from ..config.way import Way
+from ..core.errors import InputError
 from ..core.validation import Problems
 from ..costs.token_costs import TokenCosts
 from ..inserting.selection import token_places
@@ -22,7 +23,7 @@ from .protected import refuse_unmet
 #: Places at which image tokens become fewer, at equal distances over the image's way.
 _PLACES = 4
 #: Shares of the image tokens that go on.
-_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25)
+_SHARES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.15)
 #: The same factor at every place; how large it is follows from the budget.
 _FACTOR = 0.5
 ROUNDING = 1e-9  # of the original's cost: rounding must not ask for another block
@@ -71,7 +72,7 @@ def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protect
     found = [(tokens, _sets(costs, tokens, change, kept)) for tokens in pool]
     met = [(tokens, sets) for tokens, sets in found if sets is not None]
     if not met:
-        raise refuse_unmet(f"{name}: {change}", len(costs.savings), _reached(costs, pool, kept), protected)
+        raise _unmet(f"{name}: {change}", costs, pool[-1], protected, alone)
     useful = _useful(costs, met)
     plain = next((sets for tokens, sets in useful if tokens is None), None)
     reduced = [(tokens, sets) for tokens, sets in useful if tokens is not None]
@@ -126,13 +127,19 @@ def _sets(
     return FeasibleSets(savings, target) if most_saved(savings) >= target else None
 
 
-def _reached(costs: TokenCosts, pool: Sequence[TokenSchedule | None], kept: Mapping[str, str]) -> str:
-    """The largest reduction of all, as text."""
-    strongest = costs.at(pool[-1])
-    saved = most_saved([0.0 if name in kept else saved for name, saved in strongest.savings.items()])
-    return (
-        f"{(strongest.adapted - saved) / costs.original - 1:+.3f}, with {costs.shares(pool[-1])[-1]:.0%} of the tokens"
-    )
+def _unmet(
+    budget: str, costs: TokenCosts, strongest: TokenSchedule | None, protected: Mapping[str, str], alone: bool
+) -> InputError:
+    """The error for a budget that cannot be met, with what the strongest schedule reaches."""
+    found, share = costs.at(strongest), costs.shares(strongest)[-1]
+    saved = most_saved([0.0 if name in protected else saved for name, saved in found.savings.items()])
+    reached = f"{(found.adapted - (0.0 if alone else saved)) / costs.original - 1:+.3f}"
+    if alone:
+        return InputError(
+            f"{budget} cannot be met by fewer image tokens alone; {share:.0%} of them give {reached}. Ask for less, or "
+            "leave search.mixture out"
+        )
+    return refuse_unmet(budget, len(costs.savings), f"{reached}, with {share:.0%} of the image tokens", protected)
 
 
 def _useful(
