@@ -10,8 +10,10 @@ told, too. ``benchmarks/results/serve.json`` tells
   decoding pictures and texts, ``forward`` without;
 - ``start_seconds``: from the command to its first answer;
 - ``load``: a row for each number of clients, with batches and without: answers a second, their times, the mean batch,
-  and processor seconds of the server's processes and of the clients; ``of_bare``: the rate over that of the bare model
-  with as many threads at the largest batch that is no larger;
+  and processor seconds of the server's processes and of the clients; ``bare``: questions a second of the bare model
+  with as many threads at the largest batch that is no larger, measured at once after the load, because a machine is
+  not as fast at all times; ``of_bare``: the rate over that; ``ms`` and ``bare_ms``: processor time of a question, in
+  the replica and in the bare model, which depends less on what else runs;
 - ``overload``: many more clients than the queue has places: statuses, wrong answers, memory of the server's processes;
 - ``malformed``: statuses of drawn requests that cannot be answered, and whether a good one is answered afterwards.
 """
@@ -85,6 +87,22 @@ def bare(
             forward = rate(lambda place, inputs=inputs: pipe.model(**inputs[place]), parts, seconds)
         found[str(batch)] = {"whole": whole, "forward": forward}
     return found
+
+
+def beside(pipe: st.Pipeline, records: Sequence[Record], batch: float, seconds: float) -> dict[str, float]:
+    """Rate of the bare model for a batch, and processor time of a question."""
+    size = max(each for each in BATCHES if each <= max(1.0, batch))
+    parts = [list(records[start : start + size]) for start in range(0, len(records), size)]
+    used, asked = time.process_time(), 0
+
+    def run(place: int) -> None:
+        nonlocal asked
+        pipe.task.best_answers(pipe.model, parts[place], 5)
+        asked += len(parts[place])
+
+    with torch.inference_mode():
+        found = rate(run, parts, seconds)
+    return {"bare": found, "bare_ms": round(1000 * (time.process_time() - used) / asked, 2)}
 
 
 def rate(run: Any, parts: Sequence[Sequence[Record]], seconds: float) -> float:
@@ -284,7 +302,7 @@ def measure(options: argparse.Namespace) -> None:
         str(threads): bare(pipe, records, options.seconds / 5, threads),
         str(threads + 1): bare(pipe, records, options.seconds / 5, threads + 1, (16,)),
     }
-    torch.set_num_threads(1)
+    torch.set_num_threads(threads)
     found["load_average_before"] = [round(value, 1) for value in psutil.getloadavg()]
     found["load"] = []
     for name, settings in (("with batches", ()), ("without batches", ("--batch", "1"))):
@@ -292,8 +310,10 @@ def measure(options: argparse.Namespace) -> None:
             found.setdefault("start_seconds", round(seconds, 1))
             for clients in CLIENTS:
                 row = {"name": name, **measured(root, job, clients, options.seconds)}
-                batch = max(size for size in BATCHES if size <= max(1.0, row["mean_batch"]))
-                row["of_bare"] = round(row["per_second"] / found["bare"][str(threads)][str(batch)]["whole"], 2)
+                row |= beside(pipe, records, row["mean_batch"], options.seconds / 2)
+                row["of_bare"] = round(row["per_second"] / row["bare"], 2)
+                answered = row["statuses"].get("200", 0)
+                row["ms"] = round(1000 * row["server_seconds"]["ServeReplica"] / max(1, answered), 2)
                 found["load"].append(row)
                 print(row, flush=True)
             if not settings:
