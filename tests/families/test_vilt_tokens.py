@@ -13,7 +13,7 @@ import skiptune as st
 from skiptune.core.errors import InputError
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks, count_macs
-from skiptune.families.vilt.skipping import vilt_of
+from skiptune.families.vilt.skipping import add_prompts, vilt_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens
 from skiptune.searching.prefix_sharing import evaluate_each
@@ -140,6 +140,13 @@ def test_a_model_saved_whole_has_its_schedule(tmp_path: Path) -> None:
     choose(model, ("0",), schedule)
     model.save_pretrained(tmp_path / "whole")
     assert chosen_tokens(st.load(tmp_path / "whole")) == schedule
+
+
+def test_prompts_leave_no_place_for_fewer_tokens() -> None:
+    model = st.insert(st.load_model("vilt-tiny", "vqa", quiet=True, num_labels=4))
+    add_prompts(model, 3)
+    with pytest.raises(InputError, match="1"):
+        choose(model, (), st.TokenSchedule(keep={"1": 0.5}))
 
 
 def test_wrong_schedules_are_refused() -> None:

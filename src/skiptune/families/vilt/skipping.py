@@ -261,8 +261,8 @@ def add_prompts(model: nn.Module, length: int) -> None:
 
 
 def reducible(model: nn.Module) -> tuple[str, ...]:
-    """All blocks."""
-    return tuple(blocks(model))
+    """All blocks; none with prompts, which stand behind the image tokens."""
+    return tuple(blocks(model)) if isinstance(vilt_of(model).encoder, ReducingViltEncoder) else ()
 
 
 def blocks(model: nn.Module) -> dict[str, SkippableBlock]:
