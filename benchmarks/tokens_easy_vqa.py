@@ -2,8 +2,9 @@
 
     python benchmarks/tokens_easy_vqa.py [--methods …] [--saved 0.5] [--seeds 0 1 2] [--way merge] [--threads 1]
 
-The runs of the recipe ``easy-vqa-demo``: search, training with the plan found, evaluation on all test questions; without
-baselines. Only the budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed`` differ.
+The runs of the recipe ``easy-vqa-demo``: search, training with the plan found, evaluation on all test questions;
+without baselines. Only the budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed``
+differ.
 
 - ``lora``: nothing is skipped, no token less;
 - ``blocks``: blocks alone;
