@@ -170,7 +170,8 @@ def _unskipped(name: str, specs: Mapping[str, BenchModel], described: Mapping[st
     own = described[name]
     for other, row in described.items():
         alike = (row.adapters, row.kernels) == (own.adapters, own.kernels)
-        if alike and specs[other].source == specs[name].source and not specs[other].plain and not row.skipped:
+        whole = not (specs[other].plain or row.skipped or row.tokens)
+        if alike and whole and specs[other].source == specs[name].source:
             return other
     first = next(iter(specs))
     return first if described[first].kernels == own.kernels else None

@@ -18,12 +18,12 @@ from ..exporting.plain.record import is_plain
 from ..families.registry import family_of
 from ..inserting.insert import insert
 from ..inserting.pruning import prune
-from ..inserting.selection import blocks_of
+from ..inserting.selection import blocks_of, chosen_tokens
 from ..models.architectures import ARCHITECTURES
 from ..models.loading import source_of
 from ..models.shared_copy import shared_copy
 from ..models.usual_model import load_usual
-from ..plan import Plan, check_skipped
+from ..plan import Plan, TokenSchedule, check_skipped
 from .bench_result import ModelSummary
 
 _KEYS = ("skip", "plan", "adapters", "skip_adapter", "scope", "base", "kernels")
@@ -41,6 +41,7 @@ class BenchModel:
         slim: whether ``source`` is a slim directory.
         plain: without our blocks: for ViLT and BridgeTower, transformers' own forward pass.
         skipped: names of the blocks that are gone.
+        tokens: where image tokens become fewer; ``None``: nowhere.
         config: of the adapters in the others, which start at zero: time does not depend on what they learn.
         usual_adapters: none were named: LoRA where a family takes no bottlenecks.
         base: another place of a slim model's base.
@@ -56,11 +57,12 @@ class BenchModel:
     usual_adapters: bool = False
     base: str | None = None
     kernels: str = "torch"
+    tokens: TokenSchedule | None = None
 
     @property
-    def same_outputs(self) -> tuple[str, tuple[str, ...]] | None:
+    def same_outputs(self) -> tuple[str, tuple[str, ...], str] | None:
         """Models with the same value compute the same outputs; ``None``: not known, because it has its own weights."""
-        return None if self.slim else (self.source, tuple(sorted(self.skipped)))
+        return None if self.slim else (self.source, tuple(sorted(self.skipped)), str(self.tokens))
 
 
 def parse_model(text: str) -> BenchModel:
@@ -105,10 +107,14 @@ def parse_model(text: str) -> BenchModel:
     config = {"block_adapter": options.get("adapters", "bottleneck"), "scope": options.get("scope", "fusion")}
     config |= {name: value for name, value in options.items() if name == "skip_adapter"}
     skipped = tuple(block.strip() for block in options.get("skip", "").split(",") if block.strip())
+    tokens = None
     if "plan" in options:
-        skipped = Plan.load(options["plan"]).skipped
+        plan = Plan.load(options["plan"])
+        skipped, tokens = plan.skipped, plan.tokens
     usual = "adapters" not in options
-    return BenchModel(text, name, False, False, skipped, SkipConfig.from_dict(config), usual, kernels=kernels)
+    return BenchModel(
+        text, name, False, False, skipped, SkipConfig.from_dict(config), usual, kernels=kernels, tokens=tokens
+    )
 
 
 def _check_source(name: str) -> None:
@@ -158,7 +164,8 @@ class Builder:
             adapted = insert(base, model.config.replace(**usual), merged=True)
             blocks = tuple(blocks_of(adapted))
             check_skipped(model.skipped, blocks)
-            return prune(adapted, Plan(family_of(adapted).name, blocks, model.skipped)).eval()
+            plan = Plan(family_of(adapted).name, blocks, model.skipped, tokens=model.tokens)
+            return prune(adapted, plan).eval()
         except InputError as error:
             raise InputError(f"{model.text}: {error}") from None
 
@@ -167,15 +174,17 @@ class Builder:
 
 
 def describe(name: str, spec: BenchModel, model: nn.Module) -> ModelSummary:
-    """The description of a built model in a result row: family, skipped blocks, adapters and kernels."""
+    """The description of a built model in a result row: family, skipped blocks and image tokens, adapters, kernels."""
     config = getattr(model, "skip_config", None)
-    skipped = spec.skipped
+    skipped, tokens = spec.skipped, spec.tokens
     if spec.slim:
         skipped = tuple(block for block, module in blocks_of(model).items() if module.removed)
+        tokens = chosen_tokens(model)
     return ModelSummary(
         model=name,
         family=family_of(model).name,
         skipped=skipped,
         adapters="none" if config is None else config.block_adapter,
         kernels=spec.kernels,
+        tokens=tokens,
     )

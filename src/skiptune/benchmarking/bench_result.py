@@ -9,6 +9,7 @@ from pydantic import Field
 from ..core.measurements import Timing
 from ..core.validated import Count, Number, Pair, Several, Validated
 from ..core.validation import LARGEST
+from ..plan import TokenSchedule
 from .bench_config import BenchConfig
 
 Interval = Pair[Number]
@@ -32,6 +33,7 @@ class ModelSummary(Validated):
         skipped: blocks that are gone.
         adapters: kind of the block adapters, or ``none``.
         kernels: ``onednn`` if it was prepared for inference on a CPU, else ``torch``.
+        tokens: where image tokens become fewer; ``None``: nowhere.
     """
 
     model: str
@@ -39,6 +41,7 @@ class ModelSummary(Validated):
     skipped: Several[str]
     adapters: str
     kernels: str
+    tokens: TokenSchedule | None = None
 
 
 class BenchRow(ModelSummary):

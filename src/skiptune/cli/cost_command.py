@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from ..core.errors import InputError
-from .options import ImageSize, JsonOption, choice, parsed, read_names, read_size, takes
+from .options import ImageSize, JsonOption, choice, parsed, read_names, read_shares, read_size, takes
 
 if TYPE_CHECKING:
     from ..costs.cost_table import CostTable
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 Adapters = Literal["bottleneck", "lora", "none"]
 SkipAdapters = Literal["bottleneck", "folded", "none"]
 Scope = Literal["fusion", "global"]
+Way = Literal["merge", "prune", "both"]
 
 #: Answers of a question answering head, if no number is named: as many as the authors' models have.
 _LABELS = 3129
@@ -45,6 +46,17 @@ class CostOptions:
         int, typer.Option(min=0, help="Of a model that generates text: count so many steps after the prefill.")
     ] = 0
     skip: Annotated[str, typer.Option(help="Blocks to skip, e.g. 0,1,2,3 or text.0,image.0.")] = ""
+    tokens: Annotated[
+        dict[str, float] | None,
+        parsed(
+            read_shares,
+            metavar="BLOCK=SHARE",
+            help="Image tokens that go on from before a block, as a share of all, e.g. 3=0.5,6=0.25.",
+        ),
+    ] = None
+    token_way: Annotated[
+        Way, choice(Way, help="How they become so few: alike ones are merged, unread ones are pruned, or both.")
+    ] = "merge"
     adapters: Annotated[
         Adapters | None,
         choice(Adapters, help="In every kept block; by default bottleneck, or lora where a model takes no such."),
@@ -68,7 +80,7 @@ class CostOptions:
 
 @takes(CostOptions)
 def cost(options: CostOptions) -> None:
-    """Multiply-accumulates and parameters: the original, with adapters, with blocks skipped, and per block.
+    """Multiply-accumulates and parameters: the original, with adapters, with the plan, and per block.
 
     Of a model that generates text: the prefill of its prompt and a decode step after it, part by part, and the bytes
     that a token takes in the cache. No weights are needed, and none are made.
@@ -78,6 +90,7 @@ def cost(options: CostOptions) -> None:
     from ..costs.example_inputs import size_of_images
     from ..families.registry import family_of
     from ..models.without_weights import parameters_on_meta
+    from ..plan import TokenSchedule
 
     with parameters_on_meta():
         built: Any = _built(options)
@@ -99,8 +112,10 @@ def cost(options: CostOptions) -> None:
         size_of_images(built, options.image_size),
         usual.text_length if options.text_length is None else options.text_length,
         options.decode_steps,
+        TokenSchedule(keep=options.tokens, way=options.token_way) if options.tokens else None,
     )
-    typer.echo(json.dumps(asdict(table)) if options.as_json else "\n".join(_printed(table)))
+    plain = {**asdict(table), "tokens": table.tokens and table.tokens.to_dict()}
+    typer.echo(json.dumps(plain) if options.as_json else "\n".join(_printed(table)))
 
 
 def _built(options: CostOptions) -> Any:

@@ -116,6 +116,22 @@ def read_names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def read_shares(text: str) -> dict[str, float]:
+    """Names of blocks and shares of the image tokens.
+
+    Raises:
+        ValueError: it is not that.
+    """
+    found: dict[str, float] = {}
+    for entry in read_names(text):
+        name, _, share = entry.partition("=")
+        try:
+            found[name.strip()] = float(share)
+        except ValueError:
+            raise ValueError(f"{entry!r} is not BLOCK=SHARE, e.g. 3=0.5,6=0.25") from None
+    return found
+
+
 def read_columns(given: Sequence[str]) -> dict[str, str]:
     """Our fields and the names that they have in the data.
 

@@ -14,6 +14,9 @@ from ..core.errors import InputError
 from .options import JsonOption, OutputOption, RayOption, RecipeArgument, SetOption
 from .recipe_runs import run_of
 
+#: Of a plan, as ``search --json`` prints it.
+_TOLD = ("skipped", "preferences", "tokens", "details")
+
 
 def run(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:
     """Search, train, evaluate, export and time, as the recipe says; ends with a report card.
@@ -58,11 +61,10 @@ def search(
     runner.check()
     plan = runner.search()
     if rank() == 0 and as_json:
-        typer.echo(
-            json.dumps({"skipped": plan.skipped, "preferences": plan.preferences, "details": plan.to_dict()["details"]})
-        )
+        typer.echo(json.dumps({name: value for name, value in plan.to_dict().items() if name in _TOLD}))
     elif rank() == 0:
-        typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}  ({runner.folder / 'plan.json'})")
+        tokens = "" if plan.tokens is None else f"; image tokens: {plan.tokens}"
+        typer.echo(f"skip {', '.join(plan.skipped) or 'nothing'}{tokens}  ({runner.folder / 'plan.json'})")
 
 
 def train(recipe: RecipeArgument, output: OutputOption = None, set: SetOption = None) -> None:

@@ -35,6 +35,17 @@ def _as_tuple(value: object) -> object:
 
 #: Several values; JSON and YAML have them as lists.
 Several = Annotated[tuple[T, ...], BeforeValidator(_as_tuple)]
+
+
+def _as_names(value: object) -> object:
+    """``[0, 11]``, as YAML reads names that are numbers."""
+    if not isinstance(value, list | tuple):
+        return value
+    return tuple(str(name) if type(name) is int else name for name in value)
+
+
+#: Several names, which may be numbers.
+Names = Annotated[tuple[str, ...], BeforeValidator(_as_names)]
 #: Two values, likewise.
 Pair = Annotated[tuple[T, T], BeforeValidator(_as_tuple)]
 

@@ -57,6 +57,7 @@ def measured_values(exported: Exported, measures: Measures) -> Mapping[str, obje
         "parameters": exported.parameters,
         "blocks": exported.plan.blocks,
         "skipped": exported.plan.skipped,
+        "tokens": exported.plan.tokens,
         "strategy": exported.strategy,
         "skip_adapter": exported.skip_config.skip_adapter,
         "in_their_place": _IN_THEIR_PLACE[exported.skip_config.skip_adapter or "bottleneck"],

@@ -58,8 +58,10 @@ def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedul
         block.frozen = tokens is not None and name in tokens.frozen
     hand_out_folded(model)
     if tokens is not None:
+        before = 1.0
         for name, share in tokens.keep.items():
-            blocks[name].reduction = TokenReduction(share, tokens.way, _reader(blocks, name))
+            blocks[name].reduction = TokenReduction(share, tokens.way, _reader(blocks, name), before)
+            before = share
 
 
 def _reader(blocks: Mapping[str, SkippableBlock], place: str) -> Callable[[], Reader | None] | None:

@@ -18,6 +18,10 @@ from torch import Tensor, nn
 from ..config.way import Way
 
 
+#: Shares are told apart to a millionth.
+_PARTS = 1_000_000
+
+
 class Tokens(NamedTuple):
     """A stream of tokens on its way through blocks.
 
@@ -96,16 +100,18 @@ class TokenReduction:
         way: how they become so few.
         reader: gives that of the next block that runs, by whose keys tokens are compared and whose attention tells
             which matter; where there is none, the stream itself is compared.
+        before: the share that comes here.
     """
 
     keep: float
     way: Way
     reader: Callable[[], Reader | None] | None
+    before: float = 1.0
 
     def __call__(self, tokens: Tokens) -> Tokens:
         """The stream with ``keep`` of its image tokens; as it is, if there are no more."""
         wanted, present = tokens_kept(self.keep, tokens.whole), tokens.stream.shape[1] - tokens.first
-        if wanted >= present:
+        if not _any_number(present) and wanted >= present:
             return tokens
         if self.way == "both":
             tokens = self._pruned(tokens, (wanted + present) // 2)
@@ -117,10 +123,20 @@ class TokenReduction:
         return _replaced(tokens, *_taken(tokens, kept), kept)
 
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
-        while (present := tokens.stream.shape[1] - tokens.first) > wanted:  # a matching merges half of them at most
-            number = min(present - wanted, present // 2)
-            tokens = _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))._replace(alone=False)
+        present = tokens.stream.shape[1] - tokens.first
+        if _any_number(present):  # the steps of a graph for images of any size are the same for all of them
+            for _ in range(matchings(self.before, self.keep, self.way)):
+                tokens = self._matched(tokens, wanted)
+            return tokens
+        while tokens.stream.shape[1] - tokens.first > wanted:
+            tokens = self._matched(tokens, wanted)
         return tokens
+
+    def _matched(self, tokens: Tokens, wanted: int) -> Tokens:
+        """After one matching, which merges half of them at most."""
+        present = tokens.stream.shape[1] - tokens.first
+        number = torch.sym_min(present - wanted, present // 2)
+        return _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))._replace(alone=False)
 
     def _metric(self, tokens: Tokens) -> Tensor:
         image, reader = tokens.stream[:, tokens.first :], self._read()
@@ -149,8 +165,29 @@ class TokenReduction:
 
 
 def tokens_kept(share: float, whole: int) -> int:
-    """The number of image tokens that are a share of ``whole``; one at least."""
-    return max(1, round(share * whole))
+    """The number of image tokens that are a share of ``whole``, halves rounded up; one at least.
+
+    Whole numbers alone are counted with, which a graph for images of any size can hold.
+    """
+    found = (whole * round(share * _PARTS) + _PARTS // 2) // _PARTS
+    return found if _any_number(found) else max(1, found)
+
+
+def matchings(before: float, keep: float, way: Way) -> int:
+    """How many matchings make a share of the image tokens another share, of images of 16 to 1000 tokens."""
+    most = 0
+    for whole in range(16, 1001):
+        present, wanted, number = tokens_kept(before, whole), tokens_kept(keep, whole), 0
+        present = (present + wanted) // 2 if way == "both" else present
+        while present > wanted:
+            present, number = present - min(present - wanted, present // 2), number + 1
+        most = max(most, number)
+    return most
+
+
+def _any_number(count: int) -> bool:
+    """Whether the number of tokens is not known, in the graph of a model for images of any size."""
+    return isinstance(count, torch.SymInt)
 
 
 def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
@@ -172,15 +209,14 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
     metric = nn.functional.normalize(metric.detach().float(), dim=-1)
     padding, places = sizes == 0, torch.arange(image.shape[1], device=image.device)
     order = (2 * padding + places % 2).argsort(dim=1, descending=True, stable=True)
-    half = len(places) // 2
-    movable, fixed = order[:, :half].sort(dim=1).values, order[:, half:].sort(dim=1).values
+    movable, fixed = (half.sort(dim=1).values for half in _split(order, order.shape[1] // 2))
     alike = _rows(metric, movable) @ _rows(metric, fixed).transpose(1, 2)
     alike = alike.masked_fill(padding.gather(1, fixed)[:, None], -2.0)
     alike = alike.masked_fill(padding.gather(1, movable)[..., None], 2.0)
     nearness, nearest = alike.max(-1)
-    order = nearness.argsort(dim=1, descending=True, stable=True)
-    into = nearest.gather(1, order[:, :number])
-    going, staying = (movable.gather(1, part) for part in (order[:, :number], order[:, number:]))
+    first, last = _split(nearness.argsort(dim=1, descending=True, stable=True), number)
+    into = nearest.gather(1, first)
+    going, staying = movable.gather(1, first), movable.gather(1, last)
     before = sizes.gather(1, fixed)
     larger = before.scatter_add(1, into, sizes.gather(1, going))
     weighed = image * sizes[..., None].to(image)
@@ -191,6 +227,12 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
     left, back = torch.cat((fixed, staying), dim=1).sort(dim=1)
     together = torch.cat((joined, _rows(image, staying)), dim=1)
     return _rows(together, back), torch.cat((larger, sizes.gather(1, staying)), dim=1).gather(1, back), left
+
+
+def _split(order: Tensor, number: int) -> tuple[Tensor, ...]:
+    """The first ``number`` of ``order`` (batch, all) and the others. A slice may end behind the last one, for all that
+    a graph for images of any size knows."""
+    return order.split([number, order.shape[1] - number], dim=1)
 
 
 def _wide(places: Tensor, image: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from ..config.way import Way
 from ..core.errors import InputError
@@ -32,6 +32,14 @@ class TokenSchedule(Validated):
     way: Way = "merge"
     frozen: Several[str] = ()
 
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _numbers_are_names(cls, keep: object) -> object:
+        """``keep: {3: 0.5}``, as YAML reads names that are numbers."""
+        if not isinstance(keep, dict):
+            return keep
+        return {str(name) if type(name) is int else name: share for name, share in keep.items()}
+
     def check(self, problems: Problems) -> None:
         problems.check(bool(self.keep or self.frozen), "keep: no block is named; a model without a schedule has None")
         shares = list(self.keep.values())
@@ -42,6 +50,11 @@ class TokenSchedule(Validated):
         kept = [f"{share:.0%} from {name} on" for name, share in self.keep.items()]
         frozen = [f"unchanged through {', '.join(self.frozen)}"] if self.frozen else []
         return f"{self.way}: {', '.join([*kept, *frozen])}" if kept else ", ".join(frozen)
+
+    @property
+    def left(self) -> float:
+        """The share of the image tokens that goes on in the end."""
+        return min(self.keep.values(), default=1.0)
 
     def check_places(self, places: Sequence[str], freezable: Sequence[str] = (), why: str = "") -> None:
         """Refuse blocks before which image tokens cannot become fewer, and an order that is not theirs.

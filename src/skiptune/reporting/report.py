@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,14 +15,18 @@ from .results import Results
 from .sample_cards import sample_cards
 from .tables import tables
 
+#: In a run's directory: which patches live on, if image tokens become fewer.
+PATCHES = "patches.png"
+
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the model, and whether it is skipped."""
+    """A block of the model, whether it is skipped, and how many image tokens go on from before it, if fewer do."""
 
     name: str
     skipped: bool
     preference: str
+    tokens: str
 
     @property
     def state(self) -> str:
@@ -48,6 +53,7 @@ def write_report(folder: Path, results: Results) -> None:
         "unit": results.metric.unit,
         "samples": sample_cards(results.samples),
         "recipe": recipe_text(results),
+        "patches": _patches(folder / PATCHES, results),
     }
     pages = {
         # text and tables only: most viewers do not show images inside Markdown
@@ -65,7 +71,28 @@ def _blocks(results: Results) -> list[Block]:
         return []
     preferences = plan.preferences or {}
     texts = {name: f"{value:+.3f}".replace("-", "−") for name, value in preferences.items()}
-    return [Block(name, name in plan.skipped, texts.get(name, "–")) for name in plan.blocks]
+    kept = plan.tokens.keep if plan.tokens else {}
+    tokens = {name: f"{share:.0%} of the image tokens" for name, share in kept.items()}
+    return [Block(name, name in plan.skipped, texts.get(name, "–"), tokens.get(name, "")) for name in plan.blocks]
+
+
+@dataclass(frozen=True)
+class Patches:
+    """The picture of the patches that live on: its ``data:`` address, and what is to be seen, in words."""
+
+    picture: str
+    told: str
+
+
+def _patches(path: Path, results: Results) -> Patches | None:
+    if results.plan is None or results.plan.tokens is None or not path.is_file():
+        return None
+    kept = [f"from block {name} on {share:.0%}" for name, share in results.plan.tokens.keep.items()]
+    told = (
+        f"Sample pictures, and what is left of their patches: {', '.join(kept)}. Patches that were left out are dark; "
+        "those that became one have one colour and an outline."
+    )
+    return Patches("data:image/png;base64," + base64.b64encode(path.read_bytes()).decode("ascii"), told)
 
 
 def _blocks_note(results: Results) -> str:

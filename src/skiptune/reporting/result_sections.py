@@ -11,7 +11,7 @@ from ..core.formatting import file_name
 from ..core.measurements import MeasuredParts
 from ..core.validated import Number, Pair, Several, Validated
 from ..core.validation import Problems
-from ..plan import Comparisons, LoggedLoss, Nested, Round
+from ..plan import Comparisons, LoggedLoss, Nested, Round, TokenSchedule
 from ..training.training_log import LoggedEvaluation
 
 
@@ -66,6 +66,7 @@ class ChosenPlan(Validated):
         sets: number of sets that meet the budget.
         protected: blocks that had to be kept: name → why.
         nested: the order of the blocks and the loss of each beginning, of a nested training.
+        tokens: where image tokens become fewer; ``None``: nowhere.
     """
 
     strategy: str = "given"
@@ -81,6 +82,7 @@ class ChosenPlan(Validated):
     sets: int | None = None
     protected: dict[str, str] | None = None
     nested: Nested | None = None
+    tokens: TokenSchedule | None = None
 
     def check(self, problems: Problems) -> None:
         for name in self.skipped:

@@ -28,6 +28,8 @@ def summary_lines(results: Results) -> Iterator[str]:
     if results.plan is not None:
         names = f" ({', '.join(results.plan.skipped)})" if results.plan.skipped else ""
         yield _line("skipped blocks", f"{len(results.plan.skipped)} of {len(results.plan.blocks)}{names}")
+    if results.plan is not None and results.plan.tokens is not None:
+        yield _line("image tokens", str(results.plan.tokens))
     yield from _quality(results)
     if results.records is not None and results.records.bad_images:
         bad = results.records.bad_images

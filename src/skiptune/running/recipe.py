@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from ..config import Budget, SearchConfig, SkipConfig, TrainConfig
 from ..core.distributed import processes
-from ..core.validated import Count, Number, Several, Text, Validated
-from ..core.validation import LARGEST
+from ..core.validated import Count, Names, Number, Several, Text, Validated
+from ..core.validation import LARGEST, Problems
 from ..data.data_config import DataConfig
 from ..families.task_names import TaskName
 from ..methods.compare_config import CompareConfig, MethodName
+from ..plan import Plan, TokenSchedule
 from ..tasks.generation.settings import GenerationSettings
 from ..tasks.retrieval_config import RetrievalConfig
 
@@ -45,6 +46,30 @@ class ExportConfig(Validated):
     """
 
     form: Literal["standalone", "plain"] = "standalone"
+
+
+class GivenPlan(Validated):
+    """A plan that is given, so that there is nothing to search.
+
+    Attributes:
+        skip: names of the blocks that are skipped.
+        tokens: where image tokens become fewer, as ``{keep: {3: 0.5, 6: 0.25}, way: merge}``; see
+            :class:`skiptune.TokenSchedule`. ``None``: nowhere.
+    """
+
+    skip: Names = ()
+    tokens: TokenSchedule | None = None
+
+    def check(self, problems: Problems) -> None:
+        problems.check(bool(self.skip or self.tokens), "skip, tokens: give one of them, or leave the plan out")
+
+    def of(self, family: str, blocks: Sequence[str]) -> Plan:
+        """The plan for a model of a family with these blocks.
+
+        Raises:
+            InputError: there are no such blocks.
+        """
+        return Plan(family, tuple(blocks), self.skip, tokens=self.tokens)
 
 
 #: LoRA on kept blocks where :class:`SkipConfig` has the paper's bottlenecks: with as many parameters it answers better
@@ -95,6 +120,8 @@ class Recipe(Validated):
         baselines: methods trained beside it with the same settings: ``unskipped`` and ``random`` have the run's
             adapters with nothing skipped or a random plan; else names of methods of ``compare``, as ``full``. Without
             ``unskipped`` a run does not know what skipping cost; ``[]`` trains none.
+        plan: which blocks are skipped and where image tokens become fewer, given instead of a ``budget``; nothing is
+            searched then. ``None``: the search finds it.
         compare: which methods ``skiptune compare`` trains side by side, and on which seeds.
         retrieval, generation: how these tasks are trained and measured; ``None`` for the others.
         encoder_cache: largest size in GiB of a file in the output with cached encoder outputs, used by all epochs,
@@ -110,6 +137,7 @@ class Recipe(Validated):
     data: DataConfig = DataConfig()
     adapters: SkipConfig = ADAPTERS
     budget: Budget = BUDGET
+    plan: GivenPlan | None = None
     search: SearchConfig = SearchConfig()
     train: TrainConfig = TrainConfig()
     bench: TimingConfig = TimingConfig()
@@ -136,6 +164,10 @@ class Recipe(Validated):
             if isinstance(given := found.get(section, {}), dict):
                 found[section] = {**values_of.model_dump(mode="json", exclude_unset=True), **given}
         return found
+
+    def check(self, problems: Problems) -> None:
+        if self.plan is not None:
+            problems.check(self.budget == BUDGET, "budget: the plan is given, so nothing meets a budget; leave one out")
 
     @field_validator("retrieval", "generation", mode="before")
     @classmethod

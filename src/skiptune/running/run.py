@@ -24,6 +24,7 @@ from ..core.output_folders import make_output_folder
 from ..core.process import best_device
 from ..core.progress import say_once
 from ..data.parts import Data
+from ..data.record import Record
 from ..experiment import Experiment
 from ..exporting.export import annotate, export
 from ..exporting.load import open_export
@@ -43,6 +44,7 @@ from .begun_run import as_begun, kept_recipe
 from .evaluation_step import RunEvaluation, measure
 from .latency_step import time_models
 from .longer_training import finish_replacing
+from .patches_step import draw_patches
 from .plain_step import export_plain
 from .recipe import Recipe, with_preset
 from .run_changes import RECIPE, RunChanges, keep_changes, settle
@@ -157,10 +159,16 @@ class Run:
         if self.recipe.export.form == "plain":
             on_main(lambda: export_plain(self.folder, self.trained, self.measured))
         results = self.results()
+        on_main(lambda: draw_patches(self.folder, self.search().tokens, self.task, self._shown, self.train))
         on_main(lambda: write_report(self.folder, results))
         on_main(EncoderCache(self.folder / ENCODED).remove)
         self._lock = None
         return results
+
+    @property
+    def _shown(self) -> Sequence[Record]:
+        """Records whose pictures are shown."""
+        return self.data.held_out[self.data.reported]
 
     def fresh_model(self, fitted: bool = True) -> PreTrainedModel:
         """The pre-trained model with new adapters, see :meth:`RunModels.adapted`."""

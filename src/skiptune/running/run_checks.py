@@ -7,6 +7,8 @@ from ..data.parts import Data
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
 from ..exporting.plain.refusals import check_plain
+from ..families.registry import family_of
+from ..inserting.selection import blocks_of, choose
 from ..searching.search import prepare_search
 from ..searching.search_schedule import schedule
 from ..searching.strategies import STRATEGIES
@@ -55,10 +57,14 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
             "block_adapter: lora"
         )
     check_baselines(models.recipe, model, experiment)
+    given = models.recipe.plan
     if models.recipe.export.form == "plain":
-        check_plain(model)
+        check_plain(model, tokens=given and given.tokens)
     if models.recipe.encoder_cache is not None:
         encoders_of(model)
+    if given is not None:
+        choose(model, given.of(family_of(model).name, tuple(blocks_of(model))))
+        return
     prepare_search(model, experiment, search_folder(models.recipe, models.folder))
 
 
@@ -68,6 +74,8 @@ def check_steps(recipe: Recipe, rows: int) -> None:
     Raises:
         InputError: names the field and the steps.
     """
+    if recipe.plan is not None:
+        return
     times = schedule(recipe.search, TrainingLength.of(recipe.train, rows), held_out=1)
     if recipe.start == "search" and STRATEGIES[recipe.search.strategy].trains and times.steps >= times.whole:
         name = "epochs" if recipe.search.max_steps is None else "max_steps"

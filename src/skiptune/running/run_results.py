@@ -61,7 +61,8 @@ def build_results(models: RunModels, steps: StepResults) -> Results:
     """
     recipe, task, data, folder = models.recipe, models.task, models.data, models.folder
     size, length = input_size(task, data.validation)
-    plan, cost = steps.plan, cost_table(models.original(), recipe.adapters, steps.plan.skipped, size, length)
+    plan, original = steps.plan, models.original()
+    cost = cost_table(original, recipe.adapters, plan.skipped, size, length, tokens=plan.tokens)
     parameters = {**cost.parameters, "slim": cost.parameters_with_plan, "trained": cost.trained_with_plan}
     damaged = task.images.damaged
     results = Results(
@@ -100,6 +101,8 @@ def _records(data: Data, bad_images: int) -> Records:
 
 def _chosen(plan: Plan) -> ChosenPlan:
     found = ChosenPlan(strategy=plan.strategy, blocks=plan.blocks, skipped=plan.skipped, preferences=plan.preferences)
+    if plan.tokens is not None:
+        found = found.replace(tokens=plan.tokens)
     report = plan.report
     if report is None:
         return found

@@ -10,7 +10,8 @@ from transformers import PreTrainedModel
 
 from ..core.distributed import on_main
 from ..experiment import Experiment
-from ..inserting.selection import check_plan
+from ..families.registry import family_of
+from ..inserting.selection import blocks_of, check_plan
 from ..plan import Plan
 from ..searching.nested import measured_plan
 from ..searching.plan_file import load_plan, save_plan
@@ -71,6 +72,8 @@ class TrainingSteps:
         return on_main(lambda: load_plan(path))
 
     def _search(self, model: PreTrainedModel) -> Plan:
+        if self.recipe.plan is not None:
+            return self.recipe.plan.of(family_of(model).name, tuple(blocks_of(model)))
         with self.models.cached_encoders(model):
             return search(model, self.search_experiment(), self._search_folder, keep_adapters=self.goes_on)
 

@@ -140,7 +140,8 @@ def evaluate_each(
     """
     before, schedules = (skipped_blocks(model), chosen_tokens(model)), tokens or [None] * len(skipped)
     choices = [_choices(names, schedule) for names, schedule in zip(skipped, schedules, strict=True)]
-    waiting = list(range(len(skipped)))
+    # those with a schedule first: what is below the blocks then has all patches, also the padding
+    waiting = sorted(range(len(skipped)), key=lambda number: schedules[number] is None)
     with prefix_cache(model) as cache:
         while waiting:
             number = waiting.pop(0)

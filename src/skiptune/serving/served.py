@@ -47,6 +47,7 @@ class Served:
             base=self.opened.base,
             blocks=len(plan.blocks),
             skipped=plan.skipped,
+            tokens=None if plan.tokens is None else str(plan.tokens),
         )
 
     def answer(self, questions: Sequence[Prepared]) -> list[Prediction]:

@@ -48,6 +48,7 @@ class ToldModel(Validated):
         base: the model whose weights it shares with others; ``None``: it stands alone.
         blocks: how many its base had.
         skipped: the blocks that it does without.
+        tokens: how its image tokens become fewer, in words; ``None``: they do not.
     """
 
     name: str
@@ -59,6 +60,7 @@ class ToldModel(Validated):
     base: str | None
     blocks: int
     skipped: Several[str]
+    tokens: str | None = None
 
 
 class ToldError(Validated):

@@ -91,6 +91,8 @@ def facts_of(folder: Path) -> Facts:
 
 
 def _measured(exported: Exported, measures: Measures) -> Iterator[tuple[str, str]]:
+    if exported.plan.tokens is not None:
+        yield "image tokens", str(exported.plan.tokens)
     if exported.parameters:
         yield "parameters", count(exported.parameters)
     for part, found in list(measures.accuracy.parts.items())[:1]:

@@ -9,6 +9,7 @@ on where a block says so.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import torch
@@ -21,6 +22,9 @@ from ...layers.adapters import Prompts
 from ...layers.blocks import SkippableBlock, real_tokens
 from ...layers.token_reduction import Reader, Tokens
 from ..attention import Projections, attend
+
+#: ``tokens``: how many tokens of text this thread embedded last. Several threads may ask one model.
+_TEXT = threading.local()
 
 
 class SkippableViltLayer(SkippableBlock, ViltLayer):
@@ -83,13 +87,13 @@ class SkippableViltLayer(SkippableBlock, ViltLayer):
 
 
 class ReducingViltEncoder(ViltEncoder):
-    """ViLT's blocks, with fewer image tokens from block to block.
+    """ViLT's blocks, with fewer image tokens from block to block."""
 
-    Attributes:
-        embedded_by: the embeddings, which know how many tokens of text there are.
-    """
-
-    embedded_by: tuple[RasterViltEmbeddings] | tuple[()] = ()  # a tuple, so that it is no child of this module
+    @property
+    def reduces(self) -> bool:
+        """Whether image tokens become fewer before any block."""
+        blocks: list[Any] = list(self.layer)
+        return any(block.reduction is not None for block in blocks)
 
     def forward(
         self,
@@ -102,7 +106,7 @@ class ReducingViltEncoder(ViltEncoder):
     ) -> Any:
         """As transformers' class, ``(batch, tokens, width)`` to the same shape or fewer tokens."""
         blocks: list[Any] = list(self.layer)
-        if not self.embedded_by or all(block.reduction is None for block in blocks):
+        if not self.reduces:
             return super().forward(
                 hidden_states,
                 attention_mask=attention_mask,
@@ -111,7 +115,7 @@ class ReducingViltEncoder(ViltEncoder):
                 return_dict=return_dict,
             )
         class_token = 1
-        tokens = Tokens.of(hidden_states, real_tokens(attention_mask), self.embedded_by[0].text_tokens + class_token)
+        tokens = Tokens.of(hidden_states, real_tokens(attention_mask), _TEXT.tokens + class_token)
         states, attentions = [], []
         for block in blocks:
             if block.reduction is not None:
@@ -144,14 +148,14 @@ class RasterViltEmbeddings(ViltEmbeddings):
     """ViLT's embeddings with patches in raster order, without a loop over the images and without randomness.
 
     Attributes:
-        text_tokens: number of tokens of text that were embedded last.
+        read_by: the encoder that they go to.
     """
 
-    text_tokens: int = 0
+    read_by: tuple[ReducingViltEncoder] | tuple[()] = ()  # a tuple, so that it is no child of this module
 
     def forward(self, input_ids: Tensor | None, attention_mask: Tensor, *args: Any, **kwargs: Any) -> Any:
         """As transformers' class."""
-        self.text_tokens = attention_mask.shape[1]
+        _TEXT.tokens = attention_mask.shape[1]
         return super().forward(input_ids, attention_mask, *args, **kwargs)
 
     def visual_embed(
@@ -164,7 +168,8 @@ class RasterViltEmbeddings(ViltEmbeddings):
             ``(batch, 1 + patches)``, and patch coordinates ``(batch, patches, 2)`` with the size of the patch grid.
             ``patches`` is the largest number of unpadded patches in the batch; shorter images are filled up with
             their first padded patches, masked. In a compiled or exported model, whose shapes must not depend on what
-            the mask holds, it is the number of all patches; the model's outputs are the same up to rounding.
+            the mask holds, it is the number of all patches; the model's outputs are the same up to rounding. It is
+            that, too, where patches become fewer later: a share of them is then the same number in all these models.
 
         Raises:
             InputError: the configuration caps the number of patches, which means drawing them at random.
@@ -181,7 +186,8 @@ class RasterViltEmbeddings(ViltEmbeddings):
         patches = x.flatten(2).transpose(1, 2) + (self._any_positions(mask) if traced else self._positions(mask, width))
         grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
         mask = mask.flatten(1)
-        if not traced and not bool(mask.all()):
+        all_go_on = traced or any(encoder.reduces for encoder in self.read_by)
+        if not all_go_on and not bool(mask.all()):
             longest = int(mask.sum(1).max())
             order = mask.argsort(dim=1, descending=True, stable=True)[:, :longest]
             mask = mask.gather(1, order)
@@ -248,7 +254,7 @@ def adopt(model: nn.Module) -> None:
         vilt.embeddings.__class__ = RasterViltEmbeddings
     if type(vilt.encoder) is ViltEncoder:
         vilt.encoder.__class__ = ReducingViltEncoder
-        vilt.encoder.embedded_by = (vilt.embeddings,)
+        vilt.embeddings.read_by = (vilt.encoder,)
     for block in vilt.encoder.layer:
         SkippableViltLayer.adopt(block)
 
@@ -256,7 +262,7 @@ def adopt(model: nn.Module) -> None:
 def add_prompts(model: nn.Module, length: int) -> None:
     """Insert ``length`` learnt tokens before the first block, in place; they go through all blocks."""
     vilt = vilt_of(model)
-    vilt.encoder.__class__ = PromptedViltEncoder
+    vilt.encoder.__class__, vilt.embeddings.read_by = PromptedViltEncoder, ()
     vilt.encoder.prompts = Prompts(vilt.config.hidden_size, length)
 
 

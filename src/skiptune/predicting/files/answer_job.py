@@ -31,7 +31,7 @@ class AnswerJob(Validated):
     """The content of ``job.json`` beside the parts of a file of answers.
 
     Attributes:
-        model: SHA-256 of weights, configuration, skipped blocks, and of the task with its processor.
+        model: SHA-256 of weights, configuration, skipped blocks, token schedule, and of the task with its processor.
         rows: SHA-256 of what is asked, see :func:`skiptune.data.record_digests.asked_digest`.
         pictures: SHA-256 of the times at which the pictures were changed.
         count: of rows.
@@ -133,8 +133,11 @@ def model_digest(model: nn.Module, task: Task) -> str:
     """
     held = [*model.named_parameters(), *model.named_buffers()]
     own = getattr(model, "content_digest", "")
-    skipped = [name for name, part in model.named_modules() if isinstance(part, SkippableBlock) and part.skipped]
+    blocks = [(name, part) for name, part in model.named_modules() if isinstance(part, SkippableBlock)]
+    skipped = [name for name, block in blocks if block.skipped]
+    tokens = [(name, found.keep, found.way) for name, block in blocks if (found := block.reduction) is not None]
     content = [fingerprint(held), own, type(model).__name__, _fields(getattr(model, "config", None)), skipped]
+    content += [tokens] if tokens else []  # others' digests are as before
     processor = getattr(task.processor, "image_processor", task.processor)
     asked = [task.name, task.settings(), getattr(task, "decoding", None), _fields(processor)]
     return hashlib.sha256(json.dumps([*content, *asked], sort_keys=True, default=str).encode()).hexdigest()
