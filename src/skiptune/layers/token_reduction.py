@@ -125,17 +125,17 @@ class TokenReduction:
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
         present = tokens.stream.shape[1] - tokens.first
         if _any_number(present):  # the steps of a graph for images of any size are the same for all of them
-            for _ in range(matchings(self.before, self.keep, self.way)):
-                tokens = self._matched(tokens, wanted)
+            for left in reversed(range(matchings(self.before, self.keep, self.way))):
+                present = tokens.stream.shape[1] - tokens.first
+                number = present - wanted
+                tokens = self._matched(tokens, torch.sym_min(number, present // 2) if left else number)  # type: ignore[no-untyped-call]
             return tokens
-        while tokens.stream.shape[1] - tokens.first > wanted:
-            tokens = self._matched(tokens, wanted)
+        while (present := tokens.stream.shape[1] - tokens.first) > wanted:
+            tokens = self._matched(tokens, min(present - wanted, present // 2))
         return tokens
 
-    def _matched(self, tokens: Tokens, wanted: int) -> Tokens:
+    def _matched(self, tokens: Tokens, number: int) -> Tokens:
         """After one matching, which merges half of them at most."""
-        present = tokens.stream.shape[1] - tokens.first
-        number = torch.sym_min(present - wanted, present // 2)
         return _replaced(tokens, *merged(*_image(tokens), self._metric(tokens), number))._replace(alone=False)
 
     def _metric(self, tokens: Tokens) -> Tensor:
@@ -232,7 +232,7 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
 def _split(order: Tensor, number: int) -> tuple[Tensor, ...]:
     """The first ``number`` of ``order`` (batch, all) and the others. A slice may end behind the last one, for all that
     a graph for images of any size knows."""
-    return order.split([number, order.shape[1] - number], dim=1)
+    return torch.split_with_sizes(order, [number, order.shape[1] - number], dim=1)
 
 
 def _wide(places: Tensor, image: Tensor) -> Tensor:

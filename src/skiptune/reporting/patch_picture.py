@@ -72,15 +72,18 @@ def _edges(own: _Array, patch: int) -> list[_Line]:
     padded, inset = np.pad(own, 1), 0.08 * patch
     found: list[_Line] = []
     for row, column in zip(*own.nonzero(), strict=True):
-        top, left = row * patch - 0.5 + inset, column * patch - 0.5 + inset
-        bottom, right = top + patch - 2 * inset, left + patch - 2 * inset
+        around = padded[row : row + 3, column : column + 3]  # lines go on into patches of the same token
+        top = row * patch - 0.5 + inset * (not around[0, 1])
+        bottom = (row + 1) * patch - 0.5 - inset * (not around[2, 1])
+        left = column * patch - 0.5 + inset * (not around[1, 0])
+        right = (column + 1) * patch - 0.5 - inset * (not around[1, 2])
         sides = {
             (0, 1): [(left, top), (right, top)],
             (2, 1): [(left, bottom), (right, bottom)],
             (1, 0): [(left, top), (left, bottom)],
             (1, 2): [(right, top), (right, bottom)],
         }
-        found += [line for (down, across), line in sides.items() if not padded[row + down, column + across]]
+        found += [line for side, line in sides.items() if not around[side]]
     return found
 
 
