@@ -56,7 +56,7 @@ def test_a_plain_export_of_a_schedule_is_refused_before_work(
     )
     code, _, error = call("run", recipe, "--set", f"output={tmp_path / 'run'}")
     assert code == 2
-    assert "image tokens become fewer (both: 50% from 1 on" in error
+    assert "form: 'plain': both: 50% from 1 on" in error
     assert not (tmp_path / "run" / "plan.json").exists()
 
 

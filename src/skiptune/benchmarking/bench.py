@@ -139,7 +139,7 @@ def _check_alike(
     specs: Mapping[str, BenchModel], built: Mapping[str, nn.Module], inputs: Mapping[str, Inputs], tolerance: float
 ) -> None:
     """Compare the outputs of all models that must give the same."""
-    alike: dict[tuple[str, tuple[str, ...]], dict[str, nn.Module]] = {}
+    alike: dict[tuple[str, tuple[str, ...], str], dict[str, nn.Module]] = {}
     for name, spec in specs.items():
         if spec.same_outputs is not None:
             alike.setdefault(spec.same_outputs, {})[name] = built[name]

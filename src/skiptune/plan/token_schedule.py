@@ -10,7 +10,7 @@ from pydantic import Field, field_validator
 
 from ..config.way import Way
 from ..core.errors import InputError
-from ..core.validated import Several, Validated
+from ..core.validated import Names, Validated
 from ..core.validation import Problems, nearest
 
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -30,7 +30,7 @@ class TokenSchedule(Validated):
 
     keep: dict[str, Share] = Field(default={})
     way: Way = "merge"
-    frozen: Several[str] = ()
+    frozen: Names = ()
 
     @field_validator("keep", mode="before")
     @classmethod

@@ -6,7 +6,7 @@ from ..core.errors import InputError
 from ..data.parts import Data
 from ..data.splits import check_disjoint
 from ..experiment import Experiment
-from ..exporting.plain.refusals import check_plain
+from ..exporting.plain.refusals import check_plain, check_tokens
 from ..families.registry import family_of
 from ..inserting.selection import blocks_of, choose
 from ..searching.search import prepare_search
@@ -59,7 +59,8 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
     check_baselines(models.recipe, model, experiment)
     given = models.recipe.plan
     if models.recipe.export.form == "plain":
-        check_plain(model, tokens=given and given.tokens)
+        check_tokens(given.tokens if given else None)
+        check_plain(model)
     if models.recipe.encoder_cache is not None:
         encoders_of(model)
     if given is not None:

@@ -137,7 +137,8 @@ def model_digest(model: nn.Module, task: Task) -> str:
     skipped = [name for name, block in blocks if block.skipped]
     tokens = [(name, found.keep, found.way) for name, block in blocks if (found := block.reduction) is not None]
     content = [fingerprint(held), own, type(model).__name__, _fields(getattr(model, "config", None)), skipped]
-    content += [tokens] if tokens else []  # others' digests are as before
+    frozen = [name for name, block in blocks if block.frozen]
+    content += [tokens, frozen] if tokens or frozen else []  # others' digests are as before
     processor = getattr(task.processor, "image_processor", task.processor)
     asked = [task.name, task.settings(), getattr(task, "decoding", None), _fields(processor)]
     return hashlib.sha256(json.dumps([*content, *asked], sort_keys=True, default=str).encode()).hexdigest()
