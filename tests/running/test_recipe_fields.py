@@ -11,12 +11,12 @@ from skiptune.running.recipe_fields import recipe_fields
 
 
 def names(kind: type[BaseModel], section: str = "") -> set[str]:
-    """The paths of all fields, by the configurations alone."""
+    """The paths of all fields, by the configurations alone; what a section's field holds is written in one."""
     found = set()
     for name, field in kind.model_fields.items():
         inner = (field.annotation, *getattr(field.annotation, "__args__", ()))
         models = [entry for entry in inner if isinstance(entry, type) and issubclass(entry, Validated)]
-        found |= names(models[0], f"{name}.") if models else {section + name}
+        found |= names(models[0], f"{name}.") if models and not section else {section + name}
     return found
 
 

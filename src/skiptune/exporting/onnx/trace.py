@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -124,11 +125,21 @@ def trace(model: nn.Module, graph: Graph, path: Path, large: bool) -> None:
             input_names=list(inputs),
             output_names=["logits"],
             dynamic_shapes={name: graph.axes(name) for name in inputs},
+            custom_translation_table={torch.ops.aten.sort.stable: _stable_sort},
             verbose=False,
         )
         assert program is not None  # only the older exporter returns nothing
         ClearMetadataAndDocStringPass()(program.model)  # stack traces, with the paths of this machine
         program.save(path, external_data=large)
+
+
+def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
+    """``torch.sort`` in order of places where values are equal: of these, ONNX's TopK takes that of the lower place
+    first."""
+    from onnxscript import opset18 as op
+
+    length = op.Reshape(op.Gather(op.Shape(x), op.Constant(value_ints=[dim])), op.Constant(value_ints=[1]))
+    return op.TopK(x, length, axis=dim, largest=int(descending), sorted=1)
 
 
 def quantise(path: Path, smaller: Path, large: bool) -> None:
