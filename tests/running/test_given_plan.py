@@ -63,5 +63,7 @@ def test_a_plain_export_of_a_schedule_is_refused_before_work(
 def test_a_plan_and_a_budget_are_one_too_many() -> None:
     with pytest.raises(InputError, match="the plan is given"):
         Recipe.from_dict({"output": "run", "budget": {"macs": -0.5}, "plan": {"skip": [0]}})
+    with pytest.raises(InputError, match="it draws blocks within a budget"):
+        Recipe.from_dict({"output": "run", "baselines": ["random"], "plan": {"skip": [0]}})
     with pytest.raises(InputError, match="give one of them"):
         GivenPlan()

@@ -35,7 +35,9 @@ def compare(
     """
     read = recipe_of(recipe, output, set)
     from ..comparing.comparison import MethodComparison
+    from ..running.run_checks import refuse_given_plan
 
+    refuse_given_plan(read, "skiptune compare")
     command = shlex.join(["skiptune", *sys.argv[1:]])
     with on_cluster(ray) as cluster:
         comparison = MethodComparison(read, jobs, command, cluster)

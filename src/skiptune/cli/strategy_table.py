@@ -13,6 +13,7 @@ from ..core.distributed import alike, processes
 from ..core.errors import InputError
 from ..core.progress import console
 from ..core.validation import Problems, nearest
+from ..running.run_checks import refuse_given_plan
 from ..searching.strategies import STRATEGIES
 from .options import on_cluster
 from .recipe_runs import run_of
@@ -37,6 +38,7 @@ def compare_strategies(
     if not names and runner.recipe.search.tokens is not None:
         chosen = list(KNOWING_TOKENS)
     with on_cluster(ray) as cluster:
+        refuse_given_plan(runner.recipe, "skiptune search --compare")
         runner.check()
         rows = runner.compare(chosen, cluster)
     if as_json:

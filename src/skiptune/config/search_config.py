@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from ..core.validated import Count, Number, Several, Validated
+from ..core.validated import Count, Names, Number, Validated
 from ..core.validation import Problems
 from .way import Way
 
@@ -74,7 +74,7 @@ class SearchConfig(Validated):
     policy_learning_rate: Number = Field(default=1.0, ge=1e-12, le=1e6)
     reward: Reward = "standardized"
     draw: Draw = "step"
-    keep: Several[str] = ()
+    keep: Names = ()
     growing: bool = False
     nested: bool = False
     tokens: Way | None = None
@@ -105,12 +105,6 @@ class SearchConfig(Validated):
             reward="exp_loss",
             draw="micro_batch",
         )
-
-    @field_validator("keep", mode="before")
-    @classmethod
-    def _numbers_are_names(cls, keep: object) -> object:
-        """``keep: [0, 11]``, as YAML reads names that are numbers."""
-        return [str(name) if type(name) is int else name for name in keep] if isinstance(keep, list | tuple) else keep
 
     @classmethod
     def lavin(cls) -> SearchConfig:

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from ..config.way import Way
 
-
 #: Shares are told apart to a millionth.
 _PARTS = 1_000_000
 

@@ -168,6 +168,10 @@ class Recipe(Validated):
     def check(self, problems: Problems) -> None:
         if self.plan is not None:
             problems.check(self.budget == BUDGET, "budget: the plan is given, so nothing meets a budget; leave one out")
+            problems.check(
+                "random" not in self.baselines,
+                "baselines: random: it draws blocks within a budget, and the plan is given; leave it out",
+            )
 
     @field_validator("retrieval", "generation", mode="before")
     @classmethod

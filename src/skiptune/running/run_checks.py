@@ -59,7 +59,7 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
     check_baselines(models.recipe, model, experiment)
     given = models.recipe.plan
     if models.recipe.export.form == "plain":
-        check_tokens(given.tokens if given else None)
+        check_tokens(given.tokens if given else models.recipe.search.tokens)
         check_plain(model)
     if models.recipe.encoder_cache is not None:
         encoders_of(model)
@@ -67,6 +67,16 @@ def check_models(models: RunModels, experiment: Experiment) -> None:
         choose(model, given.of(family_of(model).name, tuple(blocks_of(model))))
         return
     prepare_search(model, experiment, search_folder(models.recipe, models.folder))
+
+
+def refuse_given_plan(recipe: Recipe, who: str) -> None:
+    """Refuse a plan that would not be looked at, by ``who`` searches in any case.
+
+    Raises:
+        InputError: there is one.
+    """
+    if recipe.plan is not None:
+        raise InputError(f"plan: {who} searches plans itself, within a budget; leave the plan out")
 
 
 def check_steps(recipe: Recipe, rows: int) -> None:

@@ -138,8 +138,8 @@ def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: 
     first."""
     from onnxscript import opset18 as op
 
-    length = op.Reshape(op.Gather(op.Shape(x), op.Constant(value_ints=[dim])), op.Constant(value_ints=[1]))
-    return op.TopK(x, length, axis=dim, largest=int(descending), sorted=1)
+    length = op.Reshape(op.Gather(op.Shape(x), dim, axis=0), op.Constant(value_ints=[1]))
+    return op.TopK(x, length, axis=dim, largest=descending, sorted=True)
 
 
 def quantise(path: Path, smaller: Path, large: bool) -> None:

@@ -44,8 +44,11 @@ def check_plain(model: PreTrainedModel, skipped: Sequence[str] | None = None) ->
     return found
 
 
-def check_tokens(tokens: TokenSchedule | None) -> None:
+def check_tokens(tokens: TokenSchedule | str | None) -> None:
     """Refuse fewer image tokens, of which transformers' own classes know nothing.
+
+    Args:
+        tokens: how they become fewer; ``None``: they do not.
 
     Raises:
         InputError: says what can be plain instead.
