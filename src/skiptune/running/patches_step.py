@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
+from numpy.typing import NDArray
 from transformers import PreTrainedModel
 
 from ..core.errors import InputError
@@ -20,6 +21,7 @@ from ..reporting.report import PATCHES
 from ..tasks.task import Task
 
 _SAMPLES = 4
+Traced: TypeAlias = tuple[list[NDArray[Any]], list[dict[str, NDArray[Any]]], int]
 
 
 def draw_patches(
@@ -46,25 +48,30 @@ def draw_patches(
         return
     from ..reporting.patch_picture import patch_picture  # matplotlib is slow to import
 
-    model = trained()
+    pictures, living, patch = traced_pictures(trained(), task, records[:_SAMPLES])
+    if pictures:
+        write_atomically(path, holding(patch_picture(pictures, living, patch)))
+
+
+def traced_pictures(model: PreTrainedModel, task: Task, records: Sequence[Record]) -> Traced:
+    """The pictures of records as the model sees them, each ``(height, width, 3)`` from 0 to 1, what becomes of their
+    patches, and the side of a patch in pixels; no pictures where image tokens are no such patches."""
     patch = family_of(model).sizes(model.config).patch_size
     pictures, living = [], []
-    for record in records[:_SAMPLES]:
+    for record in records:
         try:
             pixels = task.images.pixels(record.images[0]).transpose(1, 2, 0) / 255
         except InputError:  # damaged
             continue
         found = _traced(model, task.collate([record]))
         if any(groups.shape[1] * patch**2 != pixels.shape[0] * pixels.shape[1] for groups in found.values()):
-            return
+            return [], [], patch
         pictures.append(pixels)
         living.append(found)
-    if pictures:
-        content = patch_picture(pictures, living, patch)
-        write_atomically(path, holding(content))
+    return pictures, living, patch
 
 
-def _traced(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> dict[str, Any]:
+def _traced(model: PreTrainedModel, batch: dict[str, torch.Tensor]) -> dict[str, NDArray[Any]]:
     """By block, which patches the tokens of the one picture stand for, ``(tokens, patches)``."""
     given = {name: value.to(model.device) for name, value in batch.items() if name != "labels"}
     with evaluation_mode(model), torch.no_grad(), traced_patches(model) as found:

@@ -136,8 +136,9 @@ def trace(model: nn.Module, graph: Graph, path: Path, large: bool) -> None:
 def _stable_sort(x: Any, stable: bool | None = None, dim: int = -1, descending: bool = False) -> Any:
     """``torch.sort`` in order of places where values are equal: of these, ONNX's TopK takes that of the lower place
     first."""
-    from onnxscript import opset18 as op
+    from onnxscript import opset18
 
+    op: Any = opset18
     length = op.Reshape(op.Gather(op.Shape(x), dim, axis=0), op.Constant(value_ints=[1]))
     return op.TopK(x, length, axis=dim, largest=descending, sorted=True)
 
