@@ -14,7 +14,7 @@ import skiptune as st
 from skiptune.core.process import quiet_libraries
 from skiptune.inserting.selection import choose
 from skiptune.reporting.patch_picture import patch_picture
-from skiptune.running.patches_step import traced_pictures
+from skiptune.running.patches_step import first_pictures, traced_pictures
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 
@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     quiet_libraries()
     run = Run(read_recipe("easy-vqa-demo", [], "runs/tokens-picture"))
-    task, records = run.task, run.data.held_out["test"][:PICTURES]
+    task, records = run.task, first_pictures(run.data.held_out["test"], PICTURES)
     model = st.insert(run.plain_model(), st.SkipConfig(block_adapter="lora")).eval()
     choose(model, (), st.TokenSchedule(keep={"3": 0.6, "6": 0.3, "9": 0.15}, way=options.way))
     pictures, living, patch = traced_pictures(model, task, records)

@@ -40,7 +40,7 @@ def draw_patches(
         folder: of the run.
         tokens: of the plan.
         task: of the run.
-        records: of which the first ones are shown.
+        records: of which the first pictures are shown.
         trained: gives the trained model.
     """
     path = folder / PATCHES
@@ -48,9 +48,18 @@ def draw_patches(
         return
     from ..reporting.patch_picture import patch_picture  # matplotlib is slow to import
 
-    pictures, living, patch = traced_pictures(trained(), task, records[:_SAMPLES])
+    pictures, living, patch = traced_pictures(trained(), task, first_pictures(records, _SAMPLES))
     if pictures:
         write_atomically(path, holding(patch_picture(pictures, living, patch)))
+
+
+def first_pictures(records: Sequence[Record], number: int) -> list[Record]:
+    """The first records of different pictures; several questions may be about one."""
+    found: dict[str, Record] = {}
+    for record in records:
+        if record.images and len(found) < number:
+            found.setdefault(str(record.images[0]), record)
+    return list(found.values())
 
 
 def traced_pictures(model: PreTrainedModel, task: Task, records: Sequence[Record]) -> Traced:
