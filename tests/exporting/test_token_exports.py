@@ -1,4 +1,4 @@
-"""Exports of models whose image tokens become fewer: ONNX at every size, many tasks on one base, edited schedules."""
+"""Exports of models whose image tokens become fewer: many tasks on one base, edited schedules, what answers depend on."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import torch
 import skiptune as st
 from skiptune.core.errors import InputError
 from skiptune.costs.example_inputs import example_inputs
-from skiptune.exporting.onnx.session import make
-from skiptune.exporting.onnx.write import read_description
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens
 from skiptune.layers.token_reduction import matchings
 from skiptune.predicting.files.answer_job import model_digest
@@ -26,20 +24,6 @@ def reduced(way: Any, **keep: float) -> tuple[Any, st.Plan]:
     plan = st.Plan("vilt", tuple(blocks_of(model)), ("0",), tokens=schedule)
     choose(model, plan)
     return model, plan
-
-
-def test_onnx_gives_torchs_numbers_for_pictures_of_any_size(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    model, plan = reduced("both", b1=0.7, b2=0.4)
-    folder = st.export_onnx(model, tmp_path / "onnx", plan=plan)
-    session = make(folder / "model.onnx", read_description(folder))
-    for size, batch in (((96, 128), 1), ((64, 160), 3)):
-        given = example_inputs(model, size, 7, batch)
-        given["pixel_mask"] = torch.ones(batch, *size, dtype=torch.long)
-        given["pixel_mask"][-1, :, 64:] = 0
-        with torch.no_grad():
-            expected = model(**given).logits
-        assert torch.allclose(session(**given).logits, expected, atol=1e-5)
 
 
 def test_tasks_on_one_base_have_their_own_schedules(tmp_path: Path) -> None:
