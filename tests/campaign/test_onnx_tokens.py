@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +9,14 @@ import pytest
 import torch
 
 import skiptune as st
+from campaign_form import LONG
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.exporting.onnx.session import make
 from skiptune.exporting.onnx.write import read_description
 from skiptune.inserting.selection import blocks_of, choose
 
 
-@pytest.mark.skipif(os.environ.get("SKIPTUNE_CAMPAIGN") != "long", reason="only in make campaign")
+@pytest.mark.skipif(not LONG, reason="only in make campaign")
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("way", ["merge", "prune", "both"])
 def test_onnx_gives_torchs_numbers_for_pictures_of_any_size(way: Any, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Exports of models whose image tokens become fewer: many tasks on one base, edited schedules, what answers depend on."""
+"""Exports of models whose image tokens become fewer: many tasks on one base, edited schedules, answers to a file."""
 
 from __future__ import annotations
 
