@@ -11,8 +11,8 @@ import torch
 import skiptune as st
 from campaign_form import LONG
 from skiptune.costs.example_inputs import example_inputs
+from skiptune.exporting.onnx.description import read_description
 from skiptune.exporting.onnx.session import make
-from skiptune.exporting.onnx.write import read_description
 from skiptune.inserting.selection import blocks_of, choose
 
 
