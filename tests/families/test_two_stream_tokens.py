@@ -17,6 +17,7 @@ from skiptune.costs.macs import count_blocks, count_macs
 from skiptune.families.meter.modeling import meter_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens, token_places
+from skiptune.layers.token_reduction import tokens_kept
 from skiptune.searching.prefix_sharing import evaluate_each
 from two_streams import BOTTLENECK, EVERYWHERE, NOISE, Batch, checkpointing, gradients, make, make_batch, run, same
 
@@ -78,7 +79,7 @@ def test_nothing_reduced_is_what_it_was(family: str, batch: Batch) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_as_many_tokens_go_on_as_the_schedule_says(family: str, way: Any, batch: Batch) -> None:
     model = everywhere(family)
-    wanted = [1 + round(share * whole(model, batch)) for share in SCHEDULES[family][1]]
+    wanted = [1 + tokens_kept(share, whole(model, batch)) for share in SCHEDULES[family][1]]
     for skipped in ((), ("image.0", "clip.1"), ("image.0", "image.1", "image.2", "clip.0", "clip.1")):
         choose(model, skipped, schedule(family, way))
         assert [state.shape[1] for state in run(model, batch).image_hidden_states][-3:] == wanted
@@ -195,7 +196,7 @@ def test_sizes_count_all_patches(way: Any, batch: Batch) -> None:
     patches = whole(model, batch)
     choose(model, (), st.TokenSchedule(keep={"clip.0": 0.6, "clip.1": 0.3}, way=way))
     encoded, sizes = meter_of(model).encode_patches(batch["pixel_values"])
-    left = 1 + round(0.3 * patches)
+    left = 1 + tokens_kept(0.3, patches)
     assert encoded.shape[:2] == (3, left)
     assert sizes.shape == (3, 1 + patches)
     assert (sizes > 0).sum(1).tolist() == [left] * 3

@@ -118,7 +118,9 @@ class TokenReduction:
 
     def _pruned(self, tokens: Tokens, wanted: int) -> Tokens:
         scores = self._attention(tokens).masked_fill(tokens.sizes[:, tokens.first :] == 0, -1.0)
-        kept = scores.topk(wanted, dim=1).indices.sort(dim=1).values
+        # of padding, whose scores are equal, the first stays, here and in ONNX: what is merged depends on the places
+        order = scores.argsort(dim=1, descending=True, stable=True)
+        kept = _split(order, wanted)[0].sort(dim=1).values
         return _replaced(tokens, *_taken(tokens, kept), kept)
 
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
