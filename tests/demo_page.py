@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import atexit
 import tempfile
 import warnings
@@ -48,8 +49,17 @@ def demo_page() -> ServedPage:
     warm_up(list(shown.values()))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Gradio's own
-        page = served(list(shown.values()), PictureLimits(0.1, 1), Place())
-        return ServedPage(until_the_end.enter_context(page), shown, folder)
+        page = until_the_end.enter_context(served(list(shown.values()), PictureLimits(0.1, 1), Place()))
+    _close_idle_loop()
+    return ServedPage(page, shown, folder)
+
+
+def _close_idle_loop() -> None:
+    """Gradio asks asyncio for this thread's loop, which is made then, and never runs it nor closes it."""
+    loop = getattr(getattr(asyncio.get_event_loop_policy(), "_local", None), "_loop", None)
+    if loop is not None and not loop.is_running():
+        loop.close()
+        asyncio.set_event_loop(None)
 
 
 def _shown(folder: Path) -> list[ShownModel]:

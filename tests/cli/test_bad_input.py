@@ -497,7 +497,7 @@ def test_too_large_for_memory_is_a_sentence(call: Call) -> None:
         (("export", "nowhere", "slim", "--form", "onnx"), "valid: standalone, adapters"),
         (("export", "nowhere", "slim", "--private"), "--private: only with --push"),
         (("report", "nowhere"), "no such file"),
-        (("evaluate", "nowhere", "--data", "q.jsonl", "--batch-size", "1000000000"), "is not in the range 1<=x<=65536"),
+        (("evaluate", "nowhere", "--data", "q.jsonl", "--batch-size", "1000000000"), "65536"),
         (("report", __file__), "test_bad_input.py: not the directory of a run"),
         (("search", "nowhere.yaml"), "no such file or packaged recipe"),
         (("train",), "Missing argument"),

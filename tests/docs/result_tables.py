@@ -307,10 +307,45 @@ def decoders() -> list[str]:
     return lines
 
 
+def predict_file() -> list[str]:
+    found = read("predict_file")["throughput"]
+    titles = {"easy-vqa": "easy-VQA, several questions about a picture", "photographs": "a photograph for every row"}
+    return [
+        row(titles[name], f"{one['rows_per_second']['bare']:.0f}", f"{one['rows_per_second']['file']:.0f}",
+            f"{one['ratio']['median']:.2f} ({one['ratio']['least']:.2f} to {one['ratio']['most']:.2f})",
+            f"{1000 * one['preparing_s']:.1f} ms", f"{1000 * one['forward_s']:.1f} ms")
+        for name, one in found.items()
+    ]  # fmt: skip
+
+
+def serve() -> list[str]:
+    return [
+        row(one["name"], str(one["clients"]), f"{one['per_second']:.0f}", f"{one['p50_ms']:.0f} ms",
+            f"{one['p99_ms']:.0f} ms", f"{one['mean_batch']:.1f}", f"{one['of_bare']:.2f}",
+            f"{one['ms']:.1f} / {one['bare_ms']:.1f} ms")
+        for one in read("serve")["load"]
+    ]  # fmt: skip
+
+
+def tokens_throughput() -> list[str]:
+    lines = []
+    for model in read("tokens_throughput")["models"]:
+        for one in model["rows"]:
+            keep = list((one["tokens"] or {"keep": {}})["keep"].values())
+            low, high = one["speedup_interval"]
+            lines.append(
+                row(f"{model['model']}, {one['plan']}", str(len(one["skipped"])),
+                    f"{100 * keep[-1]:.0f} %" if keep else "all", percent(-one["saved"]),
+                    f"{one['speedup']:.2f} ({low:.2f} to {high:.2f})", f"{one['over_ours']:.2f}",
+                    f"{one['arithmetic']:.2f}", f"{one['realised']:.2f}")
+            )  # fmt: skip
+    return lines
+
+
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
-    easy_vqa_chat, decoders,
+    easy_vqa_chat, decoders, predict_file, serve, tokens_throughput,
 )  # fmt: skip
 
 if __name__ == "__main__":
