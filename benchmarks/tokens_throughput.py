@@ -8,7 +8,7 @@ quarters of the depth, ``both`` does either by half. LoRA is merged, and skipped
 export. All run in turns in one process. ``speedup`` is the time of transformers' original (METER: ours without
 adapters) over the plan's, round by round; ``over_ours`` that of ours with nothing skipped, whose attention is faster
 than transformers' in ViLT; ``arithmetic`` is the ratio of their operations, ``realised`` the share of it that
-``over_ours`` reaches.
+``over_ours`` reaches. A model's rows replace earlier ones in the output, with the command that measured them.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import skiptune as st
 from skiptune.core.files import write_json
 from skiptune.core.intervals import median_interval
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.core.text_files import read_json
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.latency import ratios
 from skiptune.costs.macs import count_blocks, count_macs
@@ -156,17 +157,17 @@ def main() -> None:
     quiet_libraries()
     keep_freed_memory()
     torch.set_num_threads(options.threads)
-    found = [measured(name, options.saved, options.rounds) for name in options.models]
-    write_json(
-        options.output,
-        {
-            "models": found,
+    content = read_json(options.output) if options.output.is_file() else {"models": []}
+    models = {model["model"]: model for model in content["models"]}
+    for name in options.models:
+        models[name] = {
+            **measured(name, options.saved, options.rounds),
             "command": shlex.join(["python", "benchmarks/tokens_throughput.py", *sys.argv[1:]]),
             "threads": options.threads,
             "cores": os.cpu_count(),
             "versions": versions(),
-        },
-    )
+        }
+        write_json(options.output, {"models": [models[known] for known in SIZES if known in models]})
 
 
 if __name__ == "__main__":
