@@ -342,10 +342,20 @@ def tokens_throughput() -> list[str]:
     return lines
 
 
+def tokens_easy_vqa() -> list[str]:
+    return [
+        row(f"`{one['method']}`", str(one["seeds"]), percent(one["relative_macs"]),
+            f"{100 * one['test_mean']:.2f} %" if one["test_sd"] is None
+            else f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
+        for one in read("tokens_easy_vqa")["summary"]
+    ]  # fmt: skip
+
+
 TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
     easy_vqa_chat, decoders, predict_file, serve, tokens_throughput,
+    tokens_easy_vqa,
 )  # fmt: skip
 
 if __name__ == "__main__":
