@@ -47,9 +47,8 @@ class Tokens(NamedTuple):
         ones = stream.new_ones(stream.shape[:2], dtype=torch.float32)
         sizes = ones if real is None else real.float().expand_as(ones)
         whole = stream.shape[1] - first
-        places = torch.arange(whole, device=stream.device).expand(
-            stream.shape[0], -1
-        )  # len() is a constant in an export
+        batch = stream.shape[0]  # len() is a constant in an export
+        places = torch.arange(whole, device=stream.device).expand(batch, -1)
         return cls(stream, sizes, first, whole, places, alone=real is None)
 
     @property

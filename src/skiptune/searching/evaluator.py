@@ -18,7 +18,7 @@ from ..core.seeding import preserved_random_state
 from ..inserting.selection import blocks_of, choose
 from ..models.evaluation_mode import evaluation_mode
 from ..plan import Comparisons, TokenSchedule
-from .feasible_sets import Candidate
+from .feasible_sets import Candidate, parted
 from .held_out import Batch, HeldOut
 from .loss_weights import weighted_mean
 from .prefix_sharing import evaluate_each
@@ -62,12 +62,12 @@ class Evaluator:
 
     def named(self, candidate: Candidate) -> list[str]:
         """The names of its blocks."""
-        return [self.names[block] for block in candidate if block < len(self.names)]
+        return [self.names[block] for block in parted(candidate, len(self.names))[0]]
 
     def tokens(self, candidate: Candidate) -> TokenSchedule | None:
         """Its token schedule; ``None``: it has none."""
-        found = [self.schedules[number - len(self.names)] for number in candidate if number >= len(self.names)]
-        return found[0] if found else None
+        _, number = parted(candidate, len(self.names))
+        return None if number is None else self.schedules[number]
 
     def losses(self, candidates: Sequence[Candidate], number: int) -> list[float]:
         """The loss of every candidate on held-out batch ``number``. In one process these are bit for bit the losses of

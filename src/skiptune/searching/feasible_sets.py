@@ -12,8 +12,21 @@ import numpy as np
 
 from ..core.errors import InputError
 
-#: Indices of the blocks that a subnetwork skips, in increasing order.
+#: Indices of the blocks that a subnetwork skips, in increasing order; after them, if it has a token schedule, the
+#: number of blocks plus that of the schedule.
 Candidate = tuple[int, ...]
+
+
+def parted(candidate: Candidate, blocks: int) -> tuple[Candidate, int | None]:
+    """The blocks that a candidate skips, and the number of its token schedule; ``None``: it has none.
+
+    Args:
+        candidate: of a model.
+        blocks: how many that has.
+    """
+    if candidate and candidate[-1] >= blocks:
+        return candidate[:-1], candidate[-1] - blocks
+    return candidate, None
 
 
 @dataclass(frozen=True)

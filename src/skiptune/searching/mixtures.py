@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..costs.token_costs import TokenCosts
 from ..plan import TokenSchedule
-from .feasible_sets import Candidate, FeasibleSets
+from .feasible_sets import Candidate, FeasibleSets, parted
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class Mixtures:
                 yield (*sets.fill(order), *other)
 
     def _end(self, candidate: Candidate) -> Candidate:
-        return candidate[-1:] if candidate and candidate[-1] >= self.blocks else ()
+        return candidate[len(parted(candidate, self.blocks)[0]) :]
 
 
 #: What a search chooses among.

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...plan.block_names import stack_of
-from ..feasible_sets import Candidate
+from ..feasible_sets import Candidate, parted
 
 Array = NDArray[np.float64]
 #: The candidates of a round and their losses.
@@ -84,7 +84,7 @@ class Kernel:
         """
         chosen = np.zeros((len(sets), self.blocks))
         for row, candidate in enumerate(sets):
-            chosen[row, [block for block in candidate if block < self.blocks]] = 1
+            chosen[row, list(parted(candidate, self.blocks)[0])] = 1
         columns = [
             np.exp(-(distance - 1) / _REACH) * sum(chosen[:, one] * chosen[:, other] for one, other in pairs)
             for distance, pairs in self.pairs.items()

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..feasible_sets import Candidate
+from ..feasible_sets import Candidate, parted
 from .gaussian_process import Array, Kernel
 
 #: Standard deviations, relative to that of a block's effect, that half as many tokens at a place may have; the most
@@ -48,8 +48,8 @@ class MixtureKernel(Kernel):
 
     def at(self, sets: Sequence[Candidate]) -> Array:
         """The coordinates of each mixture's schedule, zeros where it has none: ``(sets, places)``."""
-        numbers = [one[-1] - self.blocks if one and one[-1] >= self.blocks else -1 for one in sets]
-        found: Array = self.coordinates[numbers]
+        numbers = [parted(one, self.blocks)[1] for one in sets]
+        found: Array = self.coordinates[[-1 if number is None else number for number in numbers]]
         return found
 
     def __call__(self, sets: Sequence[Candidate], others: Sequence[Candidate]) -> Array:

@@ -10,7 +10,7 @@ from ...config import SearchConfig
 from ...core.errors import InputError
 from ...plan import Certainty, Round, TokenSchedule
 from ..evaluator import Evaluator
-from ..feasible_sets import Candidate, FeasibleSets
+from ..feasible_sets import Candidate, FeasibleSets, parted
 from ..mixtures import Mixtures, Subnetworks
 
 #: The state of a strategy for a resume: JSON values, as ``trainer_state.json`` has them.
@@ -98,12 +98,12 @@ class Strategy:
 
     def chosen(self) -> tuple[str, ...]:
         """The names of the blocks."""
-        return tuple(self.names[block] for block in self.best() if block < self.blocks)
+        return tuple(self.names[block] for block in parted(self.best(), self.blocks)[0])
 
     def chosen_tokens(self) -> TokenSchedule | None:
         """The token schedule."""
-        found = [self.schedules[number - self.blocks] for number in self.best() if number >= self.blocks]
-        return found[0] if found else None
+        _, number = parted(self.best(), self.blocks)
+        return None if number is None else self.schedules[number]
 
     def state(self) -> State:
         """The state that a resume needs, as JSON values."""
