@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from campaign_form import LONG
 from two_nodes import TwoNodes, two_nodes
 
+from campaign_form import LONG
 from conftest import write_recipe
 from skiptune.spreading.cluster import Needs, connected
 from skiptune.spreading.spread import Spread

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import surfaces
 from bad_input import KEPT, BadInput, Outcome, call
-from campaign_form import LONG, by_form
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from workspace import Workspace, make_workspace
 
+from campaign_form import LONG, by_form
 from original_checkpoints import GOLDEN
 
 pytestmark = pytest.mark.timeout(by_form(300, 7200))

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
-from campaign_form import LONG
 
+from campaign_form import LONG
 from conftest import MakeModel
 from skiptune import SkipConfig, Vqa, pipeline
 from tiny_service import in_base64, save_slim
