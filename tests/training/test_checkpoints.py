@@ -14,7 +14,20 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import nn
 
-from skiptune import Experiment, InputError, Record, RunError, SkipConfig, TrainConfig, Vqa, fit
+from skiptune import (
+    Experiment,
+    InputError,
+    Plan,
+    Record,
+    RunError,
+    SkipConfig,
+    TokenSchedule,
+    TrainConfig,
+    TrainingLog,
+    Vqa,
+    blocks_of,
+    fit,
+)
 from skiptune.core.digests import SUMS
 from skiptune.core.process import is_disk_failure
 from skiptune.training import checkpoints
@@ -137,3 +150,19 @@ def test_torch_on_a_full_disk_is_told_from_other_failures(tmp_path: Path) -> Non
         assert is_disk_failure(failure.value), (limit, failure.value)
         said.add(str(failure.value)[:20])
     assert len(said) > 1
+
+
+def test_a_folder_belongs_to_one_plan(
+    make_model: Callable[..., Any], task: Vqa, records: list[Record], tmp_path: Path
+) -> None:
+    def trained_with(skipped: tuple[str, ...], tokens: TokenSchedule | None = None) -> TrainingLog:
+        model = make_model(SkipConfig())
+        plan = Plan("vilt", tuple(blocks_of(model)), skipped, tokens=tokens)
+        return fit(model, Experiment(task, records[:8], training=TrainConfig(max_steps=1)), plan, tmp_path / "one")
+
+    half = TokenSchedule(keep={"1": 0.5})
+    first = trained_with(("1",), half)
+    assert trained_with(("1",), half).history == first.history  # read, not trained again
+    for skipped, tokens in ((("0",), half), (("1",), None), (("1",), TokenSchedule(keep={"1": 0.501}))):
+        with pytest.raises(InputError, match=r"checkpoint-1: trained with another plan \(skipped: 1; tokens"):
+            trained_with(skipped, tokens)

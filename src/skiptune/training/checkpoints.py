@@ -22,6 +22,7 @@ from ..core.progress import say_once
 from ..core.temporaries import remove
 
 TRAINED = "trained.safetensors"
+_SUBNETWORK = "subnetwork"
 _BEFORE = "; the checkpoints before are unchanged"
 
 
@@ -30,9 +31,18 @@ def examples_a_step(config: TrainConfig) -> int:
     return config.batch_size * config.gradient_accumulation * processes()
 
 
-def save_checkpoint(folder: Path, state: dict[str, Tensor], config: TrainConfig) -> None:
-    """Write trained parameters, with the metadata that :func:`newest_checkpoint` checks."""
+def save_checkpoint(folder: Path, state: dict[str, Tensor], config: TrainConfig, subnetwork: str = "") -> None:
+    """Write trained parameters, with the metadata that :func:`newest_checkpoint` checks.
+
+    Args:
+        folder: the checkpoint's.
+        state: trained parameters by name.
+        config: says how many examples a step has.
+        subnetwork: what is trained, in words; empty: it changes from step to step.
+    """
     written = {"processes": str(processes()), "examples_a_step": str(examples_a_step(config))}
+    if subnetwork:
+        written[_SUBNETWORK] = subnetwork
     with telling_of(folder / TRAINED, _BEFORE):
         save_file(state, folder / TRAINED, metadata=written)
 
@@ -68,14 +78,14 @@ def whole_checkpoint(folder: Path) -> Iterator[None]:
             raise error
 
 
-def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
+def newest_checkpoint(folder: Path, config: TrainConfig, subnetwork: str = "") -> str | None:
     """The newest checkpoint that every process wrote completely and that is as it was written.
 
     Another number of processes may resume from it, if the number of examples per step is the same. Damaged ones are
     named, and the one before is taken.
 
     Raises:
-        InputError: the number of examples per step is another, or all checkpoints are damaged.
+        InputError: the number of examples per step or the subnetwork is another, or all checkpoints are damaged.
     """
     found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]), reverse=True)
     damaged: list[Path] = []
@@ -86,7 +96,8 @@ def newest_checkpoint(folder: Path, config: TrainConfig) -> str | None:
         elif (written := _metadata(path, listed)) is not None:
             for file in damaged:
                 say_once(f"{file}: differs from what was written (SHA-256); going on from {path.name} instead")
-            refuse_other_batch(str(path), written["examples_a_step"], config)
+            refuse_other_batch(str(path), int(written["examples_a_step"]), config)
+            _refuse_other_subnetwork(path, written.get(_SUBNETWORK), subnetwork)
             return str(path)
     if damaged:
         raise InputError(
@@ -119,8 +130,8 @@ def processes_of(checkpoint: str) -> int:
         return int(opened.metadata()["processes"])
 
 
-def _metadata(path: Path, listed: bool) -> dict[str, int] | None:
-    """The numbers beside the trained parameters of a whole checkpoint; ``None``: it is not whole.
+def _metadata(path: Path, listed: bool) -> dict[str, str] | None:
+    """What is written beside the trained parameters of a whole checkpoint; ``None``: it is not whole.
 
     One of a version up to 0.3 has no list of digests. The Trainer's first process writes its state file last, the
     others only the state of their random generators.
@@ -129,8 +140,8 @@ def _metadata(path: Path, listed: bool) -> dict[str, int] | None:
         step = json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))["global_step"]
         load_file(path / TRAINED)
         with safe_open(path / TRAINED, framework="pt") as opened:
-            written = {name: int(value) for name, value in opened.metadata().items()}
-        whole = all(zipfile.is_zipfile(path / name) for name in _generator_files(written["processes"]))
+            written = dict[str, str](opened.metadata())
+        whole = all(zipfile.is_zipfile(path / name) for name in _generator_files(int(written["processes"])))
         unfinished = listed and (path / SUMS).stat().st_size == 0
     except Exception:  # an interrupted write can leave any content
         return None
@@ -157,6 +168,19 @@ def refuse_other_batch(where: str, before: int, config: TrainConfig) -> None:
         f"{config.gradient_accumulation} × {processes()} processes are {now}, which would change the result; "
         f"{advice}, or remove it to start over"
     )
+
+
+def _refuse_other_subnetwork(path: Path, before: str | None, now: str) -> None:
+    """Refuse to go on with other blocks or tokens. After a search, whose checkpoints name none, any may go on.
+
+    Raises:
+        InputError: another subnetwork was trained there.
+    """
+    if before and now and before != now:
+        raise InputError(
+            f"{path}: trained with another plan ({before}) than the one given ({now}); give another folder, or remove "
+            f"{path.parent} to start over"
+        )
 
 
 def _generator_files(written_by: int) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -44,6 +45,7 @@ def train_loop(
     folder: Path,
     bar: TrainingBar,
     callbacks: Sequence[TrainerCallback] = (),
+    subnetwork: str = "",
 ) -> TrainingLog:
     """Train the trainable parameters of ``model`` in place, from the newest checkpoint in ``folder`` on.
 
@@ -54,9 +56,11 @@ def train_loop(
         folder: for checkpoints.
         bar: shows the progress.
         callbacks: further ones of the Trainer, as that of the search.
+        subnetwork: what is trained, in words; empty: it changes from step to step.
 
     Raises:
-        InputError: no records, or skip adapters that should have been fitted and were not.
+        InputError: no records, skip adapters that should have been fitted and were not, or checkpoints of another
+            subnetwork in ``folder``.
         RunError: the loss is not finite.
     """
     if not experiment.train:
@@ -65,10 +69,10 @@ def train_loop(
     check_fitted(model)
     started = time.perf_counter()
     with preserved_random_state():
-        trainer = make_trainer(model, experiment, stretch, folder, [bar, *callbacks])
+        trainer = make_trainer(model, experiment, stretch, folder, [bar, *callbacks], subnetwork)
         tell_machine(trainer.args)
         try:
-            checkpoint = on_main(lambda: newest_checkpoint(folder, experiment.training))
+            checkpoint = on_main(lambda: newest_checkpoint(folder, experiment.training, subnetwork))
             _tell_of_other_masks(model, checkpoint)
             trainer.train(resume_from_checkpoint=checkpoint)
         except InputError as error:
@@ -84,6 +88,7 @@ def make_trainer(
     stretch: Stretch,
     folder: Path,
     callbacks: Sequence[TrainerCallback] = (),
+    subnetwork: str = "",
 ) -> SkipTrainer:
     """The Trainer of :func:`train_loop`, whose arguments these are. It seeds the global generators."""
     config, task = experiment.training, experiment.task
@@ -101,6 +106,7 @@ def make_trainer(
         config=config,
         stretch=stretch,
         validation=validation,
+        subnetwork=subnetwork,
     )
     silence(trainer)
     keep_reports(trainer, folder)
@@ -133,7 +139,7 @@ def fit(
         experiment: the task, its training records and the optimisation settings; with ``eval_steps``, its validation
             records, too. Other fields are not used.
         plan: blocks to skip; ``None`` keeps them all.
-        folder: for checkpoints; call again with the same folder to go on after an interruption.
+        folder: for checkpoints; call again with the same folder and plan to go on after an interruption.
         done: steps of the training that ``model`` has taken already: ``plan.steps`` to continue after the search. With
             the ``folder`` of the search, the two are one training; otherwise the optimizer starts anew, and the data
             have another order.
@@ -141,7 +147,7 @@ def fit(
 
     Raises:
         InputError: a setting cannot work on this machine, the plan is for another model, there are no records, no steps
-            left, or too many images cannot be read.
+            left, too many images cannot be read, or ``folder`` has checkpoints of another plan.
         RunError: the loss is not finite.
     """
     expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
@@ -161,7 +167,8 @@ def fit(
         ratio = config.warmup_ratio
         stretch = Stretch(0, whole, whole, ratio, done) if one else Stretch(done, whole - done, whole, ratio)
         with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
-            log = train_loop(model, replace(experiment, task=task), stretch, where, TrainingBar("training"), callbacks)
+            experiment, bar = replace(experiment, task=task), TrainingBar("training")
+            log = train_loop(model, experiment, stretch, where, bar, callbacks, _subnetwork(plan))
     return log.after(done) if one else log
 
 
@@ -169,3 +176,12 @@ def _is_of_one_training(folder: Path, config: TrainConfig) -> bool:
     """Whether the checkpoint in ``folder`` is one of search and training together."""
     checkpoint = newest_checkpoint(folder, config)
     return checkpoint is not None and began_with_search(checkpoint)
+
+
+def _subnetwork(plan: Plan | None) -> str:
+    """What a plan trains, in words that no other plan has."""
+    if plan is None:
+        return "skipped: nothing"
+    order = plan.skipped if plan.nested is None else plan.nested.order
+    skipped = f"skipped: {', '.join(order) or 'nothing'}{'' if plan.nested is None else ', one after the other'}"
+    return skipped if plan.tokens is None else f"{skipped}; tokens: {json.dumps(plan.tokens.to_dict())}"

@@ -41,12 +41,19 @@ class SkipTrainer(Trainer):
     """
 
     def __init__(
-        self, *args: Any, config: TrainConfig, stretch: Stretch, validation: Validation | None = None, **kwargs: Any
+        self,
+        *args: Any,
+        config: TrainConfig,
+        stretch: Stretch,
+        validation: Validation | None = None,
+        subnetwork: str = "",
+        **kwargs: Any,
     ) -> None:
         self.optimizer: torch.optim.Optimizer | None
         self.lr_scheduler: LRScheduler | None
         super().__init__(*args, **kwargs)
         self.skiptune_config, self.stretch, self.validation = config, stretch, validation
+        self.subnetwork = subnetwork
         self.model_accepts_loss_kwargs = False
         self._step_count, self._micro_batches = 0.0, 1
         self._stopped = False
@@ -143,7 +150,7 @@ class SkipTrainer(Trainer):
     def _save(self, output_dir: str | None = None, state_dict: dict[str, Any] | None = None) -> None:
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(folder, trained_state(self.model), self.skiptune_config)
+        save_checkpoint(folder, trained_state(self.model), self.skiptune_config, self.subnetwork)
 
     def _load_callback_state(self) -> None:
         # the end of a search is no end of the training, which may go on from its checkpoint
