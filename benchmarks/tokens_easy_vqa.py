@@ -1,10 +1,11 @@
 """Skipped blocks, fewer image tokens, and both: easy-VQA at equal operations and at equal latency.
 
     python benchmarks/tokens_easy_vqa.py [--methods …] [--saved 0.5] [--seeds 0 1 2] [--way merge] [--threads 1]
+    python benchmarks/tokens_easy_vqa.py --recipe easy-vqa-chat --set export.form=standalone --output …
 
-The runs of the recipe ``easy-vqa-demo``: search, training with the plan found, evaluation on all test questions;
-without baselines. Only the budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed``
-differ.
+The runs of a recipe: search, training with the plan found, evaluation on all test questions; without baselines.
+``easy-vqa-demo`` classifies; ``easy-vqa-chat`` writes its answers, and its latency is that of the prefill. Only the
+budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed`` differ.
 
 - ``lora``: nothing is skipped, no token less;
 - ``blocks``: blocks alone;
@@ -42,7 +43,7 @@ from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 
 METHODS = ("lora", "blocks", "tokens", "both", "uniform", "random")
-RECIPE, BATCHES = "easy-vqa-demo", (1, 32)
+BATCHES = (1, 32)
 Row = dict[str, Any]
 
 
@@ -58,10 +59,12 @@ def changes_for(method: str, saved: float, seed: int, way: str) -> list[str]:
     return [*own, *(["search.strategy=random"] if method == "random" else [])]
 
 
-def one_run(method: str, saved: float, seed: int, way: str, folder: Path, changes: list[str]) -> tuple[Row, Run]:
+def one_run(
+    recipe: str, method: str, saved: float, seed: int, way: str, folder: Path, changes: list[str]
+) -> tuple[Row, Run]:
     """Search, train and measure one run, or read what it found."""
     name = f"{method}-seed-{seed}" if method == "lora" else f"{method}-{way}-{saved}-seed-{seed}"
-    run = Run(read_recipe(RECIPE, [*changes, *changes_for(method, saved, seed, way)], str(folder / name)))
+    run = Run(read_recipe(recipe, [*changes, *changes_for(method, saved, seed, way)], str(folder / name)))
     run.check()
     plan, measured = run.search(), run.evaluate()
     model = st.insert(run.models.original(), run.recipe.adapters)
@@ -72,7 +75,7 @@ def one_run(method: str, saved: float, seed: int, way: str, folder: Path, change
         "seed": seed,
         "skipped": list(plan.skipped),
         "tokens": None if plan.tokens is None else plan.tokens.to_dict(),
-        **{f"{part}_accuracy": found.metrics["accuracy"] for part, found in measured.parts.items()},
+        **{f"{part}_accuracy": found.metrics[run.task.metric] for part, found in measured.parts.items()},
         "macs_g": costs.with_skipped(plan.skipped),
         "relative_macs": costs.with_skipped(plan.skipped) / costs.original - 1,
         "comparisons": None if plan.report is None else plan.report.comparisons.to_dict(),
@@ -124,6 +127,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recipe", default="easy-vqa-demo")
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--saved", type=float, nargs="+", default=[0.5])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
@@ -138,7 +142,7 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(options.threads)
     common = {
-        "recipe": read_recipe(RECIPE, options.changes).to_dict(),
+        "recipe": read_recipe(options.recipe, options.changes).to_dict(),
         "way": options.way,
         "command": shlex.join(["python", "benchmarks/tokens_easy_vqa.py", *sys.argv[1:]]),
         "threads": options.threads,
@@ -151,7 +155,7 @@ def main() -> None:
         for saved, method in itertools.product(options.saved, options.methods):
             if method == "lora" and any(row["method"] == "lora" for row in own):
                 continue
-            row, run = one_run(method, saved, seed, options.way, options.runs, options.changes)
+            row, run = one_run(options.recipe, method, saved, seed, options.way, options.runs, options.changes)
             own.append(row)
             runs.append(run)
             write_json(options.output, {"summary": summary([*rows, *own]), "runs": [*rows, *own], **common})
