@@ -72,7 +72,7 @@ def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protect
     found = [(tokens, _sets(costs, tokens, change, kept)) for tokens in pool]
     met = [(tokens, sets) for tokens, sets in found if sets is not None]
     if not met:
-        raise _unmet(f"{name}: {change}", costs, pool[-1], protected, alone)
+        raise _unmet(f"{name}: {change}", costs, pool, kept, alone)
     useful = _useful(costs, met)
     plain = next((sets for tokens, sets in useful if tokens is None), None)
     reduced = [(tokens, sets) for tokens, sets in useful if tokens is not None]
@@ -128,18 +128,23 @@ def _sets(
 
 
 def _unmet(
-    budget: str, costs: TokenCosts, strongest: TokenSchedule | None, protected: Mapping[str, str], alone: bool
+    budget: str, costs: TokenCosts, pool: Sequence[TokenSchedule | None], kept: Mapping[str, str], alone: bool
 ) -> InputError:
-    """The error for a budget that cannot be met, with what the strongest schedule reaches."""
-    found, share = costs.at(strongest), costs.shares(strongest)[-1]
-    saved = most_saved([0.0 if name in protected else saved for name, saved in found.savings.items()])
-    reached = f"{(found.adapted - (0.0 if alone else saved)) / costs.original - 1:+.3f}"
+    """The error for a budget that cannot be met, with what the cheapest mixture reaches."""
+    least, tokens = min(((_least(costs, tokens, kept), tokens) for tokens in pool), key=lambda one: one[0])
+    reached, share = f"{least / costs.original - 1:+.3f}", costs.shares(tokens)[-1]
     if alone:
         return InputError(
             f"{budget} cannot be met by fewer image tokens alone; {share:.0%} of them give {reached}. Ask for less, or "
             "leave search.mixture out"
         )
-    return refuse_unmet(budget, len(costs.savings), f"{reached}, with {share:.0%} of the image tokens", protected)
+    return refuse_unmet(budget, len(costs.savings), f"{reached}, with {share:.0%} of the image tokens", kept)
+
+
+def _least(costs: TokenCosts, tokens: TokenSchedule | None, kept: Mapping[str, str]) -> float:
+    """The cost with a schedule and as many blocks skipped as can be."""
+    found = costs.at(tokens)
+    return found.adapted - most_saved([0.0 if name in kept else saved for name, saved in found.savings.items()])
 
 
 def _useful(
