@@ -12,9 +12,21 @@ import torch
 from transformers import TrainerCallback
 
 from decoder_training import HALVES, LORA, SEARCH, KillAt, KilledError, collate, decoder, rows, trainer_of
-from skiptune import Budget, InputError, SearchConfig, SkipConfig, choose, fit_skip_adapters_on, insert
+from skiptune import (
+    Budget,
+    InputError,
+    SearchConfig,
+    SkipConfig,
+    TokenSchedule,
+    choose,
+    fit_skip_adapters_on,
+    insert,
+)
 from skiptune.costs.block_costs import BlockCosts
+from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.latency import time_blocks
+from skiptune.costs.macs import count_blocks
+from skiptune.costs.token_costs import count_tokens
 from skiptune.inserting.selection import blocks_of, skipped_blocks
 from skiptune.inserting.stream_hooks import stream_hooks
 from skiptune.searching.evaluator import Evaluator
@@ -23,6 +35,7 @@ from skiptune.searching.held_out import HeldOut
 from skiptune.searching.prefix_sharing import block_runs, evaluate_each
 from skiptune.searching.protected import protected_blocks
 from skiptune.searching.strategies import make_strategy
+from skiptune.searching.token_pool import mixtures_of, places_of
 from tiny_decoders import TEXT, VLM, padded_pairs, text_decoder, vlm
 
 
@@ -325,3 +338,32 @@ def test_gate_scores_are_derivatives(parts: Any, tmp_path: Path) -> None:
     block.register_forward_hook(gated)
     slopes = [torch.autograd.grad(model(**batch).loss, gate)[0] for batch in examples]
     assert -found.preferences[1] == pytest.approx(float(torch.stack(slopes).square().mean().sqrt()), rel=1e-4)
+
+
+@pytest.mark.parametrize("steps", [0, 3])
+def test_costs_where_image_tokens_pass_layers_unchanged_are_those_that_are_counted(steps: int) -> None:
+    model = insert(vlm("llava"), LORA).eval()
+    inputs = example_inputs(model, (16, 16), 8)
+    costs = count_tokens(model, inputs, places_of(model), "merge", steps)
+    assert list(costs.frozen) == list(blocks_of(model))
+    for keep, frozen in (({"1": 0.5}, ("2", "3")), ({}, ("1", "2", "3"))):
+        schedule = TokenSchedule(keep=keep, frozen=frozen)
+        wanted, read = count_blocks(model, inputs, steps, schedule), costs.at(schedule)
+        assert read.savings == pytest.approx(wanted.savings, rel=1e-6)
+        assert read.adapted == pytest.approx(wanted.adapted, rel=0.02)
+
+
+def test_mixtures_let_image_tokens_pass_the_last_layers_unchanged() -> None:
+    model = insert(vlm("llava"), LORA).eval()
+    costs = count_tokens(model, example_inputs(model, (16, 16), 8), places_of(model), "merge")
+    found = mixtures_of(costs, Budget(macs=-0.3), SearchConfig(tokens="merge"), {})
+    frozen = {tokens.frozen for tokens in found.schedules}
+    assert frozen >= {(), ("3",), ("2", "3")}
+    assert found.coordinates.shape == (len(found.schedules), len(costs.places) + 1)
+    generator = np.random.default_rng(0)
+    names = list(blocks_of(model))
+    for _ in range(50):
+        *blocks, last = found.drawn(generator)
+        tokens = found.schedules[last - len(names)] if last >= len(names) else None
+        skipped = [names[block] for block in blocks + [last] * (tokens is None)]
+        assert costs.at(tokens).with_skipped(skipped) <= 0.7 * costs.original + 1e-9

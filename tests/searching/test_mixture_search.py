@@ -12,7 +12,7 @@ from test_skip_search import KillAt, KilledError, trainer_of
 from skiptune import Budget, Experiment, InputError, Plan, SearchConfig, SkipConfig, TokenSchedule, TrainConfig, search
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks
-from skiptune.costs.token_costs import TokenCosts, count_tokens
+from skiptune.costs.token_costs import Places, TokenCosts, count_tokens
 from skiptune.inserting.selection import token_places
 from skiptune.searching.search import prepare_search
 from skiptune.training.trained_state import trained_state
@@ -72,7 +72,7 @@ def test_a_killed_search_ends_bit_equal(found, task, parts, tmp_path: Path) -> N
 def test_costs_of_any_schedule_are_those_that_are_counted(make_model, task, parts) -> None:
     model = make_model(SkipConfig())
     inputs = example_inputs(model, (160, 160), 8)  # 100 patches
-    costs = count_tokens(model, inputs, token_places(model), "merge")
+    costs = count_tokens(model, inputs, Places(token_places(model)), "merge")
     assert list(costs.after.values()) == [1, 2, 3, 4]
     schedule = TokenSchedule(keep={"1": 0.75, "3": 0.25})
     wanted, read = count_blocks(model, inputs, tokens=schedule), costs.at(schedule)
@@ -84,12 +84,12 @@ def test_costs_of_any_schedule_are_those_that_are_counted(make_model, task, part
 def test_time_is_measured_once(make_model, task, parts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
-    def timed(model, inputs, places, way, steps) -> TokenCosts:
-        asked.append((places, way))
+    def timed(model, inputs, over, way, steps) -> TokenCosts:
+        asked.append((over.fewer, way))
         whole = dict.fromkeys("0123", (1.0, 0.6, 0.3))
         after = {name: number + 1 for number, name in enumerate("0123")}
         return TokenCosts(
-            places=places, way=way, original=4.5, savings=whole, rest=(0.5, 0.5, 0.5), after=after, again=0.0
+            places=over.fewer, way=way, original=4.5, savings=whole, rest=(0.5, 0.5, 0.5), after=after, again=0.0
         )
 
     monkeypatch.setattr("skiptune.searching.budget.time_tokens", timed)
@@ -99,7 +99,7 @@ def test_time_is_measured_once(make_model, task, parts, tmp_path: Path, monkeypa
     plans = [search(model, experiment, tmp_path) for _ in range(2)]
     assert asked == [(("0", "1", "2", "3"), "prune")]
     assert (plans[0].skipped, plans[0].tokens) == (plans[1].skipped, plans[1].tokens)
-    costs = timed(model, None, ("0", "1", "2", "3"), "prune", 0)
+    costs = timed(model, None, Places(("0", "1", "2", "3")), "prune", 0)
     assert 0.6 < costs.at(plans[0].tokens).with_skipped(plans[0].skipped) / 4.5 <= 0.65 + 1e-6
     other = Experiment(task, *parts, Budget(latency=-0.35), random.replace(tokens="merge"), TRAIN)
     with pytest.raises(InputError, match=r"not what was timed for this search; edited\?"):

@@ -56,8 +56,9 @@ class SearchConfig(Validated):
             training step after the search skips the first ``k`` of them, with ``k`` drawn from 1 to all, and the
             held-out loss of every ``k`` is measured in the end; see :meth:`skiptune.Plan.first`.
         tokens: how image tokens become fewer, see :class:`skiptune.TokenSchedule`: the best mixture of skipped blocks
-            and a token schedule meets the budget, of ``macs`` or ``latency``. ``None``: skipped blocks alone. The
-            strategies ``bandit`` and ``random`` know schedules.
+            and a token schedule meets the budget, of ``macs`` or ``latency``. Where image tokens can pass layers
+            unchanged, schedules may say so of the last ones. ``None``: skipped blocks alone. The strategies ``bandit``
+            and ``random`` know schedules.
         mixture: what is mixed, with ``tokens``: ``both``, blocks and schedules; ``tokens``: schedules alone, no block
             is skipped; ``uniform``: the one schedule with the same factor at every place that meets the budget.
     """

@@ -3,15 +3,18 @@
 What a block costs is a quadratic function of its tokens: linear layers take what is proportional to them, attention
 what is proportional to their square. So three schedules tell what any costs; a fourth with another share at every
 place tells which of the places a block comes after. What is outside of blocks, and what the reductions themselves take,
-is about the same function of the mean share, and something for every reduction after the first.
+is about the same function of the mean share, and something for every reduction after the first. What a layer costs that
+image tokens pass unchanged is read likewise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 from torch import nn
 
 from ..config.way import Way
@@ -32,6 +35,18 @@ _SECONDS = 15.0
 _Array = NDArray[np.float64]
 
 
+class Places(NamedTuple):
+    """What schedules may name.
+
+    Attributes:
+        fewer: blocks before which image tokens can become fewer, in running order.
+        frozen: layers that they can pass unchanged.
+    """
+
+    fewer: tuple[str, ...]
+    frozen: tuple[str, ...] = ()
+
+
 class TokenCosts(Validated):
     """Costs of a model's blocks under any schedule over some places, G multiply-accumulates or seconds.
 
@@ -44,6 +59,7 @@ class TokenCosts(Validated):
         rest: cost with every block skipped, likewise.
         after: of each block by name, how many of the places it comes after.
         again: cost of each reduction after the first.
+        frozen: of each layer that image tokens can pass unchanged, ``savings`` where they do; empty: there is none.
     """
 
     places: Several[str]
@@ -53,13 +69,16 @@ class TokenCosts(Validated):
     rest: Several[Number]
     after: dict[str, int]
     again: Number
+    frozen: dict[str, Several[Number]] = Field(default={})
 
     def at(self, tokens: TokenSchedule | None) -> BlockCosts:
         """The costs with a schedule over these places."""
         shares = self.shares(tokens)
         read = np.array([(1.0, *shares)[place] for place in self.after.values()])
-        savings = (_weights(read) * np.array(list(self.savings.values()))).sum(1)
-        later = max(0, sum(share < 1 for share in {*shares}) - 1)
+        frozen = () if tokens is None else tokens.frozen
+        table = [self.frozen[name] if name in frozen else saved for name, saved in self.savings.items()]
+        savings = (_weights(read) * np.array(table)).sum(1)
+        later = max(0, len({*shares} - {1.0}) - 1)
         rest = float(_weights(np.array([self._mean(read)]))[0] @ np.array(self.rest)) + later * self.again
         by_name = dict(zip(self.savings, savings.tolist(), strict=True))
         return BlockCosts(self.original, rest + float(savings.sum()), by_name)
@@ -78,37 +97,38 @@ class TokenCosts(Validated):
         return float(np.mean(reached)) if reached else 1.0
 
 
-def count_tokens(
-    model: nn.Module, inputs: Inputs, places: Sequence[str], way: Way, decode_steps: int = 0
-) -> TokenCosts:
+def count_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode_steps: int = 0) -> TokenCosts:
     """Multiply-accumulates in G; see :func:`.macs.count_blocks` for what is counted, and the arguments.
 
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
-    found = [count_blocks(model, inputs, decode_steps, tokens) for tokens in _probes(places, way)]
-    return _token_costs(places, way, found, found)
+    found = [count_blocks(model, inputs, decode_steps, tokens) for tokens in _probes(over, way)]
+    return _token_costs(over, way, found, found)
 
 
-def time_tokens(model: nn.Module, inputs: Inputs, places: Sequence[str], way: Way, decode_steps: int = 0) -> TokenCosts:
+def time_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode_steps: int = 0) -> TokenCosts:
     """Seconds; see :func:`.latency.time_blocks`. Those of each schedule are put in relation to the model without
     adapters as timed beside it, because the speed of machines drifts.
 
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
-    probes = _probes(places, way)
+    probes = _probes(over, way)
     counted = [count_blocks(model, inputs, decode_steps, tokens) for tokens in probes]
     timed = [
         time_blocks(model, inputs, seconds=_SECONDS, decode_steps=decode_steps, tokens=tokens) for tokens in probes
     ]
-    return _token_costs(places, way, counted, [one.in_unit(one.original / timed[0].original) for one in timed])
+    return _token_costs(over, way, counted, [one.in_unit(one.original / timed[0].original) for one in timed])
 
 
-def _probes(places: Sequence[str], way: Way) -> list[TokenSchedule | None]:
-    """What costs are read for: the shares from the first place on, and one schedule that uses every place."""
-    several = [None if share == 1 else TokenSchedule(keep={places[0]: share}, way=way) for share in _SHARES]
-    return [*several, TokenSchedule(keep=dict(zip(places, _falling(len(places)), strict=True)), way=way)]
+def _probes(over: Places, way: Way) -> list[TokenSchedule | None]:
+    """What costs are read for: the shares from the first place on; one schedule that uses every place; and those shares
+    again where image tokens pass all layers unchanged that they can."""
+    first = [{} if share == 1 else {over.fewer[0]: share} for share in _SHARES]
+    every = dict(zip(over.fewer, _falling(len(over.fewer)), strict=True))
+    several = [(keep, ()) for keep in (*first, every)] + [(keep, over.frozen) for keep in first if over.frozen]
+    return [TokenSchedule(keep=keep, way=way, frozen=names) if keep or names else None for keep, names in several]
 
 
 def _falling(places: int) -> tuple[float, ...]:
@@ -116,24 +136,28 @@ def _falling(places: int) -> tuple[float, ...]:
     return tuple(1 - (1 - _LAST) * (number + 1) / places for number in range(places))
 
 
-def _token_costs(
-    places: Sequence[str], way: Way, counted: Sequence[BlockCosts], costs: Sequence[BlockCosts]
-) -> TokenCosts:
+def _token_costs(over: Places, way: Way, counted: Sequence[BlockCosts], costs: Sequence[BlockCosts]) -> TokenCosts:
     """From the costs of :func:`_probes`; operations tell which places a block comes after."""
-    shares = np.array([1.0, *_falling(len(places))])
-    whole, *fewer, every = costs
+    count = len(over.fewer)
+    shares = np.array([1.0, *_falling(count)])
+    first, every, frozen = costs[: len(_SHARES)], costs[len(_SHARES)], costs[len(_SHARES) + 1 :]
     after = {}
-    for name, saved in counted[-1].savings.items():
-        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[:-1]])
+    for name, saved in counted[len(_SHARES)].savings.items():
+        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[: len(_SHARES)]])
         after[name] = int(np.abs(expected - saved).argmin())
-    savings = {name: tuple(one.savings[name] for one in (whole, *fewer)) for name in whole.savings}
-    rest = tuple(one.with_skipped(one.savings) for one in (whole, *fewer))
     found = TokenCosts(
-        places=tuple(places), way=way, original=whole.original, savings=savings, rest=rest, after=after, again=0.0
+        places=over.fewer,
+        way=way,
+        original=costs[0].original,
+        savings={name: tuple(one.savings[name] for one in first) for name in after},
+        rest=tuple(one.with_skipped(one.savings) for one in first),
+        after=after,
+        again=0.0,
+        frozen={name: tuple(one.savings[name] for one in frozen) for name in over.frozen},
     )
-    probe = _probes(places, way)[-1]
-    missing = every.with_skipped(every.savings) - found.at(probe).with_skipped(savings)
-    return found.replace(again=max(0.0, missing / max(1, len(places) - 1)))
+    probe = _probes(over, way)[len(_SHARES)]
+    missing = every.with_skipped(after) - found.at(probe).with_skipped(after)
+    return found.replace(again=max(0.0, missing / max(1, count - 1)))
 
 
 def _weights(shares: _Array) -> _Array:

@@ -104,17 +104,18 @@ def _token_costs(
 ) -> TokenCosts:
     """Costs under schedules: counted, or timed once and kept in ``path``."""
     measure = time_tokens if budget.macs is None else count_tokens
-    places = places_of(model)
+    over = places_of(model)
     if budget.latency is None or path is None:
-        return measure(model, inputs(), places, way, budget.steps)
+        return measure(model, inputs(), over, way, budget.steps)
     if not path.is_file():
-        costs = measure(model, inputs(), places, way, budget.steps)
+        costs = measure(model, inputs(), over, way, budget.steps)
         write_recorded_json(path, {"budget": _recorded(budget), "tokens": costs.to_dict()})
     content = read_json(path)
     if not isinstance(content, dict) or content.get("budget") != _recorded(budget):
         raise _not_timed(path)
     found = TokenCosts.from_dict(content.get("tokens"), f"{path}: not what was timed for this search")
-    if (list(found.savings), found.places, found.way) != (list(blocks_of(model)), places, way):
+    timed = list(found.savings), found.places, tuple(found.frozen), found.way
+    if timed != (list(blocks_of(model)), over.fewer, over.frozen, way):
         raise _not_timed(path)
     check_recorded(path, "Remove it to time the blocks again.")
     return found

@@ -66,10 +66,10 @@ def counted_just_met(tokens: TokenSchedule, estimate: Cost, count: Cost, most: f
 
 
 def raised(tokens: TokenSchedule, exponent: float) -> TokenSchedule | None:
-    """The schedule with its shares to the power of ``exponent``; ``None``: all of them become 1."""
+    """The schedule with its shares to the power of ``exponent``; ``None``: nothing is left of it."""
     keep, before = dict[str, float](), 1.0
     for place, share in tokens.keep.items():
         now = round(share**exponent, 4)
         if 0 < now <= before - _LEAST:
             keep[place] = before = now
-    return tokens.replace(keep=keep) if keep else None
+    return tokens.replace(keep=keep) if keep or tokens.frozen else None

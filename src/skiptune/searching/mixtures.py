@@ -44,10 +44,15 @@ class Mixtures:
 
     @cached_property
     def coordinates(self) -> NDArray[np.float64]:
-        """How often the number of image tokens has halved at each place, ``(schedules, places)``."""
+        """How often the number of image tokens has halved at each place, and, where they can pass layers unchanged, how
+        many of as many parts of the layers they pass so: ``(schedules, places or places + 1)``."""
+        places = len(self.costs.places)
         shares = np.array([self.costs.shares(tokens) for tokens in self.schedules])
-        found: NDArray[np.float64] = -np.log2(shares.reshape(len(self.schedules), len(self.costs.places)))
-        return found
+        halved: NDArray[np.float64] = -np.log2(shares.reshape(len(self.schedules), places))
+        if not self.costs.frozen:
+            return halved
+        frozen = [[places * len(tokens.frozen) / len(self.costs.frozen)] for tokens in self.schedules]
+        return np.concatenate((halved, np.reshape(frozen, (len(self.schedules), 1))), axis=1)
 
     @property
     def only(self) -> Candidate | None:

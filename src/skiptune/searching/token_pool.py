@@ -12,8 +12,8 @@ from ..config import Budget, SearchConfig
 from ..config.way import Way
 from ..core.errors import InputError
 from ..core.validation import Problems
-from ..costs.token_costs import TokenCosts
-from ..inserting.selection import token_places
+from ..costs.token_costs import Places, TokenCosts
+from ..inserting.selection import frozen_places, token_places
 from ..plan import TokenSchedule
 from .feasible_sets import FeasibleSets, most_saved
 from .just_met import just_met
@@ -47,10 +47,12 @@ def check_tokens(model: nn.Module, budget: Budget) -> None:
     problems.raise_any()
 
 
-def places_of(model: nn.Module) -> tuple[str, ...]:
-    """Names of the blocks before which the schedules of a search let image tokens become fewer."""
+def places_of(model: nn.Module) -> Places:
+    """The blocks before which the schedules of a search let image tokens become fewer, and the layers from one of which
+    on they let them pass unchanged."""
     places = token_places(model)
-    return tuple(dict.fromkeys(places[len(places) * number // _PLACES] for number in range(_PLACES)))
+    fewer = dict.fromkeys(places[len(places) * number // _PLACES] for number in range(_PLACES))
+    return Places(tuple(fewer), frozen_places(model))
 
 
 def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protected: Mapping[str, str]) -> Mixtures:
@@ -68,7 +70,7 @@ def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protect
     name, change = ("latency", budget.latency or 0.0) if budget.macs is None else ("macs", budget.macs)
     alone = config.mixture != "both"
     kept = dict.fromkeys(costs.savings, "tokens alone") if alone else protected
-    pool = [_uniform(costs, change)] if config.mixture == "uniform" else [None, *_staircases(costs.places, costs.way)]
+    pool = [_uniform(costs, change)] if config.mixture == "uniform" else [None, *_schedules(costs)]
     found = [(tokens, _sets(costs, tokens, change, kept)) for tokens in pool]
     met = [(tokens, sets) for tokens, sets in found if sets is not None]
     if not met:
@@ -85,17 +87,25 @@ def mixtures_of(costs: TokenCosts, budget: Budget, config: SearchConfig, protect
     )
 
 
-def _staircases(places: Sequence[str], way: Way) -> list[TokenSchedule]:
-    """All schedules of falling shares, from mild to strong."""
-    every = combinations_with_replacement(_SHARES, len(places))
-    return [schedule_of(places, shares, way) for shares in every if shares[-1] < 1]
+def _schedules(costs: TokenCosts) -> list[TokenSchedule]:
+    """All schedules of falling shares, from mild to strong; then those that pass the layers from a later place on
+    unchanged, too."""
+    every = list(combinations_with_replacement(_SHARES, len(costs.places)))
+    found = [schedule_of(costs.places, shares, costs.way) for shares in every if shares[-1] < 1]
+    names = list(costs.frozen)
+    for place in reversed([place for place in costs.places[1:] if place in costs.frozen]):
+        frozen = tuple(names[names.index(place) :])
+        found += [schedule_of(costs.places, shares, costs.way, frozen) for shares in every]
+    return found
 
 
-def schedule_of(places: Sequence[str], shares: Sequence[float], way: Way) -> TokenSchedule:
-    """From the share that goes on from each place on."""
+def schedule_of(
+    places: Sequence[str], shares: Sequence[float], way: Way, frozen: tuple[str, ...] = ()
+) -> TokenSchedule:
+    """From the share that goes on from each place on, and the layers that image tokens pass unchanged."""
     before = (1.0, *shares[:-1])
     keep = {place: share for place, share, last in zip(places, shares, before, strict=True) if share < last}
-    return TokenSchedule(keep=keep, way=way)
+    return TokenSchedule(keep=keep, way=way, frozen=frozen)
 
 
 def _raised(costs: TokenCosts, tokens: TokenSchedule, sets: FeasibleSets, change: float) -> TokenSchedule:
@@ -151,18 +161,22 @@ def _useful(
     costs: TokenCosts, met: Sequence[tuple[TokenSchedule | None, FeasibleSets]]
 ) -> list[tuple[TokenSchedule | None, FeasibleSets]]:
     """Those without which fewer blocks would not do: no milder schedule needs as few."""
-    shares = [costs.shares(tokens) for tokens, _ in met]
     needed = [_needed(sets) for _, sets in met]
     return [
         one
         for number, one in enumerate(met)
         if not any(
-            other != number
-            and needed[other] <= needed[number]
-            and all(mild >= own for mild, own in zip(shares[other], shares[number], strict=True))
+            other != number and needed[other] <= needed[number] and _milder(costs, met[other][0], one[0])
             for other in range(len(met))
         )
     ]
+
+
+def _milder(costs: TokenCosts, tokens: TokenSchedule | None, other: TokenSchedule | None) -> bool:
+    """Whether at least as many tokens go on everywhere, and through as many layers."""
+    frozen, theirs = (() if one is None else one.frozen for one in (tokens, other))
+    pairs = zip(costs.shares(tokens), costs.shares(other), strict=True)
+    return len(frozen) <= len(theirs) and all(own >= share for own, share in pairs)
 
 
 def _needed(sets: FeasibleSets) -> int:

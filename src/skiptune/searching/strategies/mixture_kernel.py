@@ -1,8 +1,9 @@
 """The Gaussian process over mixtures of skipped blocks and a token schedule.
 
 To what sets of blocks have (:mod:`.gaussian_process`) come effects of the schedule: of every place, how often the
-number of image tokens has halved there; a smooth function of all places together; one of the number of skipped blocks,
-which differs from schedule to schedule; and one of every block that changes smoothly with the schedule.
+number of image tokens has halved there; of how many layers they pass unchanged; a smooth function of all of these
+together; one of the number of skipped blocks, which differs from schedule to schedule; and one of every block that
+changes smoothly with the schedule.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ _HALVED = (0.3, 1.0, 3.0)
 #: Those of the smooth function, relative to that; of the number of blocks; of a block's effect under a schedule; of a
 #: mixture by itself.
 _SMOOTH, _NUMBER, _CHANGED, _MIXTURE = 1.0, 1.0, 0.4, 0.1
-#: Halvings over which smooth functions change.
+#: Distance in coordinates over which smooth functions change.
 _REACH = 1.5
 
 
@@ -30,7 +31,7 @@ class MixtureKernel(Kernel):
 
     Args:
         places, prior: as of :class:`Kernel`.
-        coordinates: ``(schedules, places)``, halvings of the number of image tokens.
+        coordinates: ``(schedules, coordinates)``; see :attr:`.Mixtures.coordinates`.
     """
 
     def __init__(self, places: Sequence[tuple[str, int]], coordinates: Array, prior: Array | None = None) -> None:
@@ -47,7 +48,7 @@ class MixtureKernel(Kernel):
         return list[Kernel](found)
 
     def at(self, sets: Sequence[Candidate]) -> Array:
-        """The coordinates of each mixture's schedule, zeros where it has none: ``(sets, places)``."""
+        """The coordinates of each mixture's schedule, zeros where it has none: ``(sets, coordinates)``."""
         numbers = [parted(one, self.blocks)[1] for one in sets]
         found: Array = self.coordinates[[-1 if number is None else number for number in numbers]]
         return found
