@@ -70,8 +70,8 @@ def _files(name: str) -> dict[str, str]:
     return {"train": f"{name}/train.jsonl", "images": f"{name}/images", "test": f"{name}/dev.jsonl"}
 
 
-_GLOBAL = ("adapters.scope=global", "adapters.skip_width=null", "encoder_cache=0")
-_CHAT = ("model=smol-photos", "task=generation", "adapters.skip_width=null", "encoder_cache=0", "export.form=plain")
+_GLOBAL = ("adapters.scope=global", "adapters.skip_width=null", "encoder_cache=null")
+_CHAT = ("model=smol-photos", "task=generation", "adapters.skip_width=null", "encoder_cache=null", "export.form=plain")
 SETTINGS = {
     "easy-vqa": Setting(
         "easy-vqa-demo", (4, 6, 8), ("train.max_steps=240", "train.batch_size=32", "data.max_test=3000"), {}
