@@ -45,7 +45,8 @@ BATCH = 96
 SEARCH_STEPS, ALL_STEPS = 90, 300
 TRAIN = TrainConfig(batch_size=32, learning_rate=2e-3, warmup_ratio=0.05)
 DATASETS = ("easy-vqa", "daquar")
-ADAPTERS = "{block_adapter: bottleneck, block_width: 32}"
+#: LoRA in kept blocks and folded skip adapters, the defaults.
+ADAPTERS = "{lora_rank: 16}"
 
 
 @dataclass
