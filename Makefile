@@ -1,5 +1,6 @@
 # make demo: adapt the embedded model to easy-VQA, with a report card at the end.
-# make test: everything that proves it.
+# make test: what proves it, in less than ten minutes.
+# make slow: tests that take more than ten seconds each; a few minutes.
 # make docs: the documentation site, in site/.
 # make campaign: kills at random places and thousands of generated bad inputs; takes about half an hour.
 PYTHON ?= python3
@@ -8,7 +9,7 @@ BIN := $(VENV)/bin
 # A CPU build of PyTorch by default; set TORCH=torch to take what your platform offers.
 TORCH ?= torch==2.13.0
 
-.PHONY: install demo test campaign docs full benchmarks clean
+.PHONY: install demo test slow campaign docs full benchmarks clean
 
 install: $(VENV)/.installed
 
@@ -27,7 +28,10 @@ test: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -m "not slow" --numprocesses auto --dist loadfile --no-loadscope-reorder
+
+slow: install
+	$(BIN)/python -m pytest -m slow --numprocesses auto
 
 campaign: install
 	SKIPTUNE_CAMPAIGN=long $(BIN)/python -m pytest tests/campaign tests/training/test_divided_batches.py \

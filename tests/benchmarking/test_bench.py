@@ -143,6 +143,7 @@ def test_command_writes_table_numbers_and_figure(slim: Path, tmp_path: Path) -> 
     assert (tmp_path / "out" / "bench.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="this system does not tell peaks")
 def test_memory_of_a_slim_model_by_itself(slim: Path) -> None:
     settings = SETTINGS.replace(batch_sizes=(1, 4), labels=5)

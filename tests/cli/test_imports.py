@@ -80,10 +80,10 @@ def test_predict_imports_what_its_model_needs(predicted: tuple[int, str, set[str
     ("architecture", "form", "adapters"),
     [
         ("vilt-tiny", "standalone", "lora"),
-        ("vilt-tiny", "adapters", "bottleneck"),
-        ("meter-tiny", "standalone", "bottleneck"),
+        pytest.param("vilt-tiny", "adapters", "bottleneck", marks=pytest.mark.slow),
+        pytest.param("meter-tiny", "standalone", "bottleneck", marks=pytest.mark.slow),
         ("meter-tiny", "adapters", "lora"),
-        ("bridgetower-tiny", "standalone", "lora"),
+        pytest.param("bridgetower-tiny", "standalone", "lora", marks=pytest.mark.slow),
     ],
 )
 def test_predict_answers_as_the_library_does(architecture: str, form: str, adapters: str, tmp_path: Path) -> None:

@@ -282,7 +282,7 @@ def test_a_job_trains_the_whole_training_and_measures_the_slim_form(
     assert (found.macs_g < macs) == (name != "shallow-prompts")
 
 
-@pytest.mark.parametrize("model", ["meter-tiny", "bridgetower-tiny"])
+@pytest.mark.parametrize("model", ["meter-tiny", pytest.param("bridgetower-tiny", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", ["das-bottleneck", "heuristic-lora", "deep-prompts"])
 def test_a_job_of_blocks_that_differ_meets_a_budget_of_operations(
     model: str, name: str, tiny_recipe: Callable[..., Path], tmp_path: Path
@@ -320,6 +320,7 @@ def test_fewer_tokens_are_measured_and_timed_without_a_search(tiny_recipe: Calla
         MethodComparison(recipe_of(tiny_recipe, name="none", methods=["tome"]))
 
 
+@pytest.mark.slow
 def test_a_failure_is_told_and_all_else_is_kept(tiny_recipe: Callable[..., Path]) -> None:
     given = {"methods": ["full", "ia3"], "seeds": [0], "levels": []}
     broken = recipe_of(tiny_recipe, **given, learning_rate_factors={"full": 2e9})

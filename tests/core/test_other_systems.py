@@ -62,6 +62,7 @@ def start(program: str, argument: str | Path, temporary: Path) -> subprocess.Pop
     )
 
 
+@pytest.mark.slow
 def test_a_small_evaluation_from_a_mapped_table(data_folder: Path, tmp_path: Path) -> None:
     done = start(_EVALUATE, data_folder, tmp_path)
     _, said = done.communicate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -31,6 +32,11 @@ def cells_of(path: Path) -> list[str]:
     return found
 
 
+def quick(path: Path) -> Any:
+    """A tutorial as a parameter; all but one are slow."""
+    return pytest.param(path, marks=[] if path.stem == "easy-vqa" else pytest.mark.slow)
+
+
 def type_in(cells: list[str]) -> None:
     """Run cells as a notebook does."""
     from IPython.core.interactiveshell import InteractiveShell
@@ -41,7 +47,7 @@ def type_in(cells: list[str]) -> None:
         shell.run_cell(cell).raise_error()
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [quick(path) for path in NOTEBOOKS], ids=lambda path: path.stem)
 def test_tutorial(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))

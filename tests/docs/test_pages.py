@@ -192,7 +192,11 @@ def test_steps_in_a_process_of_their_own(reader: Path, monkeypatch: pytest.Monke
     assert "%" in done.stdout
 
 
-@pytest.mark.parametrize("page", WITH_PYTHON, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page",
+    [pytest.param(page, marks=[pytest.mark.slow] if "onnx" in page.name else []) for page in WITH_PYTHON],
+    ids=lambda page: page.name,
+)
 def test_python(
     page: Page,
     reader: Path,

@@ -373,6 +373,7 @@ def test_inputs_that_do_not_fit(exported: Path, batch: dict[str, Tensor]) -> Non
         model(long, pixel_values=batch["pixel_values"][:1])
 
 
+@pytest.mark.slow
 def test_retrieval_with_weights_beside_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     records = []
     for number in range(4):
@@ -405,7 +406,10 @@ def few_layers(family: str, count: int) -> dict[str, Any]:
     return {"text_config": config.text_config, "vision_config": config.vision_config, layers: count}
 
 
-@pytest.mark.parametrize(("family", "head", "layers"), [("meter", "reasoning", 1), ("bridgetower", "entailment", 2)])
+@pytest.mark.parametrize(
+    ("family", "head", "layers"),
+    [("meter", "reasoning", 1), pytest.param("bridgetower", "entailment", 2, marks=pytest.mark.slow)],
+)
 def test_two_streams(family: str, head: str, layers: int, tmp_path: Path) -> None:
     model, plan = slim_model(family, head, num_labels=3, **few_layers(family, layers))
     onnx_model, slim = (

@@ -39,6 +39,7 @@ def as_far(moves: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
     return moves.keys() == expected.keys() and apart < 2e-3 * far
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_micro_batches_are_one_batch(folder: Path) -> None:
     """Thirteen records in steps of eight: the last micro-batch of a pass has a row for one of the processes only.
     Those of one task compute activations again; one training is measured."""
