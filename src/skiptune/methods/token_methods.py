@@ -15,13 +15,13 @@ from ..families.family import Family, no_places
 from ..families.registry import family_of
 from ..inserting.selection import token_places
 from ..plan import Plan, TokenSchedule
+from ..searching.token_pool import ROUNDING
 from ..tasks.input_size import input_size
 from .method import Method, Setup, TrainingContext, nothing_skipped
 from .token_shapes import TokenShape
 
 _HALVINGS = 10  # of the range of strengths: a thousandth of the tokens
 _STRONGEST = 1 - 2.0**-_HALVINGS
-_ROUNDING = 1e-9
 
 
 class TokenMethod(Method):
@@ -85,7 +85,7 @@ class TokenMethod(Method):
 
     def schedule(self, model: nn.Module, experiment: Experiment) -> TokenSchedule:
         """The mildest schedule of its form that meets the budget, to a thousandth of the tokens."""
-        target = (experiment.needed_budget.macs or 0.0) + _ROUNDING
+        target = (experiment.needed_budget.macs or 0.0) + ROUNDING
         change, mild, strong = self._change(model, experiment), 0.0, _STRONGEST
         for _ in range(_HALVINGS):
             middle = (mild + strong) / 2
