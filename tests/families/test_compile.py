@@ -77,3 +77,12 @@ def test_padding_that_is_kept_changes_nothing(make_model, batch: dict[str, Tenso
     found = [model(**given).logits for given in (batch, narrow)]
     assert not torch.equal(*expected)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_compiled_model_in_bfloat16(make_model, batch: dict[str, Tensor], monkeypatch) -> None:
+    model = positioned(make_model(SkipConfig(), noise=0.1)).bfloat16()
+    given = {**batch, "pixel_values": batch["pixel_values"].bfloat16()}
+    expected = model(**given).logits
+    monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
+    torch.testing.assert_close(model(**given).logits, expected, rtol=0.05, atol=0.05)

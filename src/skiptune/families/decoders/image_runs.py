@@ -25,11 +25,13 @@ class Runs:
     """Runs of one length.
 
     Attributes:
-        rows: of the batch that each is in, ``(runs, 1)``.
+        numbers: of the rows of the batch that each is in. Reading them from ``rows`` would wait for a GPU.
+        rows: the same, ``(runs, 1)``.
         columns: where the tokens that are left of them stand, ``(runs, tokens)``.
         whole: tokens of each at the model's input.
     """
 
+    numbers: tuple[int, ...]
     rows: Tensor
     columns: Tensor
     whole: int
@@ -76,7 +78,8 @@ def runs_of(image: Tensor) -> tuple[Runs, ...]:
     begins, ends = (edges == 1).nonzero(), (edges == -1).nonzero()[:, 1]
     lengths, device, found = ends - begins[:, 1], image.device, []
     for length in sorted(set(lengths.tolist())):
-        of_length = begins[lengths == length].to(device)
+        own = begins[lengths == length]
+        of_length = own.to(device)
         columns = of_length[:, 1:] + torch.arange(length, device=device)
-        found.append(Runs(of_length[:, :1], columns, length))
+        found.append(Runs(tuple(own[:, 0].tolist()), of_length[:, :1], columns, length))
     return tuple(found)

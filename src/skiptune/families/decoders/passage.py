@@ -49,12 +49,14 @@ class Passage:
     Args:
         image: true at tokens of images, ``(batch, tokens)``.
         last: the decoder's last layer.
+        runs: of image tokens, where they are known already: to find them waits for a GPU.
     """
 
-    def __init__(self, image: Tensor, last: nn.Module) -> None:
+    def __init__(self, image: Tensor, last: nn.Module, runs: tuple[Runs, ...] | None = None) -> None:
         rows, tokens = image.shape
+        known = runs_of(image) if runs is None else runs
         self._image, self._last = image, last
-        self._left = _Left(Held.all_of(rows, 0, tokens, image.device), runs_of(image), (tokens,) * rows)
+        self._left = _Left(Held.all_of(rows, 0, tokens, image.device), known, (tokens,) * rows)
         self._text = max(_less(self._left.counts, self._left.runs))
         self._whole: Tensor | None = None  # as long as the text, as it was when tokens went last
         self._stage = 0
@@ -95,7 +97,7 @@ class Passage:
             alive[each.rows, fewer.columns] = True
             shorter = shorter.index_put((fewer.rows, fewer.columns), tokens.stream.to(stream))
             sizes = sizes.index_put((fewer.rows, fewer.columns), tokens.sizes)
-            for row in each.rows[:, 0].tolist():
+            for row in each.numbers:
                 counts[row] -= each.columns.shape[1] - fewer.columns.shape[1]
         if tuple(counts) == self._left.counts:
             return stream
@@ -173,7 +175,7 @@ def _less(counts: tuple[int, ...], runs: tuple[Runs, ...]) -> list[int]:
     """Tokens in each row of the batch without those of runs."""
     left = list(counts)
     for each in runs:
-        for row in each.rows[:, 0].tolist():
+        for row in each.numbers:
             left[row] -= each.columns.shape[1]
     return left
 

@@ -167,9 +167,10 @@ class RasterViltEmbeddings(ViltEmbeddings):
             Patch embeddings ``(batch, 1 + patches, width)`` after the image's class token, their mask
             ``(batch, 1 + patches)``, and patch coordinates ``(batch, patches, 2)`` with the size of the patch grid.
             ``patches`` is the largest number of unpadded patches in the batch; shorter images are filled up with
-            their first padded patches, masked. In a compiled or exported model, whose shapes must not depend on what
-            the mask holds, it is the number of all patches; the model's outputs are the same up to rounding. It is
-            that, too, where patches become fewer later: a share of them is then the same number in all these models.
+            their first padded patches, masked. In a compiled or exported model, and while a CUDA graph is captured,
+            shapes must not depend on what the mask holds: it is the number of all patches; the model's outputs are the
+            same up to rounding. It is that, too, where patches become fewer later: a share of them is then the same
+            number in all these models.
 
         Raises:
             InputError: the configuration caps the number of patches, which means drawing them at random.
@@ -182,9 +183,10 @@ class RasterViltEmbeddings(ViltEmbeddings):
                 "set it to -1 to use them all, or lower the image size"
             )
         mask = nn.functional.interpolate(pixel_mask[:, None].float(), size=(rows, columns)).long()[:, 0]
-        traced = torch.compiler.is_compiling()
+        traced = is_recorded()
         patches = x.flatten(2).transpose(1, 2) + (self._any_positions(mask) if traced else self._positions(mask, width))
-        grid = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).to(x.device).expand(batch, -1, 2)
+        sides = (torch.arange(side, device=x.device) for side in (rows, columns))
+        grid = torch.cartesian_prod(*sides).expand(batch, -1, 2)
         mask = mask.flatten(1)
         all_go_on = traced or any(encoder.reduces for encoder in self.read_by)
         if not all_go_on and not bool(mask.all()):
@@ -223,7 +225,16 @@ class RasterViltEmbeddings(ViltEmbeddings):
         learned = self.position_embeddings[0, 1:].unflatten(0, (side, side))
         down = _resizing(mask[:, :, 0].sum(1), mask.shape[1], side)
         across = _resizing(mask[:, 0].sum(1), mask.shape[2], side)
-        return torch.einsum("brh,hwd,bcw->brcd", down, learned, across).flatten(1, 2)
+        found = torch.einsum("brh,hwd,bcw->brcd", down, learned.to(down), across)
+        return found.flatten(1, 2).to(learned)
+
+
+def is_recorded() -> bool:
+    """Whether a forward pass is compiled, exported or captured in a CUDA graph: shapes must not depend on values."""
+    if torch.compiler.is_compiling():
+        return True
+    begun: bool = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    return begun and torch.cuda.is_current_stream_capturing()
 
 
 def _resizing(wanted: Tensor, longest: int, side: int) -> Tensor:
