@@ -59,6 +59,6 @@ def test_layers_are_those_of_the_contract() -> None:
 def test_tests_mirror_the_package() -> None:
     package = ROOT / "src" / "skiptune"
     folders = {path.name for path in package.iterdir() if (path / "__init__.py").is_file()}
-    others = {"campaign", "distributions", "docs", "fixtures", "typing_errors"}
+    others = {"campaign", "cuda", "distributions", "docs", "fixtures", "typing_errors"}
     tested = {path.name for path in (ROOT / "tests").iterdir() if path.is_dir() and not path.name.startswith("_")}
     assert tested - others <= folders
