@@ -18,7 +18,7 @@ import os
 import shlex
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,17 @@ def schedule(model: Any, share: float) -> st.TokenSchedule:
     return st.TokenSchedule(keep={name: share ** ((number + 1) / 3) for number, name in enumerate(at)})
 
 
+def largest_share(cost: Callable[[float], float], limit: float) -> float | None:
+    """The largest share of the image tokens that costs no more than ``limit``; ``None``: no share does."""
+    low, high = 0.02, 0.999
+    if cost(low) > limit:
+        return None
+    for _ in range(8):
+        middle = (low + high) / 2
+        low, high = (middle, high) if cost(middle) <= limit else (low, middle)
+    return low
+
+
 def blocks_saving(model: Any, inputs: Any, saved: float, tokens: st.TokenSchedule | None) -> tuple[str, ...]:
     """As many blocks as it takes, every stack's from its middle outwards."""
     costs = count_blocks(model, inputs, tokens=tokens)
@@ -81,15 +92,10 @@ def plans(model: Any, inputs: Any, saved: float) -> dict[str, st.Plan]:
     def cost(share: float) -> float:
         return count_blocks(model, inputs, tokens=schedule(model, share)).adapted
 
+    original = count_blocks(model, inputs).original
+
     def share_for(part: float) -> float | None:
-        """The share with which tokens alone save ``part``; ``None``: no share does."""
-        original, low, high = count_blocks(model, inputs).original, 0.02, 0.999
-        if cost(low) > (1 - part) * original:
-            return None
-        for _ in range(8):
-            middle = (low + high) / 2
-            low, high = (middle, high) if cost(middle) <= (1 - part) * original else (low, middle)
-        return low
+        return largest_share(cost, (1 - part) * original)
 
     alone, half = share_for(saved), share_for(saved / 2)
     found = {"blocks": plan(blocks_saving(model, inputs, saved, None), None)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 import torch
@@ -94,19 +95,20 @@ def time_batches(
 
 def _time(model: nn.Module, inputs: Inputs) -> float:
     first = next(model.parameters(), None)  # an ONNX model has none
-    if first is not None and first.is_cuda:
-        return _time_on_gpu(model, inputs)
-    started = time.perf_counter()
-    model(**inputs)
-    return time.perf_counter() - started
+    return seconds_of(partial(model, **inputs), first is not None and first.is_cuda)
 
 
-def _time_on_gpu(model: nn.Module, inputs: Inputs) -> float:
-    """Time between two events on an idle GPU; waiting for kernel launches counts."""
+def seconds_of(run: Callable[[], object], on_gpu: bool) -> float:
+    """Seconds that something takes; on a GPU between two events, which is idle before: waiting for kernel launches
+    counts."""
+    if not on_gpu:
+        began = time.perf_counter()
+        run()
+        return time.perf_counter() - began
     started, ended = torch.cuda.Event(True), torch.cuda.Event(True)  # type: ignore[no-untyped-call]
     torch.cuda.synchronize()
     started.record()
-    model(**inputs)
+    run()
     ended.record()
     torch.cuda.synchronize()
     return float(started.elapsed_time(ended)) / 1e3
