@@ -69,6 +69,7 @@ def one_run(
     plan, measured = run.search(), run.evaluate()
     model = st.insert(run.models.original(), run.recipe.adapters)
     costs = count_blocks(model, example_inputs(model, *run.input_size()), tokens=plan.tokens)
+    comparisons = None if plan.report is None else plan.report.comparisons
     row = {
         "method": method,
         "saved": 0.0 if method == "lora" else saved,
@@ -78,7 +79,7 @@ def one_run(
         **{f"{part}_accuracy": found.metrics[run.task.metric] for part, found in measured.parts.items()},
         "macs_g": costs.with_skipped(plan.skipped),
         "relative_macs": costs.with_skipped(plan.skipped) / costs.original - 1,
-        "comparisons": None if plan.report is None else plan.report.comparisons.to_dict(),
+        "comparisons": None if comparisons is None else comparisons.to_dict(),
         "seconds": run.step_seconds(),
     }
     return row, run
