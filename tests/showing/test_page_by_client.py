@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import socket
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,18 @@ import pytest
 
 import skiptune as st
 from conftest import Call
-from demo_page import RUN, ServedPage, demo_page
+from demo_page import RUN, ServedPage, demo_page, let_go
 from docs_pages import PAGES
 from skiptune.showing.guard import ASKED
 from skiptune.showing.uploads import uploads_folder
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left() -> Iterator[None]:
+    yield
+    let_go()
 
 
 @pytest.fixture(scope="module")

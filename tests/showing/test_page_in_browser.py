@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from demo_page import ServedPage, demo_page
+from demo_page import ServedPage, demo_page, let_go
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 FLAGS = (
@@ -37,6 +37,12 @@ CONTRAST = """() => {
 UNNAMED = """() => [...document.querySelectorAll('button, input, textarea, select, a')]
   .filter(e => !(e.getAttribute('aria-label') || e.innerText?.trim() || e.labels?.[0]?.innerText.trim()))
   .map(e => e.outerHTML.slice(0, 90))"""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left() -> Iterator[None]:
+    yield
+    let_go()
 
 
 @pytest.fixture(scope="module")
