@@ -49,7 +49,6 @@ benchmarks: install
 	$(BIN)/python benchmarks/slim_loading.py
 	$(BIN)/python benchmarks/kept_adapters.py
 	$(BIN)/python benchmarks/vilt_step.py
-	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/meter_step.py
 	$(BIN)/python benchmarks/reading.py
 	$(BIN)/python benchmarks/adapter_start.py
