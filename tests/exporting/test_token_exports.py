@@ -13,7 +13,7 @@ import skiptune as st
 from skiptune.core.errors import InputError
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens
-from skiptune.layers.token_reduction import matchings
+from skiptune.layers.token_reduction import matchings, tokens_kept
 from skiptune.predicting.files.answer_job import model_digest
 
 
@@ -51,6 +51,27 @@ def test_an_edited_schedule_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(content))
     with pytest.raises(InputError, match="edited"):
         st.load(tmp_path / "slim")
+
+
+def test_save_pretrained_of_a_slim_model_writes_what_it_runs_with(tmp_path: Path) -> None:
+    model, plan = reduced("merge", b1=0.5)
+    slim = st.load(st.export(model, tmp_path / "slim", plan))
+    for number, tokens in enumerate((None, st.TokenSchedule(keep={"2": 0.3}, way="prune"))):
+        choose(slim, ("0",), tokens)
+        slim.save_pretrained(tmp_path / str(number))
+        assert chosen_tokens(st.load(tmp_path / str(number))) == tokens
+
+
+class _First(torch.nn.Module):
+    """As many tokens as a hundredth of them."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return torch.split_with_sizes(x, [left := tokens_kept(0.01, x.shape[1]), x.shape[1] - left], dim=1)[0]
+
+
+def test_one_token_stays_in_a_graph_too() -> None:
+    program = torch.export.export(_First(), (torch.ones(2, 300),), dynamic_shapes={"x": {1: torch.export.Dim.AUTO}})
+    assert torch.sym_max in {node.target for node in program.graph.nodes}
 
 
 def test_answers_with_another_schedule_are_others() -> None:

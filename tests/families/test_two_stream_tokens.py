@@ -232,7 +232,7 @@ def test_prompts_and_fewer_tokens_do_not_go_together() -> None:
 
     model = make("meter", BOTTLENECK)
     add_prompts(model, 2)
-    with pytest.raises(InputError, match=r"'image.1': no such place"):
+    with pytest.raises(InputError, match=r"cannot become fewer \(in clip and image only"):
         choose(model, (), st.TokenSchedule(keep={"image.1": 0.5}))
 
 

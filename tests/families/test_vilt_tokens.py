@@ -145,7 +145,7 @@ def test_a_model_saved_whole_has_its_schedule(tmp_path: Path) -> None:
 def test_prompts_leave_no_place_for_fewer_tokens() -> None:
     model = st.insert(st.load_model("vilt-tiny", "vqa", quiet=True, num_labels=4))
     add_prompts(model, 3)
-    with pytest.raises(InputError, match="1"):
+    with pytest.raises(InputError, match="cannot become fewer; leave keep out"):
         choose(model, (), st.TokenSchedule(keep={"1": 0.5}))
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..core.errors import InputError
 from ..core.files import telling_of
 from ..core.output_folders import make_output_folder
+from ..inserting.selection import chosen_tokens, skipped_blocks
 from .export import export
 from .manifest import CONFIG, is_slim, read_manifest
 
@@ -25,7 +27,8 @@ def save_slim(model: Any, folder: Path) -> None:
     make_output_folder(folder)
     known = model.manifest
     with telling_of(folder), tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
-        written = export(model, Path(temporary) / folder.name, known.skipping, base=known.base, extra=known.extra)
+        plan = replace(known.skipping, skipped=skipped_blocks(model), tokens=chosen_tokens(model))
+        written = export(model, Path(temporary) / folder.name, plan, base=known.base, extra=known.extra)
         manifest = read_manifest(written)
         kept = {name: getattr(known, name) for name in ("task", "license") if getattr(known, name) is not None}
         # the processor is saved by itself, before or after, so its files are not known

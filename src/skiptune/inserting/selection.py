@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from torch import nn
 
 from ..config.way import Way
+from ..core.arguments import expect
 from ..core.errors import InputError
 from ..families.registry import family_of
 from ..layers.blocks import SkippableBlock
@@ -38,11 +39,15 @@ def choose(model: nn.Module, skipped: Iterable[str] | Plan, tokens: TokenSchedul
         tokens: where image tokens become fewer, and which layers they pass unchanged; ``None``: nowhere, and none.
 
     Raises:
-        InputError: not a list of names, an unknown block, all blocks at once, a removed block that should run again, or
-            a token schedule that is not for this model.
+        InputError: not a list of names, an unknown block, all blocks at once, a removed block that should run again, a
+            token schedule that is not for this model, one beside a plan, or a plan of another model.
     """
     if isinstance(skipped, Plan):
+        if tokens is not None:
+            raise InputError(f"tokens: {tokens}: the plan has a schedule of its own, or none; give one of the two")
+        check_plan(model, skipped)
         return choose(model, skipped.skipped, skipped.tokens)
+    expect("choose", tokens=(tokens, (TokenSchedule, type(None))))
     if isinstance(skipped, str) or not isinstance(skipped, Iterable):
         raise InputError(f"skipped: {skipped!r} is not a list of block names, e.g. a plan's skipped")
     blocks = blocks_of(model)

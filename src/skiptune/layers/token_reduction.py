@@ -170,7 +170,7 @@ def tokens_kept(share: float, whole: int) -> int:
     Whole numbers alone are counted with, which a graph for images of any size can hold.
     """
     found = (whole * round(share * _PARTS) + _PARTS // 2) // _PARTS
-    return found if _any_number(found) else max(1, found)
+    return torch.sym_max(1, found) if _any_number(found) else max(1, found)  # type: ignore[no-untyped-call]
 
 
 def matchings(before: float, keep: float, way: Way) -> int:

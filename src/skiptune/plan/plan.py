@@ -50,6 +50,9 @@ class Plan:
         object.__setattr__(self, "blocks", tuple(self.blocks))
         check_skipped(self.skipped, self.blocks)
         object.__setattr__(self, "skipped", tuple(name for name in self.blocks if name in self.skipped))
+        expect("Plan", tokens=(self.tokens, (TokenSchedule, type(None))))
+        if self.tokens is not None:
+            object.__setattr__(self, "tokens", self.tokens.in_order_of(self.blocks))
 
     @property
     def steps(self) -> int:

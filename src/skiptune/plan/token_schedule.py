@@ -38,13 +38,18 @@ class TokenSchedule(Validated):
         """``keep: {3: 0.5}``, as YAML reads names that are numbers."""
         if not isinstance(keep, dict):
             return keep
-        return {str(name) if type(name) is int else name: share for name, share in keep.items()}
+        named = {str(name) if type(name) is int else name: share for name, share in keep.items()}
+        if len(named) < len(keep):
+            raise ValueError(f"{', '.join(map(str, keep))}: a block is named twice")
+        return named
 
     def check(self, problems: Problems) -> None:
         problems.check(bool(self.keep or self.frozen), "keep: no block is named; a model without a schedule has None")
         shares = list(self.keep.values())
         falling = all(later < before for before, later in pairwise(shares))
         problems.check(falling, f"keep: {self.keep}: shares must become smaller from block to block")
+        once = len(set(self.frozen)) == len(self.frozen)
+        problems.check(once, f"frozen: {', '.join(self.frozen)}: a layer is named twice")
 
     def __str__(self) -> str:
         kept = [f"{share:.0%} from {name} on" for name, share in self.keep.items()]
@@ -55,6 +60,12 @@ class TokenSchedule(Validated):
     def left(self) -> float:
         """The share of the image tokens that goes on in the end."""
         return min(self.keep.values(), default=1.0)
+
+    def in_order_of(self, blocks: Sequence[str]) -> TokenSchedule:
+        """With the frozen layers in the order of the model's ``blocks``; unknown ones come last."""
+        known = [name for name in blocks if name in self.frozen]
+        order = (*known, *(name for name in self.frozen if name not in known))
+        return self if order == self.frozen else self.replace(frozen=order)
 
     def check_places(self, places: Sequence[str], freezable: Sequence[str] = (), why: str = "") -> None:
         """Refuse blocks before which image tokens cannot become fewer, and an order that is not theirs.
@@ -69,11 +80,15 @@ class TokenSchedule(Validated):
         """
         problems = Problems("the token schedule is not valid")
         told = f" ({why})" if why else ""
-        for name in self.keep:
+        if self.keep and not places:
+            problems.add(f"keep: image tokens of this model cannot become fewer{told}; leave keep out")
+        if self.frozen and not freezable:
+            problems.add("frozen: image tokens of this model cannot pass layers unchanged; leave frozen out")
+        for name in self.keep if places else ():
             problems.check(
                 name in places, f"keep: {name!r}: no such place for image tokens{told}{nearest(name, places)}"
             )
-        for name in self.frozen:
+        for name in self.frozen if freezable else ():
             problems.check(name in freezable, f"frozen: {name!r}: no such layer{nearest(name, freezable)}")
         problems.raise_any()
         if list(self.keep) != [name for name in places if name in self.keep]:
