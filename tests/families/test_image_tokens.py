@@ -149,6 +149,28 @@ def test_a_second_image_in_a_conversation() -> None:
             cache.crop(-10)
 
 
+def test_a_prompt_in_parts() -> None:
+    """Image tokens that pass a layer unchanged may come in parts; where they become fewer, that is refused."""
+    model, inputs = inserted(), padded_pairs("llava")
+    options = {"max_new_tokens": 3, "do_sample": False, "suppress_tokens": [IMAGE]}
+    choose(model, ("1",), FROZEN)
+    with torch.no_grad():
+        whole = model.generate(**inputs, **options)
+        assert torch.equal(model.generate(**inputs, **options, prefill_chunk_size=5), whole)
+        alone = one_of(inputs, 1)
+        image = alone["input_ids"] == IMAGE
+        assert close(
+            model(input_ids=alone["input_ids"][image][None], pixel_values=alone["pixel_values"]).logits,
+            model(**alone).logits[:, image[0]],
+        )
+        choose(model, ("1",), EARLY)
+        with pytest.raises(InputError, match="an image's tokens came in parts"):
+            model.generate(**inputs, **options, prefill_chunk_size=5)
+        assert torch.equal(
+            model.generate(**inputs, **options, prefill_chunk_size=40), model.generate(**inputs, **options)
+        )
+
+
 def test_beams() -> None:
     model, inputs = inserted(), padded_pairs("llava")
     choose(model, ("1",), MIXED)

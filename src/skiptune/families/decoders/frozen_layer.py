@@ -49,6 +49,10 @@ class Frozen:
         keys, values = _keys_and_values(
             layer, rows_at(stream, self.resting), rows_at(cos, self.resting), rows_at(sin, self.resting)
         )
+        if not self.going.shape[1]:  # images alone, as a part of a prompt may be
+            if (kept := cache_of(named)) is not None:
+                kept.update(keys, values, layer.layer_idx)
+            return stream
         before, own = rows_at(stream, self.going), dict(named)
         own |= {
             cache: _Joined(cache_of(named), keys, values, torch.cat((self.resting, self.going), dim=1).argsort(dim=1)),

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from ...core.errors import InputError
 from ...layers.input_adapters import InputAdapter
+from .cache import cache_of
 from .image_runs import image_places
 from .layer import SkippableDecoderLayer
-from .passage import Passage, begin_passage
+from .passage import Passage, begin_passage, present_passage
 from .structure import decoder_of
 from .towers import body_of
 
@@ -35,11 +37,42 @@ def _begin(body: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> No
             f"attn_implementation: {kind!r}: where image tokens become fewer, attention needs a mask; use "
             f"{' or '.join(map(repr, _KINDS))}"
         )
-    begin_passage(Passage(image_places(body, given, named), layers[-1]))
+    image = image_places(body, given, named)
+    if any(layer.reduction is not None for layer in layers):
+        _refuse_parts(cache_of(named), image)
+    begin_passage(Passage(image, layers[-1]))
 
 
 def _end(body: nn.Module, given: tuple[Any, ...], output: Any) -> None:
+    passage = present_passage()
+    cache = cache_of(output) if isinstance(output, Mapping) else None
+    if passage is not None and cache is not None:
+        setattr(cache, _ENDS, passage.image[:, -1])
     begin_passage(None)
+
+
+def _refuse_parts(cache: Any, image: Tensor) -> None:
+    """Refuse an image that comes in parts, each of which would lose tokens by itself.
+
+    Args:
+        cache: of the text so far; ``None``: it begins here.
+        image: true at tokens of images, of what comes now, ``(batch, tokens)``.
+
+    Raises:
+        InputError: the text so far ends within an image.
+    """
+    ends = getattr(cache, _ENDS, None)
+    if ends is None or image.shape[1] == 1 or not int(cache.get_seq_length()):
+        return
+    if bool(image[:, 0].any()) and bool(ends.any()):
+        raise InputError(
+            "prefill_chunk_size: an image's tokens came in parts, and which of them go on is decided for all of them "
+            "together; leave it out, or pass parts that end behind an image"
+        )
+
+
+#: Where a cache has whether the text so far ends with a token of an image, ``(batch,)``.
+_ENDS = "skiptune_ends_with_image"
 
 
 #: Attention that takes a mask of any form.

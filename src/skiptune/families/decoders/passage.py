@@ -50,12 +50,15 @@ class Passage:
         image: true at tokens of images, ``(batch, tokens)``.
         last: the decoder's last layer.
         runs: of image tokens, where they are known already: to find them waits for a GPU.
+
+    Attributes:
+        image: true at tokens of images, ``(batch, tokens)``.
     """
 
     def __init__(self, image: Tensor, last: nn.Module, runs: tuple[Runs, ...] | None = None) -> None:
         rows, tokens = image.shape
         known = runs_of(image) if runs is None else runs
-        self._image, self._last = image, last
+        self.image, self._last = image, last
         self._left = _Left(Held.all_of(rows, 0, tokens, image.device), known, (tokens,) * rows)
         self._text = max(_less(self._left.counts, self._left.runs))
         self._whole: Tensor | None = None  # as long as the text, as it was when tokens went last
@@ -154,7 +157,7 @@ class Passage:
     def _frozen(self, layer: Any, named: Mapping[str, Any]) -> Frozen:
         """Which tokens go through a frozen layer: those of text."""
         held, mask = self._left.held, named["attention_mask"]
-        is_text = ~self._image.gather(1, held.places) & (held.sizes > 0)
+        is_text = ~self.image.gather(1, held.places) & (held.sizes > 0)
         order = is_text.int().argsort(dim=1, stable=True)
         first = order.shape[1] - self._text
         resting, going = order[:, :first], order[:, first:]
