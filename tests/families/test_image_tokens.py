@@ -153,6 +153,10 @@ def test_a_prompt_in_parts() -> None:
     """Image tokens that pass a layer unchanged may come in parts; where they become fewer, that is refused."""
     model, inputs = inserted(), padded_pairs("llava")
     options = {"max_new_tokens": 3, "do_sample": False, "suppress_tokens": [IMAGE]}
+    try:
+        model.generate(**inputs, **options, prefill_chunk_size=5)
+    except ValueError:
+        pytest.skip("this version of transformers takes no prompt with images in parts")
     choose(model, ("1",), FROZEN)
     with torch.no_grad():
         whole = model.generate(**inputs, **options)

@@ -16,6 +16,7 @@ from .options import ImageSize, JsonOption, choice, parsed, read_names, read_sha
 if TYPE_CHECKING:
     from ..costs.cost_table import CostTable
     from ..costs.generation_table import GenerationTable, PassTable
+    from ..plan import TokenSchedule
 
 Adapters = Literal["bottleneck", "lora", "none"]
 SkipAdapters = Literal["bottleneck", "folded", "none"]
@@ -57,6 +58,9 @@ class CostOptions:
     token_way: Annotated[
         Way, choice(Way, help="How they become so few: alike ones are merged, unread ones are pruned, or both.")
     ] = "merge"
+    frozen: Annotated[
+        str, typer.Option(help="Layers of a language model that image tokens pass unchanged, e.g. 9,10,11.")
+    ] = ""
     adapters: Annotated[
         Adapters | None,
         choice(Adapters, help="In every kept block; by default bottleneck, or lora where a model takes no such."),
@@ -90,7 +94,6 @@ def cost(options: CostOptions) -> None:
     from ..costs.example_inputs import size_of_images
     from ..families.registry import family_of
     from ..models.without_weights import parameters_on_meta
-    from ..plan import TokenSchedule
 
     with parameters_on_meta():
         built: Any = _built(options)
@@ -112,10 +115,19 @@ def cost(options: CostOptions) -> None:
         size_of_images(built, options.image_size),
         usual.text_length if options.text_length is None else options.text_length,
         options.decode_steps,
-        TokenSchedule(keep=options.tokens, way=options.token_way) if options.tokens else None,
+        _schedule(options),
     )
     plain = {**asdict(table), "tokens": table.tokens and table.tokens.to_dict()}
     typer.echo(json.dumps(plain) if options.as_json else "\n".join(_printed(table)))
+
+
+def _schedule(options: CostOptions) -> TokenSchedule | None:
+    from ..plan import TokenSchedule
+
+    keep, frozen = options.tokens or {}, read_names(options.frozen)
+    if options.token_way != "merge" and not keep:
+        raise InputError(f"token_way: {options.token_way}: of no use without tokens; give --tokens too")
+    return TokenSchedule(keep=keep, way=options.token_way, frozen=tuple(frozen)) if keep or frozen else None
 
 
 def _built(options: CostOptions) -> Any:

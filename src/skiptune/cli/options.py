@@ -126,9 +126,12 @@ def read_shares(text: str) -> dict[str, float]:
     for entry in read_names(text):
         name, _, share = entry.partition("=")
         try:
-            found[name.strip()] = float(share)
+            value = float(share)
         except ValueError:
             raise ValueError(f"{entry!r} is not BLOCK=SHARE, e.g. 3=0.5,6=0.25") from None
+        if name.strip() in found:
+            raise ValueError(f"{text!r}: block {name.strip()!r} is named twice")
+        found[name.strip()] = value
     return found
 
 

@@ -67,4 +67,4 @@ def _raised(
     if budget.macs is None:
         return just_met(tokens, estimate, most)
     count = plan_counter(model, inputs(), budget.steps)
-    return counted_just_met(tokens, estimate, partial(count, skipped), most)
+    return counted_just_met(tokens, estimate, partial(count, skipped), most, found.costs.places)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TypeAlias
 
 from ..core.errors import InputError
@@ -46,13 +47,43 @@ def just_met(tokens: TokenSchedule, cost: Cost, most: float) -> TokenSchedule | 
     return raised(tokens, strong)
 
 
-def counted_just_met(tokens: TokenSchedule, estimate: Cost, count: Cost, most: float) -> TokenSchedule | None:
+def counted_just_met(
+    tokens: TokenSchedule, estimate: Cost, count: Cost, most: float, places: Sequence[str] = ()
+) -> TokenSchedule | None:
     """:func:`just_met` for a cost that takes long to count: where it is estimated to be met it is counted, and what the
     estimate missed there is added to the next one.
 
+    An estimate may say of a schedule that begins late that it meets what it does not, with whatever shares. Then the
+    tokens become fewer one place earlier, or two, …
+
+    Args:
+        tokens: the schedule.
+        estimate: of the cost.
+        count: the cost.
+        most: the largest that is allowed.
+        places: the names of all places, in running order.
+
     Raises:
-        InputError: no exponent is large enough.
+        InputError: no exponent is large enough, at no place.
     """
+    *later, first = _earlier(tokens, places)
+    for each in later:
+        with suppress(InputError):
+            return _counted_just_met(each, estimate, count, most)
+    return _counted_just_met(first, estimate, count, most)
+
+
+def _earlier(tokens: TokenSchedule, places: Sequence[str]) -> list[TokenSchedule]:
+    """The schedule, then as it is one place earlier, two, …, up to the first place."""
+    numbers = [places.index(name) for name in tokens.keep] if places else []
+    moved = [
+        {places[number - by]: share for number, share in zip(numbers, tokens.keep.values(), strict=True)}
+        for by in range(1, 1 + min(numbers, default=0))
+    ]
+    return [tokens, *(tokens.replace(keep=keep) for keep in moved)]
+
+
+def _counted_just_met(tokens: TokenSchedule, estimate: Cost, count: Cost, most: float) -> TokenSchedule | None:
     found, missed = dict[float, TokenSchedule | None](), 0.0
     for number in range(_MOST_COUNTS):
         now = just_met(tokens, estimate, most - missed)
