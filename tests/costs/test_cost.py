@@ -79,6 +79,9 @@ def test_command_prints_json() -> None:
         (["--skip", "0,9"], "'9': no such block"),
         (["--skip", "0,1,2,3"], "fewer than the 4"),
         (["--adapters", "bottelneck"], "did you mean 'bottleneck'"),
+        (["--tokens", "3=0.5,3=0.25"], "block '3' is named twice"),
+        (["--token-way", "prune"], "token_way: prune: of no use without tokens"),
+        (["--frozen", "1"], "cannot pass layers unchanged"),
     ],
 )
 def test_mistakes(options: list[str], said: str) -> None:
