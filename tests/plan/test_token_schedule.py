@@ -8,6 +8,7 @@ import pytest
 
 import skiptune as st
 from skiptune.core.errors import InputError
+from skiptune.reporting.report import _tokens
 
 
 @pytest.mark.parametrize(
@@ -23,6 +24,16 @@ from skiptune.core.errors import InputError
 def test_refused(given: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError, match=said):
         st.TokenSchedule(**given)
+
+
+def test_told_in_short() -> None:
+    keep, frozen = {"0": 0.5, "2": 0.25}, ("2", "3")
+    assert st.TokenSchedule(keep=keep).brief == "25% of the image tokens left"
+    assert st.TokenSchedule(frozen=("3",)).brief == "image tokens unchanged through 1 layer"
+    told = st.TokenSchedule(keep=keep, frozen=frozen)
+    assert told.brief == "25% of the image tokens left, unchanged through 2 layers"
+    assert _tokens(told, "2") == "from here on 25% of the image tokens, image tokens pass unchanged"
+    assert (_tokens(told, "3"), _tokens(told, "1"), _tokens(None, "1")) == ("image tokens pass unchanged", "", "")
 
 
 def test_a_model_without_places_says_so() -> None:

@@ -75,7 +75,7 @@ def _cells(row: BenchRow) -> list[str]:
     return [
         row.model,
         str(row.batch),
-        f"{len(row.skipped)}" + ("" if row.tokens is None else f", {row.tokens.left:.0%} of tokens"),
+        f"{len(row.skipped)}" + ("" if row.tokens is None else f", {row.tokens.brief}"),
         row.adapters,
         f"{middle} ({low}–{high})",
         f"{row.ratio:.3f} ({below:.3f}–{above:.3f})",

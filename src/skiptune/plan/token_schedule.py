@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from ..config.way import Way
 from ..core.errors import InputError
+from ..core.formatting import counted
 from ..core.validated import Names, Validated
 from ..core.validation import Problems, nearest
 
@@ -55,6 +56,14 @@ class TokenSchedule(Validated):
         kept = [f"{share:.0%} from {name} on" for name, share in self.keep.items()]
         frozen = [f"unchanged through {', '.join(self.frozen)}"] if self.frozen else []
         return f"{self.way}: {', '.join([*kept, *frozen])}" if kept else ", ".join(frozen)
+
+    @property
+    def brief(self) -> str:
+        """``50% of the image tokens left, unchanged through 3 layers``."""
+        left = [f"{self.left:.0%} of the image tokens left"] if self.keep else []
+        through = f"unchanged through {counted(len(self.frozen), 'layers')}"
+        frozen = [through if left else f"image tokens {through}"] if self.frozen else []
+        return ", ".join([*left, *frozen])
 
     @property
     def left(self) -> float:

@@ -43,7 +43,7 @@ def subtitle(results: Results) -> str:
     parts = [" on ".join(filter(None, names))]
     if plan:
         parts += [f"{len(plan.skipped)} of {len(plan.blocks)} blocks skipped", f"plan: {plan.strategy}"]
-        parts += [f"{plan.tokens.left:.0%} of the image tokens left"] if plan.tokens else []
+        parts += [plan.tokens.brief] if plan.tokens else []
     if results.seed is not None:
         parts.append(f"seed {results.seed}")
     return " · ".join(filter(None, parts))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..core.files import write_text
 from ..core.templates import render
+from ..plan import TokenSchedule
 from .baseline_table import baseline_tables
 from .headlines import headlines, subtitle
 from .recipe_text import recipe_text
@@ -21,7 +22,7 @@ PATCHES = "patches.png"
 
 @dataclass(frozen=True)
 class Block:
-    """A block of the model, whether it is skipped, and how many image tokens go on from before it, if fewer do."""
+    """A block of the model, whether it is skipped, and what happens to image tokens there."""
 
     name: str
     skipped: bool
@@ -71,9 +72,15 @@ def _blocks(results: Results) -> list[Block]:
         return []
     preferences = plan.preferences or {}
     texts = {name: f"{value:+.3f}".replace("-", "−") for name, value in preferences.items()}
-    kept = plan.tokens.keep if plan.tokens else {}
-    tokens = {name: f"{share:.0%} of the image tokens" for name, share in kept.items()}
-    return [Block(name, name in plan.skipped, texts.get(name, "–"), tokens.get(name, "")) for name in plan.blocks]
+    return [Block(name, name in plan.skipped, texts.get(name, "–"), _tokens(plan.tokens, name)) for name in plan.blocks]
+
+
+def _tokens(schedule: TokenSchedule | None, name: str) -> str:
+    """What happens to image tokens at a block; empty: nothing."""
+    share = schedule and schedule.keep.get(name)
+    fewer = [f"from here on {share:.0%} of the image tokens"] if share else []
+    frozen = ["image tokens pass unchanged"] if schedule and name in schedule.frozen else []
+    return ", ".join([*fewer, *frozen])
 
 
 @dataclass(frozen=True)
