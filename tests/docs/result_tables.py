@@ -344,10 +344,21 @@ def tokens_throughput() -> list[str]:
 
 def tokens_easy_vqa() -> list[str]:
     return [
-        row(f"`{one['method']}`", str(one["seeds"]), percent(one["relative_macs"]),
-            f"{100 * one['test_mean']:.2f} %" if one["test_sd"] is None
-            else f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
+        row(f"`{one['method']}`", percent(one["relative_macs"]).replace(f"{MINUS}0 %", "+0 %"),
+            " / ".join(ratio(one["latency"][batch]) for batch in ("1", "32")),
+            f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
         for one in read("tokens_easy_vqa")["summary"]
+    ]  # fmt: skip
+
+
+def tokens_compared() -> list[str]:
+    content = read("compare_easy-vqa-tokens")
+    (plain,) = (one for one in content["rows"] if one["method"] == "lora")
+    return [
+        row(f"`{one['method']}`", f"{one['skipped']:.2g}", f"{one['trainable_percent']:.1f} %",
+            percent(one["macs_g"] / plain["macs_g"] - 1), ratio(one["latency_s"] / plain["latency_s"]),
+            f"{one['train_s']:.0f}", spread(one["metric_mean"], one["metric_sd"]))
+        for one in content["rows"]
     ]  # fmt: skip
 
 
@@ -355,7 +366,7 @@ TABLES: tuple[Callable[[], list[str]], ...] = (
     easy_vqa, daquar, flickr8k, demo, latency_vilt, latency_meter, search_quality, search_cost, open_steps,
     slim_loading, encoder_cache, vilt_step, onnx, many_tasks, reading, startup, adapter_start, skip_adapters,
     easy_vqa_chat, decoders, predict_file, serve, tokens_throughput,
-    tokens_easy_vqa,
+    tokens_easy_vqa, tokens_compared,
 )  # fmt: skip
 
 if __name__ == "__main__":
