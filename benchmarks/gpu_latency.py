@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from gpu_graphs import NotCapturedError, captured, logits
 from gpu_models import Variant
-from skiptune.core.errors import first_line
+from gpu_record import why
 from skiptune.core.intervals import median_interval
-from skiptune.core.process import is_memory_failure
 from skiptune.costs.generation import DecodeStep, Prefill
 from skiptune.costs.latency import ratios, spread
 from skiptune.costs.turns import WARMUP, take_turns
@@ -58,11 +57,6 @@ class Forgetting(nn.Module):
         if isinstance(self.run, Prefill):
             self.run.cache = None
         return found
-
-
-def why(error: BaseException) -> str:
-    """An exception for a row."""
-    return "out of memory" if is_memory_failure(error) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def peak_during(run: Callable[[], Any], on_gpu: bool) -> tuple[Any, int | None]:

@@ -16,7 +16,7 @@ import torch
 
 from skiptune.core.errors import first_line
 from skiptune.core.files import write_json
-from skiptune.core.process import versions
+from skiptune.core.process import is_memory_failure, versions
 from skiptune.core.text_files import read_json
 
 
@@ -82,7 +82,7 @@ class Record:
             yield
         except Exception as error:
             traceback.print_exc()
-            self.skip(part, f"{type(error).__name__}: {first_line(error)}", "failed")
+            self.skip(part, why(error), "failed")
 
     def finish(self, command: str, seconds: float) -> None:
         """Write the command of a whole run, and how long it took."""
@@ -91,6 +91,11 @@ class Record:
 
     def _write(self) -> None:
         write_json(self._path, {**self._about, "runs": self._runs, "parts": list(self.parts.values())})
+
+
+def why(error: BaseException) -> str:
+    """An exception for a row."""
+    return "out of memory" if is_memory_failure(error) else f"{type(error).__name__}: {first_line(error)}"
 
 
 def machine(device: str) -> dict[str, Any]:

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor, nn
 
 import skiptune as st
-from gpu_latency import peak_during, why
+from gpu_latency import peak_during
 from gpu_models import ANSWERS, Case, inputs_for, made, third
+from gpu_record import why
 from skiptune.costs.turns import seconds_of
 
 WARMUP, MOST, LEAST = 2, 20, 3

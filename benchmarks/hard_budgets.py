@@ -37,8 +37,8 @@ from search_statistics import standard_error
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.text_files import read_json
+from skiptune.costs.cost_table import cost_table
 from skiptune.costs.example_inputs import example_inputs
-from skiptune.costs.macs import count_blocks
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 from skiptune.searching.budget import feasible_sets_of
@@ -90,15 +90,10 @@ SETTINGS = {
 }
 
 
-def budget_of(value: float) -> st.Budget:
-    """A number of blocks, or a change of the operations."""
-    return st.Budget(num_skip=int(value)) if value > 0 else st.Budget(macs=value)
-
-
-def drawn(run: Run, value: float, number: int) -> tuple[str, ...]:
+def drawn(run: Run, number: int) -> tuple[str, ...]:
     """The blocks of a random plan that meets the budget; the same for every seed of the training."""
     model = st.insert(run.models.original(), run.recipe.adapters)
-    feasible = feasible_sets_of(model, budget_of(value), lambda: example_inputs(model, *run.input_size()))
+    feasible = feasible_sets_of(model, run.recipe.budget, lambda: example_inputs(model, *run.input_size()))
     names = list(st.blocks_of(model))
     return tuple(names[block] for block in sorted(feasible.drawn(np.random.default_rng((number, 1)))))
 
@@ -115,14 +110,13 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
     if method == "lora":
         run = run_of("budget={num_skip: 0}")
     elif method in RANDOM:
-        skipped = drawn(run_of(given), value, RANDOM.index(method))
+        skipped = drawn(run_of(given), RANDOM.index(method))
         run = run_of(f"plan={{skip: [{', '.join(skipped)}]}}")
     else:
         run = run_of(given, f"search.strategy={method}")
     run.check()
     plan, measured = run.search(), run.evaluate()
-    model = st.insert(run.models.original(), run.recipe.adapters)
-    costs = count_blocks(model, example_inputs(model, *run.input_size()))
+    costs = cost_table(run.models.original(), run.recipe.adapters, plan.skipped, *run.input_size())
     return {
         "budget": 0 if method == "lora" else value,
         "method": method,
@@ -130,7 +124,7 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
         "skipped": list(plan.skipped),
         "score": 100 * measured.parts["test"].metrics[run.task.metric],
         "metric": run.task.metric,
-        "relative_macs": costs.with_skipped(plan.skipped) / costs.original - 1,
+        "relative_macs": costs.relative_macs,
         "seconds": run.step_seconds(),
     }
 

@@ -36,9 +36,9 @@ import torch
 import skiptune as st
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
+from skiptune.costs.cost_table import cost_table
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.latency import compare_latency
-from skiptune.costs.macs import count_blocks
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 
@@ -67,8 +67,8 @@ def one_run(
     run = Run(read_recipe(recipe, [*changes, *changes_for(method, saved, seed, way)], str(folder / name)))
     run.check()
     plan, measured = run.search(), run.evaluate()
-    model = st.insert(run.models.original(), run.recipe.adapters)
-    costs = count_blocks(model, example_inputs(model, *run.input_size()), tokens=plan.tokens)
+    model, sizes = run.models.original(), run.input_size()
+    costs = cost_table(model, run.recipe.adapters, plan.skipped, *sizes, tokens=plan.tokens)
     comparisons = None if plan.report is None else plan.report.comparisons
     row = {
         "method": method,
@@ -77,8 +77,8 @@ def one_run(
         "skipped": list(plan.skipped),
         "tokens": None if plan.tokens is None else plan.tokens.to_dict(),
         **{f"{part}_accuracy": found.metrics[run.task.metric] for part, found in measured.parts.items()},
-        "macs_g": costs.with_skipped(plan.skipped),
-        "relative_macs": costs.with_skipped(plan.skipped) / costs.original - 1,
+        "macs_g": costs.macs_g["with_plan"],
+        "relative_macs": costs.relative_macs,
         "comparisons": None if comparisons is None else comparisons.to_dict(),
         "seconds": run.step_seconds(),
     }

@@ -23,6 +23,11 @@ def percent(value: float, digits: int = 0) -> str:
     return f"{100 * value:+.{digits}f} %".replace("-", MINUS)
 
 
+def change(value: float) -> str:
+    """Likewise, in whole percent; none is +0 %."""
+    return percent(value).replace(f"{MINUS}0 %", "+0 %")
+
+
 def ratio(value: float) -> str:
     return f"{value:.2f}×"
 
@@ -44,18 +49,19 @@ def compared(name: str, methods: Sequence[tuple[str, Sequence[int]]]) -> list[st
     for method, levels in methods:
         for level in levels:
             entry = found[(method, level)]
-            lines.append(
-                row(
-                    entry["title"],
-                    str(level),
-                    f"{entry['trainable_percent']:.1f} %",
-                    percent(entry["macs_g"] / plain["macs_g"] - 1).replace(f"{MINUS}0 %", "+0 %"),
-                    ratio(entry["latency_s"] / plain["latency_s"]),
-                    f"{entry['train_s']:.0f}",
-                    spread(entry["metric_mean"], entry["metric_sd"]),
-                )
-            )
+            lines.append(row(entry["title"], str(level), *measured(entry, plain)))
     return lines
+
+
+def measured(entry: Any, plain: Any) -> list[str]:
+    """Cells of a row of a comparison: trained, operations, latency, training time, metric."""
+    return [
+        f"{entry['trainable_percent']:.1f} %",
+        change(entry["macs_g"] / plain["macs_g"] - 1),
+        ratio(entry["latency_s"] / plain["latency_s"]),
+        f"{entry['train_s']:.0f}",
+        spread(entry["metric_mean"], entry["metric_sd"]),
+    ]
 
 
 def easy_vqa() -> list[str]:
@@ -344,7 +350,7 @@ def tokens_throughput() -> list[str]:
 
 def tokens_easy_vqa() -> list[str]:
     return [
-        row(f"`{one['method']}`", percent(one["relative_macs"]).replace(f"{MINUS}0 %", "+0 %"),
+        row(f"`{one['method']}`", change(one["relative_macs"]),
             " / ".join(ratio(one["latency"][batch]) for batch in ("1", "32")),
             f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
         for one in read("tokens_easy_vqa")["summary"]
@@ -354,12 +360,7 @@ def tokens_easy_vqa() -> list[str]:
 def tokens_compared() -> list[str]:
     content = read("compare_easy-vqa-tokens")
     (plain,) = (one for one in content["rows"] if one["method"] == "lora")
-    return [
-        row(f"`{one['method']}`", f"{one['skipped']:.2g}", f"{one['trainable_percent']:.1f} %",
-            percent(one["macs_g"] / plain["macs_g"] - 1), ratio(one["latency_s"] / plain["latency_s"]),
-            f"{one['train_s']:.0f}", spread(one["metric_mean"], one["metric_sd"]))
-        for one in content["rows"]
-    ]  # fmt: skip
+    return [row(f"`{one['method']}`", f"{one['skipped']:.2g}", *measured(one, plain)) for one in content["rows"]]
 
 
 TABLES: tuple[Callable[[], list[str]], ...] = (

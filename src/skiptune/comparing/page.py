@@ -73,7 +73,7 @@ def _cells(row: Row) -> list[str]:
 def _tokens_left(row: Row) -> str:
     """The share of the image tokens that goes through the last block, and how many layers they pass unchanged, the mean
     over seeds."""
-    ends = [min(schedule.keep.values(), default=1.0) for schedule in row.tokens.values()]
+    ends = [schedule.left for schedule in row.tokens.values()]
     kept = (sum(ends) + row.seeds - len(ends)) / row.seeds
     frozen = sum(len(schedule.frozen) for schedule in row.tokens.values()) / row.seeds
     return f"{kept:.0%}" + (f", unchanged through {frozen:g} layers" if frozen else "")

@@ -126,9 +126,12 @@ def _probes(over: Places, way: Way) -> list[TokenSchedule | None]:
     """What costs are read for: the shares from the first place on; one schedule that uses every place; and those shares
     again where image tokens pass all layers unchanged that they can."""
     first = [{} if share == 1 else {over.fewer[0]: share} for share in _SHARES]
-    every = dict(zip(over.fewer, _falling(len(over.fewer)), strict=True))
-    several = [(keep, ()) for keep in (*first, every)] + [(keep, over.frozen) for keep in first if over.frozen]
-    return [TokenSchedule(keep=keep, way=way, frozen=names) if keep or names else None for keep, names in several]
+    frozen = [TokenSchedule(keep=keep, way=way, frozen=over.frozen) for keep in first if over.frozen]
+    return [*(TokenSchedule(keep=keep, way=way) if keep else None for keep in first), _every_place(over, way), *frozen]
+
+
+def _every_place(over: Places, way: Way) -> TokenSchedule:
+    return TokenSchedule(keep=dict(zip(over.fewer, _falling(len(over.fewer)), strict=True)), way=way)
 
 
 def _falling(places: int) -> tuple[float, ...]:
@@ -138,12 +141,12 @@ def _falling(places: int) -> tuple[float, ...]:
 
 def _token_costs(over: Places, way: Way, counted: Sequence[BlockCosts], costs: Sequence[BlockCosts]) -> TokenCosts:
     """From the costs of :func:`_probes`; operations tell which places a block comes after."""
-    count = len(over.fewer)
+    count, read = len(over.fewer), len(_SHARES)
     shares = np.array([1.0, *_falling(count)])
-    first, every, frozen = costs[: len(_SHARES)], costs[len(_SHARES)], costs[len(_SHARES) + 1 :]
+    first, every, frozen = costs[:read], costs[read], costs[read + 1 :]
     after = {}
-    for name, saved in counted[len(_SHARES)].savings.items():
-        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[: len(_SHARES)]])
+    for name, saved in counted[read].savings.items():
+        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[:read]])
         after[name] = int(np.abs(expected - saved).argmin())
     found = TokenCosts(
         places=over.fewer,
@@ -155,8 +158,7 @@ def _token_costs(over: Places, way: Way, counted: Sequence[BlockCosts], costs: S
         again=0.0,
         frozen={name: tuple(one.savings[name] for one in frozen) for name in over.frozen},
     )
-    probe = _probes(over, way)[len(_SHARES)]
-    missing = every.with_skipped(after) - found.at(probe).with_skipped(after)
+    missing = every.with_skipped(after) - found.at(_every_place(over, way)).with_skipped(after)
     return found.replace(again=max(0.0, missing / max(1, count - 1)))
 
 
