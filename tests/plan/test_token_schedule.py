@@ -65,3 +65,10 @@ def test_choose_takes_a_plan_of_this_model_or_names_and_a_schedule() -> None:
     for plan in (st.Plan("meter", blocks, (), tokens=tokens), st.Plan("vilt", blocks[:2], (), tokens=tokens)):
         with pytest.raises(InputError, match="the plan is for a"):
             st.choose(model, plan)
+
+
+def test_the_way_says_nothing_where_tokens_nowhere_become_fewer() -> None:
+    frozen = st.TokenSchedule(way="prune", frozen=("1",))
+    assert frozen == st.TokenSchedule(frozen=("1",))
+    assert frozen.to_dict() == st.TokenSchedule(frozen=("1",)).to_dict()
+    assert st.TokenSchedule(way="prune", keep={"1": 0.5}, frozen=("1",)).way == "prune"

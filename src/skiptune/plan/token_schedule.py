@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationInfo, field_validator
 
 from ..config.way import Way
 from ..core.errors import InputError
@@ -25,7 +25,7 @@ class TokenSchedule(Validated):
             block; smaller from block to block.
         way: ``merge``: tokens that are alike become one; ``prune``: those that get least attention from the text (from
             the class token, in a stream without text) are left out; ``both``: half of what goes is left out first, the
-            rest is merged.
+            rest is merged. Of a schedule without ``keep`` always ``merge``.
         frozen: names of layers of a decoder that image tokens pass unchanged, while text goes through them.
     """
 
@@ -43,6 +43,12 @@ class TokenSchedule(Validated):
         if len(named) < len(keep):
             raise ValueError(f"{', '.join(map(str, keep))}: a block is named twice")
         return named
+
+    @field_validator("way")
+    @classmethod
+    def _none_without_places(cls, way: Way, info: ValidationInfo) -> Way:
+        """Where tokens nowhere become fewer the way says nothing; equal schedules are written alike."""
+        return way if info.data.get("keep") else "merge"
 
     def check(self, problems: Problems) -> None:
         problems.check(bool(self.keep or self.frozen), "keep: no block is named; a model without a schedule has None")
