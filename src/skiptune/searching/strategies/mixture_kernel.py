@@ -32,11 +32,17 @@ class MixtureKernel(Kernel):
     Args:
         places, prior: as of :class:`Kernel`.
         coordinates: ``(schedules, coordinates)``; see :attr:`.Mixtures.coordinates`.
+
+    Attributes:
+        coordinates: these, and a last row of zeros for mixtures without a schedule.
+        same, near: of every two rows, whether they are equal, and the smooth function of their distance.
     """
 
     def __init__(self, places: Sequence[tuple[str, int]], coordinates: Array, prior: Array | None = None) -> None:
         super().__init__(places, prior)
         self.coordinates = np.concatenate((coordinates, np.zeros((1, coordinates.shape[1]))))
+        apart = ((self.coordinates[:, None] - self.coordinates[None]) ** 2).sum(-1)
+        self.same, self.near = apart == 0, np.exp(-apart / (2 * _REACH**2))
         self.halved = 1.0
 
     def variants(self) -> list[Kernel]:
@@ -47,23 +53,22 @@ class MixtureKernel(Kernel):
             found.append(one)
         return list[Kernel](found)
 
-    def at(self, sets: Sequence[Candidate]) -> Array:
-        """The coordinates of each mixture's schedule, zeros where it has none: ``(sets, coordinates)``."""
-        numbers = [parted(one, self.blocks)[1] for one in sets]
-        found: Array = self.coordinates[[-1 if number is None else number for number in numbers]]
-        return found
+    def schedules(self, sets: Sequence[Candidate]) -> list[int]:
+        """The row of each mixture's schedule in :attr:`coordinates`: the last one, all zeros, where it has none."""
+        numbers = (parted(one, self.blocks)[1] for one in sets)
+        return [len(self.coordinates) - 1 if number is None else number for number in numbers]
 
     def __call__(self, sets: Sequence[Candidate], others: Sequence[Candidate]) -> Array:
         chosen, theirs = self.features(sets)[0], self.features(others)[0]
-        at, there = self.at(sets), self.at(others)
-        apart = ((at[:, None] - there[None]) ** 2).sum(-1)
-        near = np.exp(-apart / (2 * _REACH**2))
-        same = (apart == 0) & (chosen.sum(1)[:, None] + theirs.sum(1)[None] == 2 * chosen @ theirs.T)
+        at, there = self.schedules(sets), self.schedules(others)
+        pairs = np.ix_(at, there)
+        common, near = chosen @ theirs.T, self.near[pairs]
+        same = self.same[pairs] & (chosen.sum(1)[:, None] + theirs.sum(1)[None] == 2 * common)
         found: Array = (
             super().__call__(sets, others)
-            + self.halved**2 * (at @ there.T + _SMOOTH**2 * near)
+            + self.halved**2 * (self.coordinates[at] @ self.coordinates[there].T + _SMOOTH**2 * near)
             + _NUMBER**2 * np.outer(chosen.sum(1), theirs.sum(1))
-            + _CHANGED**2 * near * (chosen @ theirs.T)
+            + _CHANGED**2 * near * common
             + _MIXTURE**2 * same
         )
         return found
