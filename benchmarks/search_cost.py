@@ -2,11 +2,13 @@
 
     python benchmarks/search_cost.py [--models vilt-scenes vilt-b32 meter-b16] [--steps 8]
 
-For every model, random weights but for the embedded one, training steps and rounds of comparison take turns in one
-process: the step and the round of our search, the round of the released one, a round without sharing. From their
-medians follows what a search costs over a training of so many steps as the paper's share of it stands for: ours by its
-settings, the released one by 3 epochs, a round of 3 candidates every 10 steps after the first, and a restart for 10
-epochs. Losses are equal with and without sharing, which is asserted. Writes ``benchmarks/results/search_cost.json``.
+For every model, random weights but for the embedded one, LoRA in kept blocks, training steps and rounds of comparison
+take turns in one process: the step and the round of our search, the pass that measures influence, the round of the
+released search, a round without sharing; then the step and the round of a search that mixes skipped blocks with token
+schedules. From their medians follows what a search costs over a training of so many steps as the paper's share of it
+stands for: ours by its settings, the released one by 3 epochs, a round of 3 candidates every 10 steps after the first,
+and a restart for 10 epochs. What is not counted: the belief over sets, whose time does not depend on the model. Losses
+are equal with and without sharing, which is asserted. Writes ``benchmarks/results/search_cost.json``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity
 
 from skiptune import SearchConfig, SkipConfig, TrainConfig, insert, load_model
 from skiptune.core.files import write_json
@@ -32,15 +36,21 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks
 from skiptune.families.registry import family_of
 from skiptune.inserting.selection import blocks_of, choose
+from skiptune.inserting.stream_hooks import stream_hooks
+from skiptune.plan import TokenSchedule
 from skiptune.searching.prefix_sharing import block_runs, evaluate_each
 from skiptune.searching.search_schedule import schedule
 from skiptune.searching.strategies import STRATEGIES
+from skiptune.searching.token_pool import places_of, schedule_of
 from skiptune.searching.training_length import TrainingLength
 
 #: Steps of the whole training; ratios do not depend on it but for rounding to whole rounds.
 _WHOLE = 1000
 #: Batch size, and size of the images if not the model's own.
 _SIZES = {"vilt-scenes": (32, None), "vilt-b32": (4, (384, 384)), "meter-b16": (2, (288, 288))}
+#: Shares of the image tokens that go on from four places on; schedules of mixtures take turns.
+_SHARES = ((1.0, 0.7, 0.5, 0.35), (0.7, 0.5, 0.5, 0.5), (0.7, 0.7, 0.35, 0.25), (1.0, 0.5, 0.35, 0.35))
+_Schedules = Sequence[TokenSchedule | None]
 
 
 class Bench:
@@ -48,7 +58,7 @@ class Bench:
 
     def __init__(self, name: str) -> None:
         self.batch_size, size = _SIZES[name]
-        self.model = insert(load_model(name, "vqa", num_labels=100), SkipConfig(block_adapter="bottleneck"))
+        self.model = insert(load_model(name, "vqa", num_labels=100), SkipConfig(block_adapter="lora"))
         self.names = tuple(blocks_of(self.model))
         usual = family_of(self.model).sizes(self.model.config)
         self.size, self.length = size or (usual.image_size, usual.image_size), min(40, usual.text_length)
@@ -61,39 +71,64 @@ class Bench:
         inputs = example_inputs(self.model, self.size, self.length, count)
         return {**inputs, "labels": torch.rand(count, 100, generator=torch.Generator().manual_seed(0))}
 
-    def sets(self, count: int) -> list[list[str]]:
-        """Different subnetworks with four blocks skipped."""
+    def sets(self, count: int, skip: int = 4) -> list[list[str]]:
+        """Different subnetworks with so many blocks skipped."""
         found: dict[tuple[int, ...], None] = {}
         while len(found) < count:
-            found.setdefault(tuple(sorted(self.rng.choice(len(self.names), 4, replace=False).tolist())))
+            found.setdefault(tuple(sorted(self.rng.choice(len(self.names), skip, replace=False).tolist())))
         return [[self.names[block] for block in one] for one in found]
 
-    def step(self) -> None:
+    def schedules(self, count: int) -> list[TokenSchedule]:
+        """Token schedules as a search has them."""
+        places = places_of(self.model).fewer
+        return [schedule_of(places, _SHARES[number % len(_SHARES)], "merge") for number in range(count)]
+
+    def step(self, skip: int = 4, tokens: TokenSchedule | None = None) -> None:
         """One step of training."""
         self.model.train()
-        choose(self.model, self.sets(1)[0])
+        choose(self.model, self.sets(1, skip)[0], tokens)
         self.model(**self.batch).loss.backward()
         self.optimizer.step()
         self.optimizer.zero_grad()
 
-    def shared(self, sets: list[list[str]], batch: dict[str, Any], ran: Counter[str] | None = None) -> list[float]:
+    def shared(
+        self,
+        sets: list[list[str]],
+        batch: dict[str, Any],
+        ran: Counter[str] | None = None,
+        tokens: _Schedules | None = None,
+    ) -> list[float]:
         """Losses of a round as a search measures them."""
         self.model.eval()
         found = {
             number: float(output.loss)
-            for number, output in evaluate_each(self.model, sets, partial(self.model, **batch), ran)
+            for number, output in evaluate_each(self.model, sets, partial(self.model, **batch), ran, tokens)
         }
         return [found[number] for number in range(len(sets))]
 
     @torch.no_grad()
-    def plain(self, sets: list[list[str]], batch: dict[str, Any]) -> list[float]:
+    def plain(self, sets: list[list[str]], batch: dict[str, Any], tokens: _Schedules | None = None) -> list[float]:
         """The same one after the other."""
         self.model.eval()
         losses = []
-        for skipped in sets:
-            choose(self.model, skipped)
+        for skipped, fewer in zip(sets, tokens or [None] * len(sets), strict=True):
+            choose(self.model, skipped, fewer)
             losses.append(float(self.model(**batch).loss))
         return losses
+
+    @torch.no_grad()
+    def influence(self, batch: dict[str, Any]) -> dict[str, float]:
+        """What every block changes in the stream, with nothing skipped; a search measures it once."""
+        self.model.eval()
+        choose(self.model, ())
+        found = {}
+
+        def compare(name: str, before: Tensor, after: Tensor, _: Tensor | None) -> None:
+            found[name] = 1 - float(cosine_similarity(before, after, dim=-1).mean())
+
+        with stream_hooks(self.model, compare):
+            self.model(**batch)
+        return found
 
 
 def seconds(work: Callable[[], Any]) -> float:
@@ -112,14 +147,19 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     reward = max(1, round(bench.batch_size * kind.batch_share))
     small = bench._batch(reward)
     ours, theirs = bench.sets(config.candidates), bench.sets(3)
-    if bench.shared(ours, small) != bench.plain(ours, small):
-        raise SystemExit(f"{name}: sharing changes a loss")
+    mixed, tokens = bench.sets(config.candidates, 2), bench.schedules(config.candidates)
+    for sets, schedules in ((ours, None), (mixed, tokens)):
+        if bench.shared(sets, small, tokens=schedules) != bench.plain(sets, small, schedules):
+            raise SystemExit(f"{name}: sharing changes a loss")
     ran: Counter[str] = Counter()
     bench.shared(ours, small, ran)
     works: dict[str, Callable[[], Any]] = {
         "step": bench.step,
         "round": lambda: bench.shared(ours, small),
         "round_plain": lambda: bench.plain(ours, small),
+        "influence": lambda: bench.influence(small),
+        "mixture_step": lambda: bench.step(2, tokens[0]),
+        "mixture_round": lambda: bench.shared(mixed, small, tokens=tokens),
         "released_round": lambda: bench.plain(theirs, bench.batch),
     }
     for work in works.values():
@@ -133,6 +173,8 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
     when = schedule(config, TrainingLength.of(training, 1), reward)
     rounds = when.rounds
     step, own = times["step"]["median_s"], times["round"]["median_s"]
+    influence = config.batches * times["influence"]["median_s"]
+    mixture_step, mixture_round = times["mixture_step"]["median_s"], times["mixture_round"]["median_s"]
     released_rounds = (3 - 1) * _WHOLE / 10 / 10
     steps = macs(bench, ours, ran, reward)
     return {
@@ -142,7 +184,8 @@ def measure(name: str, repeats: int) -> dict[str, Any]:
         "text": bench.length,
         "times": times,
         "rounds_in_1000_steps": rounds,
-        "cost_ratio_time": 1 + rounds * own / (_WHOLE * step),
+        "cost_ratio_time": 1 + (influence + (rounds - 1) * own) / (_WHOLE * step),
+        "mixture_cost_ratio_time": 1 + (influence + (rounds - 1) * mixture_round) / (_WHOLE * mixture_step),
         "cost_ratio_macs": 1 + rounds * steps["round_g"] / (_WHOLE * steps["step_g"]),
         "released_cost_ratio_time": 1 + 0.3 + released_rounds * times["released_round"]["median_s"] / (_WHOLE * step),
         "sharing": {
@@ -202,6 +245,7 @@ def main() -> None:
         row = rows[name]
         print(
             f"{name:<12} ours {row['cost_ratio_time']:.3f}x in time, {row['cost_ratio_macs']:.3f}x in operations; "
+            f"over mixtures {row['mixture_cost_ratio_time']:.3f}x; "
             f"released {row['released_cost_ratio_time']:.2f}x; sharing {row['sharing']['time_ratio']:.2f}x the time of "
             f"a round, {row['sharing']['block_runs']} block runs instead of {row['sharing']['block_runs_plain']}"
         )
