@@ -15,6 +15,7 @@ budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.s
 - ``random``: a mixture drawn at random, another one for each seed.
 
 ``latency`` is that of the slim models, batch 1 and 32, all of a seed in turns in one process; ``ratio`` is to ``lora``.
+``search_cost`` is the time of search and training over the same without the comparisons.
 Resumable: every run has its own folder in ``--runs``, and what is finished there is only read. Writes
 ``benchmarks/results/tokens_easy_vqa.json`` after each run.
 """
@@ -69,7 +70,8 @@ def one_run(
     plan, measured = run.search(), run.evaluate()
     model, sizes = run.models.original(), run.input_size()
     costs = cost_table(model, run.recipe.adapters, plan.skipped, *sizes, tokens=plan.tokens)
-    comparisons = None if plan.report is None else plan.report.comparisons
+    report = plan.report
+    comparisons = None if report is None else report.comparisons
     row = {
         "method": method,
         "saved": 0.0 if method == "lora" else saved,
@@ -80,7 +82,7 @@ def one_run(
         "macs_g": costs.macs_g["with_plan"],
         "relative_macs": costs.relative_macs,
         "comparisons": None if comparisons is None else comparisons.to_dict(),
-        "seconds": run.step_seconds(),
+        "seconds": {"search": 0.0 if report is None else report.seconds, **run.step_seconds()},
     }
     return row, run
 
@@ -100,6 +102,14 @@ def add_latency(rows: Sequence[Row], runs: Sequence[Run], seconds: float) -> Non
             }
 
 
+def search_cost(row: Row) -> float | None:
+    """Search and training over the training alone; ``None``: nothing was compared."""
+    if row["comparisons"] is None:
+        return None
+    whole = float(row["seconds"]["search"] + row["seconds"]["train"])
+    return whole / (whole - float(row["comparisons"]["seconds"]))
+
+
 def summary(rows: Sequence[Row]) -> list[Row]:
     """Mean and spread over the seeds."""
     found = []
@@ -108,6 +118,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
         if own:
             tests = [row["test_accuracy"] for row in own]
             timed = [row["latency"] for row in own if "latency" in row]
+            costs = [cost for row in own if (cost := search_cost(row)) is not None]
             found.append(
                 {
                     "method": method,
@@ -116,6 +127,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
                     "test_mean": statistics.mean(tests),
                     "test_sd": statistics.stdev(tests) if len(own) > 1 else None,
                     "relative_macs": statistics.mean(row["relative_macs"] for row in own),
+                    "search_cost": statistics.mean(costs) if costs else None,
                     "latency": {
                         str(batch): statistics.mean(each[str(batch)]["ratio"] for each in timed) for batch in BATCHES
                     }
