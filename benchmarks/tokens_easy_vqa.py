@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--saved", type=float, nargs="+", default=[0.5])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both"))
+    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both", "pool"))
     parser.add_argument("--set", action="append", default=[], dest="changes", help="further changes of the recipe")
     parser.add_argument("--timing", type=float, default=30.0, help="seconds for the latency of one batch size; 0: none")
     parser.add_argument("--threads", type=int, default=1)

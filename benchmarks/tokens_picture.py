@@ -23,7 +23,7 @@ PICTURES = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both"))
+    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both", "pool"))
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "pictures" / "patches.png")
     options = parser.parse_args()
     quiet_libraries()

@@ -18,7 +18,7 @@ from skiptune.inserting.selection import blocks_of, choose
 
 @pytest.mark.skipif(not LONG, reason="only in make campaign")
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("way", ["merge", "prune", "both"])
+@pytest.mark.parametrize("way", ["merge", "prune", "both", "pool"])
 def test_onnx_gives_torchs_numbers_for_pictures_of_any_size(way: Any, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     model = st.load_model("vilt-tiny", "vqa", quiet=True, num_labels=4)

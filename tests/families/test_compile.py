@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from skiptune import Plan, SkipConfig, blocks_of, prune
+from skiptune import Plan, SkipConfig, TokenSchedule, blocks_of, prune
+from skiptune.config.way import Way
 from skiptune.families.vilt import skipping as vilt
 from two_streams import make, make_batch
 
@@ -40,6 +41,17 @@ def test_vilt_with_padded_images(adapters: str, make_model, batch: dict[str, Ten
     model = positioned(make_model(SkipConfig(block_adapter=adapters), noise=0.1))
     blocks = tuple(blocks_of(model))
     graph_agrees(prune(model, Plan("vilt", blocks, blocks[:2])), batch)
+
+
+@pytest.mark.parametrize("way", ["merge", "prune", "both", "pool"])
+def test_fewer_image_tokens(way: Way, make_model, batch: dict[str, Tensor]) -> None:
+    model = positioned(make_model(SkipConfig(block_adapter="lora"), noise=0.1))
+    tokens = TokenSchedule(keep={"1": 0.6, "3": 0.3}, way=way)
+    graph_agrees(prune(model, Plan("vilt", tuple(blocks_of(model)), ("2",), tokens=tokens)), batch)
+    meter = make("meter", SkipConfig(block_adapter="lora", scope="global"), noise=0.1)
+    given = {name: value for name, value in make_batch().items() if name != "labels"}
+    tokens = TokenSchedule(keep={"clip.1": 0.6, "image.1": 0.3}, way=way)
+    graph_agrees(prune(meter, Plan("meter", tuple(blocks_of(meter)), ("text.0",), tokens=tokens)), given)
 
 
 @pytest.mark.parametrize(("family", "task"), [("meter", "retrieval"), ("bridgetower", "vqa")])

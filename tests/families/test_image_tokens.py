@@ -21,10 +21,11 @@ from skiptune.families.decoders.cache import cache_argument
 from skiptune.families.decoders.structure import decoder_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens, frozen_places, token_places
+from skiptune.layers.token_reduction import tokens_left
 from skiptune.searching.prefix_sharing import evaluate_each
 from tiny_decoders import IMAGE, generated, one_of, padded_pairs, vlm
 
-WAYS = ("merge", "prune", "both")
+WAYS = ("merge", "prune", "both", "pool")
 LORA = st.SkipConfig(block_adapter="lora", lora_rank=2)
 EARLY = st.TokenSchedule(keep={"0": 0.5, "2": 0.2}, way="merge")
 LATE = st.TokenSchedule(keep={"1": 0.6, "3": 0.3}, way="prune")
@@ -86,7 +87,8 @@ def test_as_many_tokens_go_on_as_the_schedule_says() -> None:
     text = inputs["input_ids"].shape[1] - 16
     for way in WAYS:
         choose(model, ("2",), st.TokenSchedule(keep={"1": 0.6, "2": 0.2}, way=way))
-        assert lengths(model, inputs) == [text + 16, text + 10, text + 3, text + 3]
+        left = [tokens_left(share, way, 16) for share in (1.0, 0.6, 0.2, 0.2)]
+        assert lengths(model, inputs) == [text + count for count in left]
         assert model(**inputs).logits.shape[:2] == inputs["input_ids"].shape
 
 

@@ -17,11 +17,11 @@ from skiptune.costs.macs import count_blocks, count_macs
 from skiptune.families.meter.modeling import meter_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens, token_places
-from skiptune.layers.token_reduction import tokens_kept
+from skiptune.layers.token_reduction import tokens_left
 from skiptune.searching.prefix_sharing import evaluate_each
 from two_streams import BOTTLENECK, EVERYWHERE, NOISE, Batch, checkpointing, gradients, make, make_batch, run, same
 
-WAYS = ("merge", "prune", "both")
+WAYS = ("merge", "prune", "both", "pool")
 #: A schedule through encoder and fusion, and the number of image tokens (with the class token) in each fusion layer.
 SCHEDULES = {
     "meter": ({"clip.1": 0.8, "image.0": 0.5, "image.2": 0.2}, (0.5, 0.5, 0.2)),
@@ -79,7 +79,7 @@ def test_nothing_reduced_is_what_it_was(family: str, batch: Batch) -> None:
 @pytest.mark.parametrize("way", WAYS)
 def test_as_many_tokens_go_on_as_the_schedule_says(family: str, way: Any, batch: Batch) -> None:
     model = everywhere(family)
-    wanted = [1 + tokens_kept(share, whole(model, batch)) for share in SCHEDULES[family][1]]
+    wanted = [1 + tokens_left(share, way, whole(model, batch)) for share in SCHEDULES[family][1]]
     for skipped in ((), ("image.0", "clip.1"), ("image.0", "image.1", "image.2", "clip.0", "clip.1")):
         choose(model, skipped, schedule(family, way))
         assert [state.shape[1] for state in run(model, batch).image_hidden_states][-3:] == wanted
@@ -196,13 +196,13 @@ def test_sizes_count_all_patches(way: Any, batch: Batch) -> None:
     patches = whole(model, batch)
     choose(model, (), st.TokenSchedule(keep={"clip.0": 0.6, "clip.1": 0.3}, way=way))
     encoded, sizes = meter_of(model).encode_patches(batch["pixel_values"])
-    left = 1 + tokens_kept(0.3, patches)
+    left = 1 + tokens_left(0.3, way, patches)
     assert encoded.shape[:2] == (3, left)
     assert sizes.shape == (3, 1 + patches)
     assert (sizes > 0).sum(1).tolist() == [left] * 3
     everything, fewer = 1 + patches, sizes.sum(1)
-    expected = {"merge": fewer == everything, "prune": fewer == left, "both": (left < fewer) & (fewer < everything)}
-    assert expected[way].all()
+    expected = {"prune": fewer == left, "both": (left < fewer) & (fewer < everything)}
+    assert expected.get(way, fewer == everything).all()
     # the mean of an image's vector counts a token as often as it stands for a patch
     kept = [size[size > 0].long() for size in sizes]
     repeated = [row.repeat_interleave(size, dim=0) for row, size in zip(encoded, kept, strict=True)]

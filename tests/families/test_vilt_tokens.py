@@ -16,9 +16,10 @@ from skiptune.costs.macs import count_blocks, count_macs
 from skiptune.families.vilt.skipping import add_prompts, vilt_of
 from skiptune.inserting.pruning import prune
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens
+from skiptune.layers.token_reduction import tokens_left
 from skiptune.searching.prefix_sharing import evaluate_each
 
-WAYS = ("merge", "prune", "both")
+WAYS = ("merge", "prune", "both", "pool")
 
 
 def inserted() -> Any:
@@ -55,7 +56,11 @@ def test_as_many_tokens_go_on_as_the_schedule_says(way: Any, skipped: tuple[str,
     whole = streams(model, given)[0] - 8  # text and class token
     choose(model, skipped, st.TokenSchedule(keep={"1": 0.6, "2": 0.2}, way=way))
     found = streams(model, given)
-    assert [count - 8 for count in found[:3]] == [whole, round(0.6 * whole), round(0.2 * whole)]
+    columns = given["pixel_values"].shape[3] // model.config.patch_size
+    assert [count - 8 for count in found[:3]] == [
+        whole,
+        *(tokens_left(share, way, whole, columns) for share in (0.6, 0.2)),
+    ]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -76,7 +81,7 @@ def test_padding_goes_first() -> None:
     given = inputs(model, 2)
     given["pixel_mask"] = torch.ones(2, 96, 128, dtype=torch.long)
     given["pixel_mask"][1, :, 64:] = 0
-    for way in WAYS:
+    for way in ("merge", "prune", "both"):
         choose(model, ())
         before = model(**given).logits[1]
         choose(model, (), st.TokenSchedule(keep={"1": 0.5}, way=way))
@@ -93,8 +98,9 @@ def test_tokens_that_are_the_same_are_merged_without_a_loss() -> None:
     given = inputs(model)
     given["pixel_values"] = torch.full_like(given["pixel_values"], 0.3)
     before = model(**given).logits
-    choose(model, (), st.TokenSchedule(keep={"0": 0.5, "2": 0.1}))
-    assert torch.allclose(model(**given).logits, before, atol=1e-5)
+    for way in ("merge", "pool"):
+        choose(model, (), st.TokenSchedule(keep={"0": 0.5, "2": 0.1}, way=way))
+        assert torch.allclose(model(**given).logits, before, atol=1e-5), way
 
 
 def test_prefixes_are_shared_without_a_change() -> None:

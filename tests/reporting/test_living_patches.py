@@ -11,11 +11,12 @@ import torch
 import skiptune as st
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.inserting.selection import choose, chosen_tokens
+from skiptune.layers.token_reduction import tokens_left
 from skiptune.reporting.living_patches import traced_patches
 from skiptune.reporting.patch_picture import patch_picture
 
 
-@pytest.mark.parametrize("way", ["merge", "prune", "both"])
+@pytest.mark.parametrize("way", ["merge", "prune", "both", "pool"])
 def test_every_patch_is_told_of(way: Any) -> None:
     model = st.load_model("vilt-tiny", "vqa", quiet=True, num_labels=4)
     st.insert(model, st.SkipConfig(block_adapter="lora")).eval()
@@ -30,11 +31,11 @@ def test_every_patch_is_told_of(way: Any) -> None:
     whole = found["1"].shape[2]
     for name, share in schedule.keep.items():
         groups = found[name]
-        assert groups.shape == (2, round(share * whole), whole)
+        assert groups.shape == (2, tokens_left(share, way, whole, 8), whole)
         owners = groups.sum(1)
         assert int(owners.max()) == 1  # nobody belongs to two
         assert bool(groups.any(2).all())  # every token stands for somebody
-        assert bool((owners == 1).all()) == (way == "merge")
+        assert bool((owners == 1).all()) == (way in ("merge", "pool"))
     assert not bool((found["2"].any(1) & ~found["1"].any(1)).any())  # what was left out stays out
 
 

@@ -17,6 +17,7 @@ from skiptune.costs.token_costs import Places, TokenCosts, count_tokens
 from skiptune.inserting.selection import blocks_of, token_places
 from skiptune.searching.just_met import counted_just_met
 from skiptune.searching.search import prepare_search
+from skiptune.tasks.input_size import input_size
 from skiptune.training.trained_state import trained_state
 
 SEARCH = SearchConfig(max_steps=5, candidates=4, reward_batch_size=4, cost=0.5, tokens="prune")
@@ -81,6 +82,31 @@ def test_costs_of_any_schedule_are_those_that_are_counted(make_model, task, part
     assert read.original == wanted.original
     assert read.savings == pytest.approx(wanted.savings, rel=1e-6)
     assert read.adapted == pytest.approx(wanted.adapted, rel=0.02)
+
+
+def test_costs_of_pooled_tokens_are_those_of_the_grids_that_are_left(make_model, task, parts) -> None:
+    model = make_model(SkipConfig())
+    inputs = example_inputs(model, (96, 160), 8)  # 6 × 10 patches
+    costs = count_tokens(model, inputs, Places(token_places(model)), "pool")
+    assert costs.grid == (6, 10)
+    assert costs.left(0.5) == 4 * 7 / 60
+    assert TokenCosts.from_dict(costs.to_dict(), "costs") == costs
+    assert list(costs.after.values()) == [1, 2, 3, 4]
+    for keep in ({"1": 0.8, "3": 0.3}, {"0": 0.5}, {"2": 0.2}):
+        schedule = TokenSchedule(keep=keep, way="pool")
+        wanted, read = count_blocks(model, inputs, tokens=schedule), costs.at(schedule)
+        assert read.savings == pytest.approx(wanted.savings, rel=1e-6)
+        assert read.adapted == pytest.approx(wanted.adapted, rel=0.02)
+
+
+def test_a_budget_is_met_with_pooled_tokens(make_model, task, parts, tmp_path: Path) -> None:
+    model = make_model(SkipConfig())
+    random = SEARCH.replace(strategy="random", tokens="pool")
+    plan = search(model, Experiment(task, *parts, BUDGET, random, TRAIN), tmp_path)
+    assert plan.tokens is not None
+    assert plan.tokens.way == "pool"
+    costs = count_blocks(model, example_inputs(model, *input_size(task, parts[1])), tokens=plan.tokens)
+    assert costs.with_skipped(plan.skipped) / costs.original - 1 <= -0.6 + 1e-6
 
 
 def test_a_schedule_that_begins_too_late_for_its_budget_begins_earlier(make_model, task, parts) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Adapters = Literal["bottleneck", "lora", "none"]
 SkipAdapters = Literal["bottleneck", "folded", "none"]
 Scope = Literal["fusion", "global"]
-Way = Literal["merge", "prune", "both"]
+Way = Literal["merge", "prune", "both", "pool"]
 
 #: Answers of a question answering head, if no number is named: as many as the authors' models have.
 _LABELS = 3129
@@ -56,7 +56,11 @@ class CostOptions:
         ),
     ] = None
     token_way: Annotated[
-        Way, choice(Way, help="How they become so few: alike ones are merged, unread ones are pruned, or both.")
+        Way,
+        choice(
+            Way,
+            help="How they become so few: alike ones are merged, unread ones are pruned, both, or neighbours pooled.",
+        ),
     ] = "merge"
     frozen: Annotated[
         str, typer.Option(help="Layers of a language model that image tokens pass unchanged, e.g. 9,10,11.")

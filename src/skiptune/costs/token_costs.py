@@ -10,6 +10,7 @@ image tokens pass unchanged is read likewise.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -18,12 +19,15 @@ from pydantic import Field
 from torch import nn
 
 from ..config.way import Way
-from ..core.validated import Number, Several, Validated
+from ..core.validated import Count, Number, Several, Validated
+from ..inserting.selection import blocks_of
+from ..layers.token_pooling import Grid
+from ..layers.token_reduction import TokenReduction, Tokens
 from ..plan import TokenSchedule
-from .block_costs import BlockCosts
+from .block_costs import BlockCosts, bench_copy, passes_of
 from .example_inputs import Inputs
 from .latency import time_blocks
-from .macs import count_blocks
+from .macs import count_blocks, counted
 
 #: Shares of the image tokens, from the first place on, that costs are read at.
 _SHARES = (1.0, 0.5, 0.1)
@@ -60,6 +64,7 @@ class TokenCosts(Validated):
         after: of each block by name, how many of the places it comes after.
         again: cost of each reduction after the first.
         frozen: of each layer that image tokens can pass unchanged, ``savings`` where they do; empty: there is none.
+        grid: rows and columns of the image's tokens, where they are pooled; ``None``: they become fewer in other ways.
     """
 
     places: Several[str]
@@ -70,16 +75,18 @@ class TokenCosts(Validated):
     after: dict[str, int]
     again: Number
     frozen: dict[str, Several[Number]] = Field(default={})
+    grid: Several[Count] | None = None
 
     def at(self, tokens: TokenSchedule | None) -> BlockCosts:
         """The costs with a schedule over these places."""
         shares = self.shares(tokens)
         read = np.array([(1.0, *shares)[place] for place in self.after.values()])
+        weights = self.weights(read)
         frozen = () if tokens is None else tokens.frozen
         table = [self.frozen[name] if name in frozen else saved for name, saved in self.savings.items()]
-        savings = (_weights(read) * np.array(table)).sum(1)
+        savings = (weights * np.array(table)).sum(1)
         later = max(0, len({*shares} - {1.0}) - 1)
-        rest = float(_weights(np.array([self._mean(read)]))[0] @ np.array(self.rest)) + later * self.again
+        rest = float(self.weights(np.array([self._mean(read)]))[0] @ np.array(self.rest)) + later * self.again
         by_name = dict(zip(self.savings, savings.tolist(), strict=True))
         return BlockCosts(self.original, rest + float(savings.sum()), by_name)
 
@@ -88,8 +95,20 @@ class TokenCosts(Validated):
         found, share = [], 1.0
         for place in self.places:
             share = share if tokens is None else tokens.keep.get(place, share)
-            found.append(share)
+            found.append(self.left(share))
         return tuple(found)
+
+    def left(self, share: float) -> float:
+        """The share of the image tokens that goes on where this one is asked for."""
+        return share if self.grid is None else Grid(*self.grid).share(share).tokens / Grid(*self.grid).tokens
+
+    def weights(self, shares: _Array) -> _Array:
+        """``(shares, 3)``: how a quadratic function's values at :data:`_SHARES` add up to that at other shares."""
+        known, found = [self.left(share) for share in _SHARES], np.ones((len(shares), len(_SHARES)))
+        for number, own in enumerate(known):
+            for other in (*known[:number], *known[number + 1 :]):
+                found[:, number] *= (shares - other) / (own - other)
+        return found
 
     def _mean(self, read: _Array) -> float:
         """The mean share of the blocks that come after a place."""
@@ -104,7 +123,7 @@ def count_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decod
         InputError: no adapters are inserted, or a block was removed.
     """
     found = [count_blocks(model, inputs, decode_steps, tokens) for tokens in _probes(over, way)]
-    return _token_costs(over, way, found, found)
+    return _token_costs(over, way, found, found, _grid(model, inputs, over, way))
 
 
 def time_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode_steps: int = 0) -> TokenCosts:
@@ -115,11 +134,12 @@ def time_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode
         InputError: no adapters are inserted, or a block was removed.
     """
     probes = _probes(over, way)
-    counted = [count_blocks(model, inputs, decode_steps, tokens) for tokens in probes]
+    operations = [count_blocks(model, inputs, decode_steps, tokens) for tokens in probes]
     timed = [
         time_blocks(model, inputs, seconds=_SECONDS, decode_steps=decode_steps, tokens=tokens) for tokens in probes
     ]
-    return _token_costs(over, way, counted, [one.in_unit(one.original / timed[0].original) for one in timed])
+    costs = [one.in_unit(one.original / timed[0].original) for one in timed]
+    return _token_costs(over, way, operations, costs, _grid(model, inputs, over, way))
 
 
 def _probes(over: Places, way: Way) -> list[TokenSchedule | None]:
@@ -139,33 +159,53 @@ def _falling(places: int) -> tuple[float, ...]:
     return tuple(1 - (1 - _LAST) * (number + 1) / places for number in range(places))
 
 
-def _token_costs(over: Places, way: Way, counted: Sequence[BlockCosts], costs: Sequence[BlockCosts]) -> TokenCosts:
+def _token_costs(
+    over: Places, way: Way, operations: Sequence[BlockCosts], costs: Sequence[BlockCosts], grid: Grid | None
+) -> TokenCosts:
     """From the costs of :func:`_probes`; operations tell which places a block comes after."""
     count, read = len(over.fewer), len(_SHARES)
-    shares = np.array([1.0, *_falling(count)])
     first, every, frozen = costs[:read], costs[read], costs[read + 1 :]
-    after = {}
-    for name, saved in counted[read].savings.items():
-        expected = _weights(shares) @ np.array([one.savings[name] for one in counted[:read]])
-        after[name] = int(np.abs(expected - saved).argmin())
     found = TokenCosts(
         places=over.fewer,
         way=way,
         original=costs[0].original,
-        savings={name: tuple(one.savings[name] for one in first) for name in after},
+        savings={name: tuple(one.savings[name] for one in first) for name in every.savings},
         rest=tuple(one.with_skipped(one.savings) for one in first),
-        after=after,
+        after=dict.fromkeys(every.savings, 0),
         again=0.0,
         frozen={name: tuple(one.savings[name] for one in frozen) for name in over.frozen},
+        grid=grid,
     )
-    missing = every.with_skipped(after) - found.at(_every_place(over, way)).with_skipped(after)
+    found = found.replace(after=_after(found, operations))
+    missing = every.with_skipped(found.after) - found.at(_every_place(over, way)).with_skipped(found.after)
     return found.replace(again=max(0.0, missing / max(1, count - 1)))
 
 
-def _weights(shares: _Array) -> _Array:
-    """``(shares, 3)``: how a quadratic function's values at :data:`_SHARES` add up to that at other shares."""
-    found = np.ones((len(shares), len(_SHARES)))
-    for number, own in enumerate(_SHARES):
-        for other in (*_SHARES[:number], *_SHARES[number + 1 :]):
-            found[:, number] *= (shares - other) / (own - other)
-    return found
+def _after(costs: TokenCosts, operations: Sequence[BlockCosts]) -> dict[str, int]:
+    """Of each block, after how many of the places the schedule that uses every one costs what it does there."""
+    shares = np.array([1.0, *map(costs.left, _falling(len(costs.places)))])
+    *first, every = operations[: len(_SHARES) + 1]
+    expected = {name: costs.weights(shares) @ np.array([one.savings[name] for one in first]) for name in every.savings}
+    return {name: int(np.abs(expected[name] - saved).argmin()) for name, saved in every.savings.items()}
+
+
+def _grid(model: nn.Module, inputs: Inputs, over: Places, way: Way) -> Grid | None:
+    """The grid of the image's tokens, where they are pooled; of several images, that of the first."""
+    if way != "pool":
+        return None
+    bench, looked = bench_copy(model), _Looked(1.0, way, None)
+    blocks_of(bench)[over.fewer[0]].reduction = looked
+    with counted():
+        passes_of(bench, decodes=False)[0](**inputs)
+    return looked.grids[0]
+
+
+@dataclass(frozen=True)
+class _Looked(TokenReduction):
+    """Keeps the grids of the images that pass, and all of their tokens."""
+
+    grids: list[Grid] = field(default_factory=list)
+
+    def __call__(self, tokens: Tokens) -> Tokens:
+        self.grids.append(Grid.of(tokens.whole, tokens.columns))
+        return tokens

@@ -1,4 +1,4 @@
-"""Fewer image tokens: merge those that are alike, leave out those that little attention goes to, or both.
+"""Fewer image tokens: merge those that are alike, leave out those that little attention goes to, both, or pool.
 
 A stream ``(batch, tokens, width)`` has its image tokens at the end. How many go on is fixed by the shape of the input,
 so that batches, exports and compiled models keep static shapes. Every token has a *size*, the number of image tokens it
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..config.way import Way
+from .token_pooling import Grid, pooled
 
 #: Shares are told apart to a millionth.
 _PARTS = 1_000_000
@@ -32,6 +33,7 @@ class Tokens(NamedTuple):
         places: of each image token, its number among those at the model's input, ``(batch, image tokens)``; of merged
             ones, that of the token which the others were merged into.
         alone: whether it is known that every token stands for itself, without padding: attention needs no mask.
+        columns: of the image's grid of tokens at the model's input; ``None``: not known, see :meth:`.Grid.of`.
     """
 
     stream: Tensor
@@ -40,16 +42,17 @@ class Tokens(NamedTuple):
     whole: int
     places: Tensor
     alone: bool = False
+    columns: int | None = None
 
     @classmethod
-    def of(cls, stream: Tensor, real: Tensor | None, first: int) -> Tokens:
+    def of(cls, stream: Tensor, real: Tensor | None, first: int, columns: int | None = None) -> Tokens:
         """Tokens that have not become fewer yet. ``real``: true where they are no padding, ``(batch, tokens)``."""
         ones = stream.new_ones(stream.shape[:2], dtype=torch.float32)
         sizes = ones if real is None else real.float().expand_as(ones)
         whole = stream.shape[1] - first
         batch = stream.shape[0]  # len() is a constant in an export
         places = torch.arange(whole, device=stream.device).expand(batch, -1)
-        return cls(stream, sizes, first, whole, places, alone=real is None)
+        return cls(stream, sizes, first, whole, places, real is None, columns)
 
     @property
     def mask(self) -> Tensor | None:
@@ -108,12 +111,21 @@ class TokenReduction:
 
     def __call__(self, tokens: Tokens) -> Tokens:
         """The stream with ``keep`` of its image tokens; as it is, if there are no more."""
+        if self.way == "pool":
+            return self._pooled(tokens)
         wanted, present = tokens_kept(self.keep, tokens.whole), tokens.stream.shape[1] - tokens.first
         if not _any_number(present) and wanted >= present:
             return tokens
         if self.way == "both":
             tokens = self._pruned(tokens, (wanted + present) // 2)
         return self._pruned(tokens, wanted) if self.way == "prune" else self._merged(tokens, wanted)
+
+    def _pooled(self, tokens: Tokens) -> Tokens:
+        whole = Grid.of(tokens.whole, tokens.columns)
+        now, then = whole if self.before == 1 else whole.share(self.before), whole.share(self.keep)
+        if now == then:
+            return tokens
+        return _replaced(tokens, *pooled(*_image(tokens), now, then))._replace(alone=False)
 
     def _pruned(self, tokens: Tokens, wanted: int) -> Tokens:
         scores = self._attention(tokens).masked_fill(tokens.sizes[:, tokens.first :] == 0, -1.0)
@@ -162,6 +174,11 @@ class TokenReduction:
         voices = tokens.sizes[:, askers, None].clamp(max=1).to(weights)
         found: Tensor = (weights * voices).sum(1) / voices.sum(1)
         return found
+
+
+def tokens_left(share: float, way: Way, whole: int, columns: int | None = None) -> int:
+    """How many image tokens a reduction to a share leaves of an image with ``whole``, in rows of ``columns``."""
+    return Grid.of(whole, columns).share(share).tokens if way == "pool" else tokens_kept(share, whole)
 
 
 def tokens_kept(share: float, whole: int) -> int:

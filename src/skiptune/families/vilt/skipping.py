@@ -23,8 +23,9 @@ from ...layers.blocks import SkippableBlock, real_tokens
 from ...layers.token_reduction import Reader, Tokens
 from ..attention import Projections, attend
 
-#: ``tokens``: how many tokens of text this thread embedded last. Several threads may ask one model.
-_TEXT = threading.local()
+#: What this thread embedded last: ``tokens`` of text, and ``columns`` of the image's patches. Several threads may ask
+#: one model.
+_EMBEDDED = threading.local()
 
 
 class SkippableViltLayer(SkippableBlock, ViltLayer):
@@ -115,7 +116,9 @@ class ReducingViltEncoder(ViltEncoder):
                 return_dict=return_dict,
             )
         class_token = 1
-        tokens = Tokens.of(hidden_states, real_tokens(attention_mask), _TEXT.tokens + class_token)
+        tokens = Tokens.of(
+            hidden_states, real_tokens(attention_mask), _EMBEDDED.tokens + class_token, _EMBEDDED.columns
+        )
         states, attentions = [], []
         for block in blocks:
             if block.reduction is not None:
@@ -155,7 +158,7 @@ class RasterViltEmbeddings(ViltEmbeddings):
 
     def forward(self, input_ids: Tensor | None, attention_mask: Tensor, *args: Any, **kwargs: Any) -> Any:
         """As transformers' class."""
-        _TEXT.tokens = attention_mask.shape[1]
+        _EMBEDDED.tokens, _EMBEDDED.columns = attention_mask.shape[1], None
         return super().forward(input_ids, attention_mask, *args, **kwargs)
 
     def visual_embed(
@@ -177,6 +180,7 @@ class RasterViltEmbeddings(ViltEmbeddings):
         """
         x = self.patch_embeddings(pixel_values)
         batch, width, rows, columns = x.shape
+        _EMBEDDED.columns = columns
         if 0 < max_image_length < rows * columns:
             raise InputError(
                 f"config.max_image_length={max_image_length} keeps a random part of the {rows * columns} patches; "

@@ -1,0 +1,80 @@
+"""Pool image tokens: neighbours in the image become one, their mean.
+
+Which tokens are neighbours follows from the image's grid of patches alone, not from what they hold: nothing is sorted
+or compared, so it costs less than merging by likeness, most of all for one small image.
+"""
+
+from __future__ import annotations
+
+from math import isqrt, sqrt
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+#: Shares are told apart to a millionth.
+_PARTS = 1_000_000
+
+
+class Grid(NamedTuple):
+    """Rows and columns of image tokens, in raster order.
+
+    Attributes:
+        rows, columns: how many; symbolic in a graph for images of any size.
+    """
+
+    rows: int
+    columns: int
+
+    @classmethod
+    def of(cls, tokens: int, columns: int | None = None) -> Grid:
+        """That of an image's tokens. Where the number of ``columns`` is not known: a square if they make one, else a
+        single row."""
+        if columns is None:
+            side = isqrt(tokens) if isinstance(tokens, int) else 0
+            columns = side if side * side == tokens else tokens
+        return cls(tokens // columns, columns)
+
+    @property
+    def tokens(self) -> int:
+        """How many there are."""
+        return self.rows * self.columns
+
+    def share(self, share: float) -> Grid:
+        """The grid with about a share of the tokens, in the proportions of this one.
+
+        Rows are rounded up from a quarter on and columns from three quarters on, not both at half, so that more numbers
+        of tokens can be reached: of 6 × 6 also 6 × 5 and 5 × 4. A smaller share never has more of either. Whole numbers
+        alone are counted with, which a graph for images of any size can hold.
+        """
+        parts = round(sqrt(share) * _PARTS)
+        rows = (self.rows * parts + _PARTS * 3 // 4) // _PARTS
+        columns = (self.columns * parts + _PARTS // 4) // _PARTS
+        return Grid(_least_one(rows), _least_one(columns))
+
+
+def pooled(image: Tensor, sizes: Tensor, now: Grid, then: Grid) -> tuple[Tensor, Tensor, Tensor]:
+    """Pool the tokens of a grid to a smaller one; a token becomes a mean weighted by sizes.
+
+    Args:
+        image: ``(batch, tokens, width)``.
+        sizes: how many of the model's image tokens each stands for, ``(batch, tokens)``; 0 for padding.
+        now: the grid of these tokens.
+        then: that of those that go on; no more rows, and no more columns.
+
+    Returns:
+        The tokens of the smaller grid, ``(batch, fewer tokens, width)``, their sizes, and the first of ``image`` that
+        each stands for, ``(batch, fewer tokens)``.
+    """
+    down = torch.arange(now.rows, device=image.device) * then.rows // now.rows
+    across = torch.arange(now.columns, device=image.device) * then.columns // now.columns
+    cell = (down[:, None] * then.columns + across).flatten()
+    member = torch.arange(then.tokens, device=image.device)[:, None] == cell
+    larger = sizes @ member.T.to(sizes)
+    total = member.to(image) @ (image * sizes[..., None].to(image))
+    first = member.int().argmax(1).expand(image.shape[0], -1)
+    return total / larger.clamp(min=1)[..., None].to(image), larger, first
+
+
+def _least_one(count: int) -> int:
+    return torch.sym_max(1, count) if isinstance(count, torch.SymInt) else max(1, count)
