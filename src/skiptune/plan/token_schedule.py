@@ -25,7 +25,8 @@ class TokenSchedule(Validated):
             block; smaller from block to block.
         way: ``merge``: tokens that are alike become one; ``prune``: those that get least attention from the text (from
             the class token, in a stream without text) are left out; ``both``: half of what goes is left out first, the
-            rest is merged. Of a schedule without ``keep`` always ``merge``.
+            rest is merged; ``pool``: neighbours in the image become one, and the share is rounded to whole rows and
+            columns. Of a schedule without ``keep`` always ``merge``.
         frozen: names of layers of a decoder that image tokens pass unchanged, while text goes through them.
     """
 
