@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import Any, TypedDict
 
 
 class TaskSettings(TypedDict, total=False):
@@ -15,8 +15,8 @@ class TaskSettings(TypedDict, total=False):
         prompts: of zero-shot classification.
         mean, deviation: of regression's values in training.
         images: of a statement, 1 or 2.
-        prompt, system, measure, max_new_tokens, stop, cache, max_length, max_pixels, larger_images: of generation, see
-            :class:`skiptune.tasks.generation.settings.GenerationSettings`.
+        prompt, system, measure, max_new_tokens, stop, cache, max_length, max_pixels, larger_images, image_settings: of
+            generation, see :class:`skiptune.tasks.generation.settings.GenerationSettings`.
         false_texts, matching_loss, shortlist: see :class:`skiptune.tasks.retrieval_config.RetrievalConfig`.
     """
 
@@ -39,3 +39,4 @@ class TaskSettings(TypedDict, total=False):
     max_length: int
     max_pixels: int | None
     larger_images: str
+    image_settings: dict[str, Any]

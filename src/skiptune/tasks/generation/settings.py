@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -35,6 +35,8 @@ class GenerationSettings(Validated):
         max_length: tokens of a conversation in training at most. Text is cut at its end; the tokens of images never.
         max_pixels: of an image, height times width.
         larger_images: ``refuse`` the records that have some, or ``shrink`` the images in proportion.
+        image_settings: of the model's own image processor, in the place of those in its file: fewer pixels or tiles are
+            fewer image tokens. Exports have them, see :mod:`.image_settings`.
     """
 
     prompt: Text | None = None
@@ -46,3 +48,4 @@ class GenerationSettings(Validated):
     max_length: Count = 2048
     max_pixels: int | None = Field(default=None, ge=1, le=LARGEST)
     larger_images: Literal["refuse", "shrink"] = "refuse"
+    image_settings: dict[str, Any] = Field(default={})

@@ -18,12 +18,13 @@ from ...families.chat_processor import ChatProcessor
 from ..answer import Answer
 from ..evaluation_result import Evaluation
 from ..priors import answer_priors
-from ..task import Check, Task, on_device, refuse_unless
+from ..task import Check, ConfigFields, Task, on_device, refuse_unless
 from ..task_settings import TaskSettings
 from .choices import CHOSEN, likeliest, score_options
 from .conversation import best_answer, check_conversation, conversation_of, question_of
 from .decoding import Decoding
 from .fitting import Fitting
+from .image_settings import OF_MODEL, with_image_settings
 from .inputs import ChatInputs
 from .measures.accepted import accepted_answers
 from .measures.written import WRITTEN
@@ -63,8 +64,8 @@ class Generation(Task):
                 f"processor: {type(processor).__name__} writes no conversations; give load_processor(model) of a model "
                 "that generates text"
             )
-        self.processor = processor
         self.asked = GenerationSettings(**settings)
+        self.processor = processor = with_image_settings(processor, self.asked.image_settings)
         self.metric = self.asked.measure or "exact_match"
         shrink = self.asked.larger_images == "shrink"
         self.images = WholePictures(processor.image_processor, self.asked.max_pixels, shrink)
@@ -94,6 +95,9 @@ class Generation(Task):
             if task.metric in CHOSEN:
                 check_options(task.metric, records, part)
         return task
+
+    def model_changes(self) -> ConfigFields:
+        return {name: self.asked.image_settings[name] for name in OF_MODEL if name in self.asked.image_settings}
 
     def with_processor(self, processor: ChatProcessor) -> Generation:
         return self._again(processor, {})
