@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from transformers import DynamicCache
 
 import skiptune as st
+from skiptune.config.way import Way
 from skiptune.core.errors import InputError
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.costs.macs import count_blocks, count_macs
@@ -76,10 +77,12 @@ def test_families(name: str) -> None:
     """Sliding windows, tiles, positions in three axes, features added behind layers, images seen in both directions."""
     model, inputs = inserted(name), padded_pairs(name)
     first = token_places(model)[0]
-    choose(model, ("1",), st.TokenSchedule(keep={first: 0.5, "3": 0.2}, way="both", frozen=("0", "3")))
-    cached, plain = (generated(model, inputs, each, steps=2) for each in (True, False))
-    assert close(cached, plain)
-    assert close(cached[:, :1], generated(model, one_of(inputs, 0), cached=True, steps=2))
+    ways: tuple[Way, ...] = ("both", "pool")
+    for way in ways:
+        choose(model, ("1",), st.TokenSchedule(keep={first: 0.5, "3": 0.2}, way=way, frozen=("0", "3")))
+        cached, plain = (generated(model, inputs, each, steps=2) for each in (True, False))
+        assert close(cached, plain), way
+        assert close(cached[:, :1], generated(model, one_of(inputs, 0), cached=True, steps=2)), way
 
 
 def test_as_many_tokens_go_on_as_the_schedule_says() -> None:
