@@ -43,7 +43,9 @@ def test_vilt_with_padded_images(adapters: str, make_model, batch: dict[str, Ten
     graph_agrees(prune(model, Plan("vilt", blocks, blocks[:2])), batch)
 
 
-@pytest.mark.parametrize("way", ["merge", "prune", "both", "pool"])
+@pytest.mark.parametrize(
+    "way", ["merge", "pool", *(pytest.param(way, marks=pytest.mark.slow) for way in ("prune", "both"))]
+)
 def test_fewer_image_tokens(way: Way, make_model, batch: dict[str, Tensor]) -> None:
     model = positioned(make_model(SkipConfig(block_adapter="lora"), noise=0.1))
     tokens = TokenSchedule(keep={"1": 0.6, "3": 0.3}, way=way)
