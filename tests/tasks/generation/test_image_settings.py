@@ -55,6 +55,7 @@ def test_an_image_takes_fewer_tokens(name: str) -> None:
     again = Generation(processor_of(name), **task.settings())
     assert image_tokens(again) == image_tokens(task)
     assert image_tokens(task.with_settings(max_new_tokens=3)) == image_tokens(task)
+    assert image_tokens(task.with_settings(image_settings={})) == image_tokens(usual)
 
 
 def test_an_export_has_them(tmp_path: Path) -> None:
@@ -82,5 +83,14 @@ def test_what_cannot_be_is_refused() -> None:
         Generation(processor_of("qwen2_vl"), image_settings={"patch_size": 8})
     with pytest.raises(InputError, match="does not take them"):
         Generation(processor_of("qwen2_vl"), image_settings={"size": "small"})
+    for name, setting, why in (
+        ("qwen2_vl", {"merge_size": 1}, "merge_size: the model is built for the one that it has"),
+        ("qwen2_vl", {"do_resize": False}, "does not take them"),  # some sizes would pass
+        ("smolvlm", {"do_image_splitting": "no"}, "do_image_splitting: 'no' is neither true nor false"),
+        ("internvl", {"crop_to_patches": False}, "crop_to_patches: InternVLProcessor always takes True"),
+        ("llava_next", {"image_grid_pinpoints": [[16, 16], [20, 32]]}, r"\[20, 32\] is not a whole number of images"),
+    ):
+        with pytest.raises(InputError, match=why):
+            Generation(processor_of(name), image_settings=setting)
     with pytest.raises(InputError, match="the model reads texts alone"):
         Generation(ChatProcessor("llama", tiny_processor("llama")), image_settings={"max_pixels": 256})

@@ -65,6 +65,7 @@ class Generation(Task):
                 "that generates text"
             )
         self.asked = GenerationSettings(**settings)
+        self._given = processor
         self.processor = processor = with_image_settings(processor, self.asked.image_settings)
         self.metric = self.asked.measure or "exact_match"
         shrink = self.asked.larger_images == "shrink"
@@ -108,7 +109,7 @@ class Generation(Task):
         Raises:
             InputError: as the class.
         """
-        return self._again(self.processor, changes)
+        return self._again(self._given, changes)
 
     def _again(self, processor: ChatProcessor, changes: Mapping[str, Any]) -> Generation:
         other = type(self)(processor, **{**self.asked.to_dict(), **changes})
