@@ -99,6 +99,20 @@ def test_costs_of_pooled_tokens_are_those_of_the_grids_that_are_left(make_model,
         assert read.adapted == pytest.approx(wanted.adapted, rel=0.02)
 
 
+@pytest.mark.parametrize("size", [(16, 16), (16, 32), (32, 48)])
+def test_costs_of_pooling_an_image_of_few_tokens(make_model, size: tuple[int, int]) -> None:
+    """Some shares leave it as many, so that no one schedule tells which places a block comes after."""
+    model = make_model(SkipConfig())
+    inputs = example_inputs(model, size, 8)
+    costs = count_tokens(model, inputs, Places(token_places(model)), "pool")
+    assert list(costs.after.values()) == ([0] * 4 if size == (16, 16) else [1, 2, 3, 4])
+    for share in (0.9, 0.5, 0.1):
+        schedule = TokenSchedule(keep={"1": share}, way="pool")
+        wanted, read = count_blocks(model, inputs, tokens=schedule), costs.at(schedule)
+        assert read.savings == pytest.approx(wanted.savings, rel=1e-6)
+        assert read.adapted == pytest.approx(wanted.adapted, rel=0.02)
+
+
 def test_a_budget_is_met_with_pooled_tokens(make_model, task, parts, tmp_path: Path) -> None:
     model = make_model(SkipConfig())
     random = SEARCH.replace(strategy="random", tokens="pool")

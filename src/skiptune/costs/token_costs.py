@@ -9,8 +9,9 @@ image tokens pass unchanged is read likewise.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -85,8 +86,8 @@ class TokenCosts(Validated):
         frozen = () if tokens is None else tokens.frozen
         table = [self.frozen[name] if name in frozen else saved for name, saved in self.savings.items()]
         savings = (weights * np.array(table)).sum(1)
-        later = max(0, len({*shares} - {1.0}) - 1)
-        rest = float(self.weights(np.array([self._mean(read)]))[0] @ np.array(self.rest)) + later * self.again
+        rest = float(self.weights(np.array([self._mean(read)]))[0] @ np.array(self.rest))
+        rest += self.later(tokens) * self.again
         by_name = dict(zip(self.savings, savings.tolist(), strict=True))
         return BlockCosts(self.original, rest + float(savings.sum()), by_name)
 
@@ -98,6 +99,10 @@ class TokenCosts(Validated):
             found.append(self.left(share))
         return tuple(found)
 
+    def later(self, tokens: TokenSchedule | None) -> int:
+        """How often tokens become fewer after the first time."""
+        return max(0, len({*self.shares(tokens)} - {1.0}) - 1)
+
     def left(self, share: float) -> float:
         """The share of the image tokens that goes on where this one is asked for."""
         return share if self.grid is None else Grid(*self.grid).share(share).tokens / Grid(*self.grid).tokens
@@ -106,7 +111,9 @@ class TokenCosts(Validated):
         """``(shares, 3)``: how a quadratic function's values at :data:`_SHARES` add up to that at other shares."""
         known, found = [self.left(share) for share in _SHARES], np.ones((len(shares), len(_SHARES)))
         for number, own in enumerate(known):
-            for other in (*known[:number], *known[number + 1 :]):
+            if own in known[:number]:  # of an image with one or two tokens, which was read there already
+                found[:, number] = 0.0
+            for other in {*known} - {own}:
                 found[:, number] *= (shares - other) / (own - other)
         return found
 
@@ -122,8 +129,9 @@ def count_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decod
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
-    found = [count_blocks(model, inputs, decode_steps, tokens) for tokens in _probes(over, way)]
-    return _token_costs(over, way, found, found, _grid(model, inputs, over, way))
+    count = partial(count_blocks, model, inputs, decode_steps)
+    found = [count(tokens) for tokens in _probes(over, way)]
+    return _token_costs(over, way, found, found, _grid(model, inputs, over, way), count)
 
 
 def time_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode_steps: int = 0) -> TokenCosts:
@@ -133,13 +141,14 @@ def time_tokens(model: nn.Module, inputs: Inputs, over: Places, way: Way, decode
     Raises:
         InputError: no adapters are inserted, or a block was removed.
     """
+    count = partial(count_blocks, model, inputs, decode_steps)
     probes = _probes(over, way)
-    operations = [count_blocks(model, inputs, decode_steps, tokens) for tokens in probes]
+    operations = [count(tokens) for tokens in probes]
     timed = [
         time_blocks(model, inputs, seconds=_SECONDS, decode_steps=decode_steps, tokens=tokens) for tokens in probes
     ]
     costs = [one.in_unit(one.original / timed[0].original) for one in timed]
-    return _token_costs(over, way, operations, costs, _grid(model, inputs, over, way))
+    return _token_costs(over, way, operations, costs, _grid(model, inputs, over, way), count)
 
 
 def _probes(over: Places, way: Way) -> list[TokenSchedule | None]:
@@ -160,10 +169,16 @@ def _falling(places: int) -> tuple[float, ...]:
 
 
 def _token_costs(
-    over: Places, way: Way, operations: Sequence[BlockCosts], costs: Sequence[BlockCosts], grid: Grid | None
+    over: Places,
+    way: Way,
+    operations: Sequence[BlockCosts],
+    costs: Sequence[BlockCosts],
+    grid: Grid | None,
+    count: Callable[[TokenSchedule], BlockCosts],
 ) -> TokenCosts:
-    """From the costs of :func:`_probes`; operations tell which places a block comes after."""
-    count, read = len(over.fewer), len(_SHARES)
+    """From the costs of :func:`_probes`; operations, and those that ``count`` gives for others, tell which places a
+    block comes after."""
+    read, every_place = len(_SHARES), _every_place(over, way)
     first, every, frozen = costs[:read], costs[read], costs[read + 1 :]
     found = TokenCosts(
         places=over.fewer,
@@ -176,28 +191,42 @@ def _token_costs(
         frozen={name: tuple(one.savings[name] for one in frozen) for name in over.frozen},
         grid=grid,
     )
-    found = found.replace(after=_after(found, operations))
-    missing = every.with_skipped(found.after) - found.at(_every_place(over, way)).with_skipped(found.after)
-    return found.replace(again=max(0.0, missing / max(1, count - 1)))
+    found = found.replace(after=_after(found, operations, every_place, count))
+    missing = every.with_skipped(found.after) - found.at(every_place).with_skipped(found.after)
+    return found.replace(again=max(0.0, missing / max(1, found.later(every_place))))
 
 
-def _after(costs: TokenCosts, operations: Sequence[BlockCosts]) -> dict[str, int]:
-    """Of each block, after how many of the places the schedule that uses every one costs what it does there."""
-    shares = np.array([1.0, *map(costs.left, _falling(len(costs.places)))])
+def _after(
+    costs: TokenCosts,
+    operations: Sequence[BlockCosts],
+    every_place: TokenSchedule,
+    count: Callable[[TokenSchedule], BlockCosts],
+) -> dict[str, int]:
+    """Of each block, after how many of the places it comes: told by what it costs under schedules that use some of the
+    places in turn, as many as there are shares which leave different numbers of tokens."""
     *first, every = operations[: len(_SHARES) + 1]
-    expected = {name: costs.weights(shares) @ np.array([one.savings[name] for one in first]) for name in every.savings}
-    return {name: int(np.abs(expected[name] - saved).argmin()) for name, saved in every.savings.items()}
+    shares = {costs.left(share): share for share in reversed(_falling(len(costs.places))) if costs.left(share) < 1}
+    falling, after = [shares[left] for left in sorted(shares, reverse=True)], dict.fromkeys(every.savings, 0)
+    for start in range(0, len(costs.places), len(falling)) if falling else ():
+        keep = dict(zip(costs.places[start:], falling, strict=False))
+        tokens = TokenSchedule(keep=keep, way=costs.way)
+        saved = (every if tokens == every_place else count(tokens)).savings
+        weights = costs.weights(np.array([1.0, *map(costs.left, keep.values())]))
+        for name in after:
+            expected = weights @ np.array([one.savings[name] for one in first])
+            after[name] += int(np.abs(expected - saved[name]).argmin())
+    return after
 
 
 def _grid(model: nn.Module, inputs: Inputs, over: Places, way: Way) -> Grid | None:
-    """The grid of the image's tokens, where they are pooled; of several images, that of the first."""
+    """The grid of an image's tokens, where they are pooled; of several images, that of the first; of none, one token."""
     if way != "pool":
         return None
     bench, looked = bench_copy(model), _Looked(1.0, way, None)
     blocks_of(bench)[over.fewer[0]].reduction = looked
     with counted():
         passes_of(bench, decodes=False)[0](**inputs)
-    return looked.grids[0]
+    return next(iter(looked.grids), Grid(1, 1))
 
 
 @dataclass(frozen=True)
