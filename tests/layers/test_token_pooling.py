@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 
 from skiptune.layers.token_pooling import Grid, pooled
-from skiptune.layers.token_reduction import TokenReduction, Tokens
+from skiptune.layers.token_reduction import TokenReduction, Tokens, merged
 
 
 def test_neighbours_become_their_mean() -> None:
@@ -55,3 +55,11 @@ def test_a_grid_of_which_the_columns_are_not_known() -> None:
     assert Grid.of(49) == Grid(7, 7)
     assert Grid.of(50) == Grid(1, 50)
     assert Grid.of(240, 20) == Grid(12, 20)
+
+
+def test_a_mean_of_many_large_values_is_one_in_float16() -> None:
+    """Their sum is no number of float16."""
+    image, sizes = torch.full((1, 16, 2), 30_000.0, dtype=torch.float16), torch.ones(1, 16)
+    for found in (pooled(image, sizes, Grid(4, 4), Grid(2, 2))[0], merged(image, sizes, image, 8)[0]):
+        assert found.dtype == torch.float16
+        assert found.unique().tolist() == [30_000.0]

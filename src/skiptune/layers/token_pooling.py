@@ -71,9 +71,10 @@ def pooled(image: Tensor, sizes: Tensor, now: Grid, then: Grid) -> tuple[Tensor,
     cell = (down[:, None] * then.columns + across).flatten()
     member = torch.arange(then.tokens, device=image.device)[:, None] == cell
     larger = sizes @ member.T.to(sizes)
-    total = member.to(image) @ (image * sizes[..., None].to(image))
+    weighed = image * sizes[..., None]  # in float32: a sum of many tokens can be too large for float16
+    total = member.to(weighed) @ weighed
     first = member.int().argmax(1).expand(image.shape[0], -1)
-    return total / larger.clamp(min=1)[..., None].to(image), larger, first
+    return (total / larger.clamp(min=1)[..., None]).to(image), larger, first
 
 
 def _least_one(count: int) -> int:

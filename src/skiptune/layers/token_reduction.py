@@ -236,11 +236,11 @@ def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[T
     going, staying = movable.gather(1, first), movable.gather(1, last)
     before = sizes.gather(1, fixed)
     larger = before.scatter_add(1, into, sizes.gather(1, going))
-    weighed = image * sizes[..., None].to(image)
+    weighed = image * sizes[..., None]  # in float32: a sum of many tokens can be too large for float16
     joined = _rows(weighed, fixed).scatter_add(1, _wide(into, image), _rows(weighed, going))
     # a token that nothing was merged into stays as it is, to the last bit
     same = (larger == before)[..., None]
-    joined = torch.where(same, _rows(image, fixed), joined / larger.clamp(min=1)[..., None].to(image))
+    joined = torch.where(same, _rows(image, fixed), (joined / larger.clamp(min=1)[..., None]).to(image))
     left, back = torch.cat((fixed, staying), dim=1).sort(dim=1)
     together = torch.cat((joined, _rows(image, staying)), dim=1)
     return _rows(together, back), torch.cat((larger, sizes.gather(1, staying)), dim=1).gather(1, back), left
