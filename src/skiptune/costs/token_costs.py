@@ -219,7 +219,7 @@ def _after(
 
 
 def _grid(model: nn.Module, inputs: Inputs, over: Places, way: Way) -> Grid | None:
-    """The grid of an image's tokens, where they are pooled; of several images, that of the first; of none, one token."""
+    """The grid of an image's tokens where they are pooled: of several images that of the first, of none one token."""
     if way != "pool":
         return None
     bench, looked = bench_copy(model), _Looked(1.0, way, None)
