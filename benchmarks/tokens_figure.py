@@ -1,4 +1,4 @@
-"""The figure of ``tokens_easy_vqa.py``: accuracy against latency of skipped blocks, fewer tokens, and both.
+"""The figure of ``token_accuracy.py``: accuracy against latency of skipped blocks, fewer tokens, and both.
 
     python benchmarks/tokens_figure.py [benchmarks/results/tokens_easy_vqa.json] [--output docs/pictures/tokens.svg]
 

@@ -162,6 +162,34 @@ def tokens_easy_vqa() -> list[str]:
     ]  # fmt: skip
 
 
+def tokens_photographs() -> list[str]:
+    return [
+        row(title, f"`{one['method']}`", change(one["relative_macs"]), f"{one['seeds']}",
+            f"{100 * one['test_mean']:.1f} ± {100 * one['test_sd']:.1f} %")
+        for title, name in (("DAQUAR", "tokens_daquar"), ("Flickr8k", "tokens_flickr8k"))
+        for one in read(name)["summary"]
+    ]  # fmt: skip
+
+
+def tokens_prefill() -> list[str]:
+    return [
+        row(f"`{one['method']}`", change(one["relative_macs"]),
+            " / ".join(ratio(one["latency"][batch]) for batch in ("1", "32")),
+            f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
+        for one in read("tokens_easy_vqa_chat")["summary"]
+    ]  # fmt: skip
+
+
+def token_ways() -> list[str]:
+    models = read("token_ways")["models"]
+    found = [(model, batch) for model in models for batch in models[model]["batches"]]
+    return [
+        row(f"`{way}`", *(f"{ratio(one['ratio'])} ({one['arithmetic']:.2f})" for model, batch in found
+                          for one in [models[model]["batches"][batch][way]]))
+        for way in models["vilt-scenes"]["batches"]["1"]
+    ]  # fmt: skip
+
+
 def tokens_compared() -> list[str]:
     content = read("compare_easy-vqa-tokens")
     (plain,) = (one for one in content["rows"] if one["method"] == "lora")
@@ -180,6 +208,9 @@ ACCURACY_TABLES = (
     Table("search", "What the search costs", search_cost),
     Table("search", "How long the choice stays open", open_steps),
     Table("image-tokens", "Accuracy at half of the operations", tokens_easy_vqa),
+    Table("image-tokens", "Photographs at half of the operations", tokens_photographs),
+    Table("image-tokens", "The prefill of a language model", tokens_prefill),
+    Table("image-tokens", "What each way takes itself", token_ways),
     Table("image-tokens", "Methods of others", tokens_compared),
     Table("language-models", "Answered by generating", easy_vqa_chat),
 )

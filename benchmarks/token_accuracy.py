@@ -1,11 +1,13 @@
-"""Skipped blocks, fewer image tokens, and both: easy-VQA at equal operations and at equal latency.
+"""Skipped blocks, fewer image tokens, and both: accuracy at equal operations, and latency.
 
-    python benchmarks/tokens_easy_vqa.py [--methods …] [--saved 0.5] [--seeds 0 1 2] [--way merge] [--threads 1]
-    python benchmarks/tokens_easy_vqa.py --recipe easy-vqa-chat --set export.form=standalone --output …
+    python benchmarks/token_accuracy.py [--methods …] [--saved 0.5] [--seeds 0 1 2] [--way merge] [--threads 1]
+    python benchmarks/token_accuracy.py --recipe easy-vqa-chat --set export.form=standalone --output …
+    python benchmarks/token_accuracy.py --recipe daquar --set adapters.scope=global --set data.train=… --output …
 
 The runs of a recipe: search, training with the plan found, evaluation on all test questions; without baselines.
-``easy-vqa-demo`` classifies; ``easy-vqa-chat`` writes its answers, and its latency is that of the prefill. Only the
-budget, ``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed`` differ.
+``easy-vqa-demo`` classifies; ``easy-vqa-chat`` writes its answers, and its latency is that of the prefill; ``daquar``
+and ``flickr8k`` are photographs, of whose models ``scope: global`` lets encoders' layers go too. Only the budget,
+``search.tokens``, ``search.mixture``, ``search.strategy`` and ``train.seed`` differ.
 
 - ``lora``: nothing is skipped, no token less;
 - ``blocks``: blocks alone;
@@ -138,6 +140,16 @@ def summary(rows: Sequence[Row]) -> list[Row]:
     return found
 
 
+def without_folders(recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe whose files of data have their names alone: where they lie is the command's affair."""
+    data = {name: Path(value).name if _is_path(value) else value for name, value in recipe["data"].items()}
+    return {**recipe, "data": data}
+
+
+def _is_path(value: object) -> bool:
+    return isinstance(value, str) and Path(value).is_absolute()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recipe", default="easy-vqa-demo")
@@ -155,9 +167,9 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(options.threads)
     common = {
-        "recipe": read_recipe(options.recipe, options.changes).to_dict(),
+        "recipe": without_folders(read_recipe(options.recipe, options.changes).to_dict()),
         "way": options.way,
-        "command": shlex.join(["python", "benchmarks/tokens_easy_vqa.py", *sys.argv[1:]]),
+        "command": shlex.join(["python", "benchmarks/token_accuracy.py", *sys.argv[1:]]),
         "threads": options.threads,
         "cores": os.cpu_count(),
         "versions": versions(),
