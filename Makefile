@@ -60,6 +60,9 @@ benchmarks: install
 	$(BIN)/skiptune run easy-vqa-demo
 	$(BIN)/python benchmarks/onnx_accuracy.py
 	$(BIN)/python benchmarks/easy_vqa_chat.py
+	$(BIN)/python benchmarks/tokens_throughput.py
+	$(BIN)/python benchmarks/token_accuracy.py
+	$(BIN)/python benchmarks/token_ways.py
 
 clean:
 	rm -rf $(VENV) build dist runs site
