@@ -80,6 +80,7 @@ def kill_until(
     raise AssertionError(f"{fell} of {wanted} kills fell before the command ended")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES if LONG else ["vilt"])
 def test_a_killed_run_ends_as_an_uninterrupted_one(name: str, data_folder: Path, tmp_path: Path) -> None:
     def make(folder: Path) -> Work:

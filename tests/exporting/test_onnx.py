@@ -408,8 +408,9 @@ def few_layers(family: str, count: int) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     ("family", "head", "layers"),
-    [("meter", "reasoning", 1), pytest.param("bridgetower", "entailment", 2, marks=pytest.mark.slow)],
+    [("meter", "reasoning", 1), ("bridgetower", "entailment", 2)],
 )
+@pytest.mark.slow
 def test_two_streams(family: str, head: str, layers: int, tmp_path: Path) -> None:
     model, plan = slim_model(family, head, num_labels=3, **few_layers(family, layers))
     onnx_model, slim = (

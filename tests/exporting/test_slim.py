@@ -229,6 +229,7 @@ def test_merged_lora_of_two_streams(family: str, form: str, tmp_path: Path) -> N
     assert (ours - expected).abs().max() <= 1e-5 * expected.abs().max()
 
 
+@pytest.mark.slow
 def test_loading_and_predicting_need_no_code_of_training(make_model, task: Vqa, data_folder, tmp_path: Path) -> None:
     for config, form in ((BOTTLENECK, "standalone"), (LORA, "adapters")):
         model, plan = adapted(make_model, config)

@@ -179,6 +179,7 @@ def test_a_directory_of_transformers_is_a_base(family: str, records: list[Record
     assert tuple(picture.shape) == (3, 48, 48)
 
 
+@pytest.mark.slow
 def test_an_onnx_model_is_measured_and_answers_as_the_torch_model(records: list[Record], tmp_path: Path) -> None:
     task, model = made("clip", records)
     insert(model, SkipConfig(block_adapter="none"))

@@ -94,6 +94,7 @@ def test_what_cannot_be_met_or_used_is_told(task: Vqa, parts: Parts, make_model:
     assert METHODS["tome"].unusable(make("clip")) == "image tokens of clip cannot become fewer"
 
 
+@pytest.mark.slow
 def test_random_mixtures_and_searches_of_tokens_alone_keep_their_schedule(
     task: Vqa, parts: Parts, make_model: MakeModel, tmp_path: Path
 ) -> None:

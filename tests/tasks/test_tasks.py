@@ -248,6 +248,7 @@ def test_entailment_names_its_classes(squares: list[tuple[Path, str]]) -> None:
     assert sum(entry["probability"] for entry in answers) == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_captions_and_pairs_through_the_command_line(tmp_path: Path) -> None:
     """A retrieval and a reasoning run from JSON lines, ending with evaluation by another command."""
     from command_line import skiptune

@@ -182,6 +182,7 @@ def test_what_cannot_be_used_is_refused(cache: EncoderCache, tmp_path: Path, mak
     assert (tmp_path / "notes.txt").read_text().startswith("hello")
 
 
+@pytest.mark.slow
 def test_a_resumed_run_ends_with_the_same_weights(tiny_recipe: Callable[..., Path]) -> None:
     weights = []
     for name in ("whole", "resumed"):
