@@ -32,11 +32,12 @@ import statistics
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import torch
 
 import skiptune as st
+from skiptune.config.way import Way
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.costs.cost_table import cost_table
@@ -156,7 +157,7 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
     parser.add_argument("--saved", type=float, nargs="+", default=[0.5])
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both", "pool"))
+    parser.add_argument("--way", default="merge", choices=get_args(Way))
     parser.add_argument("--set", action="append", default=[], dest="changes", help="further changes of the recipe")
     parser.add_argument("--timing", type=float, default=30.0, help="seconds for the latency of one batch size; 0: none")
     parser.add_argument("--threads", type=int, default=1)

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import get_args
 
 import skiptune as st
+from skiptune.config.way import Way
 from skiptune.core.process import quiet_libraries
 from skiptune.inserting.selection import choose
 from skiptune.reporting.patch_picture import patch_picture
@@ -23,7 +25,7 @@ PICTURES = 3
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--way", default="merge", choices=("merge", "prune", "both", "pool"))
+    parser.add_argument("--way", default="merge", choices=get_args(Way))
     parser.add_argument("--output", type=Path, default=Path(__file__).parents[1] / "docs" / "pictures" / "patches.png")
     options = parser.parse_args()
     quiet_libraries()

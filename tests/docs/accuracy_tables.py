@@ -153,13 +153,17 @@ def open_steps() -> list[str]:
     ]  # fmt: skip
 
 
-def tokens_easy_vqa() -> list[str]:
+def _token_accuracies(name: str) -> list[str]:
     return [
         row(f"`{one['method']}`", change(one["relative_macs"]),
             " / ".join(ratio(one["latency"][batch]) for batch in ("1", "32")),
             f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
-        for one in read("tokens_easy_vqa")["summary"]
+        for one in read(name)["summary"]
     ]  # fmt: skip
+
+
+def tokens_easy_vqa() -> list[str]:
+    return _token_accuracies("tokens_easy_vqa")
 
 
 def tokens_photographs() -> list[str]:
@@ -172,12 +176,7 @@ def tokens_photographs() -> list[str]:
 
 
 def tokens_prefill() -> list[str]:
-    return [
-        row(f"`{one['method']}`", change(one["relative_macs"]),
-            " / ".join(ratio(one["latency"][batch]) for batch in ("1", "32")),
-            f"{100 * one['test_mean']:.2f} ± {100 * one['test_sd']:.2f} %")
-        for one in read("tokens_easy_vqa_chat")["summary"]
-    ]  # fmt: skip
+    return _token_accuracies("tokens_easy_vqa_chat")
 
 
 def token_ways() -> list[str]:

@@ -13,7 +13,8 @@ import skiptune as st
 from skiptune.core.errors import InputError
 from skiptune.costs.example_inputs import example_inputs
 from skiptune.inserting.selection import blocks_of, choose, chosen_tokens
-from skiptune.layers.token_reduction import matchings, tokens_kept
+from skiptune.layers.token_counts import share_of
+from skiptune.layers.token_reduction import matchings
 from skiptune.predicting.files.answer_job import model_digest
 
 
@@ -66,7 +67,7 @@ class _First(torch.nn.Module):
     """As many tokens as a hundredth of them."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return torch.split_with_sizes(x, [left := tokens_kept(0.01, x.shape[1]), x.shape[1] - left], dim=1)[0]
+        return torch.split_with_sizes(x, [left := share_of(x.shape[1], 0.01), x.shape[1] - left], dim=1)[0]
 
 
 def test_one_token_stays_in_a_graph_too() -> None:

@@ -12,8 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-#: Shares are told apart to a millionth.
-_PARTS = 1_000_000
+from .token_counts import share_of
 
 
 class Grid(NamedTuple):
@@ -44,13 +43,10 @@ class Grid(NamedTuple):
         """The grid with about a share of the tokens, in the proportions of this one.
 
         Rows are rounded up from a quarter on and columns from three quarters on, not both at half, so that more numbers
-        of tokens can be reached: of 6 × 6 also 6 × 5 and 5 × 4. A smaller share never has more of either. Whole numbers
-        alone are counted with, which a graph for images of any size can hold.
+        of tokens can be reached: of 6 × 6 also 6 × 5 and 5 × 4. A smaller share never has more of either.
         """
-        parts = round(sqrt(share) * _PARTS)
-        rows = (self.rows * parts + _PARTS * 3 // 4) // _PARTS
-        columns = (self.columns * parts + _PARTS // 4) // _PARTS
-        return Grid(_least_one(rows), _least_one(columns))
+        side = sqrt(share)
+        return Grid(share_of(self.rows, side, up=0.75), share_of(self.columns, side, up=0.25))
 
 
 def pooled(image: Tensor, sizes: Tensor, now: Grid, then: Grid) -> tuple[Tensor, Tensor, Tensor]:
@@ -75,7 +71,3 @@ def pooled(image: Tensor, sizes: Tensor, now: Grid, then: Grid) -> tuple[Tensor,
     total = member.to(weighed) @ weighed
     first = member.int().argmax(1).expand(image.shape[0], -1)
     return (total / larger.clamp(min=1)[..., None]).to(image), larger, first
-
-
-def _least_one(count: int) -> int:
-    return torch.sym_max(1, count) if isinstance(count, torch.SymInt) else max(1, count)

@@ -16,10 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ..config.way import Way
+from .token_counts import any_number, share_of
 from .token_pooling import Grid, pooled
-
-#: Shares are told apart to a millionth.
-_PARTS = 1_000_000
 
 
 class Tokens(NamedTuple):
@@ -113,8 +111,8 @@ class TokenReduction:
         """The stream with ``keep`` of its image tokens; as it is, if there are no more."""
         if self.way == "pool":
             return self._pooled(tokens)
-        wanted, present = tokens_kept(self.keep, tokens.whole), tokens.stream.shape[1] - tokens.first
-        if not _any_number(present) and wanted >= present:
+        wanted, present = share_of(tokens.whole, self.keep), tokens.stream.shape[1] - tokens.first
+        if not any_number(present) and wanted >= present:
             return tokens
         if self.way == "both":
             tokens = self._pruned(tokens, (wanted + present) // 2)
@@ -136,7 +134,7 @@ class TokenReduction:
 
     def _merged(self, tokens: Tokens, wanted: int) -> Tokens:
         present = tokens.stream.shape[1] - tokens.first
-        if _any_number(present):  # the steps of a graph for images of any size are the same for all of them
+        if any_number(present):  # the steps of a graph for images of any size are the same for all of them
             for left in reversed(range(matchings(self.before, self.keep, self.way))):
                 present = tokens.stream.shape[1] - tokens.first
                 number = present - wanted
@@ -178,33 +176,19 @@ class TokenReduction:
 
 def tokens_left(share: float, way: Way, whole: int, columns: int | None = None) -> int:
     """How many image tokens a reduction to a share leaves of an image with ``whole``, in rows of ``columns``."""
-    return Grid.of(whole, columns).share(share).tokens if way == "pool" else tokens_kept(share, whole)
-
-
-def tokens_kept(share: float, whole: int) -> int:
-    """The number of image tokens that are a share of ``whole``, halves rounded up; one at least.
-
-    Whole numbers alone are counted with, which a graph for images of any size can hold.
-    """
-    found = (whole * round(share * _PARTS) + _PARTS // 2) // _PARTS
-    return torch.sym_max(1, found) if _any_number(found) else max(1, found)  # type: ignore[no-untyped-call]
+    return Grid.of(whole, columns).share(share).tokens if way == "pool" else share_of(whole, share)
 
 
 def matchings(before: float, keep: float, way: Way) -> int:
     """How many matchings make a share of the image tokens another share, of images of 16 to 1000 tokens."""
     most = 0
     for whole in range(16, 1001):
-        present, wanted, number = tokens_kept(before, whole), tokens_kept(keep, whole), 0
+        present, wanted, number = share_of(whole, before), share_of(whole, keep), 0
         present = (present + wanted) // 2 if way == "both" else present
         while present > wanted:
             present, number = present - min(present - wanted, present // 2), number + 1
         most = max(most, number)
     return most
-
-
-def _any_number(count: int) -> bool:
-    """Whether the number of tokens is not known, in the graph of a model for images of any size."""
-    return isinstance(count, torch.SymInt)
 
 
 def merged(image: Tensor, sizes: Tensor, metric: Tensor, number: int) -> tuple[Tensor, Tensor, Tensor]:
