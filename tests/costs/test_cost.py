@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from transformers import ViltForQuestionAnswering
 from typer.testing import CliRunner
 
 from skiptune import SkipConfig, cost_table, load_model
+from skiptune.cli import cost_command
 from skiptune.cli.main import app
+from skiptune.config.way import Way
 from skiptune.core.errors import InputError
 
 WIDTH, MLP, BLOCK_ADAPTER, SKIP_ADAPTER, ANSWERS = 768, 3072, 96, 192, 3129
@@ -87,3 +89,8 @@ def test_command_prints_json() -> None:
 def test_mistakes(options: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         CliRunner().invoke(app, ["cost", "vilt-tiny", *options], catch_exceptions=False)
+
+
+def test_the_command_knows_every_way_that_schedules_have() -> None:
+    """It lists them itself, so that ``--help`` loads no configuration."""
+    assert get_args(cost_command.Way) == get_args(Way)
