@@ -8,6 +8,8 @@ layers). Files of photographs lie in ``--data``. Every run is one of the setting
 plan found share the steps; LoRA in kept blocks.
 
 - a strategy's name: its search. ``bandit`` is the default, ``policy`` the paper's.
+- ``again``: the plan of ``bandit`` with the same budget and seed, trained from the first step on. It tells a bad plan
+  from a search that harms the training.
 - ``random-0`` to ``random-2``: plans that are drawn once for a budget, and trained from the first step on.
 - ``lora``: nothing is skipped.
 
@@ -42,11 +44,12 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 from skiptune.searching.budget import feasible_sets_of
+from skiptune.searching.plan_file import load_plan
 
 Row = dict[str, Any]
 STRATEGIES = ("bandit", "policy", "greedy", "influence", "first_order", "leave_one_out", "even", "first", "last")
 RANDOM = ("random-0", "random-1", "random-2")
-METHODS = ("lora", *STRATEGIES, *RANDOM)
+METHODS = ("lora", *STRATEGIES, "again", *RANDOM)
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,14 @@ def drawn(run: Run, number: int) -> tuple[str, ...]:
     return tuple(names[block] for block in sorted(feasible.drawn(np.random.default_rng((number, 1)))))
 
 
+def searched(folder: Path, value: float, seed: int) -> tuple[str, ...]:
+    """The blocks of the plan that ``bandit`` found."""
+    path = folder / f"bandit-{value:g}-seed-{seed}" / "plan.json"
+    if not path.is_file():
+        raise SystemExit(f"{path} is missing: again trains the plan that bandit found; name bandit before it")
+    return load_plan(path).skipped
+
+
 def one_run(setting: Setting, value: float, method: str, seed: int, changes: Sequence[str], folder: Path) -> Row:
     """Search, train and measure one run, or read what it found."""
     common = [*setting.changes, *changes, f"train.seed={seed}", "baselines=[]"]
@@ -109,8 +120,8 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
 
     if method == "lora":
         run = run_of("budget={num_skip: 0}")
-    elif method in RANDOM:
-        skipped = drawn(run_of(given), RANDOM.index(method))
+    elif method in (*RANDOM, "again"):
+        skipped = searched(folder, value, seed) if method == "again" else drawn(run_of(given), RANDOM.index(method))
         run = run_of(f"plan={{skip: [{', '.join(skipped)}]}}")
     else:
         run = run_of(given, f"search.strategy={method}")
@@ -140,7 +151,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
             for seed in {row["seed"] for row in own}
             if (scores := [row["score"] for row in own if row["seed"] == seed and row["method"] in RANDOM])
         }
-        for method in ("lora", *STRATEGIES, "random"):
+        for method in ("lora", *STRATEGIES, "again", "random"):
             part = [row for row in own if row["method"] == method or (method == "random" and row["method"] in RANDOM)]
             if part:
                 lost = [lora[row["seed"]] - row["score"] for row in part if row["seed"] in lora]

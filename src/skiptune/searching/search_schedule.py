@@ -16,10 +16,11 @@ from .training_length import TrainingLength
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
-#: For strategies that compare at the end of the search. Training on constantly changing subnetworks is of less use for
-#: the chosen one, so a tenth of the steps must do. But losses after very few steps do not show what adapters can
-#: compensate.
-_OPEN_AT_LEAST, _LEAST_STEPS = 0.1, 64
+#: For strategies that compare at the end of the search: a twentieth of the steps, at least 8, which is half of the usual
+#: warm-up of the learning rate. Training on constantly changing subnetworks at the full learning rate does harm that the
+#: rest of a short training does not undo, the more the more blocks are skipped
+#: (``benchmarks/results/search_length.json``).
+_OPEN_AT_LEAST, _LEAST_STEPS = 0.05, 8
 
 
 #: Cost of a training step in forward passes: its own, and the backward pass through frozen weights.
