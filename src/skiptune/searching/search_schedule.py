@@ -16,9 +16,9 @@ from .training_length import TrainingLength
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
-#: For strategies that compare at the end of the search: a twentieth of the steps, at least 8, which is half of the usual
-#: warm-up of the learning rate. Training on constantly changing subnetworks at the full learning rate does harm that the
-#: rest of a short training does not undo, the more the more blocks are skipped
+#: For strategies that compare at the end of the search: a twentieth of the steps, at least 8, which is half of the
+#: usual warm-up of the learning rate. Training on constantly changing subnetworks at the full learning rate does harm
+#: that the rest of a short training does not undo, the more the more blocks are skipped
 #: (``benchmarks/results/search_length.json``).
 _OPEN_AT_LEAST, _LEAST_STEPS = 0.05, 8
 
