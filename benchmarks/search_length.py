@@ -11,6 +11,7 @@ the same setting, budget, steps and seed in ``benchmarks/results/search_length.j
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import sys
@@ -23,16 +24,17 @@ from hard_budgets import SETTINGS, Row, Setting
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.text_files import read_json
+from skiptune.plan import Plan
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 
 
-def accuracy(setting: Setting, changes: Sequence[str], folder: Path) -> tuple[float, tuple[str, ...]]:
-    """The test metric of a run in points, and the blocks it skips."""
+def accuracy(setting: Setting, changes: Sequence[str], folder: Path) -> tuple[float, Plan]:
+    """The test metric of a run in points, and its plan."""
     run = Run(read_recipe(setting.recipe, [*setting.changes, *changes, "baselines=[]"], str(folder)))
     run.check()
     plan, measured = run.search(), run.evaluate()
-    return 100 * measured.parts["test"].metrics[run.task.metric], plan.skipped
+    return 100 * measured.parts["test"].metrics[run.task.metric], plan
 
 
 def one_row(setting: Setting, value: float, steps: int, seed: int, again: bool, given: list[str], folder: Path) -> Row:
@@ -40,11 +42,13 @@ def one_row(setting: Setting, value: float, steps: int, seed: int, again: bool, 
     budget = f"budget={{num_skip: {int(value)}}}" if value > 0 else f"budget={{macs: {value}}}"
     changes = [*given, f"train.seed={seed}"]
     name = f"{value:g}-seed-{seed}-steps-{steps}"
-    score, skipped = accuracy(setting, [*changes, budget, f"search.max_steps={steps}"], folder / name)
-    row: Row = {"budget": value, "steps": steps, "seed": seed, "skipped": list(skipped), "score": score}
+    score, plan = accuracy(setting, [*changes, budget, f"search.max_steps={steps}"], folder / name)
+    tokens = None if plan.tokens is None else plan.tokens.to_dict()
+    row: Row = {"budget": value, "steps": steps, "seed": seed, "skipped": list(plan.skipped), "tokens": tokens}
+    row["score"] = score
     if again:
-        plan = f"plan={{skip: [{', '.join(skipped)}]}}"
-        row["again"] = accuracy(setting, [*changes, plan], folder / f"{name}-again")[0]
+        given_plan = json.dumps({"skip": plan.skipped, **({} if tokens is None else {"tokens": tokens})})
+        row["again"] = accuracy(setting, [*changes, f"plan={given_plan}"], folder / f"{name}-again")[0]
     return row
 
 
