@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import mean
 from typing import Any
 
 from result_cells import Table, change, percent, ratio, read, row, spread
@@ -145,11 +146,26 @@ def search_cost() -> list[str]:
     ]  # fmt: skip
 
 
-def open_steps() -> list[str]:
+def search_length() -> list[str]:
+    found: dict[tuple[str, float, int], list[Any]] = {}
+    for setting, content in read("search_length")["settings"].items():
+        for one in content["runs"]:
+            found.setdefault((setting, one["budget"], one["steps"]), []).append(one)
     return [
-        row(entry["dataset"], f"{entry['open_steps']} of {entry['steps']}", str(len(entry["accuracy_by_seed"])),
-            f"{sum(entry['accuracy_by_seed'].values()) / len(entry['accuracy_by_seed']):.1f} %")
-        for entry in read("open_share")["rows"]
+        row(setting, f"{budget:g} of 12" if budget > 0 else change(budget), f"{steps}", f"{len(runs)}",
+            f"{mean(one['score'] for one in runs):.1f} %",
+            f"{mean(one['again'] for one in runs):.1f} %" if "again" in runs[0] else "")
+        for (setting, budget, steps), runs in found.items()
+    ]  # fmt: skip
+
+
+def landscape_smollm2() -> list[str]:
+    tasks = read("landscape_smollm2")["tasks"].values()
+    names = list(read("landscape_smollm2")["tasks"]["captions"]["strategies"])
+    return [
+        row(f"`{name}`", *(cell for task in tasks for one in [task["strategies"][name]]
+                           for cell in (f"{one['percentile_mean']:.1f} %", f"{one['regret_mean']:.3f}")))
+        for name in names
     ]  # fmt: skip
 
 
@@ -205,11 +221,12 @@ ACCURACY_TABLES = (
     Table("photographs", "NLVR", nlvr),
     Table("search", "How good the searched plans are", search_quality),
     Table("search", "What the search costs", search_cost),
-    Table("search", "How long the choice stays open", open_steps),
+    Table("search", "How many steps a search takes", search_length),
     Table("image-tokens", "Accuracy at half of the operations", tokens_easy_vqa),
     Table("image-tokens", "Photographs at half of the operations", tokens_photographs),
     Table("image-tokens", "The prefill of a language model", tokens_prefill),
     Table("image-tokens", "What each way takes itself", token_ways),
     Table("image-tokens", "Methods of others", tokens_compared),
     Table("language-models", "Answered by generating", easy_vqa_chat),
+    Table("language-models", "Every plan of two layers", landscape_smollm2),
 )

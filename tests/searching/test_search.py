@@ -166,10 +166,13 @@ def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None
     assert schedule(SearchConfig(cost=share), TrainingLength.of(training, 10_000), reward_batch).rounds == times.rounds
 
 
-@pytest.mark.parametrize(("whole", "steps"), [(1000, 50), (100, 8), (20, 6), (2, 1)])
-def test_strategies_that_look_once_leave_most_of_the_training_to_the_plan(whole: int, steps: int) -> None:
+@pytest.mark.parametrize(
+    ("whole", "blocks", "tokens"), [(1000, 50, 100), (400, 20, 64), (100, 8, 30), (20, 6, 6), (2, 1, 1)]
+)
+def test_strategies_that_look_once_leave_most_of_the_training_to_the_plan(whole: int, blocks: int, tokens: int) -> None:
     training = TrainConfig(max_steps=whole)
-    assert schedule(SearchConfig(), TrainingLength.of(training, 10_000), 16).steps == steps
+    assert schedule(SearchConfig(), TrainingLength.of(training, 10_000), 16).steps == blocks
+    assert schedule(SearchConfig(tokens="merge"), TrainingLength.of(training, 10_000), 16).steps == tokens
     assert schedule(SearchConfig(epochs=0.1), TrainingLength.of(training, 320), 16).steps == 1
 
 

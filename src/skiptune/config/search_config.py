@@ -31,7 +31,7 @@ class SearchConfig(Validated):
             :mod:`skiptune.searching.strategies`.
         epochs: passes over the training data before the plan is fixed; ``None``: for strategies that compare during
             training 30 % of the training's steps, the paper's share; for the others a twentieth of the steps, at least
-            8, at most 30 %.
+            8; with ``tokens`` a tenth, at least 64; at most 30 %.
         max_steps: optimizer steps instead of epochs.
         warmup_epochs: for strategies that compare during training: passes before the first comparison; ``None``: a
             third of the search.

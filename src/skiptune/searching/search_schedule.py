@@ -16,11 +16,14 @@ from .training_length import TrainingLength
 _OPEN, _WARMUP = 0.3, 1 / 3
 
 
-#: For strategies that compare at the end of the search: a twentieth of the steps, at least 8, which is half of the
-#: usual warm-up of the learning rate. Training on constantly changing subnetworks at the full learning rate does harm
-#: that the rest of a short training does not undo, the more the more blocks are skipped
+#: For strategies that compare at the end of the search, where blocks alone are chosen: a twentieth of the steps, at
+#: least 8, which is half of the usual warm-up of the learning rate. Training on constantly changing subnetworks at the
+#: full learning rate does harm that the rest of a short training does not undo, the more the more blocks are skipped
 #: (``benchmarks/results/search_length.json``).
-_OPEN_AT_LEAST, _LEAST_STEPS = 0.05, 8
+_BLOCKS, _LEAST_FOR_BLOCKS = 0.05, 8
+#: Where token schedules are chosen too: influence says nothing about them, and losses after very few steps do not show
+#: what adapters can compensate.
+_TOKENS, _LEAST_FOR_TOKENS = 0.1, 64
 
 
 #: Cost of a training step in forward passes: its own, and the backward pass through frozen weights.
@@ -81,10 +84,10 @@ def schedule(config: SearchConfig, length: TrainingLength, held_out: int) -> Sch
     """
     whole = length.steps
     if config.max_steps is None and config.epochs is None:
-        least = (
-            whole if STRATEGIES[config.strategy].compares_while_training else max(_OPEN_AT_LEAST * whole, _LEAST_STEPS)
-        )
-        steps = max(1, round(min(_OPEN * whole, least)))
+        share, least = (_BLOCKS, _LEAST_FOR_BLOCKS) if config.tokens is None else (_TOKENS, _LEAST_FOR_TOKENS)
+        if STRATEGIES[config.strategy].compares_while_training:
+            share = _OPEN
+        steps = max(1, round(min(_OPEN * whole, max(share * whole, least))))
     else:
         steps = config.max_steps or length.steps_of(config.epochs or 0)
     each = config.draw == "micro_batch"
