@@ -5,7 +5,7 @@
 SETTING is one of ``benchmarks/hard_budgets.py``. A search of some steps is the beginning of the training; the rest
 trains the plan found. With ``--again`` every plan is trained once more, from the first step on: what it gains by that
 is what the search took from its training. Resumable: every run has its own folder in ``--runs``. Rows replace those of
-the same setting, budget, steps and seed in ``benchmarks/results/search_length.json``.
+the same setting, changes, budget, steps and seed in ``benchmarks/results/search_length.json``.
 """
 
 from __future__ import annotations
@@ -37,29 +37,38 @@ def accuracy(setting: Setting, changes: Sequence[str], folder: Path) -> tuple[fl
     return 100 * measured.parts["test"].metrics[run.task.metric], plan
 
 
-def one_row(setting: Setting, value: float, steps: int, seed: int, again: bool, given: list[str], folder: Path) -> Row:
+def one_row(
+    setting: Setting, value: float, steps: int, seed: int, again: bool, changes: list[str], data: Path, runs: Path
+) -> Row:
     """A search of so many steps; and its plan trained from the first step on."""
     budget = f"budget={{num_skip: {int(value)}}}" if value > 0 else f"budget={{macs: {value}}}"
-    changes = [*given, f"train.seed={seed}"]
-    name = f"{value:g}-seed-{seed}-steps-{steps}"
-    score, plan = accuracy(setting, [*changes, budget, f"search.max_steps={steps}"], folder / name)
-    tokens = None if plan.tokens is None else plan.tokens.to_dict()
-    row: Row = {"budget": value, "steps": steps, "seed": seed, "skipped": list(plan.skipped), "tokens": tokens}
-    row["score"] = score
+    files = [f"data.{name}={data / file}" for name, file in setting.files.items()]
+    given = [*files, *changes, f"train.seed={seed}"]
+    folder = runs / "-".join([*changes, f"{value:g}", f"seed-{seed}", f"steps-{steps}"])
+    score, plan = accuracy(setting, [*given, budget, f"search.max_steps={steps}"], folder)
+    row: Row = {
+        "changes": changes,
+        "budget": value,
+        "steps": steps,
+        "seed": seed,
+        "skipped": list(plan.skipped),
+        "tokens": None if plan.tokens is None else plan.tokens.to_dict(),
+        "score": score,
+    }
     if again:
-        given_plan = json.dumps({"skip": plan.skipped, **({} if tokens is None else {"tokens": tokens})})
-        row["again"] = accuracy(setting, [*changes, f"plan={given_plan}"], folder / f"{name}-again")[0]
+        same = {"skip": plan.skipped, **({} if plan.tokens is None else {"tokens": row["tokens"]})}
+        without = [change for change in given if not change.startswith("search.")]
+        row["again"] = accuracy(setting, [*without, f"plan={json.dumps(same)}"], Path(f"{folder}-again"))[0]
     return row
 
 
-def keep(path: Path, setting: str, row: Row, common: Row) -> None:
-    """Put a row into the results, in the place of an earlier one, with what made it."""
-    content = read_json(path) if path.is_file() else {"settings": {}}
-    before = content["settings"].get(setting, {"runs": []})["runs"]
-    key = ("budget", "steps", "seed")
-    rows = [old for old in before if any(old[name] != row[name] for name in key)] + [row]
-    rows.sort(key=lambda one: tuple(abs(one[name]) for name in key))
-    content["settings"][setting] = {**common, "runs": rows}
+def keep(path: Path, setting: str, row: Row) -> None:
+    """Put a row into the results, in the place of an earlier one."""
+    content = read_json(path) if path.is_file() else {}
+    key = ("changes", "budget", "steps", "seed")
+    rows = [old for old in content.get(setting, []) if any(old[name] != row[name] for name in key)] + [row]
+    rows.sort(key=lambda one: (" ".join(one["changes"]), abs(one["budget"]), one["steps"], one["seed"]))
+    content[setting] = rows
     write_json(path, content)
 
 
@@ -80,10 +89,7 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(options.threads)
     setting = SETTINGS[options.setting]
-    given = [*(f"data.{name}={options.data / file}" for name, file in setting.files.items()), *options.changes]
     common = {
-        "recipe": setting.recipe,
-        "changes": [*setting.changes, *options.changes],
         "command": shlex.join(["python", "benchmarks/search_length.py", *sys.argv[1:]]),
         "threads": options.threads,
         "cores": os.cpu_count(),
@@ -92,8 +98,11 @@ def main() -> None:
     for seed in options.seeds:
         for value in options.budgets:
             for steps in options.steps:
-                row = one_row(setting, value, steps, seed, options.again, given, options.runs / options.setting)
-                keep(options.output, options.setting, row, common)
+                row = one_row(
+                    setting, value, steps, seed, options.again, options.changes, options.data,
+                    options.runs / options.setting,
+                )  # fmt: skip
+                keep(options.output, options.setting, {**row, **common})
                 more = f", its plan from the first step on {row['again']:.2f}" if options.again else ""
                 print(f"{value:g}, seed {seed}, {steps} steps: {row['score']:.2f}{more}", flush=True)
 

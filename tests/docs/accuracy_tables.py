@@ -148,14 +148,15 @@ def search_cost() -> list[str]:
 
 def search_length() -> list[str]:
     found: dict[tuple[str, float, int], list[Any]] = {}
-    for setting, content in read("search_length")["settings"].items():
-        for one in content["runs"]:
-            found.setdefault((setting, one["budget"], one["steps"]), []).append(one)
+    for setting, rows in read("search_length").items():
+        for one in rows:
+            name = ", ".join([setting, *(change.partition(".")[2] for change in one["changes"])])
+            found.setdefault((name, one["budget"], one["steps"]), []).append(one)
     return [
-        row(setting, f"{budget:g} of 12" if budget > 0 else change(budget), f"{steps}", f"{len(runs)}",
+        row(name, f"{budget:g} of 12" if budget > 0 else change(budget), f"{steps}", f"{len(runs)}",
             f"{mean(one['score'] for one in runs):.1f} %",
             f"{mean(one['again'] for one in runs):.1f} %" if "again" in runs[0] else "")
-        for (setting, budget, steps), runs in found.items()
+        for (name, budget, steps), runs in found.items()
     ]  # fmt: skip
 
 

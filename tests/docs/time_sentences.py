@@ -21,6 +21,29 @@ def language_models() -> list[str]:
         f"SmolLM2-135M takes {found['smollm2', 'prefill']} the time and every further one "
         f"{found['smollm2', 'decode step']}; "
         f"of a small LLaVA {found['llava', 'prefill']} and {found['llava', 'decode step']}",
+        *_landscape(),
+    ]
+
+
+def _landscape() -> list[str]:
+    captions, daquar = (read("landscape_smollm2")["tasks"][name] for name in ("captions", "daquar"))
+
+    def better(name: str, joined: str = " and ") -> str:
+        return joined.join(f"{one['strategies'][name]['percentile_mean']:.1f} %" for one in (captions, daquar))
+
+    ours = better("bandit", " have a lower loss than the default search's plan on captions, and ")
+    errors = [one["regret_se_of_texts"] for task in (captions, daquar) for one in task["strategies"].values()
+              if "regret_se_of_texts" in one]  # fmt: skip
+    return [
+        f"{ours} on DAQUAR's questions",
+        f"does better on both ({better('gate_probe')}), `influence` on captions "
+        f"({captions['strategies']['influence']['percentile_mean']:.1f} %)",
+        f"({captions['judge']['tokens']} scored tokens), and answers to DAQUAR's questions without their pictures "
+        f"({daquar['judge']['tokens']})",
+        f"a standard error of {min(errors):.2f} to {max(errors):.2f} over the texts",
+        f"({captions['strategies']['random']['regret_mean']:.2f} and "
+        f"{daquar['strategies']['random']['regret_mean']:.2f})",
+        f"correlate by {captions['correlation']:.2f} (captions) and {daquar['correlation']:.2f} (DAQUAR)",
     ]
 
 

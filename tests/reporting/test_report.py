@@ -142,6 +142,18 @@ def test_others_stand_beside_the_plan_on_the_same_part(made: tuple[Page, str]) -
     assert "Beside the baselines" in made[0].text
 
 
+def test_a_model_that_answers_worse_than_a_rule_without_images_is_told_so(
+    tmp_path: Path, made: tuple[Page, str]
+) -> None:
+    said = "answers worse than a rule that sees no image"
+    assert said not in made[0].text
+    results = copy.deepcopy(RESULTS)
+    results["priors"]["text_alone"]["test"]["difference"] = {"value": -0.05, "interval": [-0.08, -0.02]}
+    page, markdown = make(tmp_path, results)
+    assert said in page.text
+    assert said in plain(markdown)
+
+
 def test_a_busy_machine_is_told_wherever_times_are(tmp_path: Path) -> None:
     results = copy.deepcopy(RESULTS)
     results["latency"]["batches"]["1"]["unskipped"]["p90_s"] = 0.016

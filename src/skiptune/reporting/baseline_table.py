@@ -10,6 +10,11 @@ from .results import Results
 from .tables import Table
 from .wording import TOO_GOOD, measure_name, or_dash
 
+_BLIND = (
+    "This plan's model answers worse than a rule that sees no image: it has learned too little. Train longer, or with "
+    "a lower train.learning_rate, above all where encoders are adapted too (scope: global)."
+)
+
 
 def baseline_tables(results: Results) -> list[Table]:
     """One table, on a part of the data that all were measured on; none if there is nothing to stand beside."""
@@ -40,6 +45,9 @@ def _note(results: Results, part: str) -> str:
     )
     if "most_frequent" in results.priors:
         note += " The most frequent answer of training, over all texts or to the same text, is given without any image."
+    against = [entry.parts[part].difference for entry in results.priors.values()]
+    if any(found is not None and found.is_measured and found.value < 0 for found in against):
+        note += f" {_BLIND}"
     if results.too_good(part):
         note += f" {TOO_GOOD}"
     if results.baselines and results.recipe is not None and results.recipe.start == "search":
