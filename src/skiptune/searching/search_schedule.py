@@ -17,8 +17,8 @@ _OPEN, _WARMUP = 0.3, 1 / 3
 
 
 #: For strategies that compare at the end of the search, where blocks alone are chosen: a twentieth of the steps, at
-#: least 8, which is half of the usual warm-up of the learning rate. Training on constantly changing subnetworks at the
-#: full learning rate does harm that the rest of a short training does not undo, the more the more blocks are skipped
+#: least 8, which is half of the usual warm-up of the learning rate. What adapters learn on constantly changing
+#: subnetworks is of little use to the chosen one, and influence tells about blocks without it
 #: (``benchmarks/results/search_length.json``).
 _BLOCKS, _LEAST_FOR_BLOCKS = 0.05, 8
 #: Where token schedules are chosen too: influence says nothing about them, and losses after very few steps do not show
