@@ -8,8 +8,6 @@ layers). Files of photographs lie in ``--data``. Every run is one of the setting
 plan found share the steps; LoRA in kept blocks.
 
 - a strategy's name: its search. ``bandit`` is the default, ``policy`` the paper's.
-- ``again``: the plan of ``bandit`` with the same budget and seed, trained from the first step on. It tells a bad plan
-  from a search that harms the training.
 - ``random-0`` to ``random-2``: plans that are drawn once for a budget, and trained from the first step on.
 - ``lora``: nothing is skipped.
 
@@ -44,12 +42,11 @@ from skiptune.costs.example_inputs import example_inputs
 from skiptune.running.recipe_reading import read_recipe
 from skiptune.running.run import Run
 from skiptune.searching.budget import feasible_sets_of
-from skiptune.searching.plan_file import load_plan
 
 Row = dict[str, Any]
 STRATEGIES = ("bandit", "policy", "greedy", "influence", "first_order", "leave_one_out", "even", "first", "last")
 RANDOM = ("random-0", "random-1", "random-2")
-METHODS = ("lora", *STRATEGIES, "again", *RANDOM)
+METHODS = ("lora", *STRATEGIES, *RANDOM)
 
 
 @dataclass(frozen=True)
@@ -67,6 +64,10 @@ class Setting:
     budgets: tuple[float, ...]
     changes: tuple[str, ...]
     files: Mapping[str, str]
+
+    def file_changes(self, data: Path) -> list[str]:
+        """The changes of the recipe that name its files in the folder ``data``."""
+        return [f"data.{name}={data / file}" for name, file in self.files.items()]
 
 
 def _files(name: str) -> dict[str, str]:
@@ -101,18 +102,15 @@ def drawn(run: Run, number: int) -> tuple[str, ...]:
     return tuple(names[block] for block in sorted(feasible.drawn(np.random.default_rng((number, 1)))))
 
 
-def searched(folder: Path, value: float, seed: int) -> tuple[str, ...]:
-    """The blocks of the plan that ``bandit`` found."""
-    path = folder / f"bandit-{value:g}-seed-{seed}" / "plan.json"
-    if not path.is_file():
-        raise SystemExit(f"{path} is missing: again trains the plan that bandit found; name bandit before it")
-    return load_plan(path).skipped
+def budget_change(value: float) -> str:
+    """The change of a recipe that sets its budget: a number of blocks, or a relative change of the operations."""
+    return f"budget={{num_skip: {int(value)}}}" if value > 0 else f"budget={{macs: {value}}}"
 
 
 def one_run(setting: Setting, value: float, method: str, seed: int, changes: Sequence[str], folder: Path) -> Row:
     """Search, train and measure one run, or read what it found."""
     common = [*setting.changes, *changes, f"train.seed={seed}", "baselines=[]"]
-    given = f"budget={{num_skip: {int(value)}}}" if value > 0 else f"budget={{macs: {value}}}"
+    given = budget_change(value)
 
     def run_of(*own: str) -> Run:
         name = f"{method}-seed-{seed}" if method == "lora" else f"{method}-{value:g}-seed-{seed}"
@@ -120,8 +118,8 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
 
     if method == "lora":
         run = run_of("budget={num_skip: 0}")
-    elif method in (*RANDOM, "again"):
-        skipped = searched(folder, value, seed) if method == "again" else drawn(run_of(given), RANDOM.index(method))
+    elif method in RANDOM:
+        skipped = drawn(run_of(given), RANDOM.index(method))
         run = run_of(f"plan={{skip: [{', '.join(skipped)}]}}")
     else:
         run = run_of(given, f"search.strategy={method}")
@@ -151,7 +149,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
             for seed in {row["seed"] for row in own}
             if (scores := [row["score"] for row in own if row["seed"] == seed and row["method"] in RANDOM])
         }
-        for method in ("lora", *STRATEGIES, "again", "random"):
+        for method in ("lora", *STRATEGIES, "random"):
             part = [row for row in own if row["method"] == method or (method == "random" and row["method"] in RANDOM)]
             if part:
                 lost = [lora[row["seed"]] - row["score"] for row in part if row["seed"] in lora]
@@ -200,7 +198,7 @@ def main() -> None:
     keep_freed_memory()
     torch.set_num_threads(options.threads)
     setting = SETTINGS[options.setting]
-    changes = [*(f"data.{name}={options.data / file}" for name, file in setting.files.items()), *options.changes]
+    changes = [*setting.file_changes(options.data), *options.changes]
     common = {
         "recipe": setting.recipe,
         "changes": [*setting.changes, *options.changes],

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import torch
 
-from hard_budgets import SETTINGS, Row, Setting
+from hard_budgets import SETTINGS, Row, Setting, budget_change
 from skiptune.core.files import write_json
 from skiptune.core.process import keep_freed_memory, quiet_libraries, versions
 from skiptune.core.text_files import read_json
@@ -41,11 +41,9 @@ def one_row(
     setting: Setting, value: float, steps: int, seed: int, again: bool, changes: list[str], data: Path, runs: Path
 ) -> Row:
     """A search of so many steps; and its plan trained from the first step on."""
-    budget = f"budget={{num_skip: {int(value)}}}" if value > 0 else f"budget={{macs: {value}}}"
-    files = [f"data.{name}={data / file}" for name, file in setting.files.items()]
-    given = [*files, *changes, f"train.seed={seed}"]
+    given = [*setting.file_changes(data), *changes, f"train.seed={seed}"]
     folder = runs / "-".join([*changes, f"{value:g}", f"seed-{seed}", f"steps-{steps}"])
-    score, plan = accuracy(setting, [*given, budget, f"search.max_steps={steps}"], folder)
+    score, plan = accuracy(setting, [*given, budget_change(value), f"search.max_steps={steps}"], folder)
     row: Row = {
         "changes": changes,
         "budget": value,

@@ -161,12 +161,11 @@ def search_length() -> list[str]:
 
 
 def landscape_smollm2() -> list[str]:
-    tasks = read("landscape_smollm2")["tasks"].values()
-    names = list(read("landscape_smollm2")["tasks"]["captions"]["strategies"])
+    tasks = read("landscape_smollm2")["tasks"]
     return [
-        row(f"`{name}`", *(cell for task in tasks for one in [task["strategies"][name]]
+        row(f"`{name}`", *(cell for task in tasks.values() for one in [task["strategies"][name]]
                            for cell in (f"{one['percentile_mean']:.1f} %", f"{one['regret_mean']:.3f}")))
-        for name in names
+        for name in tasks["captions"]["strategies"]
     ]  # fmt: skip
 
 
