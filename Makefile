@@ -1,6 +1,6 @@
 # make demo: adapt the embedded model to easy-VQA, with a report card at the end.
 # make test: what proves it, in less than ten minutes.
-# make slow: tests that take more than ten seconds each; a few minutes.
+# make slow: tests that take seconds each and have a quicker one beside them; a few minutes.
 # make docs: the documentation site, in site/.
 # make campaign: kills at random places and thousands of generated bad inputs; takes about half an hour.
 PYTHON ?= python3

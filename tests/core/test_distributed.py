@@ -97,6 +97,7 @@ def test_a_run_by_two_is_whole(by_two: Path) -> None:
     assert not list(by_two.rglob("checkpoint-*"))
 
 
+@pytest.mark.slow
 def test_both_killed_and_run_again_end_the_same(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"], train={"batch_size": 4})
     folder = recipe.with_name("recipe-run")
@@ -108,7 +109,7 @@ def test_both_killed_and_run_again_end_the_same(by_two: Path, tiny_recipe: Calla
     assert (folder / "trained.safetensors").read_bytes() == (by_two / "trained.safetensors").read_bytes()
 
 
-@pytest.mark.parametrize("micro_batches", [1, 2])
+@pytest.mark.parametrize("micro_batches", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_one_goes_on_where_the_second_of_two_was_killed(
     micro_batches: int, by_two: Path, tiny_recipe: Callable[..., Path]
 ) -> None:
@@ -120,6 +121,7 @@ def test_one_goes_on_where_the_second_of_two_was_killed(
     ends_as(by_two, recipe.with_name("recipe-run"))
 
 
+@pytest.mark.slow
 def test_two_go_on_where_one_was_killed(by_two: Path, tiny_recipe: Callable[..., Path]) -> None:
     recipe = tiny_recipe(baselines=["random"])
     kill_once_searching([command("search", recipe)], recipe.with_name("recipe-run"), slice(1))

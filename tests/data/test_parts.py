@@ -172,6 +172,7 @@ def test_every_format_names_a_missing_file(name: str, tmp_path: Path) -> None:
         read_for_evaluation(name, str(tmp_path / "nowhere.json"), fields)
 
 
+@pytest.mark.slow
 def test_a_submission_for_the_server(coco: Path, tmp_path: Path) -> None:
     from command_line import skiptune
 

@@ -78,7 +78,7 @@ assert not any("after_import" in type(finder).__module__ for finder in sys.meta_
 """
 
 
-@pytest.mark.parametrize("imports", [AFTER, BEFORE])
+@pytest.mark.parametrize("imports", [AFTER, pytest.param(BEFORE, marks=pytest.mark.slow)])
 def test_whatever_is_imported_first(imports: str) -> None:
     code = f"folder = {str(FIXTURE)!r}\n{imports}\nprint(type(AutoModel.from_pretrained(folder)).__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)

@@ -44,7 +44,7 @@ def test_vilt_with_padded_images(adapters: str, make_model, batch: dict[str, Ten
 
 
 @pytest.mark.parametrize(
-    "way", ["merge", "pool", *(pytest.param(way, marks=pytest.mark.slow) for way in ("prune", "both"))]
+    "way", ["merge", *(pytest.param(way, marks=pytest.mark.slow) for way in ("pool", "prune", "both"))]
 )
 def test_fewer_image_tokens(way: Way, make_model, batch: dict[str, Tensor]) -> None:
     model = positioned(make_model(SkipConfig(block_adapter="lora"), noise=0.1))
@@ -56,7 +56,9 @@ def test_fewer_image_tokens(way: Way, make_model, batch: dict[str, Tensor]) -> N
     graph_agrees(prune(meter, Plan("meter", tuple(blocks_of(meter)), ("text.0",), tokens=tokens)), given)
 
 
-@pytest.mark.parametrize(("family", "task"), [("meter", "retrieval"), ("bridgetower", "vqa")])
+@pytest.mark.parametrize(
+    ("family", "task"), [("meter", "retrieval"), pytest.param("bridgetower", "vqa", marks=pytest.mark.slow)]
+)
 def test_two_streams(family: str, task: str) -> None:
     model = make(family, SkipConfig(), noise=0.1, task=task)
     blocks = tuple(blocks_of(model))

@@ -82,6 +82,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return found
 
 
+@pytest.mark.slow
 def test_sixteen_threads_beside_a_training(folders: dict[str, Path], task: Vqa, records: list[Record]) -> None:
     def train() -> State:
         model = load_model("vilt-tiny", "vqa", hidden_dropout_prob=0.2, **task.model_changes())

@@ -85,7 +85,7 @@ def test_labels_without_names_are_told_of(count: int, said: str, trained: Path, 
 
 @needs_golden
 @pytest.mark.parametrize("family", ["vilt", pytest.param("meter", marks=pytest.mark.slow)])
-@pytest.mark.parametrize("covered", [True, False])
+@pytest.mark.parametrize("covered", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_converted_head_goes_through_a_run(family: str, covered: bool, data_folder: Path, tmp_path: Path) -> None:
     """Covered answers keep the list and, all but what was trained, the head; others take their rows along."""
     state = state_of(family, heads=("vqa",))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from transformers import AutoProcessor, LlavaForConditionalGeneration
 
 from skiptune import Run, read_recipe
@@ -14,6 +15,7 @@ SHORT = (
 )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_easy_vqa_by_generating(tmp_path: Path) -> None:
     found = Run(read_recipe("easy-vqa-chat", SHORT, str(tmp_path))).all()
     assert len(found.plan.skipped) == 4

@@ -340,7 +340,7 @@ def test_gate_scores_are_derivatives(parts: Any, tmp_path: Path) -> None:
     assert -found.preferences[1] == pytest.approx(float(torch.stack(slopes).square().mean().sqrt()), rel=1e-4)
 
 
-@pytest.mark.parametrize("steps", [0, 3])
+@pytest.mark.parametrize("steps", [pytest.param(0, marks=pytest.mark.slow), 3])
 def test_costs_where_image_tokens_pass_layers_unchanged_are_those_that_are_counted(steps: int) -> None:
     model = insert(vlm("llava"), LORA).eval()
     inputs = example_inputs(model, (16, 16), 8)

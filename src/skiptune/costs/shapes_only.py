@@ -38,20 +38,32 @@ class ShapesOnly(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if func.overloadpacket in _RANDOM:
             return args[0]
         named = dict(kwargs or {})
-        leaves, structure = tree_flatten((args, named))
-        tensors = [leaf for leaf in leaves if isinstance(leaf, Tensor)]
+        tensors: list[Tensor] = []
+        case = (func, _shapes_in(args, tensors), tuple(named), _shapes_in(tuple(named.values()), tensors))
         device = _device_of(tensors, named)
         if device is not None and named.get("device") is not None:
             named["device"] = device
         if device is None or not (func.overloadpacket in flop_registry or any(map(_is_hollow, tensors))):
             return func(*args, **named)
-        shapes = tuple((leaf.dtype, leaf.shape) if isinstance(leaf, Tensor) else leaf for leaf in leaves)
-        case = (func, structure, shapes)
         if case not in self._known:
             self._known[case] = _shapes_of(func, args, named)
         result, flops = self._known[case]
         self.flops += flops
-        return func(*args, **named) if result is None else tree_map_only(Tensor, _hollow_on(device), result)
+        if result is None:
+            return func(*args, **named)
+        fill = _hollow_on(device)
+        return fill(result) if isinstance(result, Tensor) else tree_map_only(Tensor, fill, result)
+
+
+def _shapes_in(value: Any, tensors: list[Tensor]) -> Any:
+    """An argument with types and shapes in the place of its tensors, which are added to ``tensors``; lists are tuples.
+
+    By hand, since it takes a third of the time of a count with torch's pytrees.
+    """
+    if isinstance(value, Tensor):
+        tensors.append(value)
+        return (value.dtype, value.shape)
+    return tuple(_shapes_in(each, tensors) for each in value) if isinstance(value, (list, tuple)) else value
 
 
 def _shapes_of(func: Any, args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, int]:
