@@ -116,7 +116,7 @@ def searched(made: Setting, folder: Path, strategy: str, skip_adapter: str) -> t
     model = model_with(skip_adapter)
     experiment = made.experiment(strategy)
     plan = st.search(model, experiment, folder=folder)
-    st.fit(model, experiment, plan, folder=folder)
+    st.fit(model, experiment, plan, folder=folder, done=plan.steps)
     return model, {"skipped": list(plan.skipped)}
 
 

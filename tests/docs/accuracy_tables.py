@@ -107,6 +107,16 @@ def easy_vqa_chat() -> list[str]:
     ]  # fmt: skip
 
 
+def smollm2_tasks() -> list[str]:
+    tasks = {"flickr8k": "captions", "daquar": "DAQUAR"}
+    names = {"lora": "LoRA, nothing skipped", "ours": "ours", "shortgpt": "ShortGPT, LoRA", "replaceme": "ReplaceMe"}
+    return [
+        row(tasks[one["task"]], names[one["method"]], f"{100 * one['score']:.1f} %", f"{100 * one['relative']:.1f} %",
+            f"{100 * one['trained']:.2f} %", ratio(one["time"]))
+        for one in read("smollm2_tasks")["summary"]
+    ]  # fmt: skip
+
+
 def search_quality() -> list[str]:
     content = read("search_quality")["datasets"]
     names = {"default": "`bandit`, the default", "paper": "`policy`, as released"}
@@ -157,6 +167,20 @@ def search_length() -> list[str]:
             f"{mean(one['score'] for one in runs):.1f} %",
             f"{mean(one['again'] for one in runs):.1f} %" if "again" in runs[0] else "")
         for (name, budget, steps), runs in found.items()
+    ]  # fmt: skip
+
+
+def hard_budgets() -> list[str]:
+    names = {"lora": "LoRA, nothing skipped", "random": "random plans"}
+
+    def points(one: Any, name: str) -> str:
+        error = one[f"{name}_se"]
+        return "" if one[name] is None else f"{one[name]:.1f}" + ("" if error is None else f" ± {error:.1f}")
+
+    return [
+        row(names.get(one["method"], f"`{one['method']}`"), f"{one['runs']}", f"{one['mean']:.1f} %",
+            points(one, "lost") if one["method"] != "lora" else "", points(one, "over_random"))
+        for one in read("hard_budgets")["settings"]["easy-vqa"]["summary"]
     ]  # fmt: skip
 
 
@@ -222,6 +246,7 @@ ACCURACY_TABLES = (
     Table("search", "How good the searched plans are", search_quality),
     Table("search", "What the search costs", search_cost),
     Table("search", "How many steps a search takes", search_length),
+    Table("search", "Where skipping costs accuracy", hard_budgets),
     Table("image-tokens", "Accuracy at half of the operations", tokens_easy_vqa),
     Table("image-tokens", "Photographs at half of the operations", tokens_photographs),
     Table("image-tokens", "The prefill of a language model", tokens_prefill),
@@ -229,4 +254,5 @@ ACCURACY_TABLES = (
     Table("image-tokens", "Methods of others", tokens_compared),
     Table("language-models", "Answered by generating", easy_vqa_chat),
     Table("language-models", "Every plan of two layers", landscape_smollm2),
+    Table("language-models", "A quarter of the layers", smollm2_tasks),
 )

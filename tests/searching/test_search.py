@@ -154,6 +154,20 @@ def test_the_search_is_the_first_part_of_the_training(make_model, task, parts) -
         fit(model, experiment, plan, done=12)
 
 
+def test_the_folder_of_a_search_is_not_that_of_a_training_of_its_own(make_model, task, parts, tmp_path) -> None:
+    """Where the search ended, its checkpoint would end such a training before its first step."""
+    model, training = make_model(SkipConfig()), TRAIN.replace(max_steps=12)
+    experiment = Experiment(task, *parts, TWO, SEARCH, training)
+    plan = search(model, experiment, folder=tmp_path)
+    for _ in range(2):
+        with pytest.raises(
+            InputError, match=r"began with a search; give done=plan\.steps to go on with it, or another"
+        ):
+            fit(model, experiment, plan, folder=tmp_path)
+        assert fit(model, experiment, plan, folder=tmp_path, done=plan.steps).steps == 12 - plan.steps
+    assert fit(model, experiment, plan, folder=tmp_path / "own").steps == 12
+
+
 @pytest.mark.parametrize("share", [0.05, 0.1])
 @pytest.mark.parametrize("reward_batch", [16, 64])
 def test_comparisons_cost_what_they_may(share: float, reward_batch: int) -> None:

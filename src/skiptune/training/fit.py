@@ -147,7 +147,8 @@ def fit(
 
     Raises:
         InputError: a setting cannot work on this machine, the plan is for another model, there are no records, no steps
-            left, too many images cannot be read, or ``folder`` has checkpoints of another plan.
+            left, too many images cannot be read, or ``folder`` has checkpoints of another plan, or of a search while
+            ``done`` is 0.
         RunError: the loss is not finite.
     """
     expect("fit", model=(model, nn.Module), experiment=(experiment, Experiment))
@@ -163,7 +164,12 @@ def fit(
         raise InputError(f"the search took {done} steps and the training has {whole} in all; raise train.epochs")
     with TemporaryDirectory() as scratch:
         where = Path(folder) if folder is not None else Path(scratch)
-        one = done > 0 and on_main(lambda: _is_of_one_training(where, config))
+        one = on_main(lambda: _is_of_one_training(where, config))
+        if one and done == 0:
+            raise InputError(
+                f"{where}: its checkpoints are of a training that began with a search; give done=plan.steps to go on "
+                f"with it, or another folder"
+            )
         ratio = config.warmup_ratio
         stretch = Stretch(0, whole, whole, ratio, done) if one else Stretch(done, whole - done, whole, ratio)
         with replacing_damaged(experiment.task, experiment.train, log=where / DAMAGED_LOG) as (task, _):
