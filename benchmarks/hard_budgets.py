@@ -8,6 +8,7 @@ layers). Files of photographs lie in ``--data``. Every run is one of the setting
 plan found share the steps; LoRA in kept blocks.
 
 - a strategy's name: its search. ``bandit`` is the default, ``policy`` the paper's.
+- ``bandit-more``: the default with four times the comparisons (``search.cost: 0.4``).
 - ``random-0`` to ``random-2``: plans that are drawn once for a budget, and trained from the first step on.
 - ``lora``: nothing is skipped.
 
@@ -46,7 +47,8 @@ from skiptune.searching.budget import feasible_sets_of
 Row = dict[str, Any]
 STRATEGIES = ("bandit", "policy", "greedy", "influence", "first_order", "leave_one_out", "even", "first", "last")
 RANDOM = ("random-0", "random-1", "random-2")
-METHODS = ("lora", *STRATEGIES, *RANDOM)
+MORE = "bandit-more"
+METHODS = ("lora", *STRATEGIES, MORE, *RANDOM)
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,14 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
     elif method in RANDOM:
         skipped = drawn(run_of(given), RANDOM.index(method))
         run = run_of(f"plan={{skip: [{', '.join(skipped)}]}}")
+    elif method == MORE:
+        run = run_of(given, "search.cost=0.4")
     else:
         run = run_of(given, f"search.strategy={method}")
     run.check()
     plan, measured = run.search(), run.evaluate()
     costs = cost_table(run.models.original(), run.recipe.adapters, plan.skipped, *run.input_size())
+    comparisons = plan.report and plan.report.comparisons
     return {
         "budget": 0 if method == "lora" else value,
         "method": method,
@@ -134,6 +139,7 @@ def one_run(setting: Setting, value: float, method: str, seed: int, changes: Seq
         "score": 100 * measured.parts["test"].metrics[run.task.metric],
         "metric": run.task.metric,
         "relative_macs": costs.relative_macs,
+        "compared_examples": comparisons.examples if comparisons is not None else 0,
         "seconds": run.step_seconds(),
     }
 
@@ -149,7 +155,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
             for seed in {row["seed"] for row in own}
             if (scores := [row["score"] for row in own if row["seed"] == seed and row["method"] in RANDOM])
         }
-        for method in ("lora", *STRATEGIES, "random"):
+        for method in ("lora", *STRATEGIES, MORE, "random"):
             part = [row for row in own if row["method"] == method or (method == "random" and row["method"] in RANDOM)]
             if part:
                 lost = [lora[row["seed"]] - row["score"] for row in part if row["seed"] in lora]

@@ -8,6 +8,7 @@ quarter.
 
 - ``lora``: LoRA, nothing skipped;
 - ``ours``: LoRA and folded skip adapters, the layers searched for in the first part of the training;
+- ``fitted``: likewise, with skip adapters that start as the linear maps nearest to their layers (``init: fit``);
 - ``shortgpt``: LoRA alone, the layers of least influence;
 - ``replaceme``: LoRA's model, a fitted linear map in the place of a stretch, not trained again.
 
@@ -46,7 +47,8 @@ from skiptune.tasks.generation.task import Generation
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 MODEL, SKIP = "smol-photos", 8
-METHODS = ("lora", "ours", "shortgpt", "replaceme")
+METHODS = ("lora", "ours", "fitted", "shortgpt", "replaceme")
+LORA = st.SkipConfig(block_adapter="lora", skip_adapter="none", lora_rank=8)
 PROMPTS = {"daquar": "Answer with one word or a list of words.", "flickr8k": None}
 #: Held-out photographs of the search, and pictures that a map is fitted to.
 VALID, FITTED = 100, 256
@@ -99,21 +101,21 @@ def setting(name: str, seed: int, steps: int, asked: int) -> Setting:
     return Setting(name, task, train, valid, list(test)[:asked], training)
 
 
-def model_with(skip_adapter: str | None) -> PreTrainedModel:
-    """The model with LoRA, or with nothing."""
-    block = "none" if skip_adapter is None else "lora"
-    config = st.SkipConfig(block_adapter=block, skip_adapter=skip_adapter or "none", lora_rank=8)  # type: ignore[arg-type]
+def model_with(config: st.SkipConfig) -> PreTrainedModel:
+    """The model with adapters."""
     return st.insert(st.load_model(MODEL, "generation"), config)
 
 
 def lora(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
-    model = model_with("none")
+    model = model_with(LORA)
     st.fit(model, made.experiment(), folder=folder)
     return model, {"skipped": []}
 
 
-def searched(made: Setting, folder: Path, strategy: str, skip_adapter: str) -> tuple[PreTrainedModel, Row]:
-    model = model_with(skip_adapter)
+def searched(made: Setting, folder: Path, strategy: str, adapters: st.SkipConfig) -> tuple[PreTrainedModel, Row]:
+    model = model_with(adapters)
+    if adapters.init == "fit":
+        st.fit_skip_adapters(model, made.task, made.train, batches=FITTED // 16, batch_size=16)
     experiment = made.experiment(strategy)
     plan = st.search(model, experiment, folder=folder)
     st.fit(model, experiment, plan, folder=folder, done=plan.steps)
@@ -121,11 +123,15 @@ def searched(made: Setting, folder: Path, strategy: str, skip_adapter: str) -> t
 
 
 def ours(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
-    return searched(made, folder, "bandit", "folded")
+    return searched(made, folder, "bandit", LORA.replace(skip_adapter="folded"))
+
+
+def fitted(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
+    return searched(made, folder, "bandit", LORA.replace(skip_adapter="folded", init="fit"))
 
 
 def shortgpt(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
-    return searched(made, folder, "influence", "none")
+    return searched(made, folder, "influence", LORA)
 
 
 def replaceme(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
@@ -141,6 +147,7 @@ def replaceme(made: Setting, folder: Path) -> tuple[PreTrainedModel, Row]:
 MAKE: dict[str, Callable[[Setting, Path], tuple[PreTrainedModel, Row]]] = {
     "lora": lora,
     "ours": ours,
+    "fitted": fitted,
     "shortgpt": shortgpt,
     "replaceme": replaceme,
 }
@@ -205,6 +212,7 @@ def summary(rows: Sequence[Row]) -> list[Row]:
                     "seeds": len(own),
                     "score": statistics.mean(row["score"] for row in own),
                     "relative": statistics.mean(relative),
+                    "loss": statistics.mean(row["loss"] for row in own),
                     "relative_sd": statistics.stdev(relative) if len(own) > 1 else None,
                     "trained": own[0]["trained"],
                     "time": statistics.mean(time),

@@ -109,10 +109,16 @@ def easy_vqa_chat() -> list[str]:
 
 def smollm2_tasks() -> list[str]:
     tasks = {"flickr8k": "captions", "daquar": "DAQUAR"}
-    names = {"lora": "LoRA, nothing skipped", "ours": "ours", "shortgpt": "ShortGPT, LoRA", "replaceme": "ReplaceMe"}
+    names = {
+        "lora": "LoRA, nothing skipped",
+        "ours": "the default search, LoRA, folded skip adapters",
+        "fitted": "the same, skip adapters start as fits",
+        "shortgpt": "ShortGPT's layers, LoRA",
+        "replaceme": "ReplaceMe, a linear map, not trained again",
+    }
     return [
         row(tasks[one["task"]], names[one["method"]], f"{100 * one['score']:.1f} %", f"{100 * one['relative']:.1f} %",
-            f"{100 * one['trained']:.2f} %", ratio(one["time"]))
+            f"{one['loss']:.2f}", f"{100 * one['trained']:.1f} %", ratio(one["time"]))
         for one in read("smollm2_tasks")["summary"]
     ]  # fmt: skip
 

@@ -26,6 +26,21 @@ def language_models() -> list[str]:
         f"{found['smollm2', 'decode step']}; "
         f"of a small LLaVA {found['llava', 'prefill']} and {found['llava', 'decode step']}",
         *_landscape(),
+        *_quarter(),
+    ]
+
+
+def _quarter() -> list[str]:
+    found = {one["method"]: one for one in read("smollm2_tasks")["summary"]}
+    others = [one for name, one in found.items() if name != "lora"]
+    trained = [found[name]["loss"] for name in ("ours", "fitted", "shortgpt")]
+    return [
+        f"keep {100 * min(one['relative'] for one in others):.1f} to "
+        f"{100 * max(one['relative'] for one in others):.1f} % of LoRA's ROUGE-L",
+        f"By loss ReplaceMe's map ({found['replaceme']['loss']:.2f}) is nearer to LoRA ({found['lora']['loss']:.2f}) "
+        f"than every plan that trained with so few steps ({min(trained):.2f} to {max(trained):.2f})",
+        f"of our plan take {found['ours']['time']:.2f}× the time of LoRA",
+        f"{100 * found['lora']['trained']:.1f} % are LoRA",
     ]
 
 
