@@ -1,5 +1,5 @@
 # make demo: adapt the embedded model to easy-VQA, with a report card at the end.
-# make test: what proves it, in less than ten minutes.
+# make test: what proves it, in about ten minutes on two slow cores.
 # make slow: tests that take seconds each and have a quicker one beside them; a few minutes.
 # make docs: the documentation site, in site/.
 # make campaign: kills at random places and thousands of generated bad inputs; takes about half an hour.

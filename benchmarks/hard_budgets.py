@@ -8,7 +8,7 @@ layers). Files of photographs lie in ``--data``. Every run is one of the setting
 plan found share the steps; LoRA in kept blocks.
 
 - a strategy's name: its search. ``bandit`` is the default, ``policy`` the paper's.
-- ``bandit-more``: the default with four times the comparisons (``search.cost: 0.4``).
+- ``bandit-more``: the default with about four times the comparisons (``search.cost: 0.4``).
 - ``random-0`` to ``random-2``: plans that are drawn once for a budget, and trained from the first step on.
 - ``lora``: nothing is skipped.
 

@@ -196,7 +196,8 @@ def _hard_budgets() -> list[str]:
     count = {method: words[sum(one["method"] == method for one in found)] for method in examples}
     return [
         f"random plans end {means['random']['lost']:.1f} points below LoRA on easy-VQA and the default search's "
-        f"{means['bandit']['lost']:.1f}; with four times the comparisons it is {means['bandit-more']['lost']:.1f}",
+        f"{means['bandit']['lost']:.1f}; with about four times the comparisons it is "
+        f"{means['bandit-more']['lost']:.1f}",
         f"The default search is {means['bandit']['over_random']:.1f} ± {means['bandit']['over_random_se']:.1f} points "
         f"above random plans",
         f"blocks {', '.join(best[:-1])} and {best[-1]} skipped end with {min(scores):.1f} to {max(scores):.1f} %, all "
